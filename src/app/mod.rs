@@ -1,0 +1,1 @@
+//! The demo application: one route table, one file an endpoint, the page.

@@ -1,0 +1,1 @@
+//! Topologies x levels -> measured runs.

@@ -1,0 +1,68 @@
+//! The command line: parse, dispatch, exit code. One file a subcommand.
+
+mod load;
+mod report;
+mod serve;
+mod units;
+mod usl;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended; the number is the process's exit code. Wrong usage (2) is clap's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The command did what was asked.
+    Done = 0,
+    /// The command ran, and the answer is no.
+    Failed = 1,
+    /// It was measured, but the figures are not valid (the generator was the limit).
+    NotValid = 3,
+}
+
+#[derive(Parser)]
+#[command(name = "webapp", version, about, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a node.
+    Serve(serve::Args),
+    /// Load one or more addresses and print what was measured.
+    Load(load::Args),
+    /// Fit, name the limits and draw the report of a results folder.
+    Report(report::Args),
+    /// Fit the Universal Scalability Law to a table `n,throughput`.
+    Usl(usl::Args),
+}
+
+/// Parses the arguments, runs the subcommand, and turns its end into an exit code.
+///
+/// Results go to stdout, everything else to stderr. A reader that closed the pipe early is no error.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Load(args) => load::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Usl(args) => usl::run(args),
+    };
+    match result {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(Exit::Failed as u8)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,12 @@
+//! `webapp serve`.
+
+use super::Exit;
+
+/// Arguments of `webapp serve`.
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(_args: Args) -> anyhow::Result<Exit> {
+    anyhow::bail!("not there yet")
+}

@@ -1,0 +1,25 @@
+//! `webapp`: a laboratory in one static binary. It shows where one web server stops, and when several start to pay.
+//!
+//! The map of the house, top to bottom. A room knows only what lies below it.
+//!
+//! | room | what it does |
+//! | --- | --- |
+//! | [`cli`] | one file a subcommand: arguments as plain data, resolved once |
+//! | [`bench`] | topologies x levels -> measured runs |
+//! | [`report`] | fit, limits, cost, charts: pure functions of what `bench` wrote |
+//! | [`load`] | the load generator: schedule, client, recorder, verdict |
+//! | [`app`] | the demo application: one route table, one file an endpoint, the page |
+//! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
+//! | [`pool`] | the bounded worker pool and its counters |
+//! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
+//! | [`kernel`] | readers of `/proc`, cgroups and sockets: one file a source |
+
+pub mod app;
+pub mod bench;
+pub mod cli;
+pub mod http;
+pub mod kernel;
+pub mod load;
+pub mod pool;
+pub mod report;
+pub mod stats;

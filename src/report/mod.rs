@@ -1,0 +1,1 @@
+//! Fit, limits, cost and charts: pure functions of what `bench` wrote.

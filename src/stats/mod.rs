@@ -1,0 +1,1 @@
+//! Sample (raw counters) -> window (rates from two samples) -> bottleneck (judgement).
