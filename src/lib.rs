@@ -12,6 +12,7 @@
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
+//! | [`recent`] | histograms of the last minute |
 //! | [`kernel`] | readers of `/proc`, cgroups and sockets: one file a source |
 
 pub mod app;
@@ -21,5 +22,6 @@ pub mod http;
 pub mod kernel;
 pub mod load;
 pub mod pool;
+pub mod recent;
 pub mod report;
 pub mod stats;

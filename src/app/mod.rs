@@ -1,1 +1,133 @@
 //! The demo application: one route table, one file an endpoint, the page.
+
+mod access;
+mod fib;
+mod health;
+mod io;
+mod memory;
+mod payload;
+mod primes;
+mod query;
+mod routes;
+mod sleep;
+mod stats;
+mod whoami;
+mod work;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::http::{Reply, Request, Service};
+use crate::pool::Pool;
+use crate::stats::{Board, EndpointReading};
+
+pub use routes::ADDRESSES;
+use routes::Recorder;
+pub use whoami::Network;
+
+/// Whether a request holds a thread only while it works, or from start to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Model {
+    /// A request holds a thread of the pool only while it computes or touches a disk.
+    Async,
+    /// A request holds a thread of the pool from start to end, as in a classic servlet container.
+    Sync,
+}
+
+/// The most that one request may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Caps {
+    /// Largest `number` of `/fib`.
+    pub fib: u64,
+    /// Largest `cant` of `/primes`.
+    pub primes: u64,
+    /// Longest `/sleep`, and longest hold of `/memory`.
+    pub sleep: Duration,
+    /// What `/memory` may hold at once, all requests together, bytes.
+    pub memory_bytes: u64,
+    /// What one `/io` may write, bytes.
+    pub io_bytes: u64,
+    /// Longest `/payload`, bytes.
+    pub payload_bytes: u64,
+}
+
+/// What the application is told at its start.
+pub struct Config {
+    /// Name of the node.
+    pub node: String,
+    /// Sync or async.
+    pub model: Model,
+    /// Caps of the demo addresses.
+    pub caps: Caps,
+    /// Where `/io` puts its file.
+    pub io_dir: PathBuf,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether every answer is logged.
+    pub access_log: bool,
+}
+
+/// The application. Cheap to clone: a handle.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    pool: Arc<Pool>,
+    board: Arc<Board>,
+    recorder: Arc<Recorder>,
+    whoami: whoami::Identity,
+    draining: AtomicBool,
+    memory_held_bytes: AtomicU64,
+}
+
+/// Counts the requests of each address; made before the application, as the sampler reads it too.
+#[derive(Clone, Default)]
+pub struct Requests {
+    recorder: Arc<Recorder>,
+}
+
+impl Requests {
+    /// One reading an address, for `/stats`.
+    pub fn endpoints(&self) -> Vec<EndpointReading> {
+        self.recorder.endpoints()
+    }
+
+    /// Requests answered since the start.
+    pub fn total(&self) -> u64 {
+        self.recorder.total()
+    }
+}
+
+impl App {
+    /// Puts the application together. `addresses` are the machine's own, for `/whoami`.
+    pub fn new(config: Config, pool: Arc<Pool>, board: Arc<Board>, requests: &Requests, addresses: Vec<IpAddr>) -> App {
+        let whoami = whoami::Identity::new(addresses);
+        let inner = Inner {
+            config,
+            pool,
+            board,
+            recorder: requests.recorder.clone(),
+            whoami,
+            draining: AtomicBool::new(false),
+            memory_held_bytes: AtomicU64::new(0),
+        };
+        App { inner: Arc::new(inner) }
+    }
+
+    /// From now on `/readyz` answers 503.
+    pub fn start_draining(&self) {
+        self.inner.draining.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Service for App {
+    fn call(&self, request: &Request<'_>) -> Reply {
+        routes::call(&self.inner, request)
+    }
+}

@@ -1,6 +1,7 @@
 //! The command line: parse, dispatch, exit code. One file a subcommand.
 
 mod load;
+mod process;
 mod report;
 mod serve;
 mod units;
@@ -31,7 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run a node.
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Load one or more addresses and print what was measured.
     Load(load::Args),
     /// Fit, name the limits and draw the report of a results folder.
@@ -45,7 +46,7 @@ enum Command {
 /// Results go to stdout, everything else to stderr. A reader that closed the pipe early is no error.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(*args),
         Command::Load(args) => load::run(args),
         Command::Report(args) => report::run(args),
         Command::Usl(args) => usl::run(args),

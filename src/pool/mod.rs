@@ -1,1 +1,312 @@
-//! The bounded worker pool and its counters.
+//! The bounded worker pool and its counters: the thread pool of a classic server, made measurable.
+//!
+//! Threads of the kernel take jobs from one bounded queue. Coroutines hand jobs in and wait without
+//! holding a thread. A full queue refuses at once; a job that nobody waits for any more is dropped unrun.
+
+mod account;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use may::sync::Blocker;
+
+use account::Account;
+pub use account::Reading;
+
+/// Stack of a pool thread, bytes. Address space only: pages are taken as they are touched.
+const STACK: usize = 512 * 1024;
+
+/// How a job ended without a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The queue was full; the job was not taken.
+    Full,
+    /// The job waited longer than the pool lets jobs wait, and was dropped unrun.
+    Expired,
+    /// Nobody waited for the result any more, and the job was dropped unrun.
+    Abandoned,
+    /// The job panicked.
+    Panicked,
+}
+
+/// A result, and where its time went.
+#[derive(Clone, Copy, Debug)]
+pub struct Done<T> {
+    /// What the job gave.
+    pub value: T,
+    /// From submission to start.
+    pub queued: Duration,
+    /// From start to end: the service time.
+    pub worked: Duration,
+}
+
+/// Size and patience of a pool.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Threads.
+    pub threads: usize,
+    /// Jobs that may wait beside those that run.
+    pub queue: usize,
+    /// Longest wait; an older job is dropped unrun.
+    pub queue_timeout: Duration,
+}
+
+/// The pool. Its threads end when it is dropped and its queue is empty.
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    state: Mutex<State>,
+    wake: Condvar,
+    waits: crate::recent::Recent,
+}
+
+struct State {
+    queue: VecDeque<Job>,
+    closed: bool,
+    account: Account,
+}
+
+struct Job {
+    /// Runs the job, or drops it when told why; leaves the outcome where the submitter looks for it.
+    run: Box<dyn FnOnce(Option<Refused>, Duration) + Send>,
+    /// Whether nobody waits any more.
+    abandoned: Box<dyn Fn() -> bool + Send>,
+    submitted: Instant,
+}
+
+impl Pool {
+    /// Starts the threads.
+    pub fn start(config: Config) -> std::io::Result<Pool> {
+        let state =
+            State { queue: VecDeque::new(), closed: false, account: Account::new(config.threads, Instant::now()) };
+        let shared =
+            Arc::new(Shared { config, state: Mutex::new(state), wake: Condvar::new(), waits: Default::default() });
+        let pool = Pool { shared };
+        for number in 0..config.threads {
+            let shared = pool.shared.clone();
+            let builder = std::thread::Builder::new().name(format!("pool-{number}")).stack_size(STACK);
+            builder.spawn(move || shared.work())?;
+        }
+        Ok(pool)
+    }
+
+    /// Runs `job` on a thread of the pool and waits for it: in a coroutine without holding a thread.
+    ///
+    /// `abandoned` is asked once, before the job starts; when it says yes the job is dropped unrun.
+    pub fn run<T, F, A>(&self, job: F, abandoned: A) -> Result<Done<T>, Refused>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+        A: Fn() -> bool + Send + 'static,
+    {
+        let slot = Arc::new((Mutex::new(None), Blocker::current()));
+        let outcome = slot.clone();
+        let run = move |refused: Option<Refused>, queued: Duration| {
+            let result = match refused {
+                Some(refused) => Err(refused),
+                None => {
+                    let start = Instant::now();
+                    let value = catch_unwind(AssertUnwindSafe(job)).map_err(|_| Refused::Panicked);
+                    value.map(|value| Done { value, queued, worked: start.elapsed() })
+                }
+            };
+            *lock(&outcome.0) = Some(result);
+            outcome.1.unpark();
+        };
+        self.shared.submit(Job { run: Box::new(run), abandoned: Box::new(abandoned), submitted: Instant::now() })?;
+        loop {
+            if let Some(result) = lock(&slot.0).take() {
+                return result;
+            }
+            // Ends early only for a reason that is not ours; look again.
+            let _ = slot.1.park(None);
+        }
+    }
+
+    /// How the pool stands now.
+    pub fn reading(&self) -> Reading {
+        let now = Instant::now();
+        let mut reading = {
+            let mut state = lock(&self.shared.state);
+            let queued = state.queue.len();
+            state.account.reading(queued, self.shared.config.queue, now)
+        };
+        [reading.queue_wait_p50_milliseconds, reading.queue_wait_p99_milliseconds] =
+            self.shared.waits.quantiles([0.5, 0.99], now);
+        reading
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        lock(&self.shared.state).closed = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn submit(&self, job: Job) -> Result<(), Refused> {
+        let mut state = lock(&self.state);
+        let State { queue, account, .. } = &mut *state;
+        // Threads that are free but not yet awake are room as well.
+        let free = self.config.threads.saturating_sub(account.active());
+        if queue.len() >= self.config.queue + free {
+            account.rejected(queue.len(), job.submitted);
+            return Err(Refused::Full);
+        }
+        queue.push_back(job);
+        account.changed(queue.len(), Instant::now());
+        drop(state);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn work(&self) {
+        let mut state = lock(&self.state);
+        loop {
+            let Some(job) = state.queue.pop_front() else {
+                if state.closed {
+                    return;
+                }
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let now = Instant::now();
+            let queued = state.queue.len();
+            state.account.started(queued, now);
+            drop(state);
+
+            let waited = now.saturating_duration_since(job.submitted);
+            self.waits.record(waited, now);
+            let refused = if waited > self.config.queue_timeout {
+                Some(Refused::Expired)
+            } else if (job.abandoned)() {
+                Some(Refused::Abandoned)
+            } else {
+                None
+            };
+            (job.run)(refused, waited);
+
+            state = lock(&self.state);
+            let queued = state.queue.len();
+            state.account.ended(refused.is_none(), queued, Instant::now());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn pool(threads: usize, queue: usize, queue_timeout: Duration) -> Arc<Pool> {
+        Arc::new(Pool::start(Config { threads, queue, queue_timeout }).unwrap())
+    }
+
+    /// A pool of one thread that is busy until the sender is dropped.
+    fn blocked(queue: usize, queue_timeout: Duration) -> (Arc<Pool>, mpsc::Sender<()>, std::thread::JoinHandle<()>) {
+        let pool = pool(1, queue, queue_timeout);
+        let (release, wait) = mpsc::channel::<()>();
+        let (started, has_started) = mpsc::channel();
+        let busy = pool.clone();
+        let holder = std::thread::spawn(move || {
+            let job = move || {
+                started.send(()).unwrap();
+                let _ = wait.recv();
+            };
+            busy.run(job, || false).unwrap();
+        });
+        has_started.recv().unwrap();
+        (pool, release, holder)
+    }
+
+    #[test]
+    fn gives_the_result_to_threads_and_to_coroutines() {
+        let pool = pool(2, 10, Duration::from_secs(10));
+        assert_eq!(pool.run(|| 6 * 7, || false).unwrap().value, 42);
+        let inside = pool.clone();
+        let value = may::go!(move || inside.run(|| 6 * 7, || false).unwrap().value).join().unwrap();
+        assert_eq!(value, 42);
+        assert_eq!(pool.reading().completed_total, 2);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_at_once() {
+        let (pool, release, holder) = blocked(1, Duration::from_secs(10));
+        let waiting = pool.clone();
+        let second = std::thread::spawn(move || waiting.run(|| 2, || false).unwrap().value);
+        while pool.reading().queued == 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(pool.run(|| 3, || false).unwrap_err(), Refused::Full);
+        let reading = pool.reading();
+        assert_eq!((reading.active, reading.queued, reading.rejected_total, reading.saturated), (1, 1, 1, true));
+        drop(release);
+        assert_eq!(second.join().unwrap(), 2);
+        holder.join().unwrap();
+        assert!(pool.reading().saturated_seconds_total > 0.0);
+    }
+
+    #[test]
+    fn jobs_that_nobody_waits_for_are_dropped_unrun() {
+        let (pool, release, holder) = blocked(10, Duration::from_secs(10));
+        let ran = Arc::new(AtomicBool::new(false));
+        let (waiting, seen) = (pool.clone(), ran.clone());
+        let second =
+            std::thread::spawn(move || waiting.run(move || seen.store(true, Ordering::SeqCst), || true).unwrap_err());
+        drop(release);
+        assert_eq!(second.join().unwrap(), Refused::Abandoned);
+        holder.join().unwrap();
+        assert!(!ran.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn jobs_that_waited_too_long_expire() {
+        let (pool, release, holder) = blocked(10, Duration::ZERO);
+        let waiting = pool.clone();
+        let second = std::thread::spawn(move || waiting.run(|| (), || false).unwrap_err());
+        while pool.reading().queued == 0 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        drop(release);
+        assert_eq!(second.join().unwrap(), Refused::Expired);
+        holder.join().unwrap();
+        assert_eq!(pool.reading().expired_total, 1);
+    }
+
+    #[test]
+    fn a_panicking_job_costs_no_thread() {
+        let pool = pool(1, 10, Duration::from_secs(10));
+        for _ in 0..3 {
+            assert_eq!(pool.run(|| panic!("on purpose"), || false).unwrap_err(), Refused::Panicked);
+        }
+        assert_eq!(pool.run(|| 1, || false).unwrap().value, 1);
+    }
+
+    #[test]
+    fn every_job_runs_once() {
+        let pool = pool(4, 100_000, Duration::from_secs(60));
+        let sum = Arc::new(AtomicUsize::new(0));
+        let handles: Vec<_> = (0..500)
+            .map(|number| {
+                let (pool, sum) = (pool.clone(), sum.clone());
+                may::go!(move || pool.run(move || sum.fetch_add(number, Ordering::SeqCst), || false).is_ok())
+            })
+            .collect();
+        assert!(handles.into_iter().all(|handle| handle.join().unwrap()));
+        assert_eq!(sum.load(Ordering::SeqCst), 499 * 500 / 2);
+        assert_eq!(pool.reading().completed_total, 500);
+    }
+}

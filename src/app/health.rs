@@ -1,0 +1,21 @@
+//! `GET /healthz`: alive. `GET /readyz`: ready to take traffic; 503 while draining.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::http::{Problem, Reply, Request, Response};
+
+use super::Inner;
+
+pub(super) fn alive(_app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, Problem> {
+    Ok(Reply::Now(Response::text("alive")))
+}
+
+pub(super) fn ready(app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, Problem> {
+    if app.draining.load(Ordering::SeqCst) {
+        return Err(
+            Problem::new(503, "draining: finishing what is in flight, taking nothing new").header("Retry-After", "1")
+        );
+    }
+    Ok(Reply::Now(Response::text("ready")))
+}

@@ -1,0 +1,30 @@
+//! `GET /stats` and `GET /metrics`: the sampler's latest snapshot, ready as bytes.
+
+use std::sync::Arc;
+
+use crate::http::{Body, Problem, Reply, Request, Response};
+
+use super::Inner;
+use super::query::Query;
+
+/// Points of history that are kept: five minutes of seconds.
+const HISTORY: u64 = 300;
+
+pub(super) fn json(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+    let bytes = if request.query.contains("history") {
+        Query::new(request.query).number("history", HISTORY)?;
+        app.board.history_json()
+    } else {
+        app.board.latest().json.clone()
+    };
+    Ok(Reply::Now(fresh(Response::new(200, "application/json", Body::Shared(bytes)))))
+}
+
+pub(super) fn metrics(app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, Problem> {
+    let bytes = app.board.latest().metrics.clone();
+    Ok(Reply::Now(fresh(Response::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::Shared(bytes)))))
+}
+
+fn fresh(response: Response) -> Response {
+    response.header("Cache-Control", "no-store")
+}

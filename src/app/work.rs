@@ -1,0 +1,81 @@
+//! What the demo addresses share: running work in the pool, and the shape of their answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::http::{Peer, Problem, Reply, Request, Response};
+use crate::pool::{Done, Refused};
+
+use super::Inner;
+
+/// What was asked, and in which form the answer goes out.
+pub(super) struct Asked {
+    parameters: Map<String, Value>,
+    plain: bool,
+}
+
+impl Asked {
+    pub fn new(request: &Request<'_>, parameters: Value) -> Asked {
+        let parameters = match parameters {
+            Value::Object(parameters) => parameters,
+            _ => Map::new(),
+        };
+        Asked { parameters, plain: request.prefers("text/plain") }
+    }
+
+    /// The answer: what was asked, the result, the node and the times; or just the result as text.
+    pub fn answer(self, app: &Inner, result: Value, queued: Duration, worked: Duration) -> Response {
+        let timing = format!("queue;dur={:.3}, work;dur={:.3}", milliseconds(queued), milliseconds(worked));
+        let response = if self.plain {
+            match &result {
+                Value::String(text) => Response::text(text),
+                other => Response::text(&other.to_string()),
+            }
+        } else {
+            let mut body = self.parameters;
+            body.insert("result".into(), result);
+            body.insert("node".into(), json!(app.config.node));
+            body.insert("milliseconds".into(), json!(milliseconds(worked)));
+            Response::json(&Value::Object(body))
+        };
+        response.header("Server-Timing", timing)
+    }
+}
+
+/// Milliseconds with three decimals.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1_000.0
+}
+
+/// Answers with the result of `job`, run on a thread of the pool.
+pub(super) fn in_pool<F>(app: &Arc<Inner>, asked: Asked, job: F) -> Reply
+where
+    F: FnOnce(&Peer) -> Result<Value, Problem> + Send + 'static,
+{
+    let app = app.clone();
+    Reply::Later(Box::new(move |peer| match run(&app, peer, job) {
+        Ok(Done { value: Ok(result), queued, worked }) => asked.answer(&app, result, queued, worked),
+        Ok(Done { value: Err(problem), .. }) | Err(problem) => problem.into(),
+    }))
+}
+
+/// Runs `job` on a thread of the pool, waiting in this coroutine; a refusal becomes a problem.
+pub(super) fn run<T, F>(app: &Inner, peer: &Peer, job: F) -> Result<Done<T>, Problem>
+where
+    T: Send + 'static,
+    F: FnOnce(&Peer) -> T + Send + 'static,
+{
+    let peer = *peer;
+    app.pool.run(move || job(&peer), move || peer.is_gone()).map_err(|refused| {
+        let detail = match refused {
+            Refused::Full => "every thread of the pool is busy and its queue is full",
+            Refused::Expired => "the request waited too long for a thread of the pool",
+            Refused::Abandoned => "nobody waited for the answer any more",
+            // Counted and answered where every panic of a handler is.
+            Refused::Panicked => std::panic::resume_unwind(Box::new("a job of the pool panicked")),
+        };
+        Problem::new(503, detail).header("Retry-After", "1")
+    })
+}

@@ -1,0 +1,215 @@
+//! Request bodies: read to their end and dropped, so that the next request starts where it should.
+//!
+//! No address of this server takes a body; what matters is that its bytes never run as a request.
+
+use super::head::BodyLength;
+
+/// Longest chunk-size line, extensions included, and longest trailer section, bytes.
+const MAX_LINE: usize = 4096;
+
+/// Where a body stands; fed with what arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Framing {
+    state: State,
+    /// Body bytes so far, framing not counted.
+    received: u64,
+    limit: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// So many bytes to come.
+    Known(u64),
+    /// In a chunk-size line: size so far, digits so far, whether the digits are over, length of the line.
+    Size {
+        size: u64,
+        digits: u8,
+        extension: bool,
+        cr: bool,
+        length: usize,
+    },
+    /// So many bytes of the chunk to come.
+    Chunk(u64),
+    /// The line end after a chunk; whether its CR was seen.
+    ChunkEnd {
+        cr: bool,
+    },
+    /// In the trailer section: length so far, length of the line, whether a CR was seen.
+    Trailer {
+        length: usize,
+        line: usize,
+        cr: bool,
+    },
+    Done,
+}
+
+/// Why a body is refused; the connection closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// The chunked framing is broken: 400.
+    Malformed,
+    /// Over the limit: 413.
+    TooLarge,
+}
+
+impl Framing {
+    /// A body of that length, of at most `limit` bytes.
+    pub fn new(length: BodyLength, limit: u64) -> Result<Framing, BodyError> {
+        let state = match length {
+            BodyLength::Known(0) => State::Done,
+            BodyLength::Known(length) if length > limit => return Err(BodyError::TooLarge),
+            BodyLength::Known(length) => State::Known(length),
+            BodyLength::Chunked => SIZE,
+        };
+        Ok(Framing { state, received: 0, limit })
+    }
+
+    /// Whether the body has ended.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Takes bytes of the body from the front of `bytes`; returns how many belong to it.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, BodyError> {
+        let mut used = 0;
+        while used < bytes.len() && !self.is_done() {
+            used += self.step(&bytes[used..])?;
+        }
+        Ok(used)
+    }
+
+    fn step(&mut self, bytes: &[u8]) -> Result<usize, BodyError> {
+        let byte = bytes[0];
+        let (state, used) = match self.state {
+            State::Known(left) => {
+                let used = left.min(bytes.len() as u64);
+                (if used == left { State::Done } else { State::Known(left - used) }, used as usize)
+            }
+            State::Chunk(left) => {
+                let used = left.min(bytes.len() as u64);
+                (if used == left { State::ChunkEnd { cr: false } } else { State::Chunk(left - used) }, used as usize)
+            }
+            State::Size { size, digits, extension, cr, length } => {
+                (self.size_line(byte, size, digits, extension, cr, length)?, 1)
+            }
+            State::ChunkEnd { cr } => match (cr, byte) {
+                (false, b'\r') => (State::ChunkEnd { cr: true }, 1),
+                (true, b'\n') => (SIZE, 1),
+                _ => return Err(BodyError::Malformed),
+            },
+            State::Trailer { length, line, cr } => (trailer(byte, length, line, cr)?, 1),
+            State::Done => (State::Done, 0),
+        };
+        self.state = state;
+        Ok(used)
+    }
+
+    fn size_line(
+        &mut self,
+        byte: u8,
+        size: u64,
+        digits: u8,
+        extension: bool,
+        cr: bool,
+        length: usize,
+    ) -> Result<State, BodyError> {
+        if length >= MAX_LINE {
+            return Err(BodyError::Malformed);
+        }
+        let length = length + 1;
+        if cr {
+            if byte != b'\n' {
+                return Err(BodyError::Malformed);
+            }
+            self.received = self.received.saturating_add(size);
+            if self.received > self.limit {
+                return Err(BodyError::TooLarge);
+            }
+            return Ok(if size == 0 { State::Trailer { length: 0, line: 0, cr: false } } else { State::Chunk(size) });
+        }
+        match byte {
+            b'\r' if digits > 0 => Ok(State::Size { size, digits, extension, cr: true, length }),
+            b';' | b' ' | b'\t' if digits > 0 && !extension => {
+                Ok(State::Size { size, digits, extension: true, cr, length })
+            }
+            _ if extension && (byte == b'\t' || (0x20..0x7f).contains(&byte)) => {
+                Ok(State::Size { size, digits, extension, cr, length })
+            }
+            _ if !extension && byte.is_ascii_hexdigit() && digits < 15 => {
+                let digit = (byte as char).to_digit(16).unwrap_or(0);
+                Ok(State::Size { size: size * 16 + u64::from(digit), digits: digits + 1, extension, cr, length })
+            }
+            _ => Err(BodyError::Malformed),
+        }
+    }
+}
+
+const SIZE: State = State::Size { size: 0, digits: 0, extension: false, cr: false, length: 0 };
+
+/// Trailer fields are dropped; only their end matters.
+fn trailer(byte: u8, length: usize, line: usize, cr: bool) -> Result<State, BodyError> {
+    if length >= MAX_LINE {
+        return Err(BodyError::Malformed);
+    }
+    let length = length + 1;
+    match (cr, byte) {
+        (true, b'\n') if line == 0 => Ok(State::Done),
+        (true, b'\n') => Ok(State::Trailer { length, line: 0, cr: false }),
+        (true, _) | (false, b'\n' | 0) => Err(BodyError::Malformed),
+        (false, b'\r') => Ok(State::Trailer { length, line, cr: true }),
+        (false, _) => Ok(State::Trailer { length, line: line + 1, cr: false }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a chunked body in pieces of that size; gives what is left of the stream behind it.
+    fn feed(bytes: &[u8], piece: usize) -> Result<Option<Vec<u8>>, BodyError> {
+        let mut framing = Framing::new(BodyLength::Chunked, 100)?;
+        let mut used = 0;
+        for part in bytes.chunks(piece) {
+            let taken = framing.take(part)?;
+            used += taken;
+            if framing.is_done() {
+                return Ok(Some(bytes[used..].to_vec()));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn chunked_bodies_end_where_they_should_however_they_arrive() {
+        let ends = |rest: &str| Ok(Some(rest.as_bytes().to_vec()));
+        for (body, outcome) in [
+            ("0\r\n\r\nGET", ends("GET")),
+            ("5\r\nhello\r\n0\r\n\r\n", ends("")),
+            ("5;name=\"value\"\r\nhello\r\n00\r\nTrailer: x\r\n\r\nrest", ends("rest")),
+            ("A\r\n0123456789\r\n0\r\n\r\n", ends("")),
+            ("5\r\nhello", Ok(None)),
+            ("65\r\n", Err(BodyError::TooLarge)),
+            ("ffffffffffffffff\r\n", Err(BodyError::Malformed)),
+            ("-1\r\n", Err(BodyError::Malformed)),
+            ("0x5\r\n", Err(BodyError::Malformed)),
+            ("\r\n", Err(BodyError::Malformed)),
+            ("5\nhello", Err(BodyError::Malformed)),
+            ("5\r\nhello!\r\n", Err(BodyError::Malformed)),
+            ("5\r\nhello\n", Err(BodyError::Malformed)),
+            ("0\r\nTrailer\n\r\n", Err(BodyError::Malformed)),
+        ] {
+            for piece in 1..=body.len() {
+                assert_eq!(feed(body.as_bytes(), piece), outcome, "{body:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn known_lengths() {
+        let mut framing = Framing::new(BodyLength::Known(5), 100).unwrap();
+        assert_eq!((framing.take(b"he"), framing.is_done()), (Ok(2), false));
+        assert_eq!((framing.take(b"lloGET"), framing.is_done()), (Ok(3), true));
+        assert!(Framing::new(BodyLength::Known(0), 100).unwrap().is_done());
+        assert_eq!(Framing::new(BodyLength::Known(101), 100), Err(BodyError::TooLarge));
+    }
+}

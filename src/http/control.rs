@@ -1,0 +1,238 @@
+//! What watches over connections: limits, counters, the registry, and the reaper of overdue ones.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often the reaper looks for overdue connections; the precision of every limit in [`Limits`].
+const SWEEP: Duration = Duration::from_millis(100);
+const SHARDS: usize = 16;
+
+/// What a connection may take. Times are kept to about 0.1 s.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once; one more is answered 503 and closed.
+    pub max_connections: usize,
+    /// From the first byte of a request to the end of its head.
+    pub header_timeout: Duration,
+    /// Between an answer and the next request.
+    pub idle_timeout: Duration,
+    /// For the whole body of a request.
+    pub body_timeout: Duration,
+    /// Without progress while an answer is written.
+    pub write_timeout: Duration,
+    /// Size of a request head, bytes.
+    pub max_head_bytes: usize,
+    /// Size of a request line's target, bytes.
+    pub max_target_bytes: usize,
+    /// Size of a request body, bytes.
+    pub max_body_bytes: u64,
+    /// Requests answered before the answers are written; more wait in the socket.
+    pub max_pipeline: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            max_head_bytes: 16 * 1024,
+            max_target_bytes: 8 * 1024,
+            max_body_bytes: 1024 * 1024,
+            max_pipeline: 64,
+        }
+    }
+}
+
+/// What happened to connections since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Open now.
+    pub open: AtomicUsize,
+    /// Most open at once.
+    pub peak: AtomicUsize,
+    /// Taken from the listening socket.
+    pub accepted_total: AtomicU64,
+    /// Answered 503 because too many were open.
+    pub rejected_total: AtomicU64,
+    /// Failures to accept (out of file descriptors, out of memory).
+    pub accept_errors_total: AtomicU64,
+    /// Requests being answered now.
+    pub in_flight: AtomicUsize,
+    /// Panics caught in handlers.
+    pub panics_total: AtomicU64,
+}
+
+/// What a connection does, as far as its deadline is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Connected, and no request yet.
+    Fresh,
+    /// Between requests.
+    Idle,
+    /// Inside a request's head.
+    Head,
+    /// Inside a request's body.
+    Body,
+    /// The answer is being made; no limit of ours.
+    Answer,
+    /// The kernel takes no more of the answer for now.
+    Write,
+    /// The answer is out; reading what the client still sends.
+    Linger,
+}
+
+/// One connection as the reaper sees it.
+pub(super) struct Control {
+    fd: RawFd,
+    phase: AtomicU8,
+    /// In ticks of the registry's clock, ms; 0 for none.
+    deadline: AtomicU64,
+    expired: AtomicBool,
+    slot: AtomicUsize,
+}
+
+impl Control {
+    /// Whether the reaper has ended this connection's wait.
+    pub fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::Acquire)
+    }
+
+    fn shutdown(&self, how: libc::c_int) {
+        // SAFETY: the descriptor is open: a connection leaves the registry, under the shard's lock that the
+        // caller holds, before it closes it.
+        unsafe { libc::shutdown(self.fd, how) };
+    }
+}
+
+/// All open connections, and the clock they are measured by.
+pub(super) struct Registry {
+    shards: [Mutex<Vec<Arc<Control>>>; SHARDS],
+    start: Instant,
+    /// Milliseconds since `start`, moved on by the reaper: cheap to read, as exact as a sweep.
+    now: AtomicU64,
+    draining: AtomicBool,
+    pub limits: Limits,
+    pub counters: Arc<Counters>,
+}
+
+impl Registry {
+    pub fn new(limits: Limits, counters: Arc<Counters>) -> Arc<Registry> {
+        let registry = Arc::new(Registry {
+            shards: Default::default(),
+            start: Instant::now(),
+            now: AtomicU64::new(1),
+            draining: AtomicBool::new(false),
+            limits,
+            counters,
+        });
+        let weak = Arc::downgrade(&registry);
+        let reaper = move || {
+            loop {
+                std::thread::sleep(SWEEP);
+                let Some(registry) = weak.upgrade() else { return };
+                registry.sweep();
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("reaper".into()).spawn(reaper) {
+            log::error!("no thread for the reaper, connections have no time limits: {error}");
+        }
+        registry
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Enters a connection.
+    pub fn add(&self, fd: RawFd) -> Arc<Control> {
+        let control = Arc::new(Control {
+            fd,
+            phase: AtomicU8::new(Phase::Fresh as u8),
+            deadline: AtomicU64::new(self.after(self.limits.header_timeout)),
+            expired: AtomicBool::new(false),
+            slot: AtomicUsize::new(0),
+        });
+        let mut shard = self.shard(fd);
+        control.slot.store(shard.len(), Ordering::Relaxed);
+        shard.push(control.clone());
+        control
+    }
+
+    /// Takes a connection out; must come before its descriptor is closed.
+    pub fn remove(&self, control: &Control) {
+        let mut shard = self.shard(control.fd);
+        let slot = control.slot.load(Ordering::Relaxed);
+        shard.swap_remove(slot);
+        if let Some(moved) = shard.get(slot) {
+            moved.slot.store(slot, Ordering::Relaxed);
+        }
+    }
+
+    /// Says what the connection does from now on, and sets its deadline accordingly.
+    pub fn enter(&self, control: &Control, phase: Phase) {
+        let limit = match phase {
+            Phase::Fresh | Phase::Head => Some(self.limits.header_timeout),
+            Phase::Idle => Some(self.limits.idle_timeout),
+            Phase::Body => Some(self.limits.body_timeout),
+            Phase::Write => Some(self.limits.write_timeout),
+            Phase::Linger => Some(Duration::from_secs(2)),
+            Phase::Answer => None,
+        };
+        control.deadline.store(limit.map_or(0, |limit| self.after(limit)), Ordering::Relaxed);
+        control.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    /// Lets go of idle connections, and of every other one after its answer.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        for shard in &self.shards {
+            for control in lock(shard).iter() {
+                match control.phase.load(Ordering::SeqCst) {
+                    phase if phase == Phase::Idle as u8 => control.shutdown(libc::SHUT_RD),
+                    // Its first request may be on the way: a second for it.
+                    phase if phase == Phase::Fresh as u8 => {
+                        control.deadline.fetch_min(self.after(Duration::from_secs(1)), Ordering::Relaxed);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Ends the waits that are overdue. The coroutine wakes, sees that it expired, and says so to the client.
+    fn sweep(&self) {
+        let now = (self.start.elapsed().as_millis() as u64).max(1);
+        self.now.store(now, Ordering::Relaxed);
+        for shard in &self.shards {
+            for control in lock(shard).iter() {
+                let deadline = control.deadline.load(Ordering::Relaxed);
+                if deadline == 0 || deadline > now {
+                    continue;
+                }
+                control.deadline.store(0, Ordering::Relaxed);
+                control.expired.store(true, Ordering::Release);
+                let phase = control.phase.load(Ordering::SeqCst);
+                let write = phase == Phase::Write as u8 || phase == Phase::Linger as u8;
+                control.shutdown(if write { libc::SHUT_RDWR } else { libc::SHUT_RD });
+            }
+        }
+    }
+
+    fn after(&self, limit: Duration) -> u64 {
+        self.now.load(Ordering::Relaxed) + limit.as_millis() as u64
+    }
+
+    fn shard(&self, fd: RawFd) -> MutexGuard<'_, Vec<Arc<Control>>> {
+        lock(&self.shards[fd as usize % SHARDS])
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

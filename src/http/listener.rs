@@ -1,0 +1,193 @@
+//! The listening socket: accepts, refuses over the limit, backs off when the machine has no more to give.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use may::coroutine;
+use may::io::{WaitIo, WaitIoWaker};
+
+use super::control::Registry;
+use super::{Counters, Limits, Service, connection};
+
+/// Connections the kernel completes ahead of `accept`; it lowers this to `net.core.somaxconn`.
+const BACKLOG: libc::c_int = 4096;
+/// Connections over the limit that are told so at once; more are just closed.
+const MAX_REFUSING: usize = 128;
+/// First and longest pause after a failed accept.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Binds a listening socket with a long queue.
+pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // SAFETY: an open listening socket; a second listen() only changes the length of its queue (listen(2)).
+    if unsafe { libc::listen(listener.as_raw_fd(), BACKLOG) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(listener)
+}
+
+/// A running server.
+pub struct Server {
+    inner: Arc<Inner>,
+    waker: WaitIoWaker,
+}
+
+struct Inner {
+    registry: Arc<Registry>,
+    /// Field lines that every answer carries.
+    fixed: Vec<u8>,
+    refusing: AtomicUsize,
+    listening: AtomicBool,
+}
+
+impl Server {
+    /// Serves `service` on a bound socket. What happens to connections is
+    /// counted in `counters`; `fixed` are header fields that every answer carries.
+    pub fn start<S: Service>(
+        listener: TcpListener,
+        service: S,
+        limits: Limits,
+        counters: Arc<Counters>,
+        fixed: &[(&str, &str)],
+    ) -> io::Result<Server> {
+        let fixed: String = fixed.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        listener.set_nonblocking(true)?;
+        // SAFETY: the descriptor comes straight from the listener, which gave up its ownership.
+        let listener = unsafe { may::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
+        let waker = listener.waker();
+        let inner = Arc::new(Inner {
+            registry: Registry::new(limits, counters),
+            fixed: fixed.into_bytes(),
+            refusing: AtomicUsize::new(0),
+            listening: AtomicBool::new(true),
+        });
+        let acceptor = inner.clone();
+        let service = Arc::new(service);
+        may::go!(coroutine::Builder::new().name("accept".into()), move || {
+            acceptor.accept(&listener, &service);
+            drop(listener);
+            acceptor.listening.store(false, Ordering::SeqCst);
+        })?;
+        Ok(Server { inner, waker })
+    }
+
+    /// Takes no new connection, lets requests in flight finish; whether all did within `timeout`.
+    /// Blocks the calling thread.
+    pub fn drain(&self, timeout: Duration) -> bool {
+        let end = Instant::now() + timeout;
+        self.inner.registry.drain();
+        self.waker.wakeup();
+        let counters = &self.inner.registry.counters;
+        while self.inner.listening.load(Ordering::SeqCst) || counters.open.load(Ordering::SeqCst) > 0 {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+}
+
+impl Inner {
+    /// Accepts until the server drains and nobody waits in the socket's queue any more.
+    fn accept<S: Service>(self: &Arc<Self>, listener: &may::net::TcpListener, service: &Arc<S>) {
+        let mut pause = BACK_OFF.0;
+        let mut failing = false;
+        loop {
+            match listener.inner().accept() {
+                Ok((stream, address)) => {
+                    if failing {
+                        log::warn!("accepting connections again");
+                    }
+                    (pause, failing) = (BACK_OFF.0, false);
+                    self.take(stream, address, service);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.registry.is_draining() {
+                        return;
+                    }
+                    listener.wait_io();
+                }
+                // The client gave up while it waited, or a signal came: nothing is wrong here.
+                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
+                }
+                Err(error) => {
+                    self.registry.counters.accept_errors_total.fetch_add(1, Ordering::Relaxed);
+                    if !failing {
+                        log::error!("cannot accept connections, will keep trying: {error}");
+                    }
+                    failing = true;
+                    coroutine::sleep(pause);
+                    // Sleep ends on the timer thread; go back to a worker.
+                    coroutine::yield_now();
+                    pause = (pause * 2).min(BACK_OFF.1);
+                }
+            }
+        }
+    }
+
+    fn take<S: Service>(self: &Arc<Self>, stream: std::net::TcpStream, address: SocketAddr, service: &Arc<S>) {
+        let counters = &self.registry.counters;
+        counters.accepted_total.fetch_add(1, Ordering::Relaxed);
+        let full = counters.open.load(Ordering::Relaxed) >= self.registry.limits.max_connections;
+        if full {
+            counters.rejected_total.fetch_add(1, Ordering::Relaxed);
+            if self.refusing.fetch_add(1, Ordering::Relaxed) >= MAX_REFUSING {
+                self.refusing.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
+        } else {
+            let open = counters.open.fetch_add(1, Ordering::SeqCst) + 1;
+            counters.peak.fetch_max(open, Ordering::Relaxed);
+        }
+        let guard = Place { inner: self.clone(), refused: full };
+        let Some(stream) = register(stream) else {
+            counters.accept_errors_total.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        // A connection's events arrive at worker `fd % workers`; start it there.
+        let builder = coroutine::Builder::new().id(stream.as_raw_fd() as usize);
+        let service = service.clone();
+        let spawned = may::go!(builder, move || {
+            let inner = &guard.inner;
+            if guard.refused {
+                connection::refuse(stream, address, &inner.registry, &inner.fixed);
+            } else {
+                connection::serve(stream, address, &*service, &inner.registry, &inner.fixed);
+            }
+        });
+        if let Err(error) = spawned {
+            log::error!("cannot start a coroutine for a connection: {error}");
+        }
+    }
+}
+
+/// A connection's place among the open or the refused ones, given back when it ends, however it ends.
+struct Place {
+    inner: Arc<Inner>,
+    refused: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.refused {
+            self.inner.refusing.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.inner.registry.counters.open.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Hands a socket to the event loop, which panics when the kernel refuses it (`epoll_ctl`).
+fn register(stream: std::net::TcpStream) -> Option<may::net::TcpStream> {
+    stream.set_nodelay(true).ok()?;
+    let descriptor = stream.into_raw_fd();
+    // SAFETY: the descriptor comes straight from the stream, which gave up its ownership.
+    let register = || unsafe { may::net::TcpStream::from_raw_fd(descriptor) };
+    catch_unwind(AssertUnwindSafe(register)).ok()
+}

@@ -1,0 +1,69 @@
+//! A request as a service sees it: borrowed from the connection's buffer.
+
+use std::net::SocketAddr;
+
+/// Request methods this server knows (RFC 9110, section 9; PATCH from RFC 5789).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Connect,
+    Options,
+    Trace,
+    Patch,
+}
+
+impl Method {
+    /// The method of that name; names are case-sensitive.
+    pub fn parse(name: &str) -> Option<Method> {
+        Some(match name {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "DELETE" => Method::Delete,
+            "CONNECT" => Method::Connect,
+            "OPTIONS" => Method::Options,
+            "TRACE" => Method::Trace,
+            "PATCH" => Method::Patch,
+            _ => return None,
+        })
+    }
+}
+
+/// One request: head checked, body already read.
+pub struct Request<'a> {
+    /// The method.
+    pub method: Method,
+    /// The path of the target, undecoded, always starting with `/` (or `*` for OPTIONS).
+    pub path: &'a str,
+    /// What follows the first `?` of the target, undecoded.
+    pub query: &'a str,
+    /// The header fields, in order, names as sent.
+    pub headers: &'a [httparse::Header<'a>],
+    /// Address of the other end of the connection.
+    pub peer: SocketAddr,
+}
+
+impl<'a> Request<'a> {
+    /// The first value of a header field, if it is text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name))
+            .and_then(|header| std::str::from_utf8(header.value).ok())
+    }
+
+    /// Whether a media type stands first among the client's wishes: a plain look for `Accept: type…`,
+    /// enough to tell `text/plain` and `text/html` from `*/*`.
+    pub fn prefers(&self, media_type: &str) -> bool {
+        self.header("accept").is_some_and(|accept| {
+            let first = accept.split(',').next().unwrap_or_default();
+            first.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The limit of open files (getrlimit(2)).
+
+use std::io;
+
+/// Raises the soft limit of open files to the hard one; gives what holds then.
+pub fn raise_open_files() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a valid rlimit.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+    // SAFETY: as above. When the kernel refuses, the old limit holds.
+    let refused = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } != 0;
+    Ok(if refused { limit.rlim_cur } else { raised.rlim_cur })
+}

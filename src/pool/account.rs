@@ -1,0 +1,122 @@
+//! The pool's account: how many threads work, since when they all do, and what happened to jobs.
+
+use std::time::Instant;
+
+/// How a pool stands at one moment, and its totals since the start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Threads of the pool.
+    pub threads: usize,
+    /// Threads at work.
+    pub active: usize,
+    /// Jobs waiting.
+    pub queued: usize,
+    /// Jobs that may wait.
+    pub queue_capacity: usize,
+    /// Whether every thread works and jobs wait.
+    pub saturated: bool,
+    /// Most threads at work at once.
+    pub peak_active: usize,
+    /// Jobs run to their end, panics included.
+    pub completed_total: u64,
+    /// Jobs refused because the queue was full.
+    pub rejected_total: u64,
+    /// Jobs dropped unrun: waited too long, or nobody waited for them any more.
+    pub expired_total: u64,
+    /// Thread-seconds at work.
+    pub busy_seconds_total: f64,
+    /// Seconds during which the pool was saturated.
+    pub saturated_seconds_total: f64,
+    /// Median wait in the queue over the last minute, ms.
+    pub queue_wait_p50_milliseconds: Option<f64>,
+    /// 99th percentile of the wait in the queue over the last minute, ms.
+    pub queue_wait_p99_milliseconds: Option<f64>,
+}
+
+/// Integrates over time what the pool does; told of every change, under the pool's lock.
+pub(super) struct Account {
+    totals: Reading,
+    since: Instant,
+}
+
+impl Account {
+    pub fn new(threads: usize, now: Instant) -> Account {
+        Account { totals: Reading { threads, ..Reading::default() }, since: now }
+    }
+
+    pub fn active(&self) -> usize {
+        self.totals.active
+    }
+
+    /// Adds up the time since the last change, then notes the state that holds from now on.
+    pub fn changed(&mut self, queued: usize, now: Instant) {
+        let totals = &mut self.totals;
+        let seconds = now.saturating_duration_since(self.since).as_secs_f64();
+        totals.busy_seconds_total += seconds * totals.active as f64;
+        if totals.saturated {
+            totals.saturated_seconds_total += seconds;
+        }
+        totals.queued = queued;
+        totals.saturated = totals.active == totals.threads && queued > 0;
+        self.since = self.since.max(now);
+    }
+
+    pub fn started(&mut self, queued: usize, now: Instant) {
+        self.changed(queued, now);
+        self.totals.active += 1;
+        self.totals.peak_active = self.totals.peak_active.max(self.totals.active);
+        self.totals.saturated = self.totals.active == self.totals.threads && queued > 0;
+    }
+
+    pub fn ended(&mut self, ran: bool, queued: usize, now: Instant) {
+        self.changed(queued, now);
+        self.totals.active -= 1;
+        self.totals.saturated = false;
+        if ran {
+            self.totals.completed_total += 1;
+        } else {
+            self.totals.expired_total += 1;
+        }
+    }
+
+    pub fn rejected(&mut self, queued: usize, now: Instant) {
+        self.changed(queued, now);
+        self.totals.rejected_total += 1;
+    }
+
+    pub fn reading(&mut self, queued: usize, queue_capacity: usize, now: Instant) -> Reading {
+        self.changed(queued, now);
+        Reading { queue_capacity, ..self.totals.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn time_is_added_up_by_state() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut account = Account::new(2, start);
+        account.started(0, at(1)); // one of two works from 1 on
+        account.started(0, at(3)); // both work from 3 on
+        account.changed(1, at(4)); // and one job waits from 4 on: saturated
+        account.started_again_after_end(at(7));
+        let reading = account.reading(0, 8, at(9));
+        assert_eq!(reading.busy_seconds_total, 2.0 + 2.0 + 6.0 + 4.0);
+        assert_eq!(reading.saturated_seconds_total, 3.0);
+        assert_eq!((reading.active, reading.peak_active, reading.completed_total), (2, 2, 1));
+        assert!(!reading.saturated);
+    }
+
+    impl Account {
+        /// One job ends and the waiting one takes its place.
+        fn started_again_after_end(&mut self, now: Instant) {
+            self.ended(true, 1, now);
+            self.started(0, now);
+        }
+    }
+}
