@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# Helpers that every script here may source: how to speak, how to stop, how to get a missing program.
+# Results go to stdout; everything a person reads goes to stderr, so that a program can read the rest.
+
+# Debian keeps haproxy, nginx and nft where an ordinary user's PATH does not look.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Set VERBOSE=0 to hear only warnings and errors.
+step() { [[ "${VERBOSE:-1}" == 0 ]] || printf '  %s\n' "$*" >&2; }
+
+warn() { printf 'warning: %s\n' "$*" >&2; }
+
+# die MESSAGE: the work failed (exit code 1).
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# usage_error MESSAGE: the command line is wrong (exit code 2).
+usage_error() {
+  printf 'error: %s\nsee: %s --help\n' "$*" "${0##*/}" >&2
+  exit 2
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# need COMMAND [PACKAGE]: the command is there afterwards, or the script ends and says the one command to run.
+need() {
+  local command=$1 package=${2:-$1}
+  have "$command" && return 0
+  if [[ $EUID -eq 0 ]] && have apt-get; then
+    say "installing $package (it brings $command)"
+    # A machine that never asked for the package lists has no names to install from.
+    apt_install "$package" || { apt-get update -qq >&2 && apt_install "$package"; } ||
+      die "$command is missing and apt-get could not install $package"
+    hash -r
+    have "$command" || die "$package is installed, but $command is not on the PATH"
+    return 0
+  fi
+  if have apt-get; then
+    die "$command is missing; run: sudo apt-get install -y $package"
+  fi
+  die "$command is missing; install it with the package manager of this machine"
+}
+
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=120 "$@" >&2; }
+
+# is_count TEXT: a whole number from 1 to 99999999 without a leading zero.
+is_count() { [[ "$1" =~ ^[1-9][0-9]{0,7}$ ]]; }
+
+# is_port TEXT: 1 to 65535.
+is_port() { is_count "$1" && (($1 <= 65535)); }
+
+# json_string TEXT: the text as a JSON string, quotes included.
+json_string() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  text=${text//$'\n'/\\n}
+  text=${text//$'\t'/\\t}
+  printf '"%s"' "$text"
+}
+
+# write_file PATH: stdin becomes the file in one step; a reader sees the old text or the new, never half of it.
+write_file() {
+  local path=$1
+  cat >"$path.new"
+  mv -f -- "$path.new" "$path"
+}
+
+# now_ms: milliseconds since the epoch.
+now_ms() {
+  local now=$EPOCHREALTIME
+  printf '%s' "$((${now%[.,]*} * 1000 + 10#${now#*[.,]} / 1000))"
+}
+
+# wait_until SECONDS COMMAND…: asks every 50 ms until the command succeeds; fails when the time is over.
+wait_until() {
+  local deadline=$(($(now_ms) + $1 * 1000))
+  shift
+  until "$@"; do
+    (($(now_ms) < deadline)) || return 1
+    sleep 0.05
+  done
+}
+
+# find_binary FOLDER: the node's program: WEBAPP_BIN, else the release build in FOLDER/target.
+find_binary() {
+  local folder=$1 candidate
+  if [[ -n "${WEBAPP_BIN:-}" ]]; then
+    [[ -x "$WEBAPP_BIN" ]] || die "WEBAPP_BIN names $WEBAPP_BIN, which is no program"
+    printf '%s' "$WEBAPP_BIN"
+    return 0
+  fi
+  for candidate in "${CARGO_TARGET_DIR:-$folder/target}"/*/release/webapp "${CARGO_TARGET_DIR:-$folder/target}"/release/webapp; do
+    if [[ -x "$candidate" ]]; then
+      printf '%s' "$candidate"
+      return 0
+    fi
+  done
+  candidate=$(command -v webapp || true)
+  [[ -n "$candidate" ]] || die "there is no webapp binary yet; run scripts/build.sh, or name one with WEBAPP_BIN"
+  printf '%s' "$candidate"
+}
