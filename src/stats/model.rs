@@ -263,17 +263,13 @@ pub struct Interface {
     pub receive_bytes_per_second: Option<f64>,
     /// Bytes sent.
     pub transmit_bytes_per_second: Option<f64>,
-    /// Speed of the link, or of the shaper in front of it if that is lower; `null` where nobody knows.
+    /// Speed of the link; `null` where the driver does not know it.
     pub speed_bytes_per_second: Option<u64>,
     /// The busier direction of the speed.
     pub utilization: Option<f64>,
-    /// Bytes waiting in the interface's queue to be sent, at the sample.
-    pub queued_bytes: Option<u64>,
-    /// Times that a shaper held packets back.
-    pub held_back_per_second: Option<f64>,
     /// Bad packets since the interface was made, both ways.
     pub errors_total: u64,
-    /// Packets dropped, likewise, its queue included.
+    /// Packets dropped, likewise.
     pub drops_total: u64,
     /// Of them, in this window.
     pub drops: Option<u64>,

@@ -16,6 +16,9 @@ pub fn figures(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Cg
         figures.version = figures.version.or(Some(memory.version));
         figures.path = figures.path.or_else(|| Some(memory.path.clone()));
         capacity(&mut figures, span, memory);
+        if figures.memory_limit_bytes.is_none() {
+            notes.add("cgroup.memory_limit_bytes", "no memory limit is set from this process's group upwards");
+        }
     }
     figures
 }
@@ -32,6 +35,9 @@ fn bandwidth(figures: &mut Cgroup, span: Option<&Span<'_>>, cpu: &Controlled<Cpu
     let tightest = levels.iter().filter(|level| level.after.quota_cores.is_some()).min_by(|left, right| {
         left.after.quota_cores.unwrap_or(f64::MAX).total_cmp(&right.after.quota_cores.unwrap_or(f64::MAX))
     });
+    if tightest.is_none() {
+        notes.add("cgroup.cpu_quota_cores", "no CPU quota is set from this process's group upwards");
+    }
     if let Some(level) = tightest {
         figures.cpu_quota_cores = level.after.quota_cores.map(|cores| round(cores, 4));
         figures.cpu_usage_cores = level.usage_cores.map(|cores| round(cores, 4));

@@ -34,6 +34,10 @@ fn disk(name: &str, before: Option<&DiskReading>, after: &DiskReading, seconds: 
 pub fn network(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Option<Vec<Interface>> {
     let interfaces = notes.take("network", &after.network)?;
     let before = |name: &str| span.and_then(|span| span.before.network.as_ref().ok()?.get(name));
+    for (name, _) in interfaces.iter().filter(|(_, interface)| interface.speed_bytes_per_second.is_none()) {
+        let reason = format!("the driver of {name} does not tell its speed (/sys/class/net/{name}/speed)");
+        notes.add(&format!("network.{name}.utilization"), reason);
+    }
     let seconds = span.map(|span| span.seconds).unwrap_or_default();
     Some(interfaces.iter().map(|(name, after)| interface(name, before(name), after, seconds)).collect())
 }
@@ -55,8 +59,6 @@ fn interface(name: &str, before: Option<&InterfaceReading>, after: &InterfaceRea
             .zip(after.speed_bytes_per_second)
             .and_then(|(bytes, speed)| percent(bytes, speed as f64))
             .map(|share| share.min(100.0)),
-        queued_bytes: None,
-        held_back_per_second: None,
         errors_total: after.errors,
         drops_total: after.drops,
         drops: before.map(|before| after.drops.saturating_sub(before.drops)),

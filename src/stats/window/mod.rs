@@ -169,7 +169,7 @@ fn tcp(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Tcp {
 fn sockets(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Sockets {
     let listen = notes.take("sockets", &after.listen);
     if listen.is_some_and(|listen| listen.limit.is_none()) {
-        notes.add("sockets.listen_queue_limit", "told by NETLINK_SOCK_DIAG only, which this machine does not answer");
+        notes.add("sockets.listen_queue_limit", "/proc/net/tcp does not tell it");
     }
     let dropped = |sample: &Sample| match sample.listen {
         Ok(listen) if listen.drops.is_some() => listen.drops,
