@@ -76,6 +76,7 @@ io_works() { get "$url/io?mb=1" | jq -e '.result != null or .milliseconds != nul
 comes_back() {
     local before after
     before=$(property webapp.service MainPID)
+    ((before > 1)) || { echo "webapp does not run"; return 1; }
     run kill -9 "$before"
     # The socket keeps the connection until the next process takes it.
     get "$url/whoami" >/dev/null || return 1
@@ -156,7 +157,9 @@ quota_throttles() {
 }
 
 quota_in_stats() {
-    until_true 3 quota_seen && burn http://127.0.0.1:3001 'until_true 6 throttled' || { get http://127.0.0.1:3001/stats | jq -c .cgroup; return 1; }
+    if until_true 3 quota_seen && burn http://127.0.0.1:3001 'until_true 6 throttled'; then return 0; fi
+    get http://127.0.0.1:3001/stats | jq -c .cgroup
+    return 1
 }
 
 memory_limit() {
@@ -205,6 +208,38 @@ check "a memory limit kills the node, and it recovers" memory_limit
 check "stop drains: the request in flight is answered, exit 0, then refused" stop_drains
 check "install.sh --uninstall --purge removes all of it" uninstalled
 machine_down one
+
+# --- the provisioning of the virtual machines: balancer and two nodes on one bridge, with the machines' addresses ---
+
+provision() { machine_run "$1" env WEBAPP_BIN=/srv/webapp "$here/scripts/provision.sh" "$@"; }
+
+both_answer() {
+    local seen
+    seen=$(for _ in $(seq 20); do machine_bridge_run curl -fsS -m 10 http://192.168.56.10/whoami | jq -r .node; done | sort | uniq -c)
+    echo "$seen"
+    [[ $seen == *node1* && $seen == *node2* ]]
+}
+
+if ! "$here/scripts/cluster.sh" --help | grep -q -e --backend; then
+    skip "provisioning of balancer, node1 and node2: scripts/cluster.sh has no --backend"
+elif ! command -v haproxy >/dev/null; then
+    skip "provisioning of balancer, node1 and node2: haproxy is not installed (apt-get install haproxy)"
+else
+    for name in node1 node2 balancer; do
+        machine_up "$name" "$here" "$(dirname "$(realpath "$bin")")"
+        machine_run "$name" mkdir -p /srv
+        machine_run "$name" ln -s "$(realpath "$bin")" /srv/webapp
+        machine_net "$name" ip link set lo up
+    done
+    machine_bridge 192.168.56.1/24 node1=192.168.56.11/24 node2=192.168.56.12/24 balancer=192.168.56.10/24
+    check "provision.sh makes node1 a node" provision node1 node
+    check "provision.sh makes node2 a node" provision node2 node
+    check "provision.sh makes the balancer" provision balancer balancer haproxy 192.168.56.11:3000,192.168.56.12:3000
+    check "requests through the balancer reach both nodes" both_answer
+    check "provisioning the balancer again changes nothing" provision balancer balancer haproxy 192.168.56.11:3000,192.168.56.12:3000
+    check "both nodes still answer through it" both_answer
+    machine_down_all
+fi
 left=$(find /sys/fs/cgroup -maxdepth 4 -type d -name "$MACHINE_PREFIX*" 2>/dev/null || true)
 check "no cgroup is left behind" test -z "$left"
 checks_end
