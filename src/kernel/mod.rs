@@ -1,3 +1,20 @@
 //! Readers of `/proc`, cgroups and sockets: one file a source, every field optional, the path in every error.
+//!
+//! Nothing here judges or divides: a reader returns the counters as the kernel keeps them. Absent is not zero.
+//! Every reader takes a [`Root`], so that a test can point it at a tree of files of its own.
 
+pub mod cgroup;
+pub mod clock;
+pub mod cpu;
+pub mod disk;
+pub mod host;
 pub mod limits;
+pub mod memory;
+pub mod network;
+pub mod pressure;
+pub mod process;
+mod root;
+pub mod socket;
+pub mod tcp;
+
+pub use root::{ReadError, Reading, Root};

@@ -81,7 +81,7 @@ pub struct EndpointReading {
     pub path: &'static str,
     /// Answered since the node started.
     pub count: u64,
-    /// Of them, answered with 5xx.
+    /// Of them, answered with 4xx or 5xx.
     pub errors: u64,
     /// Median response time of the last minute, in milliseconds.
     pub p50: Option<f64>,

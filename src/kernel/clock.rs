@@ -1,0 +1,37 @@
+//! The clocks of the kernel.
+
+use std::time::SystemTime;
+
+/// Seconds of `CLOCK_MONOTONIC`: the same clock for every process of the machine, never set back.
+pub fn monotonic_seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live timespec of ours, which is all that clock_gettime(2) writes to.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    debug_assert_eq!(result, 0, "CLOCK_MONOTONIC exists on every Linux");
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Seconds since 1970 of the wall clock; 0 when it stands before that.
+pub fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |passed| passed.as_secs_f64())
+}
+
+/// Ticks a second in which `/proc/stat` counts (`USER_HZ`, 100 on every architecture in use).
+pub fn ticks_per_second() -> u64 {
+    // SAFETY: sysconf(3) takes no pointer and has no precondition.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(ticks).ok().filter(|ticks| *ticks > 0).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_run() {
+        let before = monotonic_seconds();
+        assert!(monotonic_seconds() >= before);
+        assert!(unix_seconds() > 1.7e9);
+        assert!(ticks_per_second() > 0);
+    }
+}

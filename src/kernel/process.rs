@@ -1,0 +1,84 @@
+//! This process: `/proc/self/stat`, `/proc/self/limits` and `/proc/self/fd`.
+
+use serde::{Deserialize, Serialize};
+
+use super::root::complete_lines;
+use super::{ReadError, Reading, Root};
+
+/// What this process has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessReading {
+    /// CPU ticks in programs, over all threads, those that ended included.
+    pub user_ticks: u64,
+    /// CPU ticks in the kernel, likewise.
+    pub system_ticks: u64,
+    /// Threads now.
+    pub threads: u64,
+    /// Page faults that had to read from a disk.
+    pub major_faults: u64,
+}
+
+/// Reads `/proc/self/stat` (proc_pid_stat(5)).
+///
+/// # Errors
+/// When the file is missing or cut short.
+pub fn read(root: &Root) -> Reading<ProcessReading> {
+    const PATH: &str = "/proc/self/stat";
+    let text = root.read(PATH)?;
+    parse(&text).ok_or_else(|| ReadError::malformed(root.path(PATH), "fewer fields than proc_pid_stat(5) names"))
+}
+
+fn parse(text: &str) -> Option<ProcessReading> {
+    // The name may hold spaces and parentheses: the fields begin after the last one that closes.
+    let (_, rest) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // rest begins with field 3, the state.
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    Some(ProcessReading {
+        major_faults: field(12)?,
+        user_ticks: field(14)?,
+        system_ticks: field(15)?,
+        threads: field(20)?,
+    })
+}
+
+/// How many files this process has open.
+///
+/// # Errors
+/// When `/proc/self/fd` cannot be listed.
+pub fn open_files(root: &Root) -> Reading<u64> {
+    let path = root.path("/proc/self/fd");
+    match std::fs::read_dir(&path) {
+        // The listing itself holds one descriptor.
+        Ok(entries) => Ok((entries.count() as u64).saturating_sub(u64::from(root.is_real()))),
+        Err(error) => Err(ReadError::malformed(path, error.to_string())),
+    }
+}
+
+/// How many files this process may have open (its soft limit); `None` when unlimited.
+///
+/// # Errors
+/// When `/proc/self/limits` is missing or lacks the line.
+pub fn open_files_limit(root: &Root) -> Reading<Option<u64>> {
+    const PATH: &str = "/proc/self/limits";
+    let text = root.read(PATH)?;
+    let soft = complete_lines(&text)
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .and_then(|rest| rest.split_ascii_whitespace().next())
+        .ok_or_else(|| ReadError::malformed(root.path(PATH), "no line 'Max open files'"))?;
+    Ok(soft.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses() {
+        let text = "42 (a) (b) R 1 1 1 0 -1 4194304 98 0 7 0 11 22 0 0 20 0 5 0 152467 3133440 381";
+        let process = parse(text).unwrap();
+        assert_eq!(process, ProcessReading { user_ticks: 11, system_ticks: 22, threads: 5, major_faults: 7 });
+        assert_eq!(parse("42 (a) R 1 1 1"), None);
+        assert_eq!(parse(""), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! Rates of disks and interfaces. A device that appeared in this window has no rates yet, and one that went is not shown.
+
+use super::{Notes, Span, percent, round};
+use crate::kernel::disk::DiskReading;
+use crate::kernel::network::InterfaceReading;
+use crate::stats::model::{Disk, Interface};
+use crate::stats::sample::Sample;
+
+pub fn disks(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Option<Vec<Disk>> {
+    let disks = notes.take("disks", &after.disks)?;
+    let before = |name: &str| span.and_then(|span| span.before.disks.as_ref().ok()?.get(name));
+    let seconds = span.map(|span| span.seconds).unwrap_or_default();
+    Some(disks.iter().map(|(name, after)| disk(name, before(name), after, seconds)).collect())
+}
+
+fn disk(name: &str, before: Option<&DiskReading>, after: &DiskReading, seconds: f64) -> Disk {
+    let Some(before) = before else { return Disk { device: name.to_owned(), ..Disk::default() } };
+    let growth = |counter: fn(&DiskReading) -> u64| counter(after).saturating_sub(counter(before)) as f64;
+    let rate = |counter| Some(round(growth(counter) / seconds, 3));
+    let done = growth(|disk| disk.reads) + growth(|disk| disk.writes);
+    let waited = growth(|disk| disk.read_milliseconds) + growth(|disk| disk.write_milliseconds);
+    Disk {
+        device: name.to_owned(),
+        reads_per_second: rate(|disk| disk.reads),
+        writes_per_second: rate(|disk| disk.writes),
+        read_bytes_per_second: rate(|disk| disk.read_bytes),
+        write_bytes_per_second: rate(|disk| disk.write_bytes),
+        await_milliseconds: (done > 0.0).then(|| round(waited / done, 3)),
+        queue_depth: Some(round(growth(|disk| disk.weighted_milliseconds) / 1e3 / seconds, 3)),
+        utilization: percent(growth(|disk| disk.busy_milliseconds) / 1e3, seconds).map(|share| share.min(100.0)),
+    }
+}
+
+pub fn network(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Option<Vec<Interface>> {
+    let interfaces = notes.take("network", &after.network)?;
+    let before = |name: &str| span.and_then(|span| span.before.network.as_ref().ok()?.get(name));
+    for (name, _) in interfaces.iter().filter(|(_, interface)| interface.speed_bytes_per_second.is_none()) {
+        let reason = format!("the driver of {name} does not tell its speed (/sys/class/net/{name}/speed)");
+        notes.add(&format!("network.{name}.utilization"), reason);
+    }
+    let seconds = span.map(|span| span.seconds).unwrap_or_default();
+    Some(interfaces.iter().map(|(name, after)| interface(name, before(name), after, seconds)).collect())
+}
+
+fn interface(name: &str, before: Option<&InterfaceReading>, after: &InterfaceReading, seconds: f64) -> Interface {
+    let rate = |counter: fn(&InterfaceReading) -> u64| {
+        before.map(|before| round(counter(after).saturating_sub(counter(before)) as f64 / seconds, 3))
+    };
+    let receive_bytes_per_second = rate(|interface| interface.receive_bytes);
+    let transmit_bytes_per_second = rate(|interface| interface.transmit_bytes);
+    let busier =
+        receive_bytes_per_second.zip(transmit_bytes_per_second).map(|(receive, transmit)| receive.max(transmit));
+    Interface {
+        interface: name.to_owned(),
+        receive_bytes_per_second,
+        transmit_bytes_per_second,
+        speed_bytes_per_second: after.speed_bytes_per_second,
+        utilization: busier
+            .zip(after.speed_bytes_per_second)
+            .and_then(|(bytes, speed)| percent(bytes, speed as f64))
+            .map(|share| share.min(100.0)),
+        errors_total: after.errors,
+        drops_total: after.drops,
+        drops: before.map(|before| after.drops.saturating_sub(before.drops)),
+    }
+}

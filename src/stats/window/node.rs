@@ -1,0 +1,76 @@
+//! What the node told about itself, over the window.
+
+use std::borrow::Cow;
+
+use super::{Span, percent, round};
+use crate::stats::model::{Connections, Endpoint, Pool, QueueWait, Requests};
+use crate::stats::reading::PoolReading;
+use crate::stats::sample::Sample;
+
+pub fn pool(span: Option<&Span<'_>>, after: &Sample) -> Pool {
+    let pool = &after.node.pool;
+    let growth =
+        |counter: fn(&PoolReading) -> u64| span.and_then(|span| span.growth(|sample| Some(counter(&sample.node.pool))));
+    let share = |seconds: fn(&PoolReading) -> f64, parts: f64| {
+        let span = span?;
+        let growth = (seconds(&span.after.node.pool) - seconds(&span.before.node.pool)).max(0.0);
+        percent(growth, span.seconds * parts).map(|share| share.min(100.0))
+    };
+    Pool {
+        threads: pool.threads,
+        active: pool.active,
+        queued: pool.queued,
+        queue_capacity: pool.queue_capacity,
+        // Before the first window ends, the moment is all there is.
+        utilization: share(|pool| pool.busy_seconds_total, pool.threads as f64)
+            .or_else(|| percent(pool.active as f64, pool.threads as f64)),
+        saturated: pool.threads > 0 && pool.active == pool.threads && pool.queued > 0,
+        saturated_percent: share(|pool| pool.saturated_seconds_total, 1.0),
+        saturated_seconds_total: round(pool.saturated_seconds_total, 6),
+        busy_seconds_total: round(pool.busy_seconds_total, 6),
+        peak_active: pool.peak_active,
+        completed_total: pool.completed_total,
+        rejected_total: pool.rejected_total,
+        rejected: growth(|pool| pool.rejected_total),
+        expired_total: pool.expired_total,
+        expired: growth(|pool| pool.expired_total),
+        queue_wait_milliseconds: QueueWait {
+            p50: pool.queue_wait_milliseconds.p50.map(|wait| round(wait, 3)),
+            p99: pool.queue_wait_milliseconds.p99.map(|wait| round(wait, 3)),
+        },
+    }
+}
+
+pub fn connections(span: Option<&Span<'_>>, after: &Sample) -> Connections {
+    let connections = &after.node.connections;
+    Connections {
+        open: connections.open,
+        peak: connections.peak,
+        accepted_total: connections.accepted_total,
+        rejected_total: connections.rejected_total,
+        rejected: span.and_then(|span| span.growth(|sample| Some(sample.node.connections.rejected_total))),
+    }
+}
+
+pub fn requests(span: Option<&Span<'_>>, after: &Sample) -> Requests {
+    let requests = &after.node.requests;
+    let errors = |sample: &Sample| Some(sample.node.requests.endpoints.iter().map(|endpoint| endpoint.errors).sum());
+    Requests {
+        in_flight: requests.in_flight,
+        total: requests.total,
+        per_second: span.and_then(|span| span.rate(|sample| Some(sample.node.requests.total))),
+        errors_per_second: span.and_then(|span| span.rate(errors)),
+        endpoints: requests
+            .endpoints
+            .iter()
+            .map(|endpoint| Endpoint {
+                path: Cow::Borrowed(endpoint.path),
+                count: endpoint.count,
+                errors: endpoint.errors,
+                p50: endpoint.p50.map(|time| round(time, 3)),
+                p90: endpoint.p90.map(|time| round(time, 3)),
+                p99: endpoint.p99.map(|time| round(time, 3)),
+            })
+            .collect(),
+    }
+}

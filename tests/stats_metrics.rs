@@ -1,0 +1,45 @@
+//! `/metrics` as Prometheus itself reads it: `promtool check metrics` parses and lints what the sampler wrote.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use webapp::stats::{EndpointReading, Identity, NodeReading, SamplerConfig, start};
+
+fn node() -> NodeReading {
+    let mut reading = NodeReading::default();
+    reading.pool.threads = 2;
+    reading.pool.queue_wait_milliseconds.p50 = Some(1.5);
+    let endpoint =
+        EndpointReading { path: "/fib", count: 3, p50: Some(2.0), p90: Some(3.0), p99: Some(4.0), errors: 1 };
+    reading.requests.endpoints.push(endpoint);
+    reading
+}
+
+#[test]
+fn prometheus_reads_the_metrics() {
+    let identity = Identity { name: "na\"me".into(), model: "async".into(), engine: "strict".into() };
+    let listen = "127.0.0.1:1".parse().unwrap();
+    let board = start(SamplerConfig { interval: Duration::from_millis(100), identity, listen }, node).unwrap();
+    while board.latest().stats.window.window_seconds.is_none() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let metrics = board.latest().metrics.clone();
+    let text = std::str::from_utf8(&metrics).unwrap();
+    assert!(text.contains("webapp_requests_total{path=\"/fib\"} 3\n"), "{text}");
+
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut promtool = match promtool {
+        Ok(promtool) => promtool,
+        Err(error) => panic!("promtool (Debian package prometheus) is needed to check /metrics: {error}"),
+    };
+    promtool.stdin.take().unwrap().write_all(&metrics).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{text}");
+}
