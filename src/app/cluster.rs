@@ -72,10 +72,9 @@ impl From<GetError> for Lost {
 }
 
 /// Which process answered; tells a node that its own address is among the peers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct Who {
     name: String,
-    hostname: String,
     pid: u32,
 }
 
@@ -163,7 +162,13 @@ impl Peer {
             looked_at: Instant::now(),
         };
         let url = origin.to_string();
-        Arc::new(Peer { origin, url, seen: Mutex::new(seen), asking: AtomicBool::new(false), resolving: AtomicBool::new(false) })
+        Arc::new(Peer {
+            origin,
+            url,
+            seen: Mutex::new(seen),
+            asking: AtomicBool::new(false),
+            resolving: AtomicBool::new(false),
+        })
     }
 
     /// Notes that somebody looks, and asks the peer unless its last answer is fresh or a question is under way.
@@ -319,22 +324,25 @@ fn typed_in(request: &Request<'_>, peers: Option<String>) -> Result<Vec<Origin>,
     let host = request.header("host").and_then(|host| Origin::parse(&format!("http://{host}")).ok());
     let named = host.is_some_and(|host| host.host() == "localhost" || host.host().parse::<IpAddr>().is_ok());
     if !request.peer.ip().to_canonical().is_loopback() || forwarded || foreign || !named {
-        let detail = "only a browser on the node's own machine may type in addresses; start the node with --peers instead";
+        let detail =
+            "only a browser on the node's own machine may type in addresses; start the node with --peers instead";
         return Err(Problem::new(403, detail));
     }
     let all: Vec<&str> = peers.split(',').collect();
     if all.len() > MAX_TYPED {
-        return Err(Problem::parameter("peers", Some(&format!("{} addresses", all.len())), &format!("at most {MAX_TYPED} addresses")));
+        return Err(Problem::parameter(
+            "peers",
+            Some(&format!("{} addresses", all.len())),
+            &format!("at most {MAX_TYPED} addresses"),
+        ));
     }
     all.into_iter().map(|one| Origin::parse(one).map_err(|error| Problem::new(400, error))).collect()
 }
 
 /// Whether the peer is this very process.
 fn is_self(app: &Inner, peer: &Peer) -> bool {
-    let own = &app.board.latest().stats.node;
-    let seen = lock(&peer.seen);
-    seen.who.as_ref().is_some_and(|who| who.name == own.name && who.hostname == own.hostname && who.pid == own.pid)
-        || peer.url.strip_prefix("http://") == Some(own.listen.as_str())
+    peer.origin.literal() == Some(app.config.listen)
+        || lock(&peer.seen).who.as_ref().is_some_and(|who| who.name == app.config.node && who.pid == std::process::id())
 }
 
 /// What is said of a node beside its figures.
@@ -354,11 +362,12 @@ struct Head<'a> {
 fn compose(app: &Inner, members: &[Arc<Peer>], history: bool) -> Vec<u8> {
     let snapshot = app.board.latest();
     let own_history = history.then(|| app.board.history_json());
-    let own_url = format!("http://{}", snapshot.stats.node.listen);
+    let own_url = format!("http://{}", app.config.listen);
     let own = |url: &str| {
         let ready = !app.draining.load(Ordering::SeqCst);
-        let name = Some(snapshot.stats.node.name.as_str());
-        let head = Head { url, name, own: true, reachable: true, ready: Some(ready), error: None, age_seconds: Some(0.0) };
+        let name = Some(app.config.node.as_str());
+        let head =
+            Head { url, name, own: true, reachable: true, ready: Some(ready), error: None, age_seconds: Some(0.0) };
         entry(&head, Some(&snapshot.json), own_history.as_deref())
     };
     let mut entries = Vec::with_capacity(members.len() + 1);

@@ -72,7 +72,11 @@ impl Origin {
 
     /// `HOST:PORT`, as the `Host` field takes it.
     pub fn authority(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -125,9 +129,16 @@ impl From<std::io::Error> for GetError {
 ///
 /// # Errors
 /// [`GetError`]; a status of 4xx or 5xx is an answer, not an error.
-pub fn get(address: SocketAddr, authority: &str, target: &str, timeout: Duration, max_bytes: usize) -> Result<Answer, GetError> {
+pub fn get(
+    address: SocketAddr,
+    authority: &str,
+    target: &str,
+    timeout: Duration,
+    max_bytes: usize,
+) -> Result<Answer, GetError> {
     let deadline = Instant::now() + timeout;
-    let left = || deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or(GetError::TimedOut);
+    let left =
+        || deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or(GetError::TimedOut);
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_write_timeout(Some(left()?))?;
     let request = format!(
@@ -218,7 +229,23 @@ mod tests {
             let origin = Origin::parse(text).unwrap();
             assert_eq!((origin.to_string().as_str(), origin.literal().is_some()), (shown, literal), "{text}");
         }
-        for text in ["", "node1:3000", "https://node1:3000", "http://", "http://:80", "http://a:0", "http://a:x", "http://a:70000", "http://a/b", "http://u@a", "http://a b", "http://a?b", "http://[::1", "http://::1:80", "http://a\r\nX: y"] {
+        for text in [
+            "",
+            "node1:3000",
+            "https://node1:3000",
+            "http://",
+            "http://:80",
+            "http://a:0",
+            "http://a:x",
+            "http://a:70000",
+            "http://a/b",
+            "http://u@a",
+            "http://a b",
+            "http://a?b",
+            "http://[::1",
+            "http://::1:80",
+            "http://a\r\nX: y",
+        ] {
             let error = Origin::parse(text).unwrap_err();
             assert!(error.contains("give http://HOST:PORT") && !error.contains('\r'), "{text}: {error}");
         }
@@ -270,10 +297,15 @@ mod tests {
 
     #[test]
     fn endless_bodies_and_heads_are_cut_off() {
-        let body: &'static [u8] = Box::leak([&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'x'; 200_000]].concat().into_boxed_slice());
+        let body: &'static [u8] =
+            Box::leak([&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'x'; 200_000]].concat().into_boxed_slice());
         assert_eq!(ask(server(body, true), Duration::from_secs(20)), Err(GetError::TooLarge));
-        let head: &'static [u8] = Box::leak([&b"HTTP/1.1 200 OK\r\nX: "[..], &[b'x'; 200_000]].concat().into_boxed_slice());
-        assert!(matches!(ask(server(head, true), Duration::from_secs(20)), Err(GetError::Malformed | GetError::TooLarge)));
+        let head: &'static [u8] =
+            Box::leak([&b"HTTP/1.1 200 OK\r\nX: "[..], &[b'x'; 200_000]].concat().into_boxed_slice());
+        assert!(matches!(
+            ask(server(head, true), Duration::from_secs(20)),
+            Err(GetError::Malformed | GetError::TooLarge)
+        ));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::http::{Body, Request, Response};
+use crate::http::{Body, Problem, Reply, Request, Response};
+
+use super::Inner;
 
 /// One file of the page.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +90,16 @@ static BUNDLE: LazyLock<Bundle> = LazyLock::new(|| {
     Bundle { tag: format!("\"{name}\""), name, index }
 });
 
+/// `GET /`.
+pub(super) fn handle(_app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+    Ok(Reply::Now(index(request)))
+}
+
+/// `GET /assets/BUNDLE/NAME`.
+pub(super) fn handle_asset(_app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+    asset(request).map(Reply::Now).ok_or_else(|| Problem::new(404, "no such file of the page"))
+}
+
 /// The page.
 pub fn index(request: &Request<'_>) -> Response {
     let body = Body::Shared(BUNDLE.index.clone());
@@ -153,7 +165,9 @@ mod tests {
     fn every_file_that_is_named_is_there() {
         let mut named = 0;
         for (name, text) in files() {
-            let quoted = text.split(['"', '\'']).filter_map(|part| part.strip_prefix("./").or(part.strip_prefix("/assets/BUNDLE/")));
+            let quoted = text
+                .split(['"', '\''])
+                .filter_map(|part| part.strip_prefix("./").or(part.strip_prefix("/assets/BUNDLE/")));
             for file in quoted {
                 named += 1;
                 assert!(ASSETS.iter().any(|asset| asset.name == file), "{name} names {file}");
@@ -174,13 +188,24 @@ mod tests {
     #[test]
     fn nothing_is_inline_nothing_is_foreign_and_no_string_becomes_markup() {
         for (name, text) in files() {
-            for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "javascript:", " style=\"", "onclick=\""] {
+            for word in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "new Function",
+                "javascript:",
+                " style=\"",
+                "onclick=\"",
+            ] {
                 assert!(!text.contains(word), "{name} has {word}");
             }
             let allowed = ["http://www.w3.org/2000/svg", "http://192.168.56.12:3000", "http://${", "https?:"];
             let foreign = text.match_indices("http").filter(|(at, _)| {
                 let rest = &text[*at..];
-                (rest.starts_with("http://") || rest.starts_with("https://")) && !allowed.iter().any(|one| rest.starts_with(one))
+                (rest.starts_with("http://") || rest.starts_with("https://"))
+                    && !allowed.iter().any(|one| rest.starts_with(one))
             });
             for (at, _) in foreign {
                 panic!("{name} names {}", text[at..].chars().take(60).collect::<String>());
@@ -197,7 +222,15 @@ mod tests {
         assert_eq!(field(&response, "Cache-Control"), "public, max-age=31536000, immutable");
         let other = asset(&get("/assets/0000000000000000/main.js", &[])).unwrap();
         assert_eq!((other.status, field(&other, "Cache-Control")), (200, "no-cache"));
-        for path in ["/assets/", "/assets/main.js", "/assets/x/", "/assets/x/nothing.js", "/assets/x/../main.js", "/assets/x/y/main.js", "/"] {
+        for path in [
+            "/assets/",
+            "/assets/main.js",
+            "/assets/x/",
+            "/assets/x/nothing.js",
+            "/assets/x/../main.js",
+            "/assets/x/y/main.js",
+            "/",
+        ] {
             assert!(asset(&get(path, &[])).is_none(), "{path}");
         }
     }
@@ -216,7 +249,9 @@ mod tests {
     #[test]
     fn an_unchanged_file_is_not_sent_again() {
         let weak = format!("\"other\", W/{}", BUNDLE.tag);
-        for (value, status) in [(BUNDLE.tag.as_str(), 304), (weak.as_str(), 304), ("*", 304), ("\"other\"", 200), ("", 200)] {
+        for (value, status) in
+            [(BUNDLE.tag.as_str(), 304), (weak.as_str(), 304), ("*", 304), ("\"other\"", 200), ("", 200)]
+        {
             let headers = [httparse::Header { name: "If-None-Match", value: value.as_bytes() }];
             let response = index(&get("/", &headers));
             assert_eq!(response.status, status, "{value}");
