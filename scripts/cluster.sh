@@ -11,7 +11,10 @@ source "$here/lib/tls.sh"
 source "$here/lib/node.sh"
 source "$here/lib/haproxy-config.sh"
 source "$here/lib/haproxy.sh"
+source "$here/lib/nginx-config.sh"
+source "$here/lib/nginx.sh"
 source "$here/lib/cluster-up.sh"
+source "$here/lib/cluster-live.sh"
 
 usage() {
   cat <<'TEXT'
@@ -21,24 +24,39 @@ usage: scripts/cluster.sh COMMAND [options] [-- further arguments of "webapp ser
 
   up                start the cluster; run again, it repairs what is missing
   status            what is there, as one line of JSON
+  scale N           N units, live: nodes come and go without a lost request; a vertical cluster gets another quota
+  kill NODE         kill -9, as an accident would
+  drain NODE        no more requests for it; returns when it has none left
+  start NODE        the way back from kill and from drain
+  rolling-restart   all nodes, one after the other, without a lost request
+  logs [NODE]       the end of what nodes and balancer wrote (or of one: node2, balancer); --follow, --lines N
+  config            the balancer's configuration
   down              end it, and leave nothing behind
 
-options, of all commands:
+options of all commands:
   --name NAME       which cluster (webapp); two of different names live side by side
   --quiet           say only what goes wrong
-options of up:
+options of up, the nodes:
   --nodes N         N small nodes behind a balancer (2); the same as --topology horizontal --units N
   --topology T      horizontal: a node for each unit, behind a balancer; vertical: one node that has all units
   --units N         how many units of CPU (2)
   --unit-cpu P      a unit, in percent of one core (25), or none: no quota
+  --model M         async (default) or sync: how a node spends its threads
+  --drain-timeout S seconds a node may take to finish what it has (30)
+options of up, the balancer:
+  --balancer B      haproxy (default; 2.6 or newer) or nginx
   --behind-balancer put the one node of a vertical cluster behind a balancer, too
-  --balancer B      haproxy (default) or nginx
   --algorithm A     roundrobin (default), leastconn or random
   --port PORT       where clients connect (8080, or the next free one when you do not say)
-  --bind ADDRESS    on which address (127.0.0.1)
-  --model M         async (default) or sync: how a node spends its threads
-  --maxconn N       requests a node gets at once; more wait in the balancer (1000)
-  --drain-timeout S seconds a node may take to finish what it has (30)
+  --bind ADDRESS    on which address (127.0.0.1; * is all of this machine's)
+  --maxconn N       requests a node gets at once; more wait in HAProxy's queue (1000)
+  --tls             https://dev.acme.com.ar as well, by a local authority (mkcert, else openssl)
+  --http2           HTTP/2 towards the client; needs, and means, --tls
+  --tls-port PORT   where (8443, or the next free one)
+  --redirect        plain HTTP only sends the client to HTTPS
+  --authority DIR   keep the local authority there, so that it is trusted once and not for each cluster
+  --limit-requests N     requests a second from one source; above it 429
+  --limit-connections N  connections at once from one source (layer 4: scripts/protect.sh)
 
 Results go to stdout as JSON, everything else to stderr. State lives in $WEBAPP_STATE_DIR, else $XDG_RUNTIME_DIR/webapp-UID, else
 /tmp/webapp-UID. The node is the program that WEBAPP_BIN names, else the one that scripts/build.sh made.
@@ -80,6 +98,15 @@ parse() {
       --model) take model "$@" && shift ;;
       --maxconn) take maxconn "$@" && shift ;;
       --drain-timeout) take drain_timeout "$@" && shift ;;
+      --tls) ASKED[tls]=yes ;;
+      --http2) ASKED[http2]=yes ASKED[tls]=yes ;;
+      --redirect) ASKED[redirect]=yes ASKED[tls]=yes ;;
+      --tls-port) take tls_port "$@" && shift ;;
+      --authority) take authority "$@" && shift ;;
+      --limit-requests) take limit_requests "$@" && shift ;;
+      --limit-connections) take limit_connections "$@" && shift ;;
+      --follow) ASKED[follow]=yes ;;
+      --lines) take lines "$@" && shift ;;
       --quiet) VERBOSE=0 ;;
       -h | --help)
         usage
@@ -111,7 +138,7 @@ check_asked() {
   local flag
   [[ "${ASKED[name]-webapp}" =~ ^[a-z0-9][a-z0-9-]{0,31}$ ]] ||
     usage_error "--name is '${ASKED[name]}', but may have up to 32 small letters, digits and dashes"
-  for flag in nodes units maxconn drain_timeout; do
+  for flag in nodes units maxconn drain_timeout limit_requests limit_connections lines; do
     is_count "${ASKED[$flag]-1}" || usage_error "--${flag//_/-} is '${ASKED[$flag]}', but must be a whole number from 1"
   done
   ((${ASKED[nodes]-1} <= 64 && ${ASKED[units]-1} <= 64)) || usage_error "at most 64 nodes or units"
@@ -121,7 +148,11 @@ check_asked() {
   one_of --balancer "${ASKED[balancer]-haproxy}" haproxy nginx
   one_of --algorithm "${ASKED[algorithm]-roundrobin}" roundrobin leastconn random
   one_of --model "${ASKED[model]-async}" async sync
-  is_port "${ASKED[port]-1}" || usage_error "--port is '${ASKED[port]}', but must be 1 to 65535"
+  for flag in port tls_port; do
+    is_port "${ASKED[$flag]-1}" || usage_error "--${flag//_/-} is '${ASKED[$flag]}', but must be 1 to 65535"
+  done
+  [[ -z "${ASKED[tls_port]-}${ASKED[authority]-}" || -n "${ASKED[tls]-}" || "${WORDS[0]-}" != up ]] || usage_error "--tls-port and --authority need --tls"
+  [[ "${ASKED[authority]-/}" == /* ]] || ASKED[authority]=$PWD/${ASKED[authority]}
   [[ "${ASKED[bind]-*}" == '*' || "${ASKED[bind]}" =~ ^[0-9a-fA-F.:]+$ ]] || usage_error "--bind is '${ASKED[bind]}', but must be an IP address, or *"
 }
 
@@ -135,7 +166,9 @@ main() {
   S[name]=${ASKED[name]-webapp}
   local command=${WORDS[0]}
   case $command in
-    up | status | down) ((${#WORDS[@]} == 1)) || usage_error "$command takes no further words: ${WORDS[*]:1}" ;;
+    up | status | rolling-restart | config | down) ((${#WORDS[@]} == 1)) || usage_error "$command takes no further words: ${WORDS[*]:1}" ;;
+    scale | kill | drain | start) ((${#WORDS[@]} == 2)) || usage_error "$command needs one word behind it" ;;
+    logs) ((${#WORDS[@]} <= 2)) || usage_error "logs takes one name at most" ;;
     *) usage_error "there is no command '$command'" ;;
   esac
   state_open "${S[name]}"
@@ -153,8 +186,12 @@ command_down() {
     return 0
   }
   state_lock
-  ! state_exists || settings_load
-  cluster_down
+  if state_exists; then
+    settings_load
+    cluster_down
+  else
+    state_forget
+  fi
   step "the cluster ${S[name]} is down"
 }
 

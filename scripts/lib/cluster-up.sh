@@ -7,11 +7,11 @@ command_up() {
     settings_load
     up_again
   else
-    settings_choose
     # Whatever goes wrong from here on: nothing of it stays. (INT and TERM end in EXIT, too.)
     trap up_failed EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+    settings_choose
     up_new
     trap - EXIT INT TERM
   fi
@@ -22,8 +22,12 @@ up_failed() {
   local code=$?
   trap '' INT TERM
   set +e
-  say "taking down what was started of the cluster ${S[name]}"
-  cluster_down
+  if state_exists; then
+    say "taking down what was started of the cluster ${S[name]}"
+    cluster_down
+  else
+    state_forget
+  fi
   exit "$code"
 }
 
@@ -31,7 +35,7 @@ up_failed() {
 settings_choose() {
   local key
   for key in "${!ASKED[@]}"; do
-    [[ "$key" == nodes ]] || S["$key"]=${ASKED["$key"]}
+    [[ " ${SETTINGS[*]} " != *" $key "* ]] || S["$key"]=${ASKED["$key"]}
   done
   : "${S[topology]:=horizontal}" "${S[units]:=${ASKED[nodes]-2}}" "${S[unit_cpu]:=25}" "${S[algorithm]:=roundrobin}"
   : "${S[bind]:=127.0.0.1}" "${S[model]:=async}" "${S[maxconn]:=1000}" "${S[drain_timeout]:=30}" "${S[behind_balancer]:=}"
@@ -45,6 +49,7 @@ settings_choose() {
     S[balancer]=none
   fi
   : "${S[balancer]:=haproxy}"
+  [[ "${S[balancer]}" != none || -z "${S[tls]}" ]] || usage_error "TLS ends at the balancer: a vertical cluster needs --behind-balancer for it"
   S[group]=webapp-${S[name]}-$(printf '%04x%04x' "$RANDOM" "$RANDOM")
   S[binary]=$(find_binary "${here%/*}")
 }
@@ -67,6 +72,7 @@ up_new() {
   local quota
   ! has_balancer || "${S[balancer]}_require"
   port_choose port 8080
+  [[ -z "${S[tls]}" ]] || port_choose tls_port 8443
   S[stats_port]=$(free_port)
   S[mechanism]=none S[group_folder]=-
   settings_save
@@ -81,10 +87,12 @@ up_new() {
   for ((number = 1; number <= $(node_count); number++)); do
     wanted+=("node$number")
   done
+  [[ -z "${S[tls]}" ]] || tls_prepare
   if has_balancer; then
     nodes_up "${wanted[@]}"
     "${S[balancer]}_start"
     step "${S[balancer]} $("${S[balancer]}_version") on $(target_url), its statistics on http://127.0.0.1:${S[stats_port]}/"
+    [[ -z "${S[tls]}" ]] || tls_explain
   else
     # Without a balancer the client's port is the node's own.
     node_create node1 "${S[port]}"

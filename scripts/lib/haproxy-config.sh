@@ -214,8 +214,10 @@ TEXT
 }
 
 haproxy_config_servers() {
-  local node
+  local node out
   for node in $(nodes); do
-    printf '    server %s %s\n' "$node" "$(node_address "$node")"
+    out=
+    [[ "$(node_place "$node")" == in ]] || out=' disabled'
+    printf '    server %s %s%s\n' "$node" "$(node_address "$node")" "$out"
   done
 }

@@ -3,8 +3,9 @@
 # and a slow start, and may be deleted again.
 
 # Settings of every server line. `add server` knows nothing of default-server: both must say the same.
+# The weight is the same for all; as 100 instead of 1, `show stat` can tell how far a slow start has come.
 haproxy_server_options() {
-  printf 'check inter 1s fastinter 250ms downinter 500ms fall 2 rise 2 observe layer4 error-limit 5 slowstart 3s maxconn %s source %s' \
+  printf 'weight 100 check inter 1s fastinter 250ms downinter 500ms fall 2 rise 2 observe layer4 error-limit 5 slowstart 3s maxconn %s source %s' \
     "${S[maxconn]}" "$BALANCER_SOURCE"
 }
 
@@ -87,37 +88,67 @@ haproxy_field() {
 # --- live changes, no reload -------------------------------------------------------------------------------------
 
 haproxy_add() {
-  haproxy_tell "add server nodes/$1 $(node_address "$1") $(haproxy_server_options)" registered
-  haproxy_tell "enable health nodes/$1"
-  haproxy_tell "enable server nodes/$1"
-  haproxy_await "$1" UP 15 || die "$1 was added, but does not come up in HAProxy"
+  local node
+  for node in "$@"; do
+    haproxy_tell "add server nodes/$node $(node_address "$node") $(haproxy_server_options)" registered
+    haproxy_tell "enable health nodes/$node"
+    haproxy_tell "enable server nodes/$node"
+  done
+  for node in "$@"; do
+    wait_until 15 haproxy_is_up "$node" || die "$node was added, but does not come up in HAProxy"
+  done
+  haproxy_await_full_weight "$@"
+  haproxy_write_config
 }
 
-haproxy_drain() { haproxy_tell "set server nodes/$1 state drain"; }
+# haproxy_drain NODE…: no new request goes there; returns when those in flight are done.
+haproxy_drain() {
+  local node
+  for node in "$@"; do
+    haproxy_tell "set server nodes/$node state drain"
+  done
+  for node in "$@"; do
+    wait_until "${S[drain_timeout]}" haproxy_idle "$node" || warn "$node still has requests after ${S[drain_timeout]} seconds"
+  done
+  haproxy_write_config
+}
+
+# haproxy_ready NODE…: back into the rotation, and at their full weight when this returns.
+haproxy_ready() {
+  local node
+  for node in "$@"; do
+    # While it drained, the checks went on: wait until they have seen the new process.
+    wait_until 15 haproxy_healthy "$node" || die "$node answers, but HAProxy's health checks do not see it"
+    haproxy_tell "set server nodes/$node state ready"
+    wait_until 15 haproxy_is_up "$node" || die "$node does not come back in HAProxy"
+  done
+  haproxy_await_full_weight "$@"
+  haproxy_write_config
+}
+
+# haproxy_await_full_weight NODE…: the end of the slow start. Who goes on before takes the next node from a cluster that is not whole yet.
+haproxy_await_full_weight() {
+  local node
+  for node in "$@"; do
+    wait_until 10 haproxy_full_weight "$node" || warn "$node is still in its slow start"
+  done
+}
 
 haproxy_idle() { [[ "$(haproxy_field "$1" scur)" == 0 && "$(haproxy_field "$1" qcur)" == 0 ]]; }
-
-# haproxy_ready NODE: back into the rotation, and at its full weight when this returns.
-haproxy_ready() {
-  # While it drained, the checks went on: wait until they have seen the new process.
-  wait_until 15 haproxy_healthy "$1" || die "$1 answers, but HAProxy's health checks do not see it"
-  haproxy_tell "set server nodes/$1 state ready"
-  haproxy_await "$1" UP 15 || die "$1 does not come back in HAProxy"
-  wait_until 10 haproxy_full_weight "$1" || warn "$1 is still in its slow start"
-}
-
+haproxy_is_up() { [[ "$(haproxy_field "$1" status)" == UP ]]; }
 haproxy_healthy() { [[ "$(haproxy_field "$1" check_status)" == L7OK && "$(haproxy_field "$1" status)" != DOWN* ]]; }
 haproxy_full_weight() { [[ "$(haproxy_field "$1" weight)" == "$(haproxy_field "$1" uweight)" ]]; }
-haproxy_status_is() { [[ "$(haproxy_field "$1" status)" == "$2"* ]]; }
-haproxy_await() { wait_until "$3" haproxy_status_is "$1" "$2"; }
 
-# haproxy_delete NODE: after its process has ended; HAProxy keeps a server as long as a connection to it is open.
+# haproxy_delete NODE…: after their processes have ended; HAProxy keeps a server as long as a connection to it is open.
 haproxy_delete() {
-  haproxy_tell "set server nodes/$1 state maint"
-  wait_until 15 haproxy_deleted "$1" || die "HAProxy does not let go of $1: $(haproxy_ask "del server nodes/$1")"
+  local node
+  for node in "$@"; do
+    haproxy_tell "set server nodes/$node state maint"
+    wait_until 15 haproxy_deleted "$node" || die "HAProxy does not let go of $node: $(haproxy_ask "del server nodes/$node")"
+  done
 }
 
 haproxy_deleted() { [[ "$(haproxy_ask "del server nodes/$1")" == *eleted* ]]; }
 
-# haproxy_remember: the file says what the process does, so that a restart would change nothing.
+# haproxy_remember: the file says what the process does, so that a start would change nothing.
 haproxy_remember() { haproxy_write_config; }

@@ -36,6 +36,8 @@ node_command() {
 # node_start NODE: starts it in its place; node_wait tells when it is ready.
 node_start() {
   local node=$1 folder=$DIR/nodes/$1 COMMAND=()
+  # What the last process left would be taken for the new one, which then seems to have died.
+  rm -f -- "$folder/process"
   node_command "$node"
   [[ "${S[mechanism]}" == none ]] || limits_prepare "${S[mechanism]}" "${S[group_folder]}" "${S[group]}" "$node" "$(node_percent)"
   if [[ "${S[mechanism]}" == systemd ]]; then

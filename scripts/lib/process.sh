@@ -5,7 +5,7 @@
 # process_start_time PID: clock ticks after boot (proc_pid_stat(5), field 22); fails for the dead and for zombies.
 process_start_time() {
   local stat fields
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   # The second field, the name, may hold spaces and brackets: count from behind its last bracket.
   read -r -a fields <<<"${stat##*) }"
   [[ "${fields[0]}" != Z && "${fields[0]}" != X ]] || return 1
@@ -43,7 +43,10 @@ process_signal() {
 process_end() {
   process_signal "$1" TERM || return 0
   wait_until "$2" process_gone "$1" && return 0
-  process_signal "$1" KILL || return 0
+  local pid
+  pid=$(process_pid "$1") || return 0
+  # Each of ours leads its own session (setsid): its children, if it has any, go with it.
+  kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || true
   wait_until 10 process_gone "$1"
 }
 
