@@ -5,7 +5,7 @@ import { t } from './words.js';
 
 const MOST = 16;
 
-/** `http://host:port` of what was typed, or `null` when it is no such address. */
+/** The address (scheme, host and port) of what was typed, or `null` when it is no such address. */
 export function normal(typed) {
   try {
     const url = new URL(/^https?:\/\//.test(typed.trim()) ? typed.trim() : `http://${typed.trim()}`);

@@ -40,7 +40,7 @@ export function milliseconds(value) {
   if (!known(value)) return null;
   if (value >= 9950) return `${number(value / 1000, 1)} s`;
   if (value >= 1000) return `${number(value / 1000, 2)} s`;
-  return `${number(value, value > 0 && value < 0.995 ? 2 : value < 9.95 ? 1 : 0)} ms`;
+  return `${number(value, value >= 9.95 || value === 0 ? 0 : value >= 0.995 ? 1 : value >= 0.0995 ? 2 : 3)} ms`;
 }
 
 /** Bytes, in powers of 1000 as disks and networks count, or of 1024 for memory. */

@@ -11,7 +11,8 @@ const name = (resource) => t(`name.${resource}`);
 /** The sentence under the headline: the server's own in English, made from the same figures in Spanish. */
 export function evidence(stats) {
   const { resource = 'none', evidence: said } = stats?.bottleneck ?? {};
-  if (language() === 'en' && said) return said;
+  // The server's sentence begins with the resource, which the headline already names.
+  if (language() === 'en' && said) return said.startsWith(`${resource}: `) ? said.slice(resource.length + 2) : said;
   return t(`evidence.${resource}`, {
     active: count(stats?.pool?.active), threads: count(stats?.pool?.threads), queued: count(stats?.pool?.queued),
     throttled: percent(stats?.cgroup?.throttled_percent), quota: cores(stats?.cgroup?.cpu_quota_cores),

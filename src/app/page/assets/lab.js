@@ -79,13 +79,15 @@ function paint(canvas, answers, seconds, ceiling) {
   const context = canvas.getContext('2d');
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, wide, high);
+  context.fillStyle = style.borderTopColor;
+  for (const share of [0.25, 0.5, 0.75]) context.fillRect(0, Math.round(high * share), wide, 1);
   const step = Math.ceil(answers.length / MOST_DOTS);
   for (let index = 0; index < answers.length; index += step) {
     const { at, milliseconds: took, ok } = answers[index];
     const [x, y] = [3 + (at / seconds) * (wide - 6), high - 3 - Math.min(1, took / ceiling) * (high - 6)];
-    context.fillStyle = style.getPropertyValue(ok ? '--dot' : '--bad');
+    context.fillStyle = ok ? style.color : style.outlineColor;
     context.globalAlpha = 0.75;
-    context.fillRect(x - 1.5, y - 1.5, ok ? 3 : 4, ok ? 3 : 4);
+    context.fillRect(x - 2, y - 2, ok ? 4 : 6, ok ? 4 : 6);
   }
 }
 
