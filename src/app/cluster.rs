@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use may::coroutine;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use crate::http::client::{self, GetError, Origin};
 use crate::http::{Body, Problem, Reply, Request, Response};
 
 use super::Inner;
+use super::peers::Peers;
 use super::query::Query;
 
 /// A peer's figures are asked for again when they are this old.
@@ -31,8 +32,7 @@ const WAIT_HISTORY: Duration = Duration::from_millis(1500);
 const LOOKED_UP: Duration = Duration::from_secs(30);
 /// Longest answer of a peer: its stats, or five minutes of history, with room to grow.
 const MAX_BYTES: usize = 512 * 1024;
-/// Most peers by flag, and most addresses typed in by visitors, all visitors together.
-pub const MAX_PEERS: usize = 64;
+/// Most addresses typed in by visitors, all visitors together.
 const MAX_TYPED: usize = 16;
 /// Typed-in addresses that nobody asked about for this long are forgotten.
 const TYPED_KEPT: Duration = Duration::from_secs(60);
@@ -110,9 +110,20 @@ struct Peer {
 
 /// The peers of this node.
 pub struct Cluster {
-    peers: Vec<Arc<Peer>>,
+    named: Peers,
+    known: Mutex<Known>,
     /// Addresses typed in by visitors on this machine.
     typed: Mutex<Vec<Arc<Peer>>>,
+    /// The file of peers is being read.
+    reading: AtomicBool,
+}
+
+/// The peers as they were last read.
+#[derive(Default)]
+struct Known {
+    peers: Vec<Arc<Peer>>,
+    read_at: Option<Instant>,
+    changed_at: Option<SystemTime>,
 }
 
 /// A lock that outlives a panic of its holder: what it guards is replaced as a whole.
@@ -122,13 +133,51 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Cluster {
     /// A cluster of these peers, in this order; the node's own address may be among them.
-    pub fn new(peers: Vec<Origin>) -> Cluster {
-        Cluster { peers: peers.into_iter().map(Peer::new).collect(), typed: Mutex::default() }
+    pub fn new(named: Peers) -> Arc<Cluster> {
+        let cluster =
+            Cluster { named, known: Mutex::default(), typed: Mutex::default(), reading: AtomicBool::new(false) };
+        cluster.read();
+        Arc::new(cluster)
     }
 
-    /// The peers known by flag, then those typed in.
-    fn members(&self, typed: Vec<Origin>) -> Vec<Arc<Peer>> {
-        let mut members = self.peers.clone();
+    /// Takes over what the list says now. Peers that stay keep what is known of them; a file that cannot be read
+    /// changes nothing.
+    fn read(&self) {
+        let changed_at = self.named.changed_at();
+        let same = { lock(&self.known).read_at.is_some() && lock(&self.known).changed_at == changed_at };
+        let origins = if same { None } else { self.named.read().ok() };
+        let mut known = lock(&self.known);
+        known.read_at = Some(Instant::now());
+        let Some(origins) = origins else { return };
+        known.changed_at = changed_at;
+        let before = std::mem::take(&mut known.peers);
+        let peer = |origin: Origin| {
+            let kept = before.iter().find(|peer| peer.origin == origin).cloned();
+            kept.unwrap_or_else(|| Peer::new(origin))
+        };
+        known.peers = origins.into_iter().map(peer).collect();
+    }
+
+    /// Sees to it that the file of peers is read again, once a second while somebody looks. By a thread: a file may block.
+    fn refresh(self: &Arc<Self>) {
+        let due = lock(&self.known).read_at.is_none_or(|at| at.elapsed() > FRESH);
+        if !due || matches!(self.named, Peers::Fixed(_)) || self.reading.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let cluster = self.clone();
+        let started = std::thread::Builder::new().name("peers".into()).spawn(move || {
+            let _done = Done(&cluster.reading);
+            cluster.read();
+        });
+        if started.is_err() {
+            self.reading.store(false, Ordering::Release);
+        }
+    }
+
+    /// The peers that the node was told of, then those typed in.
+    fn members(self: &Arc<Self>, typed: Vec<Origin>) -> Vec<Arc<Peer>> {
+        self.refresh();
+        let mut members = lock(&self.known).peers.clone();
         let mut known = lock(&self.typed);
         known.retain(|peer| lock(&peer.seen).looked_at.elapsed() < TYPED_KEPT);
         for origin in typed {
@@ -140,8 +189,9 @@ impl Cluster {
                 if known.len() >= MAX_TYPED {
                     known.remove(0);
                 }
-                known.push(Peer::new(origin));
-                known[known.len() - 1].clone()
+                let peer = Peer::new(origin);
+                known.push(peer.clone());
+                peer
             }));
         }
         members

@@ -8,6 +8,7 @@ mod io;
 mod memory;
 pub mod page;
 mod payload;
+mod peers;
 mod primes;
 mod query;
 mod routes;
@@ -22,12 +23,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::http::client::Origin;
 use crate::http::{Reply, Request, Service};
 use crate::pool::Pool;
 use crate::stats::{Board, EndpointReading};
 
-pub use cluster::MAX_PEERS;
+pub use peers::{MAX_PEERS, Peers};
 pub use routes::ADDRESSES;
 use routes::Recorder;
 pub use whoami::Network;
@@ -73,7 +73,7 @@ pub struct Config {
     /// Address that the node listens on, as bound.
     pub listen: SocketAddr,
     /// The nodes of the cluster that the page shows, in order; this one may be among them.
-    pub peers: Vec<Origin>,
+    pub peers: Peers,
     /// Whether every answer is logged.
     pub access_log: bool,
 }
@@ -90,7 +90,7 @@ struct Inner {
     board: Arc<Board>,
     recorder: Arc<Recorder>,
     whoami: whoami::Identity,
-    cluster: cluster::Cluster,
+    cluster: Arc<cluster::Cluster>,
     draining: AtomicBool,
     memory_held_bytes: AtomicU64,
 }

@@ -110,9 +110,9 @@ pub struct Args {
     /// Proxies whose X-Forwarded-For is believed: addresses or blocks, separated by commas.
     #[arg(long, env = "WEBAPP_TRUSTED_PROXIES", value_name = "CIDR,…", value_delimiter = ',')]
     trusted_proxies: Vec<Network>,
-    /// All nodes of the cluster, for the live page: http://HOST:PORT, separated by commas.
-    #[arg(long, env = "WEBAPP_PEERS", value_name = "URL,…", value_delimiter = ',', value_parser = http::client::Origin::parse)]
-    peers: Vec<http::client::Origin>,
+    /// All nodes of the cluster, for the live page: http://HOST:PORT, separated by commas; or @FILE, one a line.
+    #[arg(long, env = "WEBAPP_PEERS", value_name = "URL,…", default_value = "", hide_default_value = true)]
+    peers: app::Peers,
     /// How often /stats and /metrics are sampled.
     #[arg(long, env = "WEBAPP_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "1s", value_parser = units::duration)]
     sample_interval: Duration,
@@ -131,9 +131,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.sample_interval < Duration::from_millis(100) {
         bail!("--sample-interval is {:?}; the least is 100ms", args.sample_interval);
     }
-    if args.peers.len() > app::MAX_PEERS {
-        bail!("--peers names {} nodes; at most {} fit on one page", args.peers.len(), app::MAX_PEERS);
-    }
+    args.peers.read().map_err(anyhow::Error::msg)?;
     let cpus = num_cpus::get();
     let workers = args.workers.map_or(cpus, |workers| workers as usize);
     let pool_threads = args.pool_threads.map(|threads| threads as usize);
