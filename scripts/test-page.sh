@@ -12,7 +12,7 @@ Tests the live page in a real Chromium: one node, and a cluster of four behind H
 
 usage: scripts/test-page.sh [--screenshots [DIR]]
 
-  --screenshots [DIR]  take the pictures of the README as well (docs/screenshots); some two minutes
+  --screenshots [DIR]  take the pictures of the README as well (docs/screenshots); some eight minutes
   --help               this
 
 Needs Node.js 20 or newer, npm, chromium and haproxy; as root it installs what is missing with apt.

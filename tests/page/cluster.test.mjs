@@ -85,9 +85,17 @@ describe('the view of a cluster, through HAProxy', () => {
   test('a node that is scaled in shows beside the others, and leaves with its going', async () => {
     const { page, close } = await open(chromium, `${told.target}/`);
     await lab.call('scale', '5');
-    await until('five cards', async () => (await page.locator('.card[data-state="ready"]').count()) === 5);
+    // Whichever node answers through the balancer, it knows of all: the count holds over several turns.
+    const holds = async (many) => {
+      for (let turn = 0; turn < 6; turn += 1) {
+        if ((await page.locator('.card[data-state="ready"]').count()) !== many || (await page.locator('.card').count()) !== many) return false;
+        await sleep(500);
+      }
+      return true;
+    };
+    await until('five cards', () => holds(5));
     await lab.call('scale', '4');
-    await until('four cards', async () => (await page.locator('.card').count()) === 4);
+    await until('four cards', () => holds(4));
     await close();
   });
 
