@@ -17,16 +17,23 @@ node_create() {
   [[ -n "$port" ]] || port=$(free_port)
   echo "$port" >"$DIR/nodes/$node/port"
   node_set_place "$node" in
+  peers_write
+}
+
+# peers_write: all nodes there are, a line each. Every node reads it again while someone looks at its live page.
+peers_write() {
+  local peer
+  for peer in $(nodes); do
+    node_url "$peer"
+    printf '\n'
+  done | write_file "$DIR/peers"
 }
 
 # node_command NODE: fills COMMAND.
 node_command() {
-  local node=$1 peer peers=''
-  for peer in $(nodes); do
-    peers+=${peers:+,}$(node_url "$peer")
-  done
+  local node=$1
   COMMAND=("${S[binary]}" serve --listen "127.0.0.1:$(node_port "$node")" --node "$node" --model "${S[model]}"
-    --trusted-proxies "$BALANCER_SOURCE/32" --peers "$peers" --drain-timeout "${S[drain_timeout]}s")
+    --trusted-proxies "$BALANCER_SOURCE/32" --peers "@$DIR/peers" --drain-timeout "${S[drain_timeout]}s")
   local argument
   while IFS= read -r argument; do
     COMMAND+=("$argument")
@@ -100,6 +107,7 @@ node_stop() {
 node_forget() {
   limits_remove "${S[mechanism]}" "${S[group_folder]}" "$1"
   rm -rf -- "${DIR:?}/nodes/$1"
+  peers_write
 }
 
 # node_address NODE: where the balancer finds it.

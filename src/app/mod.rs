@@ -1,11 +1,14 @@
 //! The demo application: one route table, one file an endpoint, the page.
 
 mod access;
+mod cluster;
 mod fib;
 mod health;
 mod io;
 mod memory;
+pub mod page;
 mod payload;
+mod peers;
 mod primes;
 mod query;
 mod routes;
@@ -14,7 +17,7 @@ mod stats;
 mod whoami;
 mod work;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,6 +27,7 @@ use crate::http::{Reply, Request, Service};
 use crate::pool::Pool;
 use crate::stats::{Board, EndpointReading};
 
+pub use peers::{MAX_PEERS, Peers};
 pub use routes::ADDRESSES;
 use routes::Recorder;
 pub use whoami::Network;
@@ -66,6 +70,10 @@ pub struct Config {
     pub io_dir: PathBuf,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Address that the node listens on, as bound.
+    pub listen: SocketAddr,
+    /// The nodes of the cluster that the page shows, in order; this one may be among them.
+    pub peers: Peers,
     /// Whether every answer is logged.
     pub access_log: bool,
 }
@@ -82,6 +90,7 @@ struct Inner {
     board: Arc<Board>,
     recorder: Arc<Recorder>,
     whoami: whoami::Identity,
+    cluster: Arc<cluster::Cluster>,
     draining: AtomicBool,
     memory_held_bytes: AtomicU64,
 }
@@ -108,12 +117,14 @@ impl App {
     /// Puts the application together. `addresses` are the machine's own, for `/whoami`.
     pub fn new(config: Config, pool: Arc<Pool>, board: Arc<Board>, requests: &Requests, addresses: Vec<IpAddr>) -> App {
         let whoami = whoami::Identity::new(addresses);
+        let cluster = cluster::Cluster::new(config.peers.clone());
         let inner = Inner {
             config,
             pool,
             board,
             recorder: requests.recorder.clone(),
             whoami,
+            cluster,
             draining: AtomicBool::new(false),
             memory_held_bytes: AtomicU64::new(0),
         };

@@ -11,7 +11,7 @@ impl<'a> Query<'a> {
     }
 
     /// The decoded value of a parameter; `None` when it is not there.
-    fn text(&self, name: &'static str, allowed: &str) -> Result<Option<String>, Problem> {
+    pub fn text(&self, name: &'static str, allowed: &str) -> Result<Option<String>, Problem> {
         let mut found = None;
         for pair in self.0.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -9,7 +9,7 @@ use crate::recent::Recent;
 use crate::stats::EndpointReading;
 
 use super::access::Entry;
-use super::{Inner, fib, health, io, memory, payload, primes, sleep, stats, whoami};
+use super::{Inner, cluster, fib, health, io, memory, page, payload, primes, sleep, stats, whoami};
 
 /// Answers a request or refuses it.
 type Handler = fn(&Arc<Inner>, &Request<'_>) -> Result<Reply, Problem>;
@@ -23,6 +23,7 @@ struct Route {
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 const ROUTES: &[Route] = &[
+    Route { path: "/", handler: page::handle },
     Route { path: "/fib", handler: fib::handle },
     Route { path: "/primes", handler: primes::handle },
     Route { path: "/sleep", handler: sleep::handle },
@@ -31,19 +32,24 @@ const ROUTES: &[Route] = &[
     Route { path: "/payload", handler: payload::handle },
     Route { path: "/whoami", handler: whoami::handle },
     Route { path: "/stats", handler: stats::json },
+    Route { path: "/cluster", handler: cluster::handle },
     Route { path: "/metrics", handler: stats::metrics },
     Route { path: "/healthz", handler: health::alive },
     Route { path: "/readyz", handler: health::ready },
+    // All files of the page are counted as one.
+    Route { path: page::FOLDER, handler: page::handle_asset },
 ];
 
 /// The addresses, as a 404 names them.
-pub const ADDRESSES: &str = "/fib /primes /sleep /io /memory /payload /whoami /stats /metrics /healthz /readyz";
+pub const ADDRESSES: &str =
+    "/ /fib /primes /sleep /io /memory /payload /whoami /stats /cluster /metrics /healthz /readyz";
 
 /// Finds the route, runs its handler, and sees to it that the answer is counted and logged.
 pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
     let start = Instant::now();
     let entry = app.config.access_log.then(|| Entry::new(request));
-    let index = ROUTES.iter().position(|route| route.path == request.path);
+    let path = if page::is_asset(request.path) { page::FOLDER } else { request.path };
+    let index = ROUTES.iter().position(|route| route.path == path);
     let result = match (index, request.method) {
         (None, Method::Options) if request.path == "*" => Ok(Reply::Now(options())),
         (None, _) => Err(Problem::new(404, format!("no such address here; there are {ADDRESSES}"))),
@@ -148,7 +154,7 @@ mod tests {
     #[test]
     fn a_404_names_every_address() {
         let named: Vec<&str> = ADDRESSES.split(' ').collect();
-        let routes: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+        let routes: Vec<&str> = ROUTES.iter().map(|route| route.path).filter(|path| *path != page::FOLDER).collect();
         assert_eq!(named, routes);
     }
 }

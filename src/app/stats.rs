@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use crate::http::{Body, Problem, Reply, Request, Response};
 
-use super::Inner;
 use super::query::Query;
+use super::{Inner, page};
 
 /// Points of history that are kept: five minutes of seconds.
 const HISTORY: u64 = 300;
 
 pub(super) fn json(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+    // A person looks rather than reads.
+    if request.prefers("text/html") {
+        return Ok(Reply::Now(page::index(request)));
+    }
     let bytes = if request.query.contains("history") {
         Query::new(request.query).number("history", HISTORY)?;
         app.board.history_json()
@@ -26,5 +30,6 @@ pub(super) fn metrics(app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply,
 }
 
 fn fresh(response: Response) -> Response {
-    response.header("Cache-Control", "no-store")
+    // The page lives at the same address, for those who prefer it.
+    response.header("Cache-Control", "no-store").header("Vary", "Accept")
 }

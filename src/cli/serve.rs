@@ -1,6 +1,6 @@
 //! `webapp serve`: runs a node.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -110,6 +110,9 @@ pub struct Args {
     /// Proxies whose X-Forwarded-For is believed: addresses or blocks, separated by commas.
     #[arg(long, env = "WEBAPP_TRUSTED_PROXIES", value_name = "CIDR,…", value_delimiter = ',')]
     trusted_proxies: Vec<Network>,
+    /// All nodes of the cluster, for the live page: http://HOST:PORT, separated by commas; or @FILE, one a line.
+    #[arg(long, env = "WEBAPP_PEERS", value_name = "URL,…", default_value = "", hide_default_value = true)]
+    peers: app::Peers,
     /// How often /stats and /metrics are sampled.
     #[arg(long, env = "WEBAPP_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "1s", value_parser = units::duration)]
     sample_interval: Duration,
@@ -128,6 +131,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.sample_interval < Duration::from_millis(100) {
         bail!("--sample-interval is {:?}; the least is 100ms", args.sample_interval);
     }
+    args.peers.read().map_err(anyhow::Error::msg)?;
     let cpus = num_cpus::get();
     let workers = args.workers.map_or(cpus, |workers| workers as usize);
     let pool_threads = args.pool_threads.map(|threads| threads as usize);
@@ -161,7 +165,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let sampler = stats::SamplerConfig { interval: args.sample_interval, identity, listen: bound };
     let read = reader(pool.clone(), counters.clone(), requests.clone());
     let board = stats::start(sampler, read).context("cannot start the sampler")?;
-    let app = App::new(app_config(&args, &node), pool, board, &requests, own_addresses());
+    let app = App::new(app_config(&args, &node, bound), pool, board, &requests, own_addresses());
 
     let fixed = [("Server", "webapp"), ("X-Node", node.as_str())];
     let server = match args.engine {
@@ -231,7 +235,7 @@ fn connection_limits(args: &Args, max_connections: usize) -> Limits {
     }
 }
 
-fn app_config(args: &Args, node: &str) -> app::Config {
+fn app_config(args: &Args, node: &str, listen: SocketAddr) -> app::Config {
     app::Config {
         node: node.to_owned(),
         model: args.model,
@@ -245,6 +249,8 @@ fn app_config(args: &Args, node: &str) -> app::Config {
         },
         io_dir: args.io_dir.clone().unwrap_or_else(std::env::temp_dir),
         trusted_proxies: args.trusted_proxies.clone(),
+        listen,
+        peers: args.peers.clone(),
         access_log: args.access_log,
     }
 }

@@ -8,6 +8,7 @@
 
 mod body;
 mod buffers;
+pub mod client;
 mod connection;
 mod control;
 mod date;

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Tests the live page in a real Chromium, on a real node and on a real cluster behind HAProxy. See --help.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+root=${here%/*}
+source "$here/lib/common.sh"
+
+usage() {
+  cat <<'TEXT'
+Tests the live page in a real Chromium: one node, and a cluster of four behind HAProxy.
+
+usage: scripts/test-page.sh [--screenshots [DIR]]
+
+  --screenshots [DIR]  take the pictures of the README as well (docs/screenshots); some eight minutes
+  --help               this
+
+Needs Node.js 20 or newer, npm, chromium and haproxy; as root it installs what is missing with apt.
+The node is the program that WEBAPP_BIN names, else a fresh debug build.
+TEXT
+}
+
+screenshots=
+while (($#)); do
+  case $1 in
+    --screenshots)
+      screenshots=$root/docs/screenshots
+      if [[ -n "${2:-}" && "$2" != --* ]]; then
+        mkdir -p -- "$2"
+        screenshots=$(cd -- "$2" && pwd -P)
+        shift
+      fi
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      usage_error "what is '$1'?"
+      ;;
+  esac
+  shift
+done
+
+need node nodejs
+need npm
+need haproxy
+need jq
+# Chromium recommends half a desktop; none of it is needed here.
+have "${CHROMIUM:-chromium}" || [[ $EUID -ne 0 ]] || apt_install --no-install-recommends chromium || true
+need "${CHROMIUM:-chromium}" chromium
+# Pictures look the same everywhere with the same font.
+[[ -z "$screenshots" ]] || compgen -G '/usr/share/fonts/*/inter*' >/dev/null || apt_install fonts-inter ||
+  warn "no font Inter: the pictures take the system's"
+if [[ -z "${WEBAPP_BIN:-}" ]]; then
+  # The last message of the build names the program, wherever the target folder is.
+  WEBAPP_BIN=$(cd -- "$root" && cargo build --quiet --message-format=json-render-diagnostics |
+    jq -r 'select(.reason == "compiler-artifact" and .executable != null and .target.name == "webapp") | .executable' | tail -n 1)
+fi
+export WEBAPP_BIN
+cd -- "$root/tests/page"
+npm ci --ignore-scripts --no-audit --no-fund --silent
+node --test --test-concurrency=1 ./*.test.mjs
+[[ -z "$screenshots" ]] || node screenshots.mjs "$screenshots"

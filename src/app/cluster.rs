@@ -1,0 +1,464 @@
+//! `GET /cluster`: the figures of this node and of its peers, asked for on the server's side, so that neither TLS
+//! nor the browser's rules about other origins stand in the way.
+//!
+//! A look never waits for a slow peer: every peer has one request under way at most, asked anew once a second while
+//! somebody looks, and the look shows what is known, with its age. Nobody looks, nobody asks.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use may::coroutine;
+use serde::{Deserialize, Serialize};
+
+use crate::http::client::{self, GetError, Origin};
+use crate::http::{Body, Problem, Reply, Request, Response};
+
+use super::Inner;
+use super::peers::Peers;
+use super::query::Query;
+
+/// A peer's figures are asked for again when they are this old.
+const FRESH: Duration = Duration::from_millis(900);
+/// A peer's history is asked for again when it is this old, and dropped when nobody asks for it any more.
+const HISTORY_FRESH: Duration = Duration::from_secs(5);
+/// A peer has this long for one answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A look waits this long for answers under way, and a look at the history this long.
+const WAIT: Duration = Duration::from_millis(400);
+const WAIT_HISTORY: Duration = Duration::from_millis(1500);
+/// A host's address is looked up again after this.
+const LOOKED_UP: Duration = Duration::from_secs(30);
+/// Longest answer of a peer: its stats, or five minutes of history, with room to grow.
+const MAX_BYTES: usize = 512 * 1024;
+/// Most addresses typed in by visitors, all visitors together.
+const MAX_TYPED: usize = 16;
+/// Typed-in addresses that nobody asked about for this long are forgotten.
+const TYPED_KEPT: Duration = Duration::from_secs(60);
+
+/// Seconds of history.
+const HISTORY: u64 = 300;
+
+/// Why a peer's figures are missing, as the page has words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Lost {
+    /// No answer yet to the first question.
+    Asking,
+    /// The host's name has no address.
+    Unresolved,
+    /// Nobody listens.
+    Refused,
+    /// No answer in time.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// The answer is not a node's.
+    Malformed,
+    /// The answer is an error.
+    Status,
+}
+
+impl From<GetError> for Lost {
+    fn from(error: GetError) -> Lost {
+        match error {
+            GetError::Refused => Lost::Refused,
+            GetError::TimedOut => Lost::Timeout,
+            GetError::Lost => Lost::Reset,
+            GetError::Malformed | GetError::TooLarge => Lost::Malformed,
+        }
+    }
+}
+
+/// Which process answered; tells a node that its own address is among the peers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Who {
+    name: String,
+    pid: u32,
+}
+
+/// A peer's JSON, as it came.
+#[derive(Clone)]
+struct Told {
+    at: Instant,
+    json: Arc<[u8]>,
+}
+
+/// What is known of a peer.
+struct Seen {
+    asked_at: Option<Instant>,
+    error: Option<Lost>,
+    ready: Option<bool>,
+    who: Option<Who>,
+    stats: Option<Told>,
+    history: Option<Told>,
+    history_wanted_at: Option<Instant>,
+    address: Option<(Instant, SocketAddr)>,
+    looked_at: Instant,
+}
+
+struct Peer {
+    origin: Origin,
+    url: String,
+    seen: Mutex<Seen>,
+    /// A request to it is under way.
+    asking: AtomicBool,
+    /// A look-up of its name is under way.
+    resolving: AtomicBool,
+}
+
+/// The peers of this node.
+pub struct Cluster {
+    named: Peers,
+    known: Mutex<Known>,
+    /// Addresses typed in by visitors on this machine.
+    typed: Mutex<Vec<Arc<Peer>>>,
+    /// The file of peers is being read.
+    reading: AtomicBool,
+}
+
+/// The peers as they were last read.
+#[derive(Default)]
+struct Known {
+    peers: Vec<Arc<Peer>>,
+    read_at: Option<Instant>,
+    changed_at: Option<SystemTime>,
+}
+
+/// A lock that outlives a panic of its holder: what it guards is replaced as a whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cluster {
+    /// A cluster of these peers, in this order; the node's own address may be among them.
+    pub fn new(named: Peers) -> Arc<Cluster> {
+        let cluster =
+            Cluster { named, known: Mutex::default(), typed: Mutex::default(), reading: AtomicBool::new(false) };
+        cluster.read();
+        Arc::new(cluster)
+    }
+
+    /// Takes over what the list says now. Peers that stay keep what is known of them; a file that cannot be read
+    /// changes nothing.
+    fn read(&self) {
+        let changed_at = self.named.changed_at();
+        let same = { lock(&self.known).read_at.is_some() && lock(&self.known).changed_at == changed_at };
+        let origins = if same { None } else { self.named.read().ok() };
+        let mut known = lock(&self.known);
+        known.read_at = Some(Instant::now());
+        let Some(origins) = origins else { return };
+        known.changed_at = changed_at;
+        let before = std::mem::take(&mut known.peers);
+        let peer = |origin: Origin| {
+            let kept = before.iter().find(|peer| peer.origin == origin).cloned();
+            kept.unwrap_or_else(|| Peer::new(origin))
+        };
+        known.peers = origins.into_iter().map(peer).collect();
+    }
+
+    /// Sees to it that the file of peers is read again, once a second while somebody looks. By a thread: a file may block.
+    fn refresh(self: &Arc<Self>) {
+        let due = lock(&self.known).read_at.is_none_or(|at| at.elapsed() > FRESH);
+        if !due || matches!(self.named, Peers::Fixed(_)) || self.reading.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let cluster = self.clone();
+        let started = std::thread::Builder::new().name("peers".into()).spawn(move || {
+            let _done = Done(&cluster.reading);
+            cluster.read();
+        });
+        if started.is_err() {
+            self.reading.store(false, Ordering::Release);
+        }
+    }
+
+    /// The peers that the node was told of, then those typed in.
+    fn members(self: &Arc<Self>, typed: Vec<Origin>) -> Vec<Arc<Peer>> {
+        self.refresh();
+        let mut members = lock(&self.known).peers.clone();
+        let mut known = lock(&self.typed);
+        known.retain(|peer| lock(&peer.seen).looked_at.elapsed() < TYPED_KEPT);
+        for origin in typed {
+            if members.iter().any(|peer| peer.origin == origin) {
+                continue;
+            }
+            let found = known.iter().find(|peer| peer.origin == origin).cloned();
+            members.push(found.unwrap_or_else(|| {
+                if known.len() >= MAX_TYPED {
+                    known.remove(0);
+                }
+                let peer = Peer::new(origin);
+                known.push(peer.clone());
+                peer
+            }));
+        }
+        members
+    }
+}
+
+impl Peer {
+    fn new(origin: Origin) -> Arc<Peer> {
+        let seen = Seen {
+            asked_at: None,
+            error: Some(Lost::Asking),
+            ready: None,
+            who: None,
+            stats: None,
+            history: None,
+            history_wanted_at: None,
+            address: origin.literal().map(|address| (Instant::now(), address)),
+            looked_at: Instant::now(),
+        };
+        let url = origin.to_string();
+        Arc::new(Peer {
+            origin,
+            url,
+            seen: Mutex::new(seen),
+            asking: AtomicBool::new(false),
+            resolving: AtomicBool::new(false),
+        })
+    }
+
+    /// Notes that somebody looks, and asks the peer unless its last answer is fresh or a question is under way.
+    fn look(self: &Arc<Self>, history: bool) {
+        {
+            let mut seen = lock(&self.seen);
+            let now = Instant::now();
+            seen.looked_at = now;
+            if history {
+                seen.history_wanted_at = Some(now);
+            }
+            let stale_history = history && seen.history.as_ref().is_none_or(|told| told.at.elapsed() > HISTORY_FRESH);
+            if !stale_history && seen.asked_at.is_some_and(|asked| asked.elapsed() < FRESH) {
+                return;
+            }
+            if self.asking.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            seen.asked_at = Some(now);
+        }
+        let peer = self.clone();
+        // SAFETY: `ask` holds no lock and no thread-local across a switch, and its buffers are on the heap.
+        let asked = unsafe {
+            coroutine::Builder::new().name("peer".into()).spawn(move || {
+                // Given back however the asking ends.
+                let _done = Done(&peer.asking);
+                peer.ask();
+            })
+        };
+        if asked.is_err() {
+            self.asking.store(false, Ordering::Release);
+        }
+    }
+
+    /// Asks for readiness, figures and, where wanted, history; notes the outcome.
+    fn ask(self: &Arc<Self>) {
+        let Some(address) = self.address() else { return };
+        let outcome = self.ask_stats(address);
+        let mut seen = lock(&self.seen);
+        match outcome {
+            Ok((ready, who, stats)) => {
+                seen.error = None;
+                seen.ready = Some(ready);
+                seen.who = Some(who);
+                seen.stats = Some(stats);
+            }
+            Err(error) => seen.error = Some(error),
+        }
+        let wanted = seen.history_wanted_at.is_some_and(|at| at.elapsed() < HISTORY_FRESH);
+        if !wanted {
+            seen.history = None;
+            return;
+        }
+        let due = seen.error.is_none() && seen.history.as_ref().is_none_or(|told| told.at.elapsed() > HISTORY_FRESH);
+        drop(seen);
+        if due {
+            let told = self.get(address, "/stats?history=300").and_then(|(_, told)| {
+                // Read for its well-formedness only: it is handed on as it is.
+                serde_json::from_slice::<serde::de::IgnoredAny>(&told.json).map_err(|_| Lost::Malformed)?;
+                Ok(told)
+            });
+            lock(&self.seen).history = told.ok();
+        }
+    }
+
+    fn ask_stats(&self, address: SocketAddr) -> Result<(bool, Who, Told), Lost> {
+        #[derive(Deserialize)]
+        struct Peek {
+            node: Who,
+        }
+        let (status, _) = self.get(address, "/readyz")?;
+        let ready = status < 400;
+        let (status, told) = self.get(address, "/stats")?;
+        if status != 200 {
+            return Err(Lost::Status);
+        }
+        // Fields that are not named here are skipped without recursion: however deep the answer, the stack holds.
+        let peek: Peek = serde_json::from_slice(&told.json).map_err(|_| Lost::Malformed)?;
+        Ok((ready, peek.node, told))
+    }
+
+    fn get(&self, address: SocketAddr, target: &str) -> Result<(u16, Told), Lost> {
+        let answer = client::get(address, &self.origin.authority(), target, PATIENCE, MAX_BYTES)?;
+        if std::str::from_utf8(&answer.body).is_err() {
+            return Err(Lost::Malformed);
+        }
+        Ok((answer.status, Told { at: Instant::now(), json: answer.body.into() }))
+    }
+
+    /// The peer's address. A name is looked up by a thread, since that may block; until it is known, the answer is
+    /// what was known before, or nothing.
+    fn address(self: &Arc<Self>) -> Option<SocketAddr> {
+        let known = lock(&self.seen).address;
+        let old = known.is_none_or(|(at, _)| at.elapsed() > LOOKED_UP);
+        if self.origin.literal().is_none() && old && !self.resolving.swap(true, Ordering::AcqRel) {
+            let peer = self.clone();
+            let started = std::thread::Builder::new().name("resolve".into()).spawn(move || {
+                let _done = Done(&peer.resolving);
+                let found = std::net::ToSocketAddrs::to_socket_addrs(&(peer.origin.host(), peer.origin.port()));
+                let mut seen = lock(&peer.seen);
+                match found.ok().and_then(|mut all| all.next()) {
+                    Some(address) => seen.address = Some((Instant::now(), address)),
+                    None => seen.error = Some(Lost::Unresolved),
+                }
+            });
+            if started.is_err() {
+                self.resolving.store(false, Ordering::Release);
+            }
+        }
+        known.map(|(_, address)| address)
+    }
+}
+
+/// Lowers a flag at the end of a scope, a panic's too.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+    let query = Query::new(request.query);
+    let history = request.query.contains("history");
+    if history {
+        query.number("history", HISTORY)?;
+    }
+    let typed = typed_in(request, query.text("peers", "addresses http://HOST:PORT, separated by commas")?)?;
+    let members = app.cluster.members(typed);
+    let app = app.clone();
+    Ok(Reply::Later(Box::new(move |_| {
+        members.iter().filter(|peer| !is_self(&app, peer)).for_each(|peer| peer.look(history));
+        let end = Instant::now() + if history { WAIT_HISTORY } else { WAIT };
+        while members.iter().any(|peer| peer.asking.load(Ordering::Acquire)) && Instant::now() < end {
+            coroutine::sleep(Duration::from_millis(5));
+            // What follows a sleep would run on the timer's thread.
+            coroutine::yield_now();
+        }
+        let body = Body::Bytes(compose(&app, &members, history));
+        Response::new(200, "application/json", body).header("Cache-Control", "no-store")
+    })))
+}
+
+/// The addresses that a visitor typed in.
+///
+/// The node would ask them on the visitor's behalf, so it does so only for a browser on its own machine that shows
+/// this node's own page: not through a balancer, not for another site's page, not under a foreign name.
+fn typed_in(request: &Request<'_>, peers: Option<String>) -> Result<Vec<Origin>, Problem> {
+    let Some(peers) = peers.filter(|peers| !peers.is_empty()) else { return Ok(Vec::new()) };
+    let forwarded = ["x-forwarded-for", "forwarded", "via"].iter().any(|name| request.header(name).is_some());
+    let foreign = request.header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+    let host = request.header("host").and_then(|host| Origin::parse(&format!("http://{host}")).ok());
+    let named = host.is_some_and(|host| host.host() == "localhost" || host.host().parse::<IpAddr>().is_ok());
+    if !request.peer.ip().to_canonical().is_loopback() || forwarded || foreign || !named {
+        let detail =
+            "only a browser on the node's own machine may type in addresses; start the node with --peers instead";
+        return Err(Problem::new(403, detail));
+    }
+    let all: Vec<&str> = peers.split(',').collect();
+    if all.len() > MAX_TYPED {
+        return Err(Problem::parameter(
+            "peers",
+            Some(&format!("{} addresses", all.len())),
+            &format!("at most {MAX_TYPED} addresses"),
+        ));
+    }
+    all.into_iter().map(|one| Origin::parse(one).map_err(|error| Problem::new(400, error))).collect()
+}
+
+/// Whether the peer is this very process.
+fn is_self(app: &Inner, peer: &Peer) -> bool {
+    peer.origin.literal() == Some(app.config.listen)
+        || lock(&peer.seen).who.as_ref().is_some_and(|who| who.name == app.config.node && who.pid == std::process::id())
+}
+
+/// What is said of a node beside its figures.
+#[derive(Serialize)]
+struct Head<'a> {
+    url: &'a str,
+    name: Option<&'a str>,
+    #[serde(rename = "self")]
+    own: bool,
+    reachable: bool,
+    ready: Option<bool>,
+    error: Option<Lost>,
+    age_seconds: Option<f64>,
+}
+
+/// The whole answer. Figures are put in as the bytes they came as: they were checked to be JSON.
+fn compose(app: &Inner, members: &[Arc<Peer>], history: bool) -> Vec<u8> {
+    let snapshot = app.board.latest();
+    let own_history = history.then(|| app.board.history_json());
+    let own_url = format!("http://{}", app.config.listen);
+    let own = |url: &str| {
+        let ready = !app.draining.load(Ordering::SeqCst);
+        let name = Some(app.config.node.as_str());
+        let head =
+            Head { url, name, own: true, reachable: true, ready: Some(ready), error: None, age_seconds: Some(0.0) };
+        entry(&head, Some(&snapshot.json), own_history.as_deref())
+    };
+    let mut entries = Vec::with_capacity(members.len() + 1);
+    let mut listed = false;
+    for peer in members {
+        if is_self(app, peer) {
+            // Two addresses of this process are one node.
+            if !std::mem::replace(&mut listed, true) {
+                entries.push(own(&peer.url));
+            }
+            continue;
+        }
+        let seen = lock(&peer.seen);
+        let head = Head {
+            url: &peer.url,
+            name: seen.who.as_ref().map(|who| who.name.as_str()),
+            own: false,
+            reachable: seen.error.is_none(),
+            ready: seen.ready.filter(|_| seen.error.is_none()),
+            error: seen.error,
+            age_seconds: seen.stats.as_ref().map(|told| told.at.elapsed().as_secs_f64()),
+        };
+        let past = seen.history.as_ref().filter(|_| history && seen.error.is_none());
+        entries.push(entry(&head, seen.stats.as_ref().map(|told| &*told.json), past.map(|told| &*told.json)));
+    }
+    if !listed {
+        entries.insert(0, own(&own_url));
+    }
+    [b"{\"nodes\":[".as_slice(), &entries.join(&b","[..]), b"]}\n"].concat()
+}
+
+fn entry(head: &Head<'_>, stats: Option<&[u8]>, history: Option<&[u8]>) -> Vec<u8> {
+    // A struct of plain fields cannot fail to be written.
+    let mut bytes = serde_json::to_vec(head).unwrap_or_else(|_| b"{}".to_vec());
+    bytes.pop();
+    bytes.extend_from_slice(b",\"stats\":");
+    bytes.extend_from_slice(stats.unwrap_or(b"null"));
+    if let Some(history) = history {
+        bytes.extend_from_slice(b",\"history\":");
+        bytes.extend_from_slice(history);
+    }
+    bytes.push(b'}');
+    bytes
+}

@@ -1,0 +1,197 @@
+// What the figures mean: pure functions of plain data, no page in sight.
+
+/** The resources that can bind, in the order in which they are drawn. */
+export const RESOURCES = ['cpu', 'cpu-quota', 'io', 'memory', 'network', 'pool'];
+
+/** The addresses that do demo work: shares are counted on these, so that probes and this page do not blur them. */
+const DEMO = new Set(['/fib', '/primes', '/sleep', '/io', '/memory', '/payload', '/whoami']);
+
+/** Seconds of history that are kept and drawn. */
+export const SPAN = 300;
+
+const number = (value) => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+
+const sum = (values) => values.reduce((total, value) => total + (number(value) ?? 0), 0);
+
+const most = (values) => {
+  const known = values.map(number).filter((value) => value !== null);
+  return known.length ? Math.max(...known) : null;
+};
+
+/** Unix seconds at which these stats were sampled. */
+export const sampledAt = (stats) => number(Date.parse(stats?.sampled_at) / 1000);
+
+/** Growth of a counter a second between two stats; `null` at a restart or without a first sample. */
+export function growth(now, before, read) {
+  const [from, to] = [number(before && read(before)), number(now && read(now))];
+  const seconds = sampledAt(now) - sampledAt(before);
+  if (from === null || to === null || !(seconds > 0) || to < from) return null;
+  return (to - from) / seconds;
+}
+
+const endpoints = (stats) => stats?.requests?.endpoints ?? [];
+
+/** Requests that failed, of all addresses, since start. */
+export const errorsTotal = (stats) => sum(endpoints(stats).map((endpoint) => endpoint.errors));
+
+/** Demo requests since start. */
+export const demoTotal = (stats) => sum(endpoints(stats).filter((endpoint) => DEMO.has(endpoint.path)).map((endpoint) => endpoint.count));
+
+/** The slowest address' p99 of the last minute, in milliseconds. */
+export const worstP99 = (stats) => most(endpoints(stats).map((endpoint) => endpoint.p99));
+
+/** The busiest disk's utilization in percent. */
+export const busiestDisk = (stats) => most((stats?.disks ?? []).map((disk) => disk.utilization));
+
+/** Bytes a second over all interfaces but loopback; loopback too when there is nothing else. */
+export function networkRate(stats, field) {
+  const all = stats?.network;
+  if (!Array.isArray(all) || all.length === 0) return null;
+  const real = all.filter((one) => one.interface !== 'lo');
+  return sum((real.length ? real : all).map((one) => one[field]));
+}
+
+/** Memory in use, in percent: of the limit around the node where there is one, else of the machine. */
+export function memoryPercent(stats) {
+  const group = number(stats?.cgroup?.memory_utilization);
+  const total = number(stats?.memory?.total_bytes);
+  const used = number(stats?.memory?.used_bytes);
+  const machine = used === null || !total ? null : (100 * used) / total;
+  return group !== null && stats.cgroup.memory_limit_bytes != null ? group : machine;
+}
+
+/** Requests a second over the node's own window, else between two stats. */
+const perSecond = (stats, before) => number(stats.requests?.per_second) ?? growth(stats, before, (one) => one.requests?.total);
+
+/** One point of history from fresh stats, in the shape in which the server keeps its own. */
+export function pointOf(stats, before) {
+  const cpu = stats.cpu ?? {};
+  const total = number(stats.memory?.total_bytes);
+  const used = number(stats.memory?.used_bytes);
+  return {
+    t: sampledAt(stats),
+    user: number(cpu.user), nice: number(cpu.nice), system: number(cpu.system), iowait: number(cpu.iowait),
+    irq: number(cpu.irq), softirq: number(cpu.softirq), steal: number(cpu.steal), idle: number(cpu.idle), busy: number(cpu.busy),
+    throttled_percent: number(stats.cgroup?.throttled_percent),
+    memory_used_percent: used === null || !total ? null : (100 * used) / total,
+    pool_active: number(stats.pool?.active), pool_queued: number(stats.pool?.queued), in_flight: number(stats.requests?.in_flight),
+    requests_per_second: perSecond(stats, before),
+    errors_per_second: number(stats.requests?.errors_per_second) ?? growth(stats, before, errorsTotal),
+    p99_milliseconds: worstP99(stats),
+    receive_bytes_per_second: networkRate(stats, 'receive_bytes_per_second'),
+    transmit_bytes_per_second: networkRate(stats, 'transmit_bytes_per_second'),
+    disk_utilization: busiestDisk(stats),
+    bottleneck: stats.bottleneck?.resource ?? null,
+  };
+}
+
+/** CPU as it is drawn: nice counts as user, interrupts as system. */
+export const cpuParts = (one) => ({
+  user: one?.user == null ? null : one.user + (one.nice ?? 0),
+  system: one?.system == null ? null : one.system + (one.irq ?? 0) + (one.softirq ?? 0),
+  iowait: one?.iowait ?? null,
+  steal: one?.steal ?? null,
+  idle: one?.idle ?? null,
+});
+
+/** How full each resource is, 0-100, or `null` where that cannot be known. */
+export function fullness(stats) {
+  const group = stats?.cgroup ?? {};
+  const threads = number(stats?.pool?.threads);
+  const queue = number(stats?.sockets?.listen_queue);
+  const limit = number(stats?.sockets?.listen_queue_limit);
+  return {
+    cpu: number(stats?.cpu?.busy),
+    'cpu-quota': number(group.cpu_quota_cores) === null ? null : number(group.cpu_quota_utilization) ?? number(group.throttled_percent),
+    io: busiestDisk(stats),
+    memory: memoryPercent(stats),
+    network: most([...(stats?.network ?? []).map((one) => one.utilization), queue !== null && limit ? (100 * queue) / limit : null]),
+    pool: number(stats?.pool?.utilization) ?? (threads ? (100 * number(stats.pool.active)) / threads : null),
+  };
+}
+
+/** Why a figure is missing: the machine's own word under `unavailable`, looked up from the narrowest key to the widest. */
+export function reason(stats, path) {
+  const entries = stats?.unavailable ?? {};
+  for (let parts = path.split('.'); parts.length; parts.pop()) {
+    const found = entries[parts.join('.')];
+    if (found) return String(found);
+  }
+  return null;
+}
+
+/** What a node is doing: `ready`, `draining`, `slow`, `gone` or `asking`. */
+export function stateOf(node) {
+  if (node.reachable) return node.ready === false ? 'draining' : 'ready';
+  if (node.error === 'asking') return 'asking';
+  // A throttled node may answer late: it is called gone only when it has been silent for a while.
+  if (node.error === 'timeout' && node.stats && (node.age ?? Infinity) < 5) return 'slow';
+  return 'gone';
+}
+
+/** Share of the demo requests of the last `window` seconds, by node key; `null` when there were none. */
+export function shares(nodes, window = 10) {
+  const counts = nodes.map((node) => {
+    const marks = node.demo ?? [];
+    const last = marks.at(-1);
+    if (!last || !node.reachable) return 0;
+    const first = marks.find((mark) => mark.t >= last.t - window) ?? last;
+    return Math.max(0, last.count - first.count);
+  });
+  const total = sum(counts);
+  return total > 0 ? counts.map((one) => (100 * one) / total) : null;
+}
+
+/** The cluster in one verdict: what to say first, and about how many nodes. */
+export function clusterVerdict(nodes) {
+  const total = nodes.length;
+  const states = nodes.map(stateOf);
+  const serving = states.filter((state) => state === 'ready' || state === 'slow').length;
+  const gone = nodes.filter((_, index) => states[index] === 'gone');
+  const draining = nodes.filter((_, index) => states[index] === 'draining');
+  const tally = new Map();
+  for (const node of nodes) {
+    const resource = node.reachable ? node.stats?.bottleneck?.resource : null;
+    if (resource && resource !== 'none') tally.set(resource, (tally.get(resource) ?? 0) + 1);
+  }
+  const [resource, some] = [...tally].sort((a, b) => b[1] - a[1])[0] ?? ['none', 0];
+  return { total, serving, gone, draining, resource, some };
+}
+
+/** The value at quantile `q` (0-1) of sorted numbers, nearest rank. */
+export const quantile = (sorted, q) => (sorted.length ? sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] : null);
+
+/** The smallest round number that is at least `value`: 1, 2, 5, 10, 20, 50 … */
+export function niceCeiling(value) {
+  if (!(value > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  const step = [1, 2, 2.5, 5, 10].find((one) => one * power >= value * 0.9999);
+  return step * power;
+}
+
+/**
+ * Requests a second of all nodes on one time line, oldest first: `[{ t, rates: [one per node or null] }]`.
+ * Nodes may disagree about the time of day, so each is placed by its age on its own clock (`nowOf`).
+ */
+export function byNode(nodes, nowOf, base) {
+  const columns = nodes.map((node) => {
+    const now = nowOf(node);
+    const column = new Array(SPAN + 1).fill(null);
+    for (const point of node.points) {
+      const back = Math.round(now - point.t);
+      if (back >= 0 && back <= SPAN && point.requests_per_second !== null) column[back] = point.requests_per_second;
+    }
+    // Samples come about once a second: a second without one, between two with, is no hole.
+    for (let back = SPAN - 1; back >= 0; back -= 1) {
+      if (column[back] === null && back > 0 && (column[back - 1] !== null || column[back - 2] != null)) column[back] = column[back + 1];
+      else if (column[back] === null && back === 0) column[back] = column[1];
+    }
+    return column;
+  });
+  const points = [];
+  for (let back = SPAN; back >= 0; back -= 1) {
+    const rates = columns.map((column) => column[back]);
+    if (rates.some((one) => one !== null)) points.push({ t: base - back, rates });
+  }
+  return points;
+}
