@@ -1,1 +1,9 @@
 //! Fit, limits, cost and charts: pure functions of what `bench` wrote.
+
+pub mod number;
+pub mod points;
+pub mod table;
+pub mod usl;
+mod usl_text;
+
+pub use usl_text::describe_fit;
