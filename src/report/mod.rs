@@ -1,6 +1,7 @@
 //! Fit, limits, cost and charts: pure functions of what `bench` wrote.
 
 pub mod number;
+pub mod statistics;
 pub mod points;
 pub mod table;
 pub mod usl;

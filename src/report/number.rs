@@ -7,7 +7,7 @@ pub fn significant(value: f64, digits: usize) -> String {
         return format!("{value}");
     }
     let magnitude = value.abs().log10().floor();
-    if magnitude < -3.0 || magnitude >= 7.0 {
+    if !(-3.0..7.0).contains(&magnitude) {
         return format!("{value:.*e}", digits.saturating_sub(1));
     }
     let decimals = (digits as f64 - 1.0 - magnitude).max(0.0) as usize;

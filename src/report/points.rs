@@ -32,7 +32,7 @@ pub fn read(text: &str) -> Result<Vec<Point>, ReadError> {
     let mut header_allowed = true;
     for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
         let mut cells = line
-            .split(|c: char| matches!(c, ',' | ';' | '\t' | ' '))
+            .split([',', ';', '\t', ' '])
             .map(|cell| cell.trim().trim_matches('"'))
             .filter(|cell| !cell.is_empty());
         let (n, throughput) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
