@@ -151,7 +151,10 @@ mod tests {
     #[test]
     fn gives_back_what_was_printed() {
         let finished = run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(20), None).unwrap();
-        assert_eq!((finished.status.code(), finished.stdout.as_str(), finished.stderr.as_str()), (Some(3), "out\n", "err\n"));
+        assert_eq!(
+            (finished.status.code(), finished.stdout.as_str(), finished.stderr.as_str()),
+            (Some(3), "out\n", "err\n")
+        );
     }
 
     #[test]

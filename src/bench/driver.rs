@@ -83,8 +83,9 @@ impl Driver {
         command.env("WEBAPP_BIN", &self.binary);
         let finished = child::run(command, UP_LIMIT, None)?;
         self.check(&finished, "up")?;
-        let cluster: Cluster = serde_json::from_str(finished.stdout.trim())
-            .with_context(|| format!("{} up must print one JSON object with target and nodes", self.program.display()))?;
+        let cluster: Cluster = serde_json::from_str(finished.stdout.trim()).with_context(|| {
+            format!("{} up must print one JSON object with target and nodes", self.program.display())
+        })?;
         if cluster.nodes.is_empty() {
             bail!("{} up named no node", self.program.display());
         }
@@ -149,8 +150,10 @@ mod tests {
         .unwrap();
         assert_eq!(cluster.nodes[0].quota_cores, Some(0.25));
         assert_eq!(cluster.balancer.unwrap().pid, Some(124));
-        let bare: Cluster =
-            serde_json::from_str(r#"{"target":"http://h:1","nodes":[{"name":"a","url":"http://h:1"}],"balancer":null}"#).unwrap();
+        let bare: Cluster = serde_json::from_str(
+            r#"{"target":"http://h:1","nodes":[{"name":"a","url":"http://h:1"}],"balancer":null}"#,
+        )
+        .unwrap();
         assert!(bare.balancer.is_none() && bare.limited.is_none() && bare.nodes[0].pid.is_none());
     }
 }

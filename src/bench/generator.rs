@@ -44,7 +44,11 @@ pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Re
         bail!("webapp load failed ({}): {}", finished.status, finished.stderr.trim());
     }
     serde_json::from_str(finished.stdout.trim()).with_context(|| {
-        format!("webapp load ({}) printed no JSON that can be read; it said: {}", finished.status, finished.stderr.trim())
+        format!(
+            "webapp load ({}) printed no JSON that can be read; it said: {}",
+            finished.status,
+            finished.stderr.trim()
+        )
     })
 }
 
@@ -84,9 +88,8 @@ mod tests {
             job(Level::Closed { connections: 16 }, &[WeightedPath { weight: 1, path: "/fib?number=28".into() }]),
             "load http://h:1/fib?number=28 --connections 16 --warmup 400ms --duration 2500ms --timeout 10000ms --json -"
         );
-        assert!(
-            job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.paths())
-                .starts_with("load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 ")
-        );
+        assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.paths()).starts_with(
+            "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "
+        ));
     }
 }

@@ -29,7 +29,8 @@ pub fn get(base: &str, path: &str, timeout: Duration) -> anyhow::Result<Vec<u8>>
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nAccept: application/json\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nAccept: application/json\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(LONGEST).read_to_end(&mut answer)?;
@@ -64,9 +65,13 @@ mod tests {
         let text = |answer: &str| body(answer.as_bytes().to_vec()).map(|body| String::from_utf8(body).unwrap());
         assert_eq!(text("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}rest").unwrap(), "{}");
         assert_eq!(text("HTTP/1.1 200 OK\r\n\r\n{}").unwrap(), "{}");
-        for answer in
-            ["", "HTTP/1.1 200 OK\r\nConte", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "HTTP/1.1 503 No\r\n\r\n", "what"]
-        {
+        for answer in [
+            "",
+            "HTTP/1.1 200 OK\r\nConte",
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+            "HTTP/1.1 503 No\r\n\r\n",
+            "what",
+        ] {
             assert!(text(answer).is_err(), "{answer}");
         }
     }

@@ -72,8 +72,7 @@ pub fn objective_limit(measured: &[(f64, bool)]) -> (Option<f64>, Option<f64>) {
     let mut fractions: Vec<f64> = measured.iter().map(|&(fraction, _)| fraction).collect();
     fractions.sort_by(f64::total_cmp);
     fractions.dedup();
-    let failed =
-        |wanted: f64| measured.iter().filter(|(fraction, _)| *fraction == wanted).all(|(_, met)| !met);
+    let failed = |wanted: f64| measured.iter().filter(|(fraction, _)| *fraction == wanted).all(|(_, met)| !met);
     let first_failure = fractions.iter().copied().find(|&fraction| failed(fraction));
     let last_success =
         fractions.into_iter().take_while(|&fraction| first_failure.is_none_or(|failure| fraction < failure)).last();

@@ -74,7 +74,8 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
     let driver = Driver::new(&settings.driver, &settings.binary);
     let caretaker = Caretaker::start(driver.program(), &driver.down_arguments())?;
     let plan = manifest.as_ref().map_or_else(|| settings.plan.clone(), |manifest| manifest.plan.clone());
-    let mut bench = Bench { plan, binary: &settings.binary, driver, folder, runs, manifest_written: manifest.is_some() };
+    let mut bench =
+        Bench { plan, binary: &settings.binary, driver, folder, runs, manifest_written: manifest.is_some() };
     let ended = bench.visit_all(progress, interrupted);
     let down = bench.driver.down();
     if down.is_ok() {
@@ -134,13 +135,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn drive(
-        &self,
-        visit: &Visit,
-        level: Level,
-        cluster: &Cluster,
-        interrupted: &AtomicBool,
-    ) -> anyhow::Result<Run> {
+    fn drive(&self, visit: &Visit, level: Level, cluster: &Cluster, interrupted: &AtomicBool) -> anyhow::Result<Run> {
         let window_seconds = match level {
             Level::Closed { .. } => self.plan.closed_seconds,
             Level::Open { .. } => self.plan.open_seconds,

@@ -38,8 +38,10 @@ impl Progress {
         self.before += self.present;
         self.present = seconds;
         let node = if visit.point.units == 1 { "unit" } else { "units" };
-        self.words =
-            format!("repeat {}/{} · {} · {} {node}", visit.repeat, self.repeats, visit.point.topology, visit.point.units);
+        self.words = format!(
+            "repeat {}/{} · {} · {} {node}",
+            visit.repeat, self.repeats, visit.point.topology, visit.point.units
+        );
         if let Some(bar) = &self.bar {
             bar.set_position((self.before * 10.0) as u64);
             bar.set_message(format!("{} · starting", self.words));

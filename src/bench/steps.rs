@@ -17,9 +17,11 @@ pub fn next_level(plan: &Plan, visit: &Visit, runs: &[Run]) -> Option<Level> {
     if let Some(again) = invalid_once(&here) {
         return Some(again);
     }
-    next_closed(plan, visit, runs, &here).or_else(|| {
-        if visit.open { next_open(plan, visit, runs, &here) } else { None }
-    })
+    next_closed(plan, visit, runs, &here).or_else(
+        || {
+            if visit.open { next_open(plan, visit, runs, &here) } else { None }
+        },
+    )
 }
 
 /// The point that a run belongs to.

@@ -57,9 +57,8 @@ pub fn balancer(cluster: &Cluster, samples: &[Sample], window: Window) -> Option
 
 /// What the machine did in the window.
 pub fn machine(samples: &[Sample], window: Window) -> MachineUse {
-    let ticks = |index: usize| {
-        used(samples, window, move |sample| sample.machine_ticks.map(|ticks| ticks[index] as f64))
-    };
+    let ticks =
+        |index: usize| used(samples, window, move |sample| sample.machine_ticks.map(|ticks| ticks[index] as f64));
     let Some(all) = ticks(2).filter(|all| *all > 0.0) else {
         return MachineUse::default();
     };
@@ -123,9 +122,11 @@ fn average(values: impl Iterator<Item = f64>) -> Option<f64> {
 /// The resource named most often, with its latest evidence.
 fn most_frequent<'a>(named: impl DoubleEndedIterator<Item = &'a Bottleneck> + Clone) -> Option<Bottleneck> {
     let count = |resource: &str| named.clone().filter(|bottleneck| bottleneck.resource == resource).count();
-    named.clone().rev().max_by_key(|bottleneck| count(&bottleneck.resource)).map(|most| {
-        named.clone().rev().find(|bottleneck| bottleneck.resource == most.resource).unwrap_or(most).clone()
-    })
+    named
+        .clone()
+        .rev()
+        .max_by_key(|bottleneck| count(&bottleneck.resource))
+        .map(|most| named.clone().rev().find(|bottleneck| bottleneck.resource == most.resource).unwrap_or(most).clone())
 }
 
 #[cfg(test)]

@@ -103,7 +103,9 @@ fn look(
 fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         let answer = http_get::get(url, "/stats", ASK_TIMEOUT).ok();
-        if let Some(stats) = answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json)) {
+        if let Some(stats) =
+            answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json))
+        {
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(stats);
         }
         thread::park_timeout(ASK_EVERY);

@@ -12,13 +12,15 @@ use crate::bench::{Ended, Settings, folder, interrupt, now, run as run_bench};
 
 /// Arguments of `webapp bench`.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  webapp bench --units 1,2,4,8 --unit-cpu 10 --slo p99=100ms --out results/ten-percent")]
+#[command(
+    after_help = "Example:\n  webapp bench --units 1,2,4,8 --unit-cpu 10 --slo p99=100ms --out results/ten-percent"
+)]
 pub struct Args {
     /// Three unit counts, three repeats, three minutes (default).
     #[arg(long, conflicts_with = "full")]
     quick: bool,
 
-    /// Six unit counts, six repeats, longer windows, latency at every point.
+    /// Six unit counts, six repeats, longer windows.
     #[arg(long, env = "WEBAPP_FULL")]
     full: bool,
 
@@ -70,10 +72,6 @@ pub struct Args {
     #[arg(long, requires = "out")]
     resume: bool,
 
-    /// What machines cost; see docs/prices.example.json.
-    #[arg(long, value_name = "FILE", env = "WEBAPP_PRICES")]
-    prices: Option<PathBuf>,
-
     /// The program that brings clusters up and down: it understands up, status and down as scripts/cluster.sh does.
     #[arg(long, value_name = "PROGRAM", env = "WEBAPP_DRIVER", default_value = "scripts/cluster.sh")]
     driver: PathBuf,
@@ -111,8 +109,6 @@ fn weighted_path(text: &str) -> Result<WeightedPath, String> {
 /// Runs the command: measures, then reports.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let plan = plan_of(&args)?;
-    // Fail before the first run, not after the last.
-    let prices = args.prices.as_deref().map(super::report::read_prices).transpose()?;
     let driver = args.driver.canonicalize().with_context(|| {
         format!("there is no driver {}; name one with --driver, or run scripts/bench.sh", args.driver.display())
     })?;
@@ -136,15 +132,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     }
     let ended = ended?;
     if ended == Ended::Interrupted {
-        eprintln!(
-            "interrupted; nothing is left running. Go on with --out {} --resume",
-            settings.out.display()
-        );
+        eprintln!("interrupted; nothing is left running. Go on with --out {} --resume", settings.out.display());
         if !folder::read(&settings.out).is_ok_and(|results| !results.runs.is_empty()) {
             return Ok(Exit::Failed);
         }
     }
-    let report = super::report::write(&settings.out, prices.as_ref())?;
+    let report = super::report::write(&settings.out)?;
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "{}", report.text)?;
     Ok(match ended {
@@ -160,7 +153,6 @@ fn plan_of(args: &Args) -> anyhow::Result<Plan> {
         plan.units = args.units.clone();
         plan.units.sort_unstable();
         plan.units.dedup();
-        plan.open_units = if args.full { plan.units.clone() } else { vec![plan.most_units()] };
     }
     plan.unit_cpu_percent = match args.unit_cpu {
         Some(UnitCpu::Percent(percent)) => Some(percent),
@@ -188,10 +180,9 @@ fn announce(settings: &Settings) {
     let seconds = plan.seconds();
     let time = if seconds < 180.0 { format!("{seconds:.0} s") } else { format!("{:.0} minutes", seconds / 60.0) };
     let units: Vec<String> = plan.units.iter().map(ToString::to_string).collect();
-    let unit = plan.unit_cpu_percent.map_or_else(
-        || "without CPU limit".to_owned(),
-        |percent| format!("of {percent} % of a core"),
-    );
+    let unit = plan
+        .unit_cpu_percent
+        .map_or_else(|| "without CPU limit".to_owned(), |percent| format!("of {percent} % of a core"));
     eprintln!(
         "{} plan: units {} {unit}, {} repeats, about {time}; results in {}",
         plan.name,

@@ -31,10 +31,8 @@ pub fn read(text: &str) -> Result<Vec<Point>, ReadError> {
     let mut points = Vec::new();
     let mut header_allowed = true;
     for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
-        let mut cells = line
-            .split([',', ';', '\t', ' '])
-            .map(|cell| cell.trim().trim_matches('"'))
-            .filter(|cell| !cell.is_empty());
+        let mut cells =
+            line.split([',', ';', '\t', ' ']).map(|cell| cell.trim().trim_matches('"')).filter(|cell| !cell.is_empty());
         let (n, throughput) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
         if std::mem::take(&mut header_allowed) && n.parse::<f64>().is_err() && throughput.parse::<f64>().is_err() {
             continue;
