@@ -2,11 +2,18 @@
 
 use std::fs;
 
+/// No process has a higher number (Linux, include/linux/threads.h).
+const PID_MAX_LIMIT: u32 = 4 * 1024 * 1024;
+
 /// CPU seconds that the process `pid` has used since it began, all its threads together. `None` when there is none.
 ///
 /// Reads the process's own CPU clock (`clock_getcpuclockid(3)`): `/proc/PID/stat` counts in ticks of 10 ms, which is
 /// 2 % of what a small node uses in a run.
 pub fn cpu_seconds(pid: u32) -> Option<f64> {
+    // 0 would be this process itself, and a number beyond the kernel's limit would wrap around to some other clock.
+    if pid == 0 || pid > PID_MAX_LIMIT {
+        return None;
+    }
     let mut clock: libc::clockid_t = 0;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: both calls only write to the two values passed by reference, which outlive them.
@@ -56,7 +63,9 @@ mod tests {
         while cpu_seconds(std::process::id()).unwrap() <= before {
             sum = std::hint::black_box(sum + 1);
         }
-        assert_eq!(cpu_seconds(u32::MAX / 2), None);
+        for nobody in [0, PID_MAX_LIMIT, u32::MAX / 2, u32::MAX] {
+            assert_eq!(cpu_seconds(nobody), None, "{nobody}");
+        }
     }
 
     #[test]

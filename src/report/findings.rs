@@ -12,7 +12,7 @@ pub fn point_table(points: &[Point]) -> String {
     let heads = [
         "topology",
         "units",
-        "requests/s",
+        "req/s",
         "±%",
         "p50 ms",
         "p99 ms",
@@ -20,7 +20,7 @@ pub fn point_table(points: &[Point]) -> String {
         "throttled %",
         "pool %",
         "eff. %",
-        "served by each",
+        "  served by each",
     ];
     let rows: Vec<Vec<String>> = points
         .iter()
@@ -40,12 +40,12 @@ pub fn point_table(points: &[Point]) -> String {
             ]
         })
         .collect();
-    table::render(&heads, &[0, 10], &rows)
+    table::render_with_gap(&heads, &[0, 10], &rows, 1)
 }
 
 fn served(point: &Point) -> String {
     let counts: Vec<String> = point.served.values().map(u64::to_string).collect();
-    counts.join(" ")
+    format!("  {}", counts.join(" "))
 }
 
 /// What the two ways do with the same units, and what took the difference.

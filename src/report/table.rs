@@ -7,6 +7,11 @@ pub const WIDTH: u16 = 100;
 
 /// A table: column heads, then rows of text. Columns named in `left` are aligned left, the others right.
 pub fn render(heads: &[&str], left: &[usize], rows: &[Vec<String>]) -> String {
+    render_with_gap(heads, left, rows, 3)
+}
+
+/// The same with `gap` spaces between columns: for tables of many.
+pub fn render_with_gap(heads: &[&str], left: &[usize], rows: &[Vec<String>], gap: u8) -> String {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
@@ -16,7 +21,7 @@ pub fn render(heads: &[&str], left: &[usize], rows: &[Vec<String>]) -> String {
         table.add_row(row);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if index == 0 { 0 } else { 1 }, 1));
+        column.set_padding((if index == 0 { 0 } else { u16::from(gap) }, 0));
         let alignment = if left.contains(&index) { CellAlignment::Left } else { CellAlignment::Right };
         column.set_cell_alignment(alignment);
     }
