@@ -27,6 +27,7 @@ need shellcheck
 need haproxy
 need nginx nginx-light
 need systemd-analyze systemd
+need promtool prometheus
 
 say "== format"
 cargo fmt --all --check

@@ -1,5 +1,7 @@
 //! HTTP/1.1 as a client sees it: raw requests to the real binary, and the exact outcome of each.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::io::{Read, Write};

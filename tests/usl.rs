@@ -1,5 +1,7 @@
 //! The fit against published data sets and their published coefficients, and `webapp usl` as its user meets it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

@@ -1,5 +1,5 @@
 //! What the tests share: the real binary, started on a free port and ended with the test.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
