@@ -45,7 +45,7 @@ fn table() -> Vec<(&'static str, String, &'static [u16], Then)> {
         ("empty lines before", format!("\r\n\r\n{OK}"), &[200], Open),
         ("bare LF", "GET /healthz HTTP/1.1\nHost: a\n\n".into(), &[200], Open),
         ("absolute form", head("GET http://a/healthz HTTP/1.1", "Host: b\r\n"), &[200], Open),
-        ("absolute form, no path", head("GET http://a HTTP/1.1", "Host: b\r\n"), &[404], Open),
+        ("absolute form, no path", head("GET http://a HTTP/1.1", "Host: b\r\n"), &[200], Open),
         ("asterisk", head("OPTIONS * HTTP/1.1", "Host: a\r\n"), &[204], Open),
         ("asterisk for GET", head("GET * HTTP/1.1", "Host: a\r\n"), &[400], Closed),
         ("relative target", head("GET healthz HTTP/1.1", "Host: a\r\n"), &[400], Closed),
@@ -309,7 +309,7 @@ fn slow_clients_are_let_go() {
     // A client that asks for much and reads nothing is cut.
     let mut stream = node.connect();
     stream.write_all(b"GET /payload?kb=100000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    node.wait_for_stats("/requests/endpoints/5/count", |count| count.as_u64() >= Some(1));
+    std::thread::sleep(Duration::from_secs(1));
     node.wait_for_stats("/connections/open", |open| open == 0);
     let mut received = Vec::new();
     let _ = stream.read_to_end(&mut received);

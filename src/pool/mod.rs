@@ -273,13 +273,13 @@ mod tests {
 
     #[test]
     fn jobs_that_waited_too_long_expire() {
-        let (pool, release, holder) = blocked(10, Duration::ZERO);
+        let (pool, release, holder) = blocked(10, Duration::from_secs(1));
         let waiting = pool.clone();
         let second = std::thread::spawn(move || waiting.run(|| (), || false).unwrap_err());
         while pool.reading().queued == 0 {
             std::thread::yield_now();
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(1_200));
         drop(release);
         assert_eq!(second.join().unwrap(), Refused::Expired);
         holder.join().unwrap();
