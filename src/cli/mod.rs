@@ -34,7 +34,7 @@ enum Command {
     /// Run a node.
     Serve(Box<serve::Args>),
     /// Load one or more addresses and print what was measured.
-    Load(load::Args),
+    Load(Box<load::Args>),
     /// Fit, name the limits and draw the report of a results folder.
     Report(report::Args),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
@@ -47,7 +47,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
-        Command::Load(args) => load::run(args),
+        Command::Load(args) => load::run(*args),
         Command::Report(args) => report::run(args),
         Command::Usl(args) => usl::run(args),
     };
