@@ -1,6 +1,6 @@
 //! Whether the figures of a run are the node's or the generator's own. Fails closed: what cannot be read is no proof.
 
-use super::outcome::Verdict;
+use super::outcome::{Cause, Verdict};
 
 /// What the guard saw, `None` where it could not be read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,11 +13,13 @@ pub(super) struct Evidence {
     /// Open loop: 99th percentile and maximum of the dispatch lag, milliseconds.
     pub lag_p99_milliseconds: Option<f64>,
     pub lag_max_milliseconds: Option<f64>,
-    /// Open loop: median response time, milliseconds; `None` without a correct answer.
-    pub latency_p50_milliseconds: Option<f64>,
-    /// Open loop: requests a second intended and handed out.
-    pub offered_per_second: Option<f64>,
-    pub dispatched_per_second: Option<f64>,
+    /// Open loop: 99th percentile of the response time, milliseconds; `None` without a correct answer.
+    pub latency_p99_milliseconds: Option<f64>,
+    /// Open loop: requests that were due in the window by the rate asked for, and those that were handed out in it.
+    pub due: Option<f64>,
+    pub dispatched: Option<u64>,
+    /// Open loop: arrivals are random, so their number is.
+    pub random: bool,
     /// Requests that failed for want of files or ports.
     pub out_of_files: u64,
     pub out_of_ports: u64,
@@ -31,16 +33,16 @@ const BUSY_PERCENT: f64 = 90.0;
 const NEVER_IDLE_PERCENT: f64 = 97.0;
 /// Requests may be handed out this late (99th percentile) …
 const LAG_MILLISECONDS: f64 = 1.0;
-/// … or by this share of the median latency, where that is more.
+/// … or by this share of the 99th percentile of the latency, of which the lag is a part, where that is more.
 const LAG_SHARE: f64 = 0.1;
 /// Share of the intended requests that must have been handed out.
 const DISPATCHED_SHARE: f64 = 0.99;
 
 /// Judges; the text gives the reason with its figures.
-pub(super) fn judge(evidence: &Evidence) -> (Verdict, String) {
+pub(super) fn judge(evidence: &Evidence) -> (Verdict, Option<Cause>, String) {
     match refusal(evidence) {
-        Some(reason) => (Verdict::GeneratorBound, reason),
-        None => (Verdict::Valid, room(evidence)),
+        Some((cause, reason)) => (Verdict::GeneratorBound, Some(cause), reason),
+        None => (Verdict::Valid, None, room(evidence)),
     }
 }
 
@@ -53,61 +55,66 @@ fn room(evidence: &Evidence) -> String {
     text
 }
 
-fn refusal(evidence: &Evidence) -> Option<String> {
+type Refusal = Option<(Cause, String)>;
+
+fn refusal(evidence: &Evidence) -> Refusal {
     if evidence.requests == 0 {
-        return Some("no request was sent in the measured window".to_owned());
+        return Some((Cause::Nothing, "no request was sent in the measured window".to_owned()));
     }
     if evidence.out_of_files > 0 {
-        return Some(format!(
-            "{} requests failed for want of open files in the generator: raise the limit (ulimit -n)",
-            evidence.out_of_files
-        ));
+        let reason = "requests failed for want of open files in the generator: raise the limit (ulimit -n)";
+        return Some((Cause::Files, format!("{} {reason}", evidence.out_of_files)));
     }
     if evidence.out_of_ports > 0 {
-        return Some(format!(
-            "{} requests found no free local port: keep connections alive, or widen net.ipv4.ip_local_port_range",
-            evidence.out_of_ports
-        ));
+        let reason = "requests found no free local port: keep connections alive, or widen net.ipv4.ip_local_port_range";
+        return Some((Cause::Ports, format!("{} {reason}", evidence.out_of_ports)));
     }
     busy(evidence).or_else(|| if evidence.open_loop { late(evidence) } else { None })
 }
 
-fn busy(evidence: &Evidence) -> Option<String> {
+fn unreadable(what: &str, unproven: &str) -> Refusal {
+    Some((Cause::Unreadable, format!("{what}, so nothing proves that {unproven}")))
+}
+
+fn busy(evidence: &Evidence) -> Refusal {
     let (Some(running), Some(waiting)) = (evidence.busiest_running_percent, evidence.busiest_waiting_percent) else {
-        return Some(
-            "the CPU time of the generator could not be read, so nothing proves that it was not the limit".into(),
-        );
+        return unreadable("the CPU time of the generator could not be read", "it was not the limit");
     };
     if running >= BUSY_PERCENT {
-        return Some(format!(
-            "the busiest generator thread used {running:.0} % of a core: give it more (--threads), or another machine"
-        ));
+        let advice = "give it more threads (--threads), or another machine";
+        return Some((Cause::Busy, format!("the busiest generator thread used {running:.0} % of a core: {advice}")));
     }
     if running + waiting >= NEVER_IDLE_PERCENT {
-        return Some(format!(
+        let reason = format!(
             "the busiest generator thread was never idle ({running:.0} % running, {waiting:.0} % waiting for a CPU): \
              the CPUs of this machine are all taken, so generator and node slow each other down; \
-             limit the node or load it from another machine"
-        ));
+             limit the node, or load it from another machine"
+        );
+        return Some((Cause::Crowded, reason));
     }
     None
 }
 
-fn late(evidence: &Evidence) -> Option<String> {
+fn late(evidence: &Evidence) -> Refusal {
     let (Some(p99), Some(max)) = (evidence.lag_p99_milliseconds, evidence.lag_max_milliseconds) else {
-        return Some("the dispatch lag was not measured, so nothing proves that requests were sent on time".into());
+        return unreadable("the dispatch lag was not measured", "requests were sent on time");
     };
-    let (Some(offered), Some(dispatched)) = (evidence.offered_per_second, evidence.dispatched_per_second) else {
-        return Some("the offered rate was not measured, so nothing proves that it was reached".into());
+    let (Some(due), Some(dispatched)) = (evidence.due, evidence.dispatched) else {
+        return unreadable("the offered rate was not measured", "it was reached");
     };
-    if dispatched < offered * DISPATCHED_SHARE {
-        return Some(format!("{offered:.1} requests/s were to be handed out, but only {dispatched:.1} were"));
+    // The window may cut one request off; a Poisson count has the standard deviation √n, and 4 of them are hardly ever missed.
+    let chance = if evidence.random { 4.0 * due.sqrt() } else { 0.0 };
+    if (dispatched as f64) < due * DISPATCHED_SHARE - 1.0 - chance {
+        let reason = format!("{due:.0} requests were to be handed out, but only {dispatched} were");
+        return Some((Cause::Short, reason));
     }
-    let allowed = LAG_MILLISECONDS.max(evidence.latency_p50_milliseconds.unwrap_or(0.0) * LAG_SHARE);
+    let allowed = LAG_MILLISECONDS.max(evidence.latency_p99_milliseconds.unwrap_or(0.0) * LAG_SHARE);
     (p99 > allowed).then(|| {
-        format!(
-            "requests were handed out late: 99 % within {p99:.2} ms (at most {max:.1} ms) of their time, {allowed:.2} ms is allowed"
-        )
+        let reason = format!(
+            "requests were handed out late: 99 % within {p99:.2} ms (at most {max:.1} ms) of their time, \
+             {allowed:.2} ms is allowed"
+        );
+        (Cause::Late, reason)
     })
 }
 
@@ -127,17 +134,17 @@ mod tests {
             open_loop: true,
             lag_p99_milliseconds: Some(0.2),
             lag_max_milliseconds: Some(5.0),
-            latency_p50_milliseconds: Some(1.0),
-            offered_per_second: Some(1000.0),
-            dispatched_per_second: Some(999.0),
+            latency_p99_milliseconds: Some(2.0),
+            due: Some(10_000.0),
+            dispatched: Some(9_990),
             ..closed
         };
         let cases = [
             (closed, None),
             (open, None),
             // Slow answers allow more lag.
-            (Evidence { lag_p99_milliseconds: Some(4.0), latency_p50_milliseconds: Some(50.0), ..open }, None),
-            (Evidence { latency_p50_milliseconds: None, ..open }, None),
+            (Evidence { lag_p99_milliseconds: Some(4.0), latency_p99_milliseconds: Some(50.0), ..open }, None),
+            (Evidence { latency_p99_milliseconds: None, ..open }, None),
             (Evidence { requests: 0, ..closed }, Some("no request")),
             (Evidence { busiest_running_percent: None, ..closed }, Some("could not be read")),
             (Evidence { busiest_waiting_percent: None, ..open }, Some("could not be read")),
@@ -148,12 +155,17 @@ mod tests {
             (Evidence { lag_p99_milliseconds: Some(1.5), ..open }, Some("handed out late")),
             (Evidence { lag_p99_milliseconds: None, ..open }, Some("not measured")),
             (Evidence { lag_max_milliseconds: None, ..open }, Some("not measured")),
-            (Evidence { offered_per_second: None, ..open }, Some("not measured")),
-            (Evidence { dispatched_per_second: None, ..open }, Some("not measured")),
-            (Evidence { dispatched_per_second: Some(900.0), ..open }, Some("only 900.0 were")),
+            (Evidence { due: None, ..open }, Some("not measured")),
+            (Evidence { dispatched: None, ..open }, Some("not measured")),
+            (Evidence { dispatched: Some(9_600), ..open }, Some("only 9600 were")),
+            (Evidence { dispatched: Some(9_600), random: true, ..open }, None),
+            (Evidence { dispatched: Some(9_400), random: true, ..open }, Some("only 9400 were")),
+            (Evidence { due: Some(3.5), dispatched: Some(3), ..open }, None),
+            (Evidence { due: Some(3.5), dispatched: Some(0), ..open }, Some("only 0 were")),
         ];
         for (evidence, refusal) in cases {
-            let (verdict, reason) = judge(&evidence);
+            let (verdict, cause, reason) = judge(&evidence);
+            assert_eq!(cause.is_some(), verdict == Verdict::GeneratorBound);
             match refusal {
                 None => assert_eq!(verdict, Verdict::Valid, "{reason}"),
                 Some(says) => {
