@@ -46,6 +46,7 @@ options of up, the nodes:
 options of up, the balancer:
   --balancer B      haproxy (default; 2.6 or newer) or nginx
   --behind-balancer put the one node of a vertical cluster behind a balancer, too
+  --backend A:P,…   start no nodes, but be the balancer of these; drain and start work on them, too
   --algorithm A     roundrobin (default), leastconn or random
   --port PORT       where clients connect (8080, or the next free one when you do not say)
   --bind ADDRESS    on which address (127.0.0.1; * is all of this machine's)
@@ -103,6 +104,7 @@ parse() {
       --redirect) ASKED[redirect]=yes ASKED[tls]=yes ;;
       --tls-port) take tls_port "$@" && shift ;;
       --authority) take authority "$@" && shift ;;
+      --backend) take backend "$@" && shift ;;
       --limit-requests) take limit_requests "$@" && shift ;;
       --limit-connections) take limit_connections "$@" && shift ;;
       --follow) ASKED[follow]=yes ;;
@@ -152,6 +154,8 @@ check_asked() {
     is_port "${ASKED[$flag]-1}" || usage_error "--${flag//_/-} is '${ASKED[$flag]}', but must be 1 to 65535"
   done
   [[ -z "${ASKED[tls_port]-}${ASKED[authority]-}" || -n "${ASKED[tls]-}" || "${WORDS[0]-}" != up ]] || usage_error "--tls-port and --authority need --tls"
+  [[ "${ASKED[backend]-h:1}" =~ ^[A-Za-z0-9.-]+:[0-9]{1,5}(,[A-Za-z0-9.-]+:[0-9]{1,5})*$ ]] ||
+    usage_error "--backend is '${ASKED[backend]}', but must be addresses like 192.168.56.11:3000,192.168.56.12:3000"
   [[ "${ASKED[authority]-/}" == /* ]] || ASKED[authority]=$PWD/${ASKED[authority]}
   [[ "${ASKED[bind]-*}" == '*' || "${ASKED[bind]}" =~ ^[0-9a-fA-F.:]+$ ]] || usage_error "--bind is '${ASKED[bind]}', but must be an IP address, or *"
 }

@@ -8,6 +8,10 @@ live() {
   must_be_up
 }
 
+must_have_local_nodes() {
+  nodes_are_local || die "the nodes of ${S[name]} are other machines: $1 them there (systemctl $2)"
+}
+
 must_have_balancer() {
   has_balancer || die "the cluster ${S[name]} has no balancer: $1"
   process_alive "$DIR/balancer/process" || die "${S[balancer]} is not running; ${0##*/} up --name ${S[name]} starts it again"
@@ -19,6 +23,7 @@ command_scale() {
     usage_error "scale needs a number from 1 to 64: how many units the cluster shall have"
   fi
   live
+  must_have_local_nodes start start
   if [[ "${S[topology]}" == vertical ]]; then
     scale_vertical "$wanted"
   elif ((wanted > S[units])); then
@@ -104,6 +109,7 @@ scale_in() {
 command_kill() {
   local node=${1-}
   live
+  must_have_local_nodes kill 'kill -s KILL webapp'
   node_must_exist "$node"
   process_signal "$DIR/nodes/$node/process" KILL || die "$node is not running"
   wait_until 5 process_gone "$DIR/nodes/$node/process" || die "$node does not end"
@@ -127,7 +133,9 @@ command_start() {
   local node=${1-} was
   live
   node_must_exist "$node"
-  ! process_gone "$DIR/nodes/$node/process" || nodes_up "$node"
+  if nodes_are_local && process_gone "$DIR/nodes/$node/process"; then
+    nodes_up "$node"
+  fi
   was=$(node_place "$node")
   node_set_place "$node" in
   if has_balancer && [[ "$was" == out ]]; then
@@ -141,6 +149,7 @@ command_start() {
 command_rolling_restart() {
   local node all
   live
+  must_have_local_nodes restart 'restart webapp'
   must_have_balancer "nobody would answer while its node restarts"
   mapfile -t all < <(nodes)
   ((${#all[@]} > 1)) || die "one node alone cannot restart without a gap; ${0##*/} scale 2 --name ${S[name]} first"
@@ -177,10 +186,11 @@ command_logs() {
     ! has_balancer || files+=("$DIR/balancer/log")
   fi
   if [[ -n "$which" && "$which" != balancer ]]; then
+    must_have_local_nodes 'look at' 'status webapp'
     node_must_exist "$which"
     files+=("$DIR/nodes/$which/log")
   elif [[ -z "$which" ]]; then
-    for node in $(nodes); do
+    for node in $(nodes_are_local && nodes); do
       files+=("$DIR/nodes/$node/log")
     done
   fi

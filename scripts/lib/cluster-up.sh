@@ -34,12 +34,13 @@ up_failed() {
 # settings_choose: what was asked for, and a default for everything else.
 settings_choose() {
   local key
+  [[ -z "${ASKED[backend]-}" ]] || settings_of_backend
   for key in "${!ASKED[@]}"; do
     [[ " ${SETTINGS[*]} " != *" $key "* ]] || S["$key"]=${ASKED["$key"]}
   done
   : "${S[topology]:=horizontal}" "${S[units]:=${ASKED[nodes]-2}}" "${S[unit_cpu]:=25}" "${S[algorithm]:=roundrobin}"
   : "${S[bind]:=127.0.0.1}" "${S[model]:=async}" "${S[maxconn]:=1000}" "${S[drain_timeout]:=30}" "${S[behind_balancer]:=}"
-  for key in tls tls_port http2 redirect authority limit_requests limit_connections; do
+  for key in backend tls tls_port http2 redirect authority limit_requests limit_connections; do
     : "${S[$key]:=}"
   done
   [[ "${S[topology]}" == horizontal || -z "${ASKED[nodes]-}" ]] || usage_error "a vertical cluster has one node: say --units, not --nodes"
@@ -50,8 +51,22 @@ settings_choose() {
   fi
   : "${S[balancer]:=haproxy}"
   [[ "${S[balancer]}" != none || -z "${S[tls]}" ]] || usage_error "TLS ends at the balancer: a vertical cluster needs --behind-balancer for it"
+  if ! nodes_are_local; then
+    S[binary]=
+    return 0
+  fi
   S[group]=webapp-${S[name]}-$(printf '%04x%04x' "$RANDOM" "$RANDOM")
   S[binary]=$(find_binary "${here%/*}")
+}
+
+# settings_of_backend: the nodes are there already, on other machines, with whatever limits they have.
+settings_of_backend() {
+  local flag
+  for flag in nodes units unit_cpu topology model; do
+    [[ -z "${ASKED[$flag]-}" ]] || usage_error "--${flag//_/-} is for nodes that this script starts; those of --backend run already"
+  done
+  S[topology]=horizontal S[unit_cpu]=none
+  S[units]=$(tr ',' '\n' <<<"${ASKED[backend]}" | wc -l)
 }
 
 # port_choose KEY DEFAULT: the port that was asked for, which must be free; else the default or the next free one.
@@ -89,13 +104,17 @@ up_new() {
   done
   [[ -z "${S[tls]}" ]] || tls_prepare
   if has_balancer; then
-    nodes_up "${wanted[@]}"
+    if nodes_are_local; then
+      nodes_up "${wanted[@]}"
+    else
+      backends_up
+    fi
     "${S[balancer]}_start"
     step "${S[balancer]} $("${S[balancer]}_version") on $(target_url), its statistics on http://127.0.0.1:${S[stats_port]}/"
     [[ -z "${S[tls]}" ]] || tls_explain
   else
     # Without a balancer the client's port is the node's own.
-    node_create node1 "${S[port]}"
+    node_create node1 "127.0.0.1:${S[port]}"
     nodes_up node1
   fi
 }
@@ -124,6 +143,20 @@ nodes_up() {
   done
 }
 
+# backends_up: a node of --backend that does not answer yet is no reason to have no balancer; its health checks will find it.
+backends_up() {
+  local address number=0
+  for address in ${S[backend]//,/ }; do
+    number=$((number + 1))
+    node_create "node$number" "$address"
+    if http_ready "http://$address/readyz"; then
+      step "node$number on http://$address"
+    else
+      warn "node$number on http://$address does not answer /readyz yet; the balancer will use it as soon as it does"
+    fi
+  done
+}
+
 quota_words() {
   if [[ "${S[mechanism]}" == none ]]; then
     printf none
@@ -140,9 +173,11 @@ up_again() {
     [[ "$key" == nodes || "${ASKED[$key]}" == "${S[$key]-}" ]] ||
       die "the cluster ${S[name]} is up with --${key//_/-} ${S[$key]:-(nothing)}, not ${ASKED[$key]}; run down first$([[ $key == units ]] && printf ', or scale %s' "${ASKED[units]}")"
   done
-  for node in $(nodes); do
-    process_alive "$DIR/nodes/$node/process" || dead+=("$node")
-  done
+  if nodes_are_local; then
+    for node in $(nodes); do
+      process_alive "$DIR/nodes/$node/process" || dead+=("$node")
+    done
+  fi
   ((${#dead[@]} == 0)) || nodes_up "${dead[@]}"
   if has_balancer && process_gone "$DIR/balancer/process"; then
     "${S[balancer]}_start"

@@ -15,11 +15,7 @@ haproxy_config_global() {
 
 global
 TEXT
-  if [[ "${S[place]-local}" == system ]]; then
-    haproxy_config_global_system
-  else
-    haproxy_config_global_local
-  fi
+  haproxy_config_process
   cat <<'TEXT'
     # TLS 1.2 and 1.3 only, and of 1.2 only what has forward secrecy and authenticated encryption (Mozilla's "intermediate").
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
@@ -28,7 +24,7 @@ TEXT
 TEXT
 }
 
-haproxy_config_global_local() {
+haproxy_config_process() {
   cat <<TEXT
     # Errors and changes of a node's state; the cluster keeps them in balancer/log.
     log stdout format raw local0
@@ -45,22 +41,6 @@ TEXT
     group haproxy
 TEXT
   fi
-}
-
-haproxy_config_global_system() {
-  cat <<'TEXT'
-    # To the machine's log, and from there to /var/log/haproxy.log or the journal.
-    log /dev/log local0
-    # The runtime interface, for root and the group haproxy: nodes drain and come back through it without a reload.
-    stats socket /run/haproxy/admin.sock mode 660 level admin
-    stats timeout 30s
-    maxconn 20000
-    # Should HAProxy ever be broken into: an empty folder, and no rights.
-    chroot /var/lib/haproxy
-    user haproxy
-    group haproxy
-    daemon
-TEXT
 }
 
 # haproxy_max_connections: from the hard limit of open files, less what checks, log and listeners need.

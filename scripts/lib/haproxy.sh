@@ -5,8 +5,13 @@
 # Settings of every server line. `add server` knows nothing of default-server: both must say the same.
 # The weight is the same for all; as 100 instead of 1, `show stat` can tell how far a slow start has come.
 haproxy_server_options() {
-  printf 'weight 100 check inter 1s fastinter 250ms downinter 500ms fall 2 rise 2 observe layer4 error-limit 5 slowstart 3s maxconn %s source %s' \
-    "${S[maxconn]}" "$BALANCER_SOURCE"
+  printf 'weight 100 check inter 1s fastinter 250ms downinter 500ms fall 2 rise 2 observe layer4 error-limit 5 slowstart 3s maxconn %s ' "${S[maxconn]}"
+  if nodes_are_local; then
+    printf 'source %s' "$BALANCER_SOURCE"
+  else
+    # A machine that loses its power closes no connection: whoever waits for its answer is told when the checks have seen it.
+    printf 'on-marked-down shutdown-sessions'
+  fi
 }
 
 haproxy_version() { haproxy -v | awk 'NR == 1 { sub(/-.*/, "", $3); print $3 }'; }

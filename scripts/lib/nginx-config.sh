@@ -123,7 +123,7 @@ TEXT
             proxy_set_header Connection "";
             proxy_set_header Host \$http_host;
             # The nodes trust these from us alone: what a client says about itself is thrown away.
-            proxy_bind $BALANCER_SOURCE;
+$(! nodes_are_local || echo "            proxy_bind $BALANCER_SOURCE;")
             proxy_set_header X-Forwarded-For \$remote_addr;
             proxy_set_header X-Forwarded-Proto \$scheme;
             proxy_set_header Forwarded "";

@@ -10,12 +10,12 @@ node_percent() {
   fi
 }
 
-# node_create NODE [PORT]: its folder and its port, which stays the same over every restart.
+# node_create NODE [ADDRESS]: its folder and its address, which stays the same over every restart.
 node_create() {
-  local node=$1 port=${2:-}
+  local node=$1 address=${2:-}
+  [[ -n "$address" ]] || address=127.0.0.1:$(free_port)
   mkdir -p "$DIR/nodes/$node"
-  [[ -n "$port" ]] || port=$(free_port)
-  echo "$port" >"$DIR/nodes/$node/port"
+  echo "$address" >"$DIR/nodes/$node/address"
   node_set_place "$node" in
   peers_write
 }
@@ -32,7 +32,7 @@ peers_write() {
 # node_command NODE: fills COMMAND.
 node_command() {
   local node=$1
-  COMMAND=("${S[binary]}" serve --listen "127.0.0.1:$(node_port "$node")" --node "$node" --model "${S[model]}"
+  COMMAND=("${S[binary]}" serve --listen "$(node_address "$node")" --node "$node" --model "${S[model]}"
     --trusted-proxies "$BALANCER_SOURCE/32" --peers "@$DIR/peers" --drain-timeout "${S[drain_timeout]}s")
   local argument
   while IFS= read -r argument; do
@@ -77,6 +77,12 @@ node_wait() {
   die "$node ended while it started: ${S[binary]}"
 }
 
+node_port() {
+  local address
+  address=$(node_address "$1")
+  printf '%s' "${address##*:}"
+}
+
 node_answers() {
   process_alive "$DIR/nodes/$1/process" && http_ready "$(node_url "$1")/readyz"
 }
@@ -109,6 +115,3 @@ node_forget() {
   rm -rf -- "${DIR:?}/nodes/$1"
   peers_write
 }
-
-# node_address NODE: where the balancer finds it.
-node_address() { printf '127.0.0.1:%s' "$(node_port "$1")"; }

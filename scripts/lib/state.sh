@@ -3,7 +3,7 @@
 #
 #   settings          key=value, what `up` was asked for and what it chose
 #   node-arguments    further arguments of `webapp serve`, one a line
-#   nodes/NAME/       port, process (pid and start time), place (in | out), out (stdout), log (stderr)
+#   nodes/NAME/       address, process (pid and start time), place (in | out), out (stdout), log (stderr)
 #   balancer/         its configuration, process, log and sockets
 #   tls/              the local authority and the certificate, unless --authority keeps them elsewhere
 
@@ -15,7 +15,7 @@ declare -gA S=()
 readonly BALANCER_SOURCE=127.0.0.2
 
 readonly SETTINGS=(name group topology units unit_cpu balancer algorithm bind port stats_port model behind_balancer
-  tls tls_port http2 redirect authority maxconn drain_timeout limit_requests limit_connections binary mechanism group_folder)
+  tls tls_port http2 redirect authority maxconn drain_timeout limit_requests limit_connections backend binary mechanism group_folder)
 
 state_root() { printf '%s' "${WEBAPP_STATE_DIR:-${XDG_RUNTIME_DIR:-/tmp}/webapp-$UID}"; }
 
@@ -80,8 +80,12 @@ node_must_exist() {
   [[ "$1" =~ ^node[0-9]+$ && -d "$DIR/nodes/$1" ]] || die "there is no node '$1' here; there are: $(nodes | paste -sd ' ')"
 }
 
-node_port() { cat "$DIR/nodes/$1/port"; }
-node_url() { printf 'http://127.0.0.1:%s' "$(node_port "$1")"; }
+# node_address NODE: where the balancer finds it, as address:port.
+node_address() { cat "$DIR/nodes/$1/address"; }
+node_url() { printf 'http://%s' "$(node_address "$1")"; }
+
+# nodes_are_local: ours to start and to end. With --backend they are other machines, and only the balancer is ours.
+nodes_are_local() { [[ -z "${S[backend]-}" ]]; }
 
 # node_place NODE: "in" while it is meant to take requests, "out" after `drain`.
 node_place() { cat "$DIR/nodes/$1/place"; }
@@ -129,7 +133,7 @@ node_json() {
   fi
   printf '{"name":"%s","url":"%s","pid":%s,"quota_cores":%s' "$node" "$(node_url "$node")" "$pid" "$quota"
   if [[ -n "$with" ]]; then
-    if [[ "$pid" != null ]] && http_ready "$(node_url "$node")/readyz"; then
+    if http_ready "$(node_url "$node")/readyz"; then
       up=true state=ready
       [[ "$(node_place "$node")" == in ]] || state=drained
     fi
