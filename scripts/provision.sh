@@ -54,7 +54,8 @@ node() {
     # For the comparison of /stats with top and iostat; the node itself needs nothing.
     need iostat sysstat || say "without sysstat, scripts/compare.sh has no iostat to compare with"
     "$here/scripts/install.sh" --listen "${2:-0.0.0.0:3000}" --now
-    wait_for http://127.0.0.1:3000/readyz
+    # The service notifies systemd once it answers: that it is active means that it is ready.
+    systemctl is-active --quiet webapp.service || fail "webapp does not run; see journalctl -u webapp"
 }
 
 # put TARGET < TEXT: writes a file if it differs, and says so by success.
@@ -72,7 +73,8 @@ balancer() {
     set_name "$name"
     need "$kind" "$package" || fail "$kind is not installed, and no package registry can be reached"
     # The distribution starts its own on port 80.
-    systemctl disable --quiet --now haproxy.service nginx.service 2>/dev/null || true
+    systemctl disable --quiet --now haproxy.service 2>/dev/null || true
+    systemctl disable --quiet --now nginx.service 2>/dev/null || true
     if ! diff -rq "$here/scripts" "$library/scripts" >/dev/null 2>&1; then
         mkdir -p "$library"
         rm -rf "$library/scripts.new"
@@ -98,16 +100,6 @@ SETTINGS
     if $changed; then systemctl restart webapp-balancer.service; else systemctl start webapp-balancer.service; fi ||
         { journalctl --no-pager --lines 30 --unit webapp-balancer.service >&2 || true; fail "the balancer did not start"; }
     say "$kind listens on port 80 in front of $backends"
-}
-
-# wait_for URL: until it answers 2xx, at most 30 s.
-wait_for() {
-    local _
-    for _ in $(seq 60); do
-        /usr/local/bin/webapp healthcheck "$1" >/dev/null 2>&1 && return 0
-        sleep 0.5
-    done
-    fail "$1 does not answer; see journalctl -u webapp"
 }
 
 case ${1:-} in -h | --help) usage; exit 0 ;; esac

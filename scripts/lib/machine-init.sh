@@ -10,11 +10,6 @@ mount -t tmpfs -o mode=755 tmpfs "$base"
 mkdir "$base"/{upper,work,root}
 # Writes go to memory and vanish with the mount namespace.
 mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" overlay "$base/root"
-for folder in "$@"; do
-    mkdir -p "$base/root$folder"
-    mount --bind "$folder" "$base/root$folder"
-    mount -o remount,bind,ro "$base/root$folder"
-done
 cd "$base/root"
 
 # Only what belongs to systemd itself starts: none of the services of the computer below, no mount of its fstab, no kernel settings.
@@ -64,6 +59,12 @@ ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
 
+# Last, since a folder may lie under /tmp.
+for folder in "$@"; do
+    mkdir -p "$base/root$folder"
+    mount --bind "$folder" "$base/root$folder"
+    mount -o remount,bind,ro "$base/root$folder"
+done
 mkdir -p .old-root
 pivot_root . .old-root
 umount -l /.old-root

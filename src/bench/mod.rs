@@ -1,1 +1,194 @@
 //! Topologies x levels -> measured runs.
+//!
+//! [`plan`] says what is measured and in which order, [`ladder`] and [`steps`] which level comes next (policy without a
+//! clock), [`driver`] brings clusters up and down, [`generator`] drives the load, [`watch`] reads nodes, balancer and
+//! machine meanwhile, [`summary`] turns that into figures, and [`folder`] keeps every run as it ends.
+
+pub mod child;
+pub mod driver;
+pub mod folder;
+pub mod generator;
+pub mod http_get;
+pub mod interrupt;
+pub mod ladder;
+pub mod machine;
+pub mod plan;
+pub mod process;
+pub mod progress;
+pub mod record;
+pub mod steps;
+pub mod summary;
+pub mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use anyhow::Context;
+
+use child::Caretaker;
+use driver::{Cluster, Driver};
+use folder::Folder;
+use generator::Job;
+use plan::{Plan, Visit};
+use progress::Progress;
+use record::{FORMAT, Level, Manifest, Run};
+use summary::Window;
+use watch::Watch;
+
+/// What [`run`] needs.
+pub struct Settings {
+    /// What is measured; ignored when an earlier bench is resumed, whose plan holds.
+    pub plan: Plan,
+    /// The program that brings clusters up and down.
+    pub driver: PathBuf,
+    /// The binary that serves and drives the load.
+    pub binary: PathBuf,
+    /// The results folder.
+    pub out: PathBuf,
+    /// True: go on in a results folder that is there.
+    pub resume: bool,
+}
+
+/// How a bench ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything planned was measured.
+    Complete,
+    /// It was told to stop; what was measured until then is in the folder.
+    Interrupted,
+}
+
+/// Measures everything that the plan asks for and is not in the results folder yet.
+///
+/// # Errors
+/// When the folder cannot be written, the driver fails or the generator cannot run. What was measured until then stays
+/// in the folder, and the cluster is taken down in any case.
+pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
+    let (folder, manifest, runs) = if settings.resume {
+        let (folder, results) = Folder::resume(&settings.out)?;
+        (folder, Some(results.manifest), results.runs)
+    } else {
+        (Folder::create(&settings.out)?, None, Vec::new())
+    };
+    let driver = Driver::new(&settings.driver, &settings.binary);
+    let caretaker = Caretaker::start(driver.program(), &driver.down_arguments())?;
+    let plan = manifest.as_ref().map_or_else(|| settings.plan.clone(), |manifest| manifest.plan.clone());
+    let mut bench =
+        Bench { plan, binary: &settings.binary, driver, folder, runs, manifest_written: manifest.is_some() };
+    let ended = bench.visit_all(progress, interrupted);
+    let down = bench.driver.down();
+    if down.is_ok() {
+        caretaker.dismiss();
+    }
+    progress.finish();
+    let ended = ended?;
+    down.context("everything is measured, but the cluster could not be taken down")?;
+    Ok(ended)
+}
+
+struct Bench<'a> {
+    plan: Plan,
+    binary: &'a Path,
+    driver: Driver,
+    folder: Folder,
+    runs: Vec<Run>,
+    manifest_written: bool,
+}
+
+impl Bench<'_> {
+    fn visit_all(&mut self, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
+        for visit in self.plan.visits() {
+            progress.visit(&visit, self.plan.visit_seconds(&visit));
+            if steps::next_level(&self.plan, &visit, &self.runs).is_none() {
+                continue;
+            }
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(Ended::Interrupted);
+            }
+            let measured = self.visit(&visit, progress, interrupted);
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(Ended::Interrupted);
+            }
+            measured?;
+            self.driver.down()?;
+        }
+        Ok(Ended::Complete)
+    }
+
+    fn visit(&mut self, visit: &Visit, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<()> {
+        let cluster = self.driver.up(&self.plan, visit.point)?;
+        if !self.manifest_written {
+            self.folder.write_manifest(&self.manifest(&cluster))?;
+            self.manifest_written = true;
+        }
+        while let Some(level) = steps::next_level(&self.plan, visit, &self.runs) {
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            progress.level(&level);
+            let run = self.drive(visit, level, &cluster, interrupted)?;
+            self.folder.append(&run)?;
+            progress.run(&run);
+            self.runs.push(run);
+        }
+        Ok(())
+    }
+
+    fn drive(&self, visit: &Visit, level: Level, cluster: &Cluster, interrupted: &AtomicBool) -> anyhow::Result<Run> {
+        let window_seconds = match level {
+            Level::Closed { .. } => self.plan.closed_seconds,
+            Level::Open { .. } => self.plan.open_seconds,
+        };
+        let started_at = now();
+        let watch = Watch::start(cluster);
+        let from_seconds = watch.seconds() + self.plan.warmup_seconds;
+        let job = Job {
+            target: &cluster.target,
+            paths: &self.plan.paths,
+            level,
+            warmup_seconds: self.plan.warmup_seconds,
+            window_seconds,
+        };
+        let load = generator::run(self.binary, &job, interrupted);
+        let samples = watch.end();
+        let load = load?;
+        let window = Window { from_seconds, to_seconds: from_seconds + window_seconds };
+        let overload_expected = matches!(level, Level::Open { .. });
+        Ok(Run {
+            repeat: visit.repeat,
+            topology: visit.point.topology,
+            units: visit.point.units,
+            level,
+            started_at,
+            nodes: summary::nodes(cluster, &samples, window, &load),
+            balancer: summary::balancer(cluster, &samples, window),
+            machine: summary::machine(&samples, window),
+            verdict: summary::verdict(&load, overload_expected),
+            samples,
+            load,
+        })
+    }
+
+    fn manifest(&self, cluster: &Cluster) -> Manifest {
+        let mut versions = vec![("webapp".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+        versions.push(("driver".to_owned(), self.driver.program().display().to_string()));
+        if let Some(balancer) = &cluster.balancer {
+            versions.push((balancer.kind.clone(), balancer.version.clone().unwrap_or_else(|| "unknown".to_owned())));
+        }
+        Manifest {
+            format: FORMAT,
+            started_at: now(),
+            machine: machine::describe(),
+            limited: cluster.limited.clone(),
+            versions: versions.into_iter().collect(),
+            git: machine::revision(self.driver.program()),
+            plan: self.plan.clone(),
+        }
+    }
+}
+
+/// The moment, RFC 3339 in UTC, to the second.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

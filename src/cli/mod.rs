@@ -1,5 +1,6 @@
 //! The command line: parse, dispatch, exit code. One file a subcommand.
 
+mod bench;
 mod load;
 mod process;
 mod report;
@@ -35,6 +36,8 @@ enum Command {
     Serve(Box<serve::Args>),
     /// Load one or more addresses and print what was measured.
     Load(load::Args),
+    /// Measure one big node against many small ones, and report.
+    Bench(Box<bench::Args>),
     /// Fit, name the limits and draw the report of a results folder.
     Report(report::Args),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
         Command::Load(args) => load::run(args),
+        Command::Bench(args) => bench::run(*args),
         Command::Report(args) => report::run(args),
         Command::Usl(args) => usl::run(args),
     };

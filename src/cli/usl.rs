@@ -1,12 +1,71 @@
 //! `webapp usl`.
 
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
 use super::Exit;
+use crate::report::usl::{Fit, Point, fit};
+use crate::report::{describe_fit, points};
 
 /// Arguments of `webapp usl`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  printf '1,65\\n18,996\\n36,1652\\n72,1853\\n108,1829\\n' | webapp usl -")]
+pub struct Args {
+    /// Table with n (units, nodes, users, threads) and throughput on each line; - reads standard input.
+    #[arg(value_name = "FILE.csv")]
+    file: PathBuf,
 
-/// Runs the command.
-pub fn run(_args: Args) -> anyhow::Result<Exit> {
-    anyhow::bail!("not there yet")
+    /// Also write the fit as JSON to this file; - prints it instead of the tables.
+    #[arg(long, value_name = "FILE|-", env = "WEBAPP_JSON")]
+    json: Option<PathBuf>,
+}
+
+/// Runs the command: reads the table, fits the law, prints it.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let text = read(&args.file)?;
+    let name = args.file.display();
+    let points = points::read(&text).with_context(|| format!("cannot use {name}"))?;
+    let fit = fit(&points).with_context(|| format!("cannot fit {name}"))?;
+    let mut stdout = std::io::stdout().lock();
+    match args.json.as_deref() {
+        Some(file) if file == Path::new("-") => writeln!(stdout, "{:#}", as_json(&fit, &points))?,
+        file => {
+            if let Some(file) = file {
+                std::fs::write(file, format!("{:#}\n", as_json(&fit, &points)))
+                    .with_context(|| format!("cannot write {}", file.display()))?;
+            }
+            write!(stdout, "{}", describe_fit(&fit, &points))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+    } else {
+        text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    }
+    Ok(text)
+}
+
+fn as_json(fit: &Fit, points: &[Point]) -> Value {
+    let against: Vec<Value> = points
+        .iter()
+        .map(|point| {
+            json!({
+                "n": point.n,
+                "throughput": point.throughput,
+                "fitted": fit.throughput(point.n),
+                "band_95": fit.band(point.n),
+                "ideal": fit.ideal(point.n),
+            })
+        })
+        .collect();
+    let notes: Vec<String> = fit.notes.iter().map(ToString::to_string).collect();
+    json!({ "fit": fit, "points": against, "notes": notes })
 }

@@ -20,6 +20,8 @@ const BACKLOG: libc::c_int = 4096;
 const MAX_REFUSING: usize = 128;
 /// First and longest pause after a failed accept.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// How long the log stays quiet about failing to accept.
+const COMPLAIN_AGAIN: Duration = Duration::from_secs(60);
 
 /// Binds a listening socket with a long queue.
 pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
@@ -97,14 +99,11 @@ impl Inner {
     /// Accepts until the server drains and nobody waits in the socket's queue any more.
     fn accept<S: Service>(self: &Arc<Self>, listener: &may::net::TcpListener, service: &Arc<S>) {
         let mut pause = BACK_OFF.0;
-        let mut failing = false;
+        let mut complained: Option<Instant> = None;
         loop {
             match listener.inner().accept() {
                 Ok((stream, address)) => {
-                    if failing {
-                        log::warn!("accepting connections again");
-                    }
-                    (pause, failing) = (BACK_OFF.0, false);
+                    pause = BACK_OFF.0;
                     self.take(stream, address, service);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -118,10 +117,10 @@ impl Inner {
                 }
                 Err(error) => {
                     self.registry.counters.accept_errors_total.fetch_add(1, Ordering::Relaxed);
-                    if !failing {
+                    if complained.is_none_or(|last| last.elapsed() > COMPLAIN_AGAIN) {
                         log::error!("cannot accept connections, will keep trying: {error}");
+                        complained = Some(Instant::now());
                     }
-                    failing = true;
                     coroutine::sleep(pause);
                     // Sleep ends on the timer thread; go back to a worker.
                     coroutine::yield_now();

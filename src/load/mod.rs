@@ -1,1 +1,97 @@
 //! The load generator: schedule, client, recorder, verdict.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `plan` `target` | what shall be done, as plain data |
+//! | `limits` | what the machine must give for it |
+//! | `run` | one run from start to end |
+//! | `closed` | who sends when |
+//! | `agent` `answer` `watch` | one user's exchange; reading an answer; deadlines |
+//! | `recorder` `summary` `outcome` | what was measured |
+//! | `guard` `verdict` | whether the generator itself was the limit |
+
+mod agent;
+mod answer;
+mod closed;
+mod guard;
+mod limits;
+mod outcome;
+mod plan;
+mod recorder;
+mod run;
+mod summary;
+mod target;
+mod text;
+mod verdict;
+mod watch;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+pub use outcome::{
+    ErrorKind, Failure, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, SpectrumStep, TargetInfo, Verdict,
+};
+pub use plan::{Arrivals, Expect, Load, Plan, StatusPattern};
+pub use target::{Target, Url, parse_mix};
+pub use text::text;
+
+/// Ends a run early, from another thread or a signal handler.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks the run to end now, with what it has.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was asked.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// The flag itself, for a signal handler to set.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// How a run stands, about twice a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The measured window has not begun.
+    pub warming_up: bool,
+    /// Warm-up and window together.
+    pub total: Duration,
+    /// Until the window ends; zero while the last answers are awaited.
+    pub left: Duration,
+    /// Correct answers a second, since the last call.
+    pub per_second: f64,
+    /// 99th percentile of the response times since the last call.
+    pub p99_milliseconds: Option<f64>,
+    /// Requests without a correct answer so far, warm-up included.
+    pub errors: u64,
+    /// Requests in flight.
+    pub in_flight: u64,
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// When the plan makes no sense, the limits of the machine forbid it, or nothing listens at an address.
+pub fn run(plan: &Plan) -> anyhow::Result<Outcome> {
+    run::run(plan, &Interrupt::default(), None)
+}
+
+/// Runs a plan; `interrupt` ends it early, and `progress` is called about twice a second on the calling thread.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    plan: &Plan,
+    interrupt: &Interrupt,
+    progress: Option<&mut dyn FnMut(&Progress)>,
+) -> anyhow::Result<Outcome> {
+    run::run(plan, interrupt, progress)
+}

@@ -1,0 +1,245 @@
+#!/usr/bin/env bash
+# The units and the installer under a real systemd, booted in namespaces of its own. See --help.
+set -euo pipefail
+
+usage() {
+    cat <<'HELP'
+Boots a real systemd in fresh namespaces over a throw-away copy of this root, and there: installs webapp, starts it, kills
+it, restarts it under load, bounds its CPU and memory, drains it, and removes it. Needs root; leaves nothing behind.
+
+usage: scripts/test-systemd.sh
+
+The binary is the one that WEBAPP_BIN names, else the one that scripts/build.sh made. Where no machine can be booted,
+the checks are counted as skipped, and the reason is said.
+HELP
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/checks.sh
+source "$here/scripts/lib/checks.sh"
+# shellcheck source=scripts/lib/machine.sh
+source "$here/scripts/lib/machine.sh"
+case ${1:-} in
+'') ;;
+-h | --help) usage; exit 0 ;;
+*) usage >&2; exit 2 ;;
+esac
+machine_own_scope "$0"
+if ! reason=$(machine_unsupported); then
+    skip "the units under a real systemd: $reason"
+    checks_end
+    exit
+fi
+bin=${WEBAPP_BIN:-$here/target/$(uname -m)-unknown-linux-gnu/release/webapp}
+[[ -x $bin ]] || { echo "test-systemd.sh: no binary at $bin; make it with scripts/build.sh, or name one with WEBAPP_BIN" >&2; exit 1; }
+work=$(mktemp -d)
+trap 'machine_down_all; rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+url=http://127.0.0.1:3000
+run() { machine_run one "$@"; }
+get() { machine_net one curl -fsS --max-time 20 "$@"; }
+stat() { get "$url/stats" | jq -r "$1"; }
+property() { run systemctl show -P "$2" "$1"; }
+install_in() { run env WEBAPP_BIN=/srv/webapp "$here/scripts/install.sh" "$@"; }
+
+# until_true SECONDS COMMAND…: tries ten times a second.
+until_true() {
+    local tries=$(($1 * 10))
+    shift
+    while ((tries-- > 0)); do
+        if "$@" >/dev/null 2>&1; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+
+verify() {
+    local output
+    output=$(run systemd-analyze verify /usr/local/lib/systemd/system/webapp{,@3001}.{service,socket} /usr/local/lib/systemd/system/webapp.slice 2>&1)
+    echo "$output"
+    # Other units of the copied root may be worth a word, ours not.
+    ! grep -q webapp <<<"$output"
+}
+
+exposure() {
+    local unit
+    for unit in webapp.service webapp@3001.service; do run systemd-analyze security --no-pager --threshold=15 "$unit" | tail -n 1 || return 1; done
+}
+
+listening() { [[ $(property webapp.service ActiveState) == active && $(get "$url/whoami" | jq -r .node) == one ]]; }
+confined() { [[ $(run systemctl show -P DynamicUser webapp.service) == yes && $(run stat -c %u "/proc/$(property webapp.service MainPID)") != 0 ]]; }
+installed_twice() { install_in --listen 0.0.0.0:3000 --now 2>&1 | tee /dev/stderr | grep -q 'nothing to change'; }
+io_works() { get "$url/io?mb=1" | jq -e '.result != null or .milliseconds != null'; }
+
+comes_back() {
+    local before after
+    before=$(property webapp.service MainPID)
+    ((before > 1)) || { echo "webapp does not run"; return 1; }
+    run kill -9 "$before"
+    # The socket keeps the connection until the next process takes it.
+    get "$url/whoami" >/dev/null || return 1
+    after=$(property webapp.service MainPID)
+    echo "pid $before, then $after"
+    [[ $before != "$after" ]]
+}
+
+# Requests on new connections, each checked, while COMMAND runs in the middle; no request may fail.
+under_load() {
+    local failed count pid
+    (
+        end=$((SECONDS + 5)) count=0 failed=0
+        while ((SECONDS < end)); do
+            count=$((count + 1))
+            curl -fsS --max-time 20 -o /dev/null "$url/fib?number=20" 2>>"$work/errors" || failed=$((failed + 1))
+        done
+        echo "$count $failed" >"$work/load.$1"
+    ) &
+    wait $!
+}
+
+restart_loses_nothing() {
+    local worker pids=() total=0 lost=0 count failed before after
+    export -f under_load
+    export url work
+    before=$(property webapp.service MainPID)
+    : >"$work/errors"
+    for worker in 1 2 3 4; do
+        machine_net one bash -c "under_load $worker" &
+        pids+=($!)
+    done
+    sleep 1
+    run systemctl restart webapp.service || return 1
+    sleep 1
+    run systemctl restart webapp.service || return 1
+    wait "${pids[@]}"
+    for worker in 1 2 3 4; do
+        read -r count failed <"$work/load.$worker"
+        total=$((total + count)) lost=$((lost + failed))
+    done
+    after=$(property webapp.service MainPID)
+    echo "$total requests, $lost failed, pid $before then $after"
+    sort "$work/errors" | uniq -c
+    ((total > 20 && lost == 0)) && [[ $before != "$after" ]]
+}
+
+# What the kernel says of the unit: cpu.stat of its cgroup (both versions of cgroups count nr_throttled there).
+throttled_periods() {
+    local path
+    path=$(property webapp@3001.service ControlGroup)
+    run bash -c "cat /sys/fs/cgroup/cpu$path/cpu.stat 2>/dev/null || cat /sys/fs/cgroup$path/cpu.stat" | awk '$1=="nr_throttled"{print $2}'
+}
+kernel_throttles() { (($(throttled_periods) > 0)); }
+
+burn() {
+    local pids=() _
+    for _ in 1 2; do
+        machine_net one curl -s --max-time 8 -o /dev/null "$1/fib?number=50" &
+        pids+=($!)
+    done
+    eval "$2" && status=0 || status=1
+    kill "${pids[@]}" 2>/dev/null || true
+    wait "${pids[@]}" 2>/dev/null || true
+    return "$status"
+}
+
+quota_seen() { [[ $(get http://127.0.0.1:3001/stats | jq '.cgroup.cpu_quota_cores') == 0.5 ]]; }
+throttled() { get http://127.0.0.1:3001/stats | jq -e '.cgroup.throttled_percent > 0'; }
+
+quota_throttles() {
+    local before
+    run systemctl start webapp@3001.service || return 1
+    before=$(property webapp@3001.service MainPID)
+    run systemctl set-property --runtime webapp@3001.service CPUQuota=50% || return 1
+    burn http://127.0.0.1:3001 'until_true 6 kernel_throttles' || { echo "throttled periods: $(throttled_periods)"; return 1; }
+    [[ $before == "$(property webapp@3001.service MainPID)" ]]
+}
+
+quota_in_stats() {
+    if until_true 3 quota_seen && burn http://127.0.0.1:3001 'until_true 6 throttled'; then return 0; fi
+    get http://127.0.0.1:3001/stats | jq -c .cgroup
+    return 1
+}
+
+memory_limit() {
+    local before
+    before=$(property webapp.service NRestarts)
+    run systemctl set-property --runtime webapp.service MemoryMax=64M
+    get "$url/memory?mb=300&seg=5" >/dev/null 2>&1 || true
+    until_true 10 eval "(( \$(property webapp.service NRestarts) > $before ))" || { echo "it was not killed"; return 1; }
+    run systemctl set-property --runtime webapp.service MemoryMax=infinity
+    until_true 10 get "$url/readyz"
+}
+
+stop_drains() {
+    local pid
+    get "$url/sleep?seg=3" >"$work/slow" &
+    pid=$!
+    sleep 1
+    run systemctl stop webapp.socket webapp.service
+    wait "$pid" || { echo "the request in flight was cut"; return 1; }
+    [[ $(property webapp.service Result) == success && $(property webapp.service ExecMainStatus) == 0 ]] || return 1
+    ! get "$url/healthz" 2>/dev/null
+}
+
+uninstalled() {
+    install_in --uninstall --purge || return 1
+    ! run ls /usr/local/bin/webapp /etc/webapp /usr/local/lib/systemd/system/webapp.service 2>/dev/null
+}
+
+machine_up one "$here" "$(dirname "$(realpath "$bin")")"
+run mkdir -p /srv && run ln -s "$(realpath "$bin")" /srv/webapp
+machine_net one ip link set lo up
+
+check "install.sh --now installs and starts webapp" install_in --listen 0.0.0.0:3000 --now
+check "systemd-analyze verify has nothing to say" verify
+check "systemd-analyze security: exposure at most 1.5" exposure
+check "ready once started, and answers by the machine's name" listening
+check "runs as a user of its own, not root" confined
+check "install.sh a second time changes nothing" installed_twice
+check "/io writes to its own folder under the hardening" io_works
+check "/stats answers under the hardening" stat .node.name
+check "kill -9: back, and the waiting request is answered" comes_back
+check "two restarts under load lose no request" restart_loses_nothing
+check "set-property CPUQuota=50% throttles, with no restart" quota_throttles
+check "the quota and its throttling show in /stats within two windows" quota_in_stats
+check "a memory limit kills the node, and it recovers" memory_limit
+check "stop drains: the request in flight is answered, exit 0, then refused" stop_drains
+check "install.sh --uninstall --purge removes all of it" uninstalled
+machine_down one
+
+# --- the provisioning of the virtual machines: balancer and two nodes on one bridge, with the machines' addresses ---
+
+provision() { machine_run "$1" env WEBAPP_BIN=/srv/webapp "$here/scripts/provision.sh" "$@"; }
+
+both_answer() {
+    local seen
+    seen=$(for _ in $(seq 20); do machine_bridge_run curl -fsS -m 10 http://192.168.56.10/whoami | jq -r .node; done | sort | uniq -c)
+    echo "$seen"
+    [[ $seen == *node1* && $seen == *node2* ]]
+}
+
+if ! "$here/scripts/cluster.sh" --help | grep -q -e --backend; then
+    skip "provisioning of balancer, node1 and node2: scripts/cluster.sh has no --backend"
+elif ! command -v haproxy >/dev/null; then
+    skip "provisioning of balancer, node1 and node2: haproxy is not installed (apt-get install haproxy)"
+else
+    for name in node1 node2 balancer; do
+        machine_up "$name" "$here" "$(dirname "$(realpath "$bin")")"
+        machine_run "$name" mkdir -p /srv
+        machine_run "$name" ln -s "$(realpath "$bin")" /srv/webapp
+        machine_net "$name" ip link set lo up
+    done
+    machine_bridge 192.168.56.1/24 node1=192.168.56.11/24 node2=192.168.56.12/24 balancer=192.168.56.10/24
+    check "provision.sh makes node1 a node" provision node1 node
+    check "provision.sh makes node2 a node" provision node2 node
+    check "provision.sh makes the balancer" provision balancer balancer haproxy 192.168.56.11:3000,192.168.56.12:3000
+    check "requests through the balancer reach both nodes" both_answer
+    check "provisioning the balancer again changes nothing" provision balancer balancer haproxy 192.168.56.11:3000,192.168.56.12:3000
+    check "both nodes still answer through it" both_answer
+    machine_down_all
+fi
+left=$(find /sys/fs/cgroup -maxdepth 4 -type d -name "$MACHINE_PREFIX*" 2>/dev/null || true)
+check "no cgroup is left behind" test -z "$left"
+checks_end

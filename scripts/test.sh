@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs every check of the project: format, lints, scripts, unit and integration tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'EOF'
+usage: scripts/test.sh [--help]
+
+Runs every check of the project: cargo fmt, clippy with warnings as errors, shellcheck, and all tests
+(the real binary, the real balancers). Installs what it needs with apt-get when it may.
+EOF
+}
+case "${1:-}" in
+  "") ;;
+  -h | --help) usage; exit 0 ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+# shellcheck source=scripts/lib/common.sh
+source scripts/lib/common.sh
+
+need cc gcc
+need curl
+need jq
+need shellcheck
+need haproxy
+need nginx nginx-light
+need systemd-analyze systemd
+need promtool prometheus
+
+say "== format"
+cargo fmt --all --check
+say "== lints"
+cargo clippy --all-targets --quiet -- -D warnings
+say "== scripts"
+mapfile -t scripts < <(git ls-files -z | xargs -0 grep -lE '^#!.*\bbash\b|^# shellcheck shell=bash')
+shellcheck -x "${scripts[@]}"
+say "== units"
+systemd-analyze verify --man=no systemd/*.service systemd/*.socket systemd/*.slice || true
+say "== tests"
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo nextest run --no-fail-fast
+else
+  cargo test --no-fail-fast
+fi

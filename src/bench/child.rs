@@ -1,0 +1,183 @@
+//! Child processes that cannot outlive the bench, and a caretaker for what they leave.
+
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+/// How often a waiting parent looks at its child and at the interrupt.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What a child printed, and how it ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs a program to its end, in a process group of its own: Ctrl-C at the terminal reaches the bench alone, which
+/// decides what to do with its children. If the bench itself is killed, the kernel sends the child SIGTERM.
+///
+/// # Errors
+/// When it cannot be started, when it takes longer than `limit` (it is ended then), and, with `interrupted` given, when
+/// that becomes true meanwhile (it is ended then, too).
+pub fn run(mut command: Command, limit: Duration, interrupted: Option<&AtomicBool>) -> anyhow::Result<Finished> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    die_with_parent(&mut command);
+    let mut child = command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {program}"))?;
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    let deadline = Instant::now() + limit;
+    let status = loop {
+        if let Some(status) = child.try_wait().with_context(|| format!("cannot wait for {program}"))? {
+            break status;
+        }
+        let stop = interrupted.is_some_and(|interrupted| interrupted.load(Ordering::Relaxed));
+        if stop || Instant::now() > deadline {
+            end(&mut child);
+            match stop {
+                true => bail!("interrupted"),
+                false => bail!("{program} took longer than {} s and was ended", limit.as_secs()),
+            }
+        }
+        thread::sleep(LOOK_EVERY);
+    };
+    let text = |reader: thread::JoinHandle<String>| reader.join().unwrap_or_default();
+    Ok(Finished { status, stdout: text(stdout), stderr: text(stderr) })
+}
+
+/// Reads a pipe to its end beside the waiting parent, so that a full pipe never stops the child.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // A pipe that breaks leaves what was read so far.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Asks the child's whole group to end, then insists after three seconds.
+fn end(child: &mut Child) {
+    for signal in [libc::SIGTERM, libc::SIGKILL] {
+        // SAFETY: kill takes plain numbers; the group is the child's own, and the child is not yet reaped.
+        unsafe { libc::kill(-(child.id() as i32), signal) };
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < deadline {
+            if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Lets the kernel send the child SIGTERM when this thread ends, however it ends.
+fn die_with_parent(command: &mut Command) {
+    // SAFETY: prctl with plain numbers is async-signal-safe, and allocates nothing between fork and exec.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        })
+    };
+}
+
+/// Takes the cluster down when the bench dies without having done so (SIGKILL, a lost machine's shell, a panic).
+///
+/// A shell waits on a pipe that only the bench holds. The word `done` dismisses it; the end of the pipe without that
+/// word means that nobody else will clean up.
+pub struct Caretaker {
+    shell: Child,
+}
+
+impl Caretaker {
+    /// Starts the caretaker, who would run `program arguments…`.
+    ///
+    /// # Errors
+    /// When no shell can be started.
+    pub fn start(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        // The pause lets a driver that was itself just told to end undo its half-done work first.
+        let script = r#"trap '' INT TERM HUP; read -r word; [ "$word" = done ] || { sleep 1; exec "$@"; }"#;
+        let shell = Command::new("/bin/sh")
+            .args(["-c", script, "webapp-bench-caretaker"])
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("cannot start /bin/sh")?;
+        Ok(Self { shell })
+    }
+
+    /// Everything is cleaned up: the caretaker may go.
+    pub fn dismiss(mut self) {
+        if let Some(mut pipe) = self.shell.stdin.take() {
+            // A caretaker who is gone needs no word.
+            let _ = pipe.write_all(b"done\n");
+        }
+        let _ = self.shell.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn gives_back_what_was_printed() {
+        let finished = run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(20), None).unwrap();
+        assert_eq!(
+            (finished.status.code(), finished.stdout.as_str(), finished.stderr.as_str()),
+            (Some(3), "out\n", "err\n")
+        );
+    }
+
+    #[test]
+    fn ends_what_takes_too_long_and_what_is_interrupted() {
+        let error = run(shell("sleep 60"), Duration::from_millis(50), None).unwrap_err();
+        assert!(error.to_string().contains("took longer"), "{error}");
+        let interrupted = AtomicBool::new(true);
+        let error = run(shell("sleep 60"), Duration::from_secs(60), Some(&interrupted)).unwrap_err();
+        assert_eq!(error.to_string(), "interrupted");
+    }
+
+    #[test]
+    fn caretaker_acts_only_when_the_bench_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let touch = Path::new("/usr/bin/touch");
+        let file = folder.path().join("dismissed");
+        Caretaker::start(touch, &[file.to_str().unwrap()]).unwrap().dismiss();
+        assert!(!file.exists());
+
+        let file = folder.path().join("left");
+        let mut left = Caretaker::start(touch, &[file.to_str().unwrap()]).unwrap();
+        drop(left.shell.stdin.take());
+        left.shell.wait().unwrap();
+        assert!(file.exists());
+    }
+}

@@ -1,0 +1,159 @@
+//! The cluster driver: a program that brings a cluster up and down, and says where it is.
+//!
+//! Anything that understands `up --topology vertical|horizontal --units N …` (one JSON object on stdout: [`Cluster`]),
+//! `status` and `down` will do; `scripts/cluster.sh` is one.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use super::child::{self, Finished};
+use super::plan::{Plan, PointKey, Topology};
+use super::record::{BalancerIdentity, Limited};
+
+/// What `up` answers.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Cluster {
+    /// Where the load goes: the balancer, or the one node.
+    pub target: String,
+    /// Its nodes.
+    pub nodes: Vec<Node>,
+    /// `None` without a balancer.
+    #[serde(default)]
+    pub balancer: Option<BalancerIdentity>,
+    /// What was limited, and how.
+    #[serde(default)]
+    pub limited: Option<Limited>,
+}
+
+/// A node, as the driver describes it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Node {
+    /// Its name, as in `X-Node`.
+    pub name: String,
+    /// Its own address, past the balancer.
+    pub url: String,
+    /// Its process on this machine, where it has one.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// CPU it may use, in cores.
+    #[serde(default)]
+    pub quota_cores: Option<f64>,
+}
+
+/// A driver program and the name of the cluster it shall keep for this bench.
+#[derive(Clone, Debug)]
+pub struct Driver {
+    program: PathBuf,
+    binary: PathBuf,
+    name: String,
+}
+
+/// A cluster of VMs may take its time.
+const UP_LIMIT: Duration = Duration::from_secs(600);
+const DOWN_LIMIT: Duration = Duration::from_secs(120);
+
+impl Driver {
+    /// A driver at `program`, with a cluster name that no other bench on this machine uses. It is told to run `binary`
+    /// as its nodes: all figures come from one program.
+    pub fn new(program: &Path, binary: &Path) -> Self {
+        Self { program: program.to_owned(), binary: binary.to_owned(), name: format!("bench-{}", std::process::id()) }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The arguments that take the cluster down.
+    pub fn down_arguments(&self) -> [&str; 3] {
+        ["down", "--name", &self.name]
+    }
+
+    /// Brings the cluster of `point` up.
+    ///
+    /// # Errors
+    /// When the driver fails (with what it said), or answers something else than one cluster with nodes.
+    pub fn up(&self, plan: &Plan, point: PointKey) -> anyhow::Result<Cluster> {
+        let mut command = Command::new(&self.program);
+        command.args(up_arguments(plan, point)).args(["--name", &self.name]).args(&plan.driver_arguments);
+        command.env("WEBAPP_BIN", &self.binary);
+        let finished = child::run(command, UP_LIMIT, None)?;
+        self.check(&finished, "up")?;
+        let cluster: Cluster = serde_json::from_str(finished.stdout.trim()).with_context(|| {
+            format!("{} up must print one JSON object with target and nodes", self.program.display())
+        })?;
+        if cluster.nodes.is_empty() {
+            bail!("{} up named no node", self.program.display());
+        }
+        Ok(cluster)
+    }
+
+    /// Takes the cluster down. One that is not there is no error.
+    ///
+    /// # Errors
+    /// When the driver fails, with what it said.
+    pub fn down(&self) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.program);
+        command.args(self.down_arguments());
+        let finished = child::run(command, DOWN_LIMIT, None)?;
+        self.check(&finished, "down")
+    }
+
+    fn check(&self, finished: &Finished, command: &str) -> anyhow::Result<()> {
+        if finished.status.success() {
+            return Ok(());
+        }
+        let said: Vec<&str> = finished.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = said[said.len().saturating_sub(5)..].join("\n  ");
+        bail!("{} {command} failed ({}):\n  {last}", self.program.display(), finished.status)
+    }
+}
+
+/// The arguments of `up` for a point. A vertical cluster has no balancer, so none is named.
+fn up_arguments(plan: &Plan, point: PointKey) -> Vec<String> {
+    let unit = plan.unit_cpu_percent.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
+    let mut arguments = vec!["up".to_owned(), "--topology".to_owned(), point.topology.to_string()];
+    arguments.extend(["--units".to_owned(), point.units.to_string(), "--unit-cpu".to_owned(), unit]);
+    if point.topology == Topology::Horizontal {
+        arguments.extend(["--balancer".to_owned(), plan.balancer.clone()]);
+    }
+    arguments.extend(["--model".to_owned(), plan.model.clone()]);
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_as_agreed() {
+        let plan = Plan::quick();
+        let horizontal = up_arguments(&plan, PointKey { topology: Topology::Horizontal, units: 4 }).join(" ");
+        assert_eq!(horizontal, "up --topology horizontal --units 4 --unit-cpu 25 --balancer haproxy --model async");
+        let unlimited = Plan { unit_cpu_percent: None, ..plan };
+        let vertical = up_arguments(&unlimited, PointKey { topology: Topology::Vertical, units: 2 }).join(" ");
+        assert_eq!(vertical, "up --topology vertical --units 2 --unit-cpu none --model async");
+    }
+
+    #[test]
+    fn reads_the_answer_as_agreed() {
+        let cluster: Cluster = serde_json::from_str(
+            r#"{"name":"webapp","topology":"horizontal","units":4,"target":"http://127.0.0.1:8080",
+                "nodes":[{"name":"node1","url":"http://127.0.0.1:41001","pid":123,"quota_cores":0.25}],
+                "balancer":{"kind":"haproxy","version":"2.6.12","pid":124,"stats_url":"http://127.0.0.1:41010/"},
+                "limited":{"resource":"cpu","mechanism":"cgroup-v1","unit_cpu_percent":25,"total_quota_cores":1.0}}"#,
+        )
+        .unwrap();
+        assert_eq!(cluster.nodes[0].quota_cores, Some(0.25));
+        assert_eq!(cluster.balancer.unwrap().pid, Some(124));
+        let bare: Cluster = serde_json::from_str(
+            r#"{"target":"http://h:1","nodes":[{"name":"a","url":"http://h:1"}],"balancer":null}"#,
+        )
+        .unwrap();
+        assert!(bare.balancer.is_none() && bare.limited.is_none() && bare.nodes[0].pid.is_none());
+    }
+}

@@ -1,0 +1,95 @@
+//! The load generator as a child process of the same binary: its CPU is its own, and a run cannot outlive the bench.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::plan::WeightedPath;
+use super::record::{Level, LoadResult};
+
+/// One run of the generator.
+#[derive(Clone, Debug)]
+pub struct Job<'a> {
+    /// The address the paths are appended to.
+    pub target: &'a str,
+    /// What is asked.
+    pub paths: &'a [WeightedPath],
+    /// How.
+    pub level: Level,
+    /// Before the window.
+    pub warmup_seconds: f64,
+    /// The window.
+    pub window_seconds: f64,
+}
+
+/// A request that waits longer than this has no user any more.
+const TIMEOUT_SECONDS: f64 = 10.0;
+
+/// Exit code of a generator that measured, but was itself the limit.
+const NOT_VALID: i32 = 3;
+
+/// Drives the load to its end and gives back what was measured.
+///
+/// # Errors
+/// When the generator cannot run, prints no JSON, or `interrupted` becomes true.
+pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Result<LoadResult> {
+    let mut command = Command::new(binary);
+    command.args(arguments(job));
+    let limit = Duration::from_secs_f64(job.warmup_seconds + job.window_seconds + 2.0 * TIMEOUT_SECONDS + 10.0);
+    let finished = super::child::run(command, limit, Some(interrupted))?;
+    if !finished.status.success() && finished.status.code() != Some(NOT_VALID) && finished.stdout.trim().is_empty() {
+        bail!("webapp load failed ({}): {}", finished.status, finished.stderr.trim());
+    }
+    serde_json::from_str(finished.stdout.trim()).with_context(|| {
+        format!(
+            "webapp load ({}) printed no JSON that can be read; it said: {}",
+            finished.status,
+            finished.stderr.trim()
+        )
+    })
+}
+
+fn arguments(job: &Job<'_>) -> Vec<String> {
+    let target = job.target.trim_end_matches('/');
+    let mut arguments = vec!["load".to_owned()];
+    arguments.extend(job.paths.iter().map(|path| match job.paths.len() {
+        1 => format!("{target}{}", path.path),
+        _ => format!("{}:{target}{}", path.weight, path.path),
+    }));
+    match job.level {
+        Level::Closed { connections } => arguments.extend(["--connections".to_owned(), connections.to_string()]),
+        Level::Open { rate_per_second, .. } => {
+            arguments.extend(["--rate".to_owned(), format!("{rate_per_second:.3}")]);
+        }
+    }
+    for (flag, seconds) in
+        [("--warmup", job.warmup_seconds), ("--duration", job.window_seconds), ("--timeout", TIMEOUT_SECONDS)]
+    {
+        arguments.extend([flag.to_owned(), format!("{}ms", (seconds * 1e3).round())]);
+    }
+    arguments.extend(["--json".to_owned(), "-".to_owned()]);
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::plan::Workload;
+
+    #[test]
+    fn asks_as_agreed() {
+        let job = |level, paths: &[WeightedPath]| {
+            arguments(&Job { target: "http://h:1/", paths, level, warmup_seconds: 0.4, window_seconds: 2.5 }).join(" ")
+        };
+        assert_eq!(
+            job(Level::Closed { connections: 16 }, &[WeightedPath { weight: 1, path: "/fib?number=28".into() }]),
+            "load http://h:1/fib?number=28 --connections 16 --warmup 400ms --duration 2500ms --timeout 10000ms --json -"
+        );
+        assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.paths()).starts_with(
+            "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "
+        ));
+    }
+}

@@ -1,0 +1,91 @@
+//! How far the bench is: a bar on a terminal, a line a run elsewhere. All on standard error.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::plan::{Plan, Visit};
+use super::record::{Level, Run};
+use crate::report::number;
+
+/// Shows how far the bench is.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    repeats: u32,
+    /// Seconds that all visits before the present one should have taken.
+    before: f64,
+    /// Seconds that the present visit should take, and those its runs so far should have taken.
+    present: f64,
+    words: String,
+}
+
+impl Progress {
+    /// For a bench of this plan.
+    pub fn new(plan: &Plan) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new((plan.seconds() * 10.0) as u64);
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % · {elapsed} · {wide_msg}") {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar.enable_steady_tick(std::time::Duration::from_millis(250));
+            bar
+        });
+        Self { bar, repeats: plan.repeats, before: 0.0, present: 0.0, words: String::new() }
+    }
+
+    /// A visit begins, which should take `seconds`.
+    pub fn visit(&mut self, visit: &Visit, seconds: f64) {
+        self.before += self.present;
+        self.present = seconds;
+        let node = if visit.point.units == 1 { "unit" } else { "units" };
+        self.words = format!(
+            "repeat {}/{} · {} · {} {node}",
+            visit.repeat, self.repeats, visit.point.topology, visit.point.units
+        );
+        if let Some(bar) = &self.bar {
+            bar.set_position((self.before * 10.0) as u64);
+            bar.set_message(format!("{} · starting", self.words));
+        }
+    }
+
+    /// A run begins.
+    pub fn level(&mut self, level: &Level) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{} · {}", self.words, words(level)));
+        }
+    }
+
+    /// A run has ended.
+    pub fn run(&mut self, run: &Run) {
+        let latency = run.load.latency_milliseconds.and_then(|latency| latency.p99);
+        let line = format!(
+            "{} · {}: {}/s, p99 {} ms{}",
+            self.words,
+            words(&run.level),
+            number::plain(run.load.throughput_per_second),
+            number::or_dash(latency, number::milliseconds),
+            if run.verdict.valid { String::new() } else { format!(" (not valid: {})", run.verdict.reasons.join("; ")) },
+        );
+        match &self.bar {
+            Some(bar) if run.verdict.valid => bar.set_message(line),
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn words(level: &Level) -> String {
+    match level {
+        Level::Closed { connections } => format!("{connections} connections"),
+        Level::Open { fraction, rate_per_second } => {
+            format!("{:.0} % of the ceiling, {}/s", fraction * 100.0, number::plain(*rate_per_second))
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What a results folder holds, as plain data: the manifest, and one [`Run`] a line.
+//!
+//! Everything here is written by `bench` and read back by `report`. A field that a source did not give is `None`,
+//! never a made-up 0.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::plan::{Plan, Topology};
+
+/// The format of `manifest.json` and `runs.jsonl`; a reader refuses a newer one.
+pub const FORMAT: u32 = 1;
+
+/// `manifest.json`: where, with what and how it was measured. Written once, before the first run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`] of the writer.
+    pub format: u32,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// The machine that drove the load (with a local driver also the one that was loaded).
+    pub machine: Machine,
+    /// What the driver limited, and how.
+    pub limited: Option<Limited>,
+    /// Name to version: webapp, the balancer, the driver.
+    pub versions: BTreeMap<String, String>,
+    /// The source the binary was run from, where it is a git work tree.
+    pub git: Option<Git>,
+    /// Everything that was chosen.
+    pub plan: Plan,
+}
+
+/// A machine, as its kernel describes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Its name.
+    pub hostname: Option<String>,
+    /// Kernel name and release.
+    pub kernel: Option<String>,
+    /// Distribution.
+    pub system: Option<String>,
+    /// Model name of its processors.
+    pub cpu_model: Option<String>,
+    /// Processors this process may use.
+    pub cpus: usize,
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+/// The revision of the source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Git {
+    /// Abbreviated commit.
+    pub revision: String,
+    /// True where the work tree differs from it.
+    pub modified: bool,
+}
+
+/// What a driver says about the limit it set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limited {
+    /// `cpu`, or what else.
+    pub resource: Option<String>,
+    /// `systemd`, `cgroup-v2`, `cgroup-v1`, `none`, or a word of the driver's own.
+    pub mechanism: Option<String>,
+    /// A unit in percent of one core. `None` without a limit.
+    pub unit_cpu_percent: Option<f64>,
+    /// All nodes together, in cores. `None` without a limit.
+    pub total_quota_cores: Option<f64>,
+}
+
+/// A balancer, as the driver describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BalancerIdentity {
+    /// `haproxy`, `nginx`, or another.
+    pub kind: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its process on this machine, where it has one.
+    pub pid: Option<u32>,
+}
+
+/// Which way a run drove the load.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum Level {
+    /// So many connections, each sends when its answer has come: finds the ceiling.
+    Closed {
+        /// Connections, over all nodes.
+        connections: u32,
+    },
+    /// So many requests a second, whatever the answers do: finds the latency.
+    Open {
+        /// Share of the ceiling, 0.5 to 1.1.
+        fraction: f64,
+        /// Requests a second.
+        rate_per_second: f64,
+    },
+}
+
+/// One line of `runs.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// From 1; the visit of a point that this run belongs to.
+    pub repeat: u32,
+    /// One big node, or many small ones.
+    pub topology: Topology,
+    /// Units of CPU, over all nodes.
+    pub units: u32,
+    /// How the load was driven.
+    pub level: Level,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// What `webapp load` printed.
+    pub load: LoadResult,
+    /// A node each, in the driver's order.
+    pub nodes: Vec<NodeUse>,
+    /// `None` without a balancer.
+    pub balancer: Option<BalancerUse>,
+    /// The machine that drove the load, over the measured window.
+    pub machine: MachineUse,
+    /// Everything that was read meanwhile, on one clock.
+    pub samples: Vec<Sample>,
+    /// Whether the figures may be used.
+    pub verdict: Verdict,
+}
+
+/// Whether a run's figures may be used, and why not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// True: they may.
+    pub valid: bool,
+    /// Why not, in plain words; one entry a reason.
+    pub reasons: Vec<String>,
+}
+
+/// What the report needs of the load generator's JSON; the rest is kept as it came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoadResult {
+    /// Measured seconds.
+    #[serde(default)]
+    pub duration_seconds: f64,
+    /// Requests that were measured.
+    #[serde(default)]
+    pub requests_total: u64,
+    /// Those answered correctly.
+    #[serde(default)]
+    pub requests_ok: u64,
+    /// Kind of error to its count.
+    #[serde(default)]
+    pub errors: BTreeMap<String, u64>,
+    /// Goodput: correct answers a second.
+    #[serde(default)]
+    pub throughput_per_second: f64,
+    /// Response times; of an open loop from the intended send time. `None` where nothing was answered.
+    #[serde(default)]
+    pub latency_milliseconds: Option<Latency>,
+    /// Name of the node to the answers it gave.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, u64>,
+    /// The generator's watch on itself.
+    #[serde(default)]
+    pub generator: Option<Generator>,
+    /// Everything else it printed.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Percentiles of the response time in milliseconds. `None` where nothing was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)] // the names say it
+pub struct Latency {
+    pub mean: Option<f64>,
+    pub p50: Option<f64>,
+    pub p90: Option<f64>,
+    pub p95: Option<f64>,
+    pub p99: Option<f64>,
+    pub p99_9: Option<f64>,
+    pub max: Option<f64>,
+}
+
+/// The generator's own figures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Generator {
+    /// CPU it used, in percent of one core.
+    pub cpu_percent: Option<f64>,
+    /// Requests a second it was asked for.
+    pub offered_per_second: Option<f64>,
+    /// Requests a second it sent.
+    pub achieved_per_second: Option<f64>,
+    /// `valid` or `generator-bound`.
+    pub verdict: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Everything else it printed.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What one node did over the measured window of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeUse {
+    /// Its name, as in `X-Node`.
+    pub name: String,
+    /// CPU it may use, in cores. `None` without a limit.
+    pub quota_cores: Option<f64>,
+    /// CPU its process used, in cores.
+    pub cpu_cores: Option<f64>,
+    /// CPU seconds its process used for each answer it gave in the window.
+    pub cpu_seconds_per_request: Option<f64>,
+    /// Share of quota periods in which it was throttled.
+    pub throttled_percent: Option<f64>,
+    /// Busy threads of its pool.
+    pub pool_percent: Option<f64>,
+    /// Jobs waiting for a thread.
+    pub pool_queued: Option<f64>,
+    /// I/O wait of its machine.
+    pub iowait_percent: Option<f64>,
+    /// What its `/stats` named as the bottleneck most often, with the evidence it gave last.
+    pub bottleneck: Option<Bottleneck>,
+}
+
+/// The judgement of a node's `/stats`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bottleneck {
+    /// `none`, `cpu`, `cpu-quota`, `io`, `memory`, `network` or `pool`.
+    pub resource: String,
+    /// One sentence with its figures.
+    pub evidence: Option<String>,
+}
+
+/// What the balancer did over the measured window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BalancerUse {
+    /// Which balancer.
+    #[serde(flatten)]
+    pub identity: BalancerIdentity,
+    /// CPU its processes used, in cores.
+    pub cpu_cores: Option<f64>,
+}
+
+/// What the machine of the generator did over the measured window, in percent of all its processors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineUse {
+    /// Neither idle nor waiting for I/O.
+    pub busy_percent: Option<f64>,
+    /// Taken by the hypervisor for others.
+    pub steal_percent: Option<f64>,
+}
+
+/// What was read at one moment of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Seconds since the generator was started.
+    pub t_seconds: f64,
+    /// A node each, in the driver's order.
+    pub nodes: Vec<NodeSample>,
+    /// CPU seconds of the balancer's processes since they began.
+    pub balancer_cpu_seconds: Option<f64>,
+    /// Clock ticks of the machine since its start: busy, stolen, all.
+    pub machine_ticks: Option<[u64; 3]>,
+}
+
+/// One node at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeSample {
+    /// CPU seconds of its process since it began.
+    pub cpu_seconds: Option<f64>,
+    /// From its `/stats`; `None` between two looks at it, or when it did not answer.
+    pub stats: Option<StatsSample>,
+}
+
+/// What is kept of a node's `/stats`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are those of /stats
+pub struct StatsSample {
+    pub requests_total: Option<u64>,
+    pub throttled_percent: Option<f64>,
+    pub pool_utilization: Option<f64>,
+    pub pool_queued: Option<f64>,
+    pub cpu_busy: Option<f64>,
+    pub iowait: Option<f64>,
+    pub bottleneck: Option<Bottleneck>,
+}

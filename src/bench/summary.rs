@@ -1,0 +1,214 @@
+//! From what was sampled to what was used over the measured window: arithmetic on plain data.
+
+use super::driver::Cluster;
+use super::record::{BalancerUse, Bottleneck, LoadResult, MachineUse, NodeUse, Sample, StatsSample, Verdict};
+
+/// A node's snapshot covers the second before it: one taken earlier in the window also covers what was before it.
+const SNAPSHOT_SECONDS: f64 = 1.0;
+
+/// The measured window on the clock of the samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Its begin in seconds.
+    pub from_seconds: f64,
+    /// Its end in seconds.
+    pub to_seconds: f64,
+}
+
+/// What each node used in the window.
+pub fn nodes(cluster: &Cluster, samples: &[Sample], window: Window, load: &LoadResult) -> Vec<NodeUse> {
+    let seconds = window.to_seconds - window.from_seconds;
+    cluster
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| {
+            let cpu = used(samples, window, |sample| sample.nodes.get(index)?.cpu_seconds);
+            let stats: Vec<&StatsSample> = samples
+                .iter()
+                .filter(|sample| {
+                    sample.t_seconds >= (window.from_seconds + SNAPSHOT_SECONDS).min(window.to_seconds - 0.1)
+                })
+                .filter_map(|sample| sample.nodes.get(index)?.stats.as_ref())
+                .collect();
+            let mean = |field: fn(&StatsSample) -> Option<f64>| average(stats.iter().filter_map(|stats| field(stats)));
+            let answers = load.nodes.get(&node.name).copied().filter(|&answers| answers > 0);
+            NodeUse {
+                name: node.name.clone(),
+                quota_cores: node.quota_cores,
+                cpu_cores: cpu.map(|cpu| cpu / seconds),
+                cpu_seconds_per_request: cpu.zip(answers).map(|(cpu, answers)| cpu / answers as f64),
+                throttled_percent: mean(|stats| stats.throttled_percent),
+                pool_percent: mean(|stats| stats.pool_utilization),
+                pool_queued: mean(|stats| stats.pool_queued),
+                iowait_percent: mean(|stats| stats.iowait),
+                bottleneck: most_frequent(stats.iter().filter_map(|stats| stats.bottleneck.as_ref())),
+            }
+        })
+        .collect()
+}
+
+/// What the balancer used in the window. `None` without one.
+pub fn balancer(cluster: &Cluster, samples: &[Sample], window: Window) -> Option<BalancerUse> {
+    let cpu = used(samples, window, |sample| sample.balancer_cpu_seconds);
+    let cpu_cores = cpu.map(|cpu| cpu / (window.to_seconds - window.from_seconds));
+    cluster.balancer.clone().map(|identity| BalancerUse { identity, cpu_cores })
+}
+
+/// What the machine did in the window.
+pub fn machine(samples: &[Sample], window: Window) -> MachineUse {
+    let ticks =
+        |index: usize| used(samples, window, move |sample| sample.machine_ticks.map(|ticks| ticks[index] as f64));
+    let Some(all) = ticks(2).filter(|all| *all > 0.0) else {
+        return MachineUse::default();
+    };
+    let percent = |part: Option<f64>| part.map(|part| (100.0 * part / all).clamp(0.0, 100.0));
+    MachineUse { busy_percent: percent(ticks(0)), steal_percent: percent(ticks(1)) }
+}
+
+/// Share of requests that may fail before a run's figures are refused as a ceiling's.
+const TOLERATED_ERRORS: f64 = 0.01;
+
+/// Whether a run's figures may be used: the generator kept up, answers came, and each answer has a node that gave it.
+pub fn verdict(load: &LoadResult, overload_expected: bool) -> Verdict {
+    let mut reasons = Vec::new();
+    match &load.generator {
+        Some(generator) if generator.verdict.as_deref() == Some("valid") => {}
+        Some(generator) => reasons.push(format!(
+            "the generator was the limit: {}",
+            generator.reason.as_deref().unwrap_or("it gave no reason")
+        )),
+        None => reasons.push("the generator said nothing of itself".to_owned()),
+    }
+    if load.requests_ok == 0 {
+        reasons.push("no request was answered correctly".to_owned());
+    }
+    let failed: u64 = load.errors.values().sum();
+    if !overload_expected && failed as f64 > TOLERATED_ERRORS * load.requests_total as f64 {
+        let kinds: Vec<String> = load.errors.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        reasons.push(format!("{failed} of {} requests failed ({})", load.requests_total, kinds.join(", ")));
+    }
+    let named: u64 = load.nodes.values().sum();
+    if named < load.requests_ok {
+        reasons.push(format!("{} of {} answers name no node", load.requests_ok - named, load.requests_ok));
+    }
+    Verdict { valid: reasons.is_empty(), reasons }
+}
+
+/// How much a rising counter grew over the window; between two samples it is taken to have risen evenly.
+fn used(samples: &[Sample], window: Window, counter: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+    let readings: Vec<(f64, f64)> =
+        samples.iter().filter_map(|sample| Some((sample.t_seconds, counter(sample)?))).collect();
+    Some((at(&readings, window.to_seconds)? - at(&readings, window.from_seconds)?).max(0.0))
+}
+
+fn at(readings: &[(f64, f64)], t: f64) -> Option<f64> {
+    let after = readings.iter().position(|&(time, _)| time >= t);
+    match after {
+        None => readings.last().map(|&(_, value)| value),
+        Some(0) => readings.first().map(|&(_, value)| value),
+        Some(index) => {
+            let ((t0, v0), (t1, v1)) = (readings[index - 1], readings[index]);
+            Some(v0 + (v1 - v0) * (t - t0) / (t1 - t0).max(f64::MIN_POSITIVE))
+        }
+    }
+}
+
+fn average(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (count, sum) = values.fold((0u32, 0.0), |(count, sum), value| (count + 1, sum + value));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+/// The resource named most often, with its latest evidence.
+fn most_frequent<'a>(named: impl DoubleEndedIterator<Item = &'a Bottleneck> + Clone) -> Option<Bottleneck> {
+    let count = |resource: &str| named.clone().filter(|bottleneck| bottleneck.resource == resource).count();
+    named
+        .clone()
+        .rev()
+        .max_by_key(|bottleneck| count(&bottleneck.resource))
+        .map(|most| named.clone().rev().find(|bottleneck| bottleneck.resource == most.resource).unwrap_or(most).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bench::record::{Generator, NodeSample};
+
+    fn cluster() -> Cluster {
+        serde_json::from_str(
+            r#"{"target":"http://h:1","nodes":[{"name":"node1","url":"http://h:2","quota_cores":0.25}],
+                "balancer":{"kind":"haproxy","version":"2.6","pid":1}}"#,
+        )
+        .unwrap()
+    }
+
+    fn sample(t: f64, cpu: f64, stats: Option<StatsSample>) -> Sample {
+        Sample {
+            t_seconds: t,
+            nodes: vec![NodeSample { cpu_seconds: Some(cpu), stats }],
+            balancer_cpu_seconds: Some(cpu / 10.0),
+            machine_ticks: Some([(t * 100.0) as u64, 0, (t * 200.0) as u64]),
+        }
+    }
+
+    fn stats(throttled: f64, resource: &str) -> Option<StatsSample> {
+        let bottleneck = Some(Bottleneck { resource: resource.to_owned(), evidence: Some(format!("{throttled}")) });
+        Some(StatsSample { throttled_percent: Some(throttled), bottleneck, ..StatsSample::default() })
+    }
+
+    #[test]
+    fn use_over_the_window() {
+        let samples = [
+            sample(0.0, 1.0, stats(0.0, "none")),
+            sample(1.0, 1.0, None),
+            sample(2.0, 1.25, stats(90.0, "cpu-quota")),
+            sample(3.0, 1.5, stats(100.0, "cpu-quota")),
+            sample(4.0, 1.75, stats(80.0, "pool")),
+        ];
+        let window = Window { from_seconds: 1.0, to_seconds: 3.5 };
+        let load = LoadResult { nodes: BTreeMap::from([("node1".to_owned(), 125)]), ..LoadResult::default() };
+        let node = &nodes(&cluster(), &samples, window, &load)[0];
+        assert!((node.cpu_cores.unwrap() - 0.25).abs() < 1e-9);
+        assert!((node.cpu_seconds_per_request.unwrap() - 0.005).abs() < 1e-9);
+        assert_eq!(node.throttled_percent, Some(90.0));
+        assert_eq!(node.bottleneck.as_ref().unwrap().resource, "cpu-quota");
+        assert_eq!(node.bottleneck.as_ref().unwrap().evidence.as_deref(), Some("100"));
+        assert!((balancer(&cluster(), &samples, window).unwrap().cpu_cores.unwrap() - 0.025).abs() < 1e-9);
+        assert_eq!(machine(&samples, window).busy_percent, Some(50.0));
+    }
+
+    #[test]
+    fn what_was_not_read_stays_unknown() {
+        let window = Window { from_seconds: 0.0, to_seconds: 1.0 };
+        let node = &nodes(&cluster(), &[], window, &LoadResult::default())[0];
+        assert_eq!((node.cpu_cores, node.throttled_percent, node.bottleneck.as_ref()), (None, None, None));
+        assert_eq!(machine(&[], window), MachineUse::default());
+    }
+
+    #[test]
+    fn verdicts() {
+        let good = LoadResult {
+            requests_total: 100,
+            requests_ok: 100,
+            nodes: BTreeMap::from([("a".to_owned(), 60), ("b".to_owned(), 40)]),
+            generator: Some(Generator { verdict: Some("valid".to_owned()), ..Generator::default() }),
+            ..LoadResult::default()
+        };
+        assert!(verdict(&good, false).valid);
+        let bound = Generator { verdict: Some("generator-bound".to_owned()), ..Generator::default() };
+        for (load, word) in [
+            (LoadResult { generator: None, ..good.clone() }, "said nothing"),
+            (LoadResult { generator: Some(bound), ..good.clone() }, "was the limit"),
+            (LoadResult { nodes: BTreeMap::new(), ..good.clone() }, "name no node"),
+            (LoadResult { requests_ok: 0, ..good.clone() }, "no request"),
+            (LoadResult { errors: BTreeMap::from([("timeout".to_owned(), 5)]), ..good.clone() }, "5 of 100"),
+        ] {
+            let verdict = verdict(&load, false);
+            assert!(!verdict.valid && verdict.reasons.join(" ").contains(word), "{verdict:?}");
+        }
+        let overloaded = LoadResult { errors: BTreeMap::from([("503".to_owned(), 40)]), ..good };
+        assert!(verdict(&overloaded, true).valid, "beyond the ceiling, refusals are the right answer");
+    }
+}

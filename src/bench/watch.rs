@@ -1,0 +1,150 @@
+//! Watches nodes, balancer and machine while a run is driven, all on one clock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::driver::Cluster;
+use super::http_get;
+use super::process;
+use super::record::{Bottleneck, NodeSample, Sample, StatsSample};
+
+/// CPU clocks are read this often: four points in each second of the charts.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A node takes a new snapshot once a second; asked twice as often, none is missed.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// A node under a quota may be frozen for most of a period, several periods in a row.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A watch that is kept; [`Watch::end`] gives back what was seen.
+pub struct Watch {
+    started: Instant,
+    over: Arc<AtomicBool>,
+    looker: JoinHandle<Vec<Sample>>,
+    askers: Vec<JoinHandle<()>>,
+}
+
+type Latest = Arc<Mutex<Option<StatsSample>>>;
+
+impl Watch {
+    /// Begins to watch `cluster`.
+    pub fn start(cluster: &Cluster) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let latest: Vec<Latest> = cluster.nodes.iter().map(|_| Latest::default()).collect();
+        let askers = cluster
+            .nodes
+            .iter()
+            .zip(&latest)
+            .map(|(node, latest)| {
+                let (url, latest, over) = (node.url.clone(), Arc::clone(latest), Arc::clone(&over));
+                thread::spawn(move || ask(&url, &latest, &over))
+            })
+            .collect();
+        let pids: Vec<Option<u32>> = cluster.nodes.iter().map(|node| node.pid).collect();
+        let balancer = cluster.balancer.as_ref().and_then(|balancer| balancer.pid).map(process::family);
+        let started = Instant::now();
+        let looker = {
+            let over = Arc::clone(&over);
+            thread::spawn(move || look(started, &pids, balancer.as_deref(), &latest, &over))
+        };
+        Self { started, over, looker, askers }
+    }
+
+    /// Seconds since the watch began: the clock of its samples.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Ends the watch.
+    pub fn end(self) -> Vec<Sample> {
+        self.over.store(true, Ordering::Relaxed);
+        self.looker.thread().unpark();
+        for asker in &self.askers {
+            asker.thread().unpark();
+        }
+        // An asker may be waiting for a frozen node; it ends by its timeout, and nobody needs its answer.
+        self.looker.join().unwrap_or_default()
+    }
+}
+
+fn look(
+    started: Instant,
+    pids: &[Option<u32>],
+    balancer: Option<&[u32]>,
+    latest: &[Latest],
+    over: &AtomicBool,
+) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    loop {
+        let last = over.load(Ordering::Relaxed);
+        let stats = latest.iter().map(|latest| latest.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let nodes = pids
+            .iter()
+            .zip(stats)
+            .map(|(pid, stats)| NodeSample { cpu_seconds: pid.and_then(process::cpu_seconds), stats })
+            .collect();
+        samples.push(Sample {
+            t_seconds: (started.elapsed().as_secs_f64() * 1e4).round() / 1e4,
+            nodes,
+            balancer_cpu_seconds: balancer
+                .map(|family| family.iter().filter_map(|&pid| process::cpu_seconds(pid)).sum()),
+            machine_ticks: process::machine_ticks(),
+        });
+        if last {
+            return samples;
+        }
+        thread::park_timeout(LOOK_EVERY);
+    }
+}
+
+fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
+    while !over.load(Ordering::Relaxed) {
+        let answer = http_get::get(url, "/stats", ASK_TIMEOUT).ok();
+        if let Some(stats) =
+            answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json))
+        {
+            *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(stats);
+        }
+        thread::park_timeout(ASK_EVERY);
+    }
+}
+
+/// What is kept of a `/stats`; a field it lacks is `None`.
+fn read(stats: &Value) -> StatsSample {
+    let number = |pointer: &str| stats.pointer(pointer).and_then(Value::as_f64);
+    let text = |pointer: &str| stats.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    StatsSample {
+        requests_total: stats.pointer("/requests/total").and_then(Value::as_u64),
+        throttled_percent: number("/cgroup/throttled_percent"),
+        pool_utilization: number("/pool/utilization"),
+        pool_queued: number("/pool/queued"),
+        cpu_busy: number("/cpu/busy"),
+        iowait: number("/cpu/iowait"),
+        bottleneck: text("/bottleneck/resource")
+            .map(|resource| Bottleneck { resource, evidence: text("/bottleneck/evidence") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_is_there() {
+        let stats = serde_json::json!({
+            "cpu": {"busy": 48.5, "iowait": null},
+            "cgroup": {"throttled_percent": 97.0},
+            "pool": {"utilization": 100.0, "queued": 12},
+            "requests": {"total": 4711},
+            "bottleneck": {"resource": "cpu-quota", "evidence": "throttled in 97 % of periods"},
+        });
+        let sample = read(&stats);
+        assert_eq!(sample.requests_total, Some(4711));
+        assert_eq!((sample.cpu_busy, sample.iowait), (Some(48.5), None));
+        assert_eq!(sample.bottleneck.unwrap().resource, "cpu-quota");
+        assert_eq!(read(&serde_json::json!({})), StatsSample::default());
+    }
+}

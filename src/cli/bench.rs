@@ -1,0 +1,216 @@
+//! `webapp bench`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+
+use super::Exit;
+use crate::bench::plan::{self, Objective, Plan, Topology, WeightedPath, Workload};
+use crate::bench::progress::Progress;
+use crate::bench::{Ended, Settings, folder, interrupt, now, run as run_bench};
+
+/// Arguments of `webapp bench`.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  webapp bench --units 1,2,4,8 --unit-cpu 10 --slo p99=100ms --out results/ten-percent"
+)]
+pub struct Args {
+    /// Three unit counts, three repeats, three minutes (default).
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+
+    /// Six unit counts, six repeats, longer windows.
+    #[arg(long, env = "WEBAPP_FULL")]
+    full: bool,
+
+    /// What a request does: compute, wait, use a disk, or some of each.
+    #[arg(long, value_enum, env = "WEBAPP_WORKLOAD", default_value = "cpu")]
+    workload: Workload,
+
+    /// Ask this path instead of the workload's; several times for a mix, each may carry a weight: 3:/sleep?seg=0.1.
+    #[arg(long, value_name = "[WEIGHT:]/PATH", value_parser = weighted_path)]
+    path: Vec<WeightedPath>,
+
+    /// How a node spends its threads.
+    #[arg(long, value_parser = ["async", "sync"], env = "WEBAPP_MODEL", default_value = "async")]
+    model: String,
+
+    /// What stands before many small nodes.
+    #[arg(long, value_parser = ["haproxy", "nginx"], env = "WEBAPP_BALANCER", default_value = "haproxy")]
+    balancer: String,
+
+    /// Units of CPU at each point, for instance 1,2,4,8.
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=64), env = "WEBAPP_UNITS")]
+    units: Vec<u32>,
+
+    /// A unit in percent of one core, or none [default: 25, less where half of the machine would not do].
+    #[arg(long, value_name = "PERCENT|none", value_parser = unit_cpu, env = "WEBAPP_UNIT_CPU")]
+    unit_cpu: Option<UnitCpu>,
+
+    /// Measure only one of the two ways.
+    #[arg(long, value_enum)]
+    only: Option<Topology>,
+
+    /// How often each point is measured.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), env = "WEBAPP_REPEATS")]
+    repeats: Option<u32>,
+
+    /// Measured time of a run, for instance 5s.
+    #[arg(long, value_name = "DURATION", value_parser = super::units::duration, env = "WEBAPP_WINDOW")]
+    window: Option<std::time::Duration>,
+
+    /// What is good enough: a percentile of the response time and its bound.
+    #[arg(long, value_name = "pNN=TIME", env = "WEBAPP_SLO", default_value = "p99=250ms")]
+    slo: Objective,
+
+    /// Results folder [default: results/ and the moment].
+    #[arg(long, value_name = "DIR", env = "WEBAPP_OUT")]
+    out: Option<PathBuf>,
+
+    /// Go on with the interrupted bench in --out, by its own plan.
+    #[arg(long, requires = "out")]
+    resume: bool,
+
+    /// The program that brings clusters up and down: it understands up, status and down as scripts/cluster.sh does.
+    #[arg(long, value_name = "PROGRAM", env = "WEBAPP_DRIVER", default_value = "scripts/cluster.sh")]
+    driver: PathBuf,
+
+    /// Further arguments for the driver's up.
+    #[arg(last = true, value_name = "DRIVER ARGUMENTS")]
+    driver_arguments: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UnitCpu {
+    Percent(u32),
+    NoLimit,
+}
+
+fn unit_cpu(text: &str) -> Result<UnitCpu, String> {
+    match text.trim().trim_end_matches('%').parse() {
+        _ if text.trim() == "none" => Ok(UnitCpu::NoLimit),
+        Ok(percent @ 1..=6400) => Ok(UnitCpu::Percent(percent)),
+        _ => Err(format!("'{text}' is no unit; write percent of one core, for instance 25, or none")),
+    }
+}
+
+fn weighted_path(text: &str) -> Result<WeightedPath, String> {
+    let (weight, path) = match text.split_once(':') {
+        Some((weight, path)) if weight.bytes().all(|byte| byte.is_ascii_digit()) => (weight.parse().unwrap_or(0), path),
+        _ => (1, text),
+    };
+    if weight == 0 || !path.starts_with('/') {
+        return Err(format!("'{text}' is no path; write for instance /fib?number=20 or 3:/sleep?seg=0.1"));
+    }
+    Ok(WeightedPath { weight, path: path.to_owned() })
+}
+
+/// Runs the command: measures, then reports.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let plan = plan_of(&args)?;
+    let driver = args.driver.canonicalize().with_context(|| {
+        format!("there is no driver {}; name one with --driver, or run scripts/bench.sh", args.driver.display())
+    })?;
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("results/{}", now().replace(':', "-"))));
+    let settings = Settings {
+        plan: if args.resume { folder::read(&out)?.manifest.plan } else { plan },
+        driver,
+        binary: std::env::current_exe().context("cannot find the own program file")?,
+        out,
+        resume: args.resume,
+    };
+    let interrupted = interrupt::watch()?;
+    announce(&settings);
+    let mut progress = Progress::new(&settings.plan);
+    let ended = run_bench(&settings, &mut progress, &interrupted);
+    if let Err(error) = &ended
+        && folder::read(&settings.out).is_ok_and(|results| !results.runs.is_empty())
+    {
+        eprintln!("what was measured until now is in {}; go on with --resume", settings.out.display());
+        eprintln!("the bench ended early: {error:#}");
+    }
+    let ended = ended?;
+    if ended == Ended::Interrupted {
+        eprintln!("interrupted; nothing is left running. Go on with --out {} --resume", settings.out.display());
+        if !folder::read(&settings.out).is_ok_and(|results| !results.runs.is_empty()) {
+            return Ok(Exit::Failed);
+        }
+    }
+    let report = super::report::write(&settings.out)?;
+    let mut stdout = std::io::stdout().lock();
+    write!(stdout, "{}", report.text)?;
+    Ok(match ended {
+        Ended::Interrupted => Exit::Failed,
+        Ended::Complete if !report.valid => Exit::NotValid,
+        Ended::Complete => Exit::Done,
+    })
+}
+
+fn plan_of(args: &Args) -> anyhow::Result<Plan> {
+    let mut plan = if args.full { Plan::full() } else { Plan::quick() };
+    if !args.units.is_empty() {
+        plan.units = args.units.clone();
+        plan.units.sort_unstable();
+        plan.units.dedup();
+    }
+    plan.unit_cpu_percent = match args.unit_cpu {
+        Some(UnitCpu::Percent(percent)) => Some(percent),
+        Some(UnitCpu::NoLimit) => None,
+        None => Some(plan::default_unit_cpu_percent(num_cpus::get(), plan.most_units())),
+    };
+    plan.workload = args.workload;
+    plan.paths = if args.path.is_empty() { args.workload.paths() } else { args.path.clone() };
+    plan.model.clone_from(&args.model);
+    plan.balancer.clone_from(&args.balancer);
+    plan.objective = args.slo;
+    plan.repeats = args.repeats.unwrap_or(plan.repeats);
+    plan.topologies = args.only.map_or(plan.topologies, |topology| vec![topology]);
+    plan.driver_arguments.clone_from(&args.driver_arguments);
+    if let Some(window) = args.window {
+        ensure!(window.as_secs_f64() >= 0.5, "a window of less than 500ms measures nothing");
+        plan.closed_seconds = window.as_secs_f64();
+        plan.open_seconds = window.as_secs_f64();
+    }
+    Ok(plan)
+}
+
+fn announce(settings: &Settings) {
+    let plan = &settings.plan;
+    let seconds = plan.seconds();
+    let time = if seconds < 180.0 { format!("{seconds:.0} s") } else { format!("{:.0} minutes", seconds / 60.0) };
+    let units: Vec<String> = plan.units.iter().map(ToString::to_string).collect();
+    let unit = plan
+        .unit_cpu_percent
+        .map_or_else(|| "without CPU limit".to_owned(), |percent| format!("of {percent} % of a core"));
+    eprintln!(
+        "{} plan: units {} {unit}, {} repeats, about {time}; results in {}",
+        plan.name,
+        units.join(", "),
+        plan.repeats,
+        settings.out.display()
+    );
+    let cpus = num_cpus::get();
+    if let Some(percent) = plan.unit_cpu_percent.filter(|percent| percent * plan.most_units() > 75 * cpus as u32) {
+        eprintln!(
+            "note: {} units of {percent} % take {} of {cpus} cores; generator and balancer need the rest and may become the limit",
+            plan.most_units(),
+            f64::from(percent * plan.most_units()) / 100.0
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_units_and_paths() {
+        assert_eq!(unit_cpu("none"), Ok(UnitCpu::NoLimit));
+        assert_eq!(unit_cpu("25%"), Ok(UnitCpu::Percent(25)));
+        assert!(unit_cpu("0").is_err() && unit_cpu("much").is_err());
+        assert_eq!(weighted_path("3:/a?b=c:d").unwrap(), WeightedPath { weight: 3, path: "/a?b=c:d".into() });
+        assert_eq!(weighted_path("/a:b").unwrap(), WeightedPath { weight: 1, path: "/a:b".into() });
+        assert!(weighted_path("0:/a").is_err() && weighted_path("a").is_err() && weighted_path("").is_err());
+    }
+}

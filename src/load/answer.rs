@@ -1,0 +1,440 @@
+//! Reads one HTTP/1.1 answer from bytes as they come (RFC 9112 section 6.3); no I/O here.
+
+use std::borrow::Cow;
+
+/// Largest head of an answer; a larger one is malformed.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Most header fields of an answer.
+const MAX_HEADERS: usize = 64;
+/// Longest node name that is kept.
+const MAX_NODE_BYTES: usize = 128;
+
+/// What is wrong with an answer, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed(pub Cow<'static, str>);
+
+fn malformed<T>(text: &'static str) -> Result<T, Malformed> {
+    Err(Malformed(Cow::Borrowed(text)))
+}
+
+/// What the head of an answer says, as far as the generator cares.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Status code, 0 before the head is read.
+    pub status: u16,
+    /// Whether the connection may carry another request.
+    pub keep_alive: bool,
+    /// Value of `X-Node`, empty when absent.
+    pub node: String,
+    /// `Server-Timing`: `queue`, milliseconds.
+    pub queue_milliseconds: Option<f64>,
+    /// `Server-Timing`: `work`, milliseconds.
+    pub work_milliseconds: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Head,
+    Fixed(u64),
+    ChunkSize {
+        size: u64,
+        digits: u8,
+        extension: bool,
+    },
+    ChunkData(u64),
+    ChunkEnd,
+    Trailer {
+        line_bytes: u32,
+    },
+    UntilClose,
+    Done,
+}
+
+/// The reader of one answer after the other on a connection. Its memory is bounded: only an incomplete head is kept.
+#[derive(Debug, Default)]
+pub struct Reader {
+    state: State,
+    bodyless: bool,
+    head: Vec<u8>,
+    facts: Facts,
+}
+
+impl Reader {
+    /// Makes ready for the next answer. `head_request`: it answers a HEAD, so no body follows.
+    pub fn start(&mut self, head_request: bool) {
+        self.state = State::Head;
+        self.bodyless = head_request;
+        self.head.clear();
+        self.facts.status = 0;
+    }
+
+    /// What the head said; whole once the head is read.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether any byte of the answer has come.
+    pub fn begun(&self) -> bool {
+        self.state != State::Head || !self.head.is_empty() || self.facts.status != 0
+    }
+
+    /// Takes the bytes that came; the parts of the body go to `body`. Returns whether the answer is complete.
+    ///
+    /// # Errors
+    /// When the bytes are no HTTP/1.x answer, or more follow than the answer has.
+    pub fn feed(&mut self, bytes: &[u8], body: &mut dyn FnMut(&[u8])) -> Result<bool, Malformed> {
+        let mut rest = bytes;
+        if self.state == State::Head {
+            rest = self.feed_head(rest)?;
+        }
+        rest = self.feed_body(rest, body)?;
+        if !rest.is_empty() {
+            return malformed("bytes follow the end of the answer");
+        }
+        Ok(self.state == State::Done)
+    }
+
+    /// The connection was closed by the node. Returns whether that ends the answer as it should.
+    pub fn end_of_stream(&mut self) -> bool {
+        if self.state == State::UntilClose {
+            self.state = State::Done;
+        }
+        self.state == State::Done
+    }
+
+    fn feed_head<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Malformed> {
+        if self.head.is_empty() {
+            return match self.parse_head(bytes)? {
+                Some(used) => Ok(&bytes[used..]),
+                None => {
+                    self.head.extend_from_slice(bytes);
+                    Ok(&[])
+                }
+            };
+        }
+        let before = self.head.len();
+        self.head.extend_from_slice(bytes);
+        let head = std::mem::take(&mut self.head);
+        let parsed = self.parse_head(&head);
+        self.head = head;
+        match parsed? {
+            Some(used) => {
+                self.head.clear();
+                // The head was incomplete without these bytes, so it ends within them.
+                Ok(&bytes[used.saturating_sub(before)..])
+            }
+            None if self.head.len() > MAX_HEAD_BYTES => malformed("the head is larger than 64 KiB"),
+            None => Ok(&[]),
+        }
+    }
+
+    /// Parses the final head, behind any interim ones (100, 103), which have no body. Returns how many bytes they took,
+    /// `None` while the final head is incomplete.
+    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
+        let mut used = 0;
+        loop {
+            let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+            let mut head = httparse::Response::new(&mut headers);
+            used += match head.parse(&bytes[used..]) {
+                Ok(httparse::Status::Complete(used)) => used,
+                Ok(httparse::Status::Partial) => return Ok(None),
+                Err(error) => return Err(Malformed(Cow::Owned(error.to_string()))),
+            };
+            match head.code.unwrap_or(0) {
+                0..100 => return malformed("the status code is below 100"),
+                101 => return malformed("the node switched protocols unasked"),
+                102..200 | 100 => {}
+                status => {
+                    self.facts.status = status;
+                    self.facts.keep_alive = head.version == Some(1);
+                    let framing = read_headers(head.headers, &mut self.facts)?;
+                    self.state = self.body_state(status, framing);
+                    return Ok(Some(used));
+                }
+            }
+        }
+    }
+
+    fn body_state(&mut self, status: u16, framing: Framing) -> State {
+        if self.bodyless || status == 204 || status == 304 {
+            return State::Done;
+        }
+        match framing {
+            Framing::Chunked => State::ChunkSize { size: 0, digits: 0, extension: false },
+            Framing::Length(0) => State::Done,
+            Framing::Length(length) => State::Fixed(length),
+            Framing::UntilClose => {
+                self.facts.keep_alive = false;
+                State::UntilClose
+            }
+        }
+    }
+
+    fn feed_body<'a>(&mut self, bytes: &'a [u8], body: &mut dyn FnMut(&[u8])) -> Result<&'a [u8], Malformed> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.state {
+                State::Head | State::Done => break,
+                State::Fixed(left) => {
+                    let taken = take(&mut rest, left, body);
+                    self.state = if taken == left { State::Done } else { State::Fixed(left - taken) };
+                }
+                State::ChunkData(left) => {
+                    let taken = take(&mut rest, left, body);
+                    self.state = if taken == left { State::ChunkEnd } else { State::ChunkData(left - taken) };
+                }
+                State::UntilClose => {
+                    body(rest);
+                    rest = &[];
+                }
+                State::ChunkSize { .. } | State::ChunkEnd | State::Trailer { .. } => {
+                    self.state = chunk_framing(self.state, rest[0])?;
+                    rest = &rest[1..];
+                }
+            }
+        }
+        Ok(rest)
+    }
+}
+
+fn take(rest: &mut &[u8], left: u64, body: &mut dyn FnMut(&[u8])) -> u64 {
+    let count = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+    let (part, after) = rest.split_at(count);
+    body(part);
+    *rest = after;
+    count as u64
+}
+
+/// One byte of what stands between the data of chunks (RFC 9112 section 7.1).
+fn chunk_framing(state: State, byte: u8) -> Result<State, Malformed> {
+    match (state, byte) {
+        (State::ChunkSize { size, digits, .. }, b'\n') => match (digits, size) {
+            (0, _) => malformed("a chunk has no size"),
+            (_, 0) => Ok(State::Trailer { line_bytes: 0 }),
+            (_, size) => Ok(State::ChunkData(size)),
+        },
+        (State::ChunkSize { size, digits, .. }, b';' | b'\r' | b' ' | b'\t') if digits > 0 => {
+            Ok(State::ChunkSize { size, digits, extension: true })
+        }
+        (State::ChunkSize { extension: true, .. }, _) => Ok(state),
+        (State::ChunkSize { size, digits, .. }, _) => match (byte as char).to_digit(16) {
+            Some(digit) if digits < 15 => {
+                Ok(State::ChunkSize { size: size * 16 + u64::from(digit), digits: digits + 1, extension: false })
+            }
+            _ => malformed("the size of a chunk is malformed"),
+        },
+        (State::ChunkEnd, b'\r') => Ok(State::ChunkEnd),
+        (State::ChunkEnd, b'\n') => Ok(State::ChunkSize { size: 0, digits: 0, extension: false }),
+        (State::ChunkEnd, _) => malformed("a chunk is longer than its size says"),
+        (State::Trailer { line_bytes: 0 }, b'\n') => Ok(State::Done),
+        (State::Trailer { .. }, b'\n') => Ok(State::Trailer { line_bytes: 0 }),
+        (State::Trailer { .. }, b'\r') => Ok(state),
+        (State::Trailer { line_bytes }, _) if line_bytes as usize > MAX_HEAD_BYTES => {
+            malformed("a trailer is too long")
+        }
+        (State::Trailer { line_bytes }, _) => Ok(State::Trailer { line_bytes: line_bytes + 1 }),
+        (state, _) => Ok(state),
+    }
+}
+
+enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+fn read_headers(headers: &[httparse::Header<'_>], facts: &mut Facts) -> Result<Framing, Malformed> {
+    let (mut length, mut coding) = (None, None);
+    facts.node.clear();
+    facts.queue_milliseconds = None;
+    facts.work_milliseconds = None;
+    for header in headers {
+        // The length of the name decides first: most headers are none of these.
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        match header.name.len() {
+            6 if is("x-node") => {
+                let value = std::str::from_utf8(header.value).unwrap_or("(not text)").trim();
+                let end = value.floor_char_boundary(MAX_NODE_BYTES);
+                facts.node.push_str(&value[..end]);
+            }
+            10 if is("connection") => {
+                if has_token(header.value, "close") {
+                    facts.keep_alive = false;
+                } else if has_token(header.value, "keep-alive") {
+                    facts.keep_alive = true;
+                }
+            }
+            13 if is("server-timing") => read_server_timing(header.value, facts),
+            14 if is("content-length") => match (parse_length(header.value), length) {
+                (None, _) => return malformed("Content-Length is no number"),
+                (Some(this), Some(other)) if this != other => return malformed("two different Content-Length"),
+                (this, _) => length = this,
+            },
+            17 if is("transfer-encoding") => coding = Some(header.value),
+            _ => {}
+        }
+    }
+    match (coding, length) {
+        (Some(_), Some(_)) => malformed("Content-Length beside Transfer-Encoding"),
+        (Some(coding), None) => {
+            let last = coding.rsplit(|byte| *byte == b',').next().unwrap_or(coding);
+            let chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
+            Ok(if chunked { Framing::Chunked } else { Framing::UntilClose })
+        }
+        (None, Some(length)) => Ok(Framing::Length(length)),
+        (None, None) => Ok(Framing::UntilClose),
+    }
+}
+
+fn has_token(value: &[u8], token: &str) -> bool {
+    value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+fn parse_length(value: &[u8]) -> Option<u64> {
+    let value = value.trim_ascii();
+    // `u64::from_str` would accept a sign, HTTP does not.
+    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    digits.then(|| std::str::from_utf8(value).ok()?.parse().ok()).flatten()
+}
+
+/// `queue;dur=1.5, work;dur=20`: <https://www.w3.org/TR/server-timing/>. What does not parse is left out.
+fn read_server_timing(value: &[u8], facts: &mut Facts) {
+    let Ok(value) = std::str::from_utf8(value) else { return };
+    for metric in value.split(',') {
+        let mut parts = metric.split(';').map(str::trim);
+        let name = parts.next().unwrap_or("");
+        let duration = parts
+            .filter_map(|part| part.split_once('='))
+            .find(|(key, _)| key.trim().eq_ignore_ascii_case("dur"))
+            .and_then(|(_, text)| text.trim().trim_matches('"').parse::<f64>().ok())
+            .filter(|duration| duration.is_finite() && *duration >= 0.0);
+        match name {
+            "queue" => facts.queue_milliseconds = duration,
+            "work" => facts.work_milliseconds = duration,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `text` in pieces of `piece` bytes; gives whether it was complete, the body and the facts.
+    fn read(text: &str, piece: usize, head_request: bool) -> Result<(bool, String, Facts), Malformed> {
+        let mut reader = Reader::default();
+        reader.start(head_request);
+        let (mut done, mut body) = (false, Vec::new());
+        for part in text.as_bytes().chunks(piece) {
+            if done {
+                return malformed("bytes follow the end of the answer");
+            }
+            done = reader.feed(part, &mut |bytes| body.extend_from_slice(bytes))?;
+        }
+        let done = done || reader.end_of_stream();
+        Ok((done, String::from_utf8(body).unwrap(), reader.facts().clone()))
+    }
+
+    #[test]
+    fn answers_in_pieces_of_every_size() {
+        let cases = [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false, true, "hello", true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, true, "", true),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\nContent-Length: 5\r\n\r\nhello", false, true, "hello", true),
+            ("HTTP/1.1 204 No Content\r\n\r\n", false, true, "", true),
+            ("HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", false, true, "", true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", true, true, "", true),
+            ("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end", false, true, "until the end", false),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false, true, "ok", false),
+            ("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok", false, true, "ok", true),
+            ("HTTP/1.1 200 OK\r\nConnection: foo , Close\r\nContent-Length: 2\r\n\r\nok", false, true, "ok", false),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+                false,
+                true,
+                "hello",
+                true,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n00A;x=\"y\"\r\n0123456789\r\n1\r\n!\r\n0\r\nT: v\r\n\r\n",
+                false,
+                true,
+                "0123456789!",
+                true,
+            ),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nraw", false, true, "raw", false),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+                false,
+                true,
+                "x",
+                true,
+            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", false, false, "hel", true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false, false, "hello", true),
+            ("HTTP/1.1 200 OK\r\nContent-", false, false, "", false),
+        ];
+        for (text, head_request, complete, body, keep_alive) in cases {
+            for piece in [1, 2, 3, 7, 16, text.len()] {
+                let (done, got, facts) = read(text, piece, head_request).unwrap();
+                assert_eq!((done, &*got, facts.keep_alive), (complete, body, keep_alive), "{piece}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_answers() {
+        for text in [
+            "hello\r\n\r\n",
+            "HTTP/2 200 OK\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 099 Odd\r\n\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
+            "HTTP/1.1 204 No Content\r\n\r\nbody",
+        ] {
+            for piece in [1, 5, text.len()] {
+                assert!(read(text, piece, false).is_err(), "{piece}: {text}");
+            }
+        }
+        // A HEAD answered with a body, as some servers do.
+        assert!(read("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody", 99, true).is_err());
+        let large = format!("HTTP/1.1 200 OK\r\nX: {}", "a".repeat(2 * MAX_HEAD_BYTES));
+        assert!(read(&large, 4096, false).is_err());
+    }
+
+    #[test]
+    fn node_and_server_timing() {
+        let text = "HTTP/1.1 200 OK\r\nx-node: node2 \r\nServer-Timing: queue;dur=0.125, work; desc=\"a\";dur=20\r\nContent-Length: 0\r\n\r\n";
+        let (_, _, facts) = read(text, text.len(), false).unwrap();
+        assert_eq!(facts.node, "node2");
+        assert_eq!((facts.queue_milliseconds, facts.work_milliseconds), (Some(0.125), Some(20.0)));
+        for odd in ["queue", "queue;dur=", "queue;dur=-1", "queue;dur=nan", ";dur=1", "QUEUE;dur=1", "a,,;=;b"] {
+            let text = format!("HTTP/1.1 200 OK\r\nServer-Timing: {odd}\r\nContent-Length: 0\r\n\r\n");
+            let (_, _, facts) = read(&text, text.len(), false).unwrap();
+            assert_eq!((facts.queue_milliseconds, facts.work_milliseconds), (None, None), "{odd}");
+        }
+    }
+
+    #[test]
+    fn one_reader_takes_one_answer_after_the_other() {
+        let mut reader = Reader::default();
+        for (text, node) in [("X-Node: a\r\nContent-Length: 1\r\n\r\nx", "a"), ("Content-Length: 0\r\n\r\n", "")] {
+            reader.start(false);
+            assert!(!reader.begun());
+            let whole = format!("HTTP/1.1 200 OK\r\n{text}");
+            assert_eq!(reader.feed(whole.as_bytes(), &mut |_| {}), Ok(true));
+            assert!(reader.begun());
+            assert_eq!(reader.facts().node, node);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What the machine must give before a run can begin: open files, local ports, memory maps. Asked before the first
+//! connection, so that a run does not fail half-way.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+/// Files that are open beside the connections (standard streams, event queues, timers, results), with room to spare.
+const OTHER_FILES: u64 = 64;
+/// Memory maps of the process beside its coroutines.
+const OTHER_MAPS: u64 = 1_000;
+/// A coroutine's stack and its guard page.
+const MAPS_PER_COROUTINE: u64 = 2;
+
+/// The limits that bear on the number of connections, `None` where they cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// `RLIMIT_NOFILE`, hard.
+    pub open_files: Option<u64>,
+    /// Ports for outgoing connections to one address (`net.ipv4.ip_local_port_range`).
+    pub local_ports: Option<u64>,
+    /// `vm.max_map_count`.
+    pub memory_maps: Option<u64>,
+}
+
+impl Limits {
+    /// Reads the limits of this process and machine.
+    pub fn read() -> Self {
+        let number = |path: &str| std::fs::read_to_string(Path::new(path)).ok();
+        Self {
+            open_files: open_files_limit().ok().map(|(_, hard)| hard),
+            local_ports: number("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| {
+                let mut fields = text.split_ascii_whitespace().map(str::parse::<u64>);
+                let (first, last) = (fields.next()?.ok()?, fields.next()?.ok()?);
+                Some(last.saturating_sub(first) + 1)
+            }),
+            memory_maps: number("/proc/sys/vm/max_map_count").and_then(|text| text.trim().parse().ok()),
+        }
+    }
+
+    /// Most connections that the limits allow, each to as many origins.
+    pub fn most_connections(&self, origins: u64) -> u64 {
+        let files = self.open_files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES) / origins.max(1));
+        let maps = self.memory_maps.map_or(u64::MAX, |maps| maps.saturating_sub(OTHER_MAPS) / MAPS_PER_COROUTINE);
+        files.min(self.local_ports.unwrap_or(u64::MAX)).min(maps)
+    }
+
+    /// Checks that so many connections, each to as many origins, can be had.
+    ///
+    /// # Errors
+    /// Names the limit that is too low, and how to raise it.
+    pub fn check(&self, connections: u64, origins: u64) -> anyhow::Result<()> {
+        let files = connections * origins.max(1) + OTHER_FILES;
+        if let Some(limit) = self.open_files.filter(|limit| *limit < files) {
+            bail!(
+                "{connections} connections need {files} open files, but the limit is {limit} (RLIMIT_NOFILE, hard). Raise it \
+                 with `ulimit -Hn {files}` as root, in /etc/security/limits.conf (nofile), or with LimitNOFILE= in a \
+                 systemd unit; or use at most {} connections",
+                self.most_connections(origins)
+            );
+        }
+        if let Some(ports) = self.local_ports.filter(|ports| *ports < connections) {
+            bail!(
+                "{connections} connections to one address need as many local ports, but there are {ports}. Widen them with \
+                 `sysctl net.ipv4.ip_local_port_range='1024 65535'`, or use several addresses or generators"
+            );
+        }
+        let maps = connections * MAPS_PER_COROUTINE + OTHER_MAPS;
+        if let Some(limit) = self.memory_maps.filter(|limit| *limit < maps) {
+            bail!(
+                "{connections} connections need {maps} memory maps, but the limit is {limit}. Raise it with \
+                 `sysctl vm.max_map_count={maps}`, or use several generators"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The soft and the hard limit of open files.
+fn open_files_limit() -> std::io::Result<(u64, u64)> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the answer, and lives for the call.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    if result == 0 { Ok((limit.rlim_cur, limit.rlim_max)) } else { Err(std::io::Error::last_os_error()) }
+}
+
+/// Raises the soft limit of open files to the hard one: that needs no privilege. Gives the limit now in force.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(super) fn raise_open_files() -> anyhow::Result<u64> {
+    let (soft, hard) = open_files_limit().context("reading the limit of open files")?;
+    if soft < hard {
+        let limit = libc::rlimit { rlim_cur: hard, rlim_max: hard };
+        // SAFETY: `limit` is valid and only read.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } != 0 {
+            return Err(std::io::Error::last_os_error()).context("raising the limit of open files");
+        }
+    }
+    Ok(hard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_that_is_too_low_is_named() {
+        let wide = Limits { open_files: Some(1_000_000), local_ports: Some(60_000), memory_maps: Some(200_000) };
+        let unknown = Limits { open_files: None, local_ports: None, memory_maps: None };
+        let cases = [
+            (wide, 10_000, 1, None),
+            (unknown, 10_000, 9, None),
+            (Limits { open_files: Some(10_064), ..wide }, 10_000, 1, None),
+            (Limits { open_files: Some(10_063), ..wide }, 10_000, 1, Some("10064 open files, but the limit is 10063")),
+            (Limits { open_files: Some(20_000), ..wide }, 10_000, 2, Some("at most 9968 connections")),
+            (Limits { local_ports: Some(28_232), ..wide }, 30_000, 1, Some("ip_local_port_range")),
+            (Limits { memory_maps: Some(65_530), ..wide }, 32_300, 1, Some("vm.max_map_count=65600")),
+        ];
+        for (limits, connections, origins, refusal) in cases {
+            match (limits.check(connections, origins), refusal) {
+                (Ok(()), None) => assert!(limits.most_connections(origins) >= connections),
+                (Err(error), Some(says)) => {
+                    assert!(error.to_string().contains(says), "{error}");
+                    assert!(limits.most_connections(origins) < connections);
+                    limits.check(limits.most_connections(origins), origins).unwrap();
+                }
+                (result, expected) => panic!("{limits:?} {connections}: {result:?}, expected {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn this_machine_can_be_read() {
+        assert!(Limits::read().open_files.is_some());
+        assert!(raise_open_files().unwrap() > 0);
+        let (soft, hard) = open_files_limit().unwrap();
+        assert_eq!(soft, hard);
+    }
+}

@@ -1,0 +1,278 @@
+//! What a run shall do, as plain data.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+
+use super::target::Target;
+
+/// Everything a run needs to know.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The addresses, with their weights.
+    pub targets: Vec<Target>,
+    /// How requests are paced.
+    pub load: Load,
+    /// The measured time, after the warm-up.
+    pub duration: Duration,
+    /// Requests whose intended time lies before this are sent, but not measured.
+    pub warmup: Duration,
+    /// From the intended send time; a request that takes longer counts as timed out.
+    pub timeout: Duration,
+    /// `GET`, `HEAD` or another method without a body.
+    pub method: String,
+    /// Header fields added to each request, as `Name: value`.
+    pub headers: Vec<String>,
+    /// Whether connections carry more than one request.
+    pub keepalive: bool,
+    /// What a correct answer is.
+    pub expect: Expect,
+    /// Generator threads; `None` chooses by the machine. Coroutine workers are started once a process: only the
+    /// first use decides.
+    pub threads: Option<usize>,
+}
+
+/// How requests are paced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Load {
+    /// Each connection sends its next request when the answer to the last has come: finds the ceiling.
+    Closed {
+        /// Connections, all opened before the clock starts.
+        connections: usize,
+    },
+    /// Requests are sent by the clock, whatever the answers do: finds the latency at that rate.
+    Open {
+        /// Requests a second, over all addresses.
+        rate: f64,
+        /// How the gaps between requests are drawn.
+        arrivals: Arrivals,
+        /// Most connections; a request that finds them all busy waits, and its latency runs on.
+        max_connections: usize,
+        /// Makes the gaps repeatable.
+        seed: u64,
+    },
+}
+
+/// The gaps between the requests of an open loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// All the same.
+    Constant,
+    /// Exponential, as from many users who know nothing of each other.
+    Poisson,
+}
+
+/// What makes an answer correct.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// Accepted status codes; empty accepts every 2xx.
+    pub status: Vec<StatusPattern>,
+    /// Text that the body must hold.
+    pub body: Option<String>,
+}
+
+/// One status code, or a class of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusPattern {
+    /// Exactly this code.
+    Code(u16),
+    /// `2xx` is class 2.
+    Class(u16),
+}
+
+impl std::str::FromStr for StatusPattern {
+    type Err = String;
+
+    /// Reads `200` or `2xx`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || format!("'{text}' is no status; write for instance 200, 404 or 2xx");
+        let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
+        let (number, range) = match class {
+            Some(digit) => (digit, 2..=5),
+            None => (text, 200..=599),
+        };
+        let number: u16 = number.parse().map_err(|_| error())?;
+        match (range.contains(&number), class) {
+            (false, _) => Err(error()),
+            (true, Some(_)) => Ok(Self::Class(number)),
+            (true, None) => Ok(Self::Code(number)),
+        }
+    }
+}
+
+impl Expect {
+    /// Whether an answer with this status is correct.
+    pub fn accepts(&self, status: u16) -> bool {
+        if self.status.is_empty() {
+            return status / 100 == 2;
+        }
+        self.status.iter().any(|pattern| match *pattern {
+            StatusPattern::Code(code) => status == code,
+            StatusPattern::Class(class) => status / 100 == class,
+        })
+    }
+}
+
+/// Longest run: times are kept in nanoseconds, and nobody waits a year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+impl Plan {
+    /// A closed loop with the usual settings: one second of warm-up, 10 s measured, 30 s of timeout, GET, keep-alive.
+    pub fn closed(targets: Vec<Target>, connections: usize) -> Self {
+        Self {
+            targets,
+            load: Load::Closed { connections },
+            duration: Duration::from_secs(10),
+            warmup: Duration::from_secs(1),
+            timeout: Duration::from_secs(30),
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            keepalive: true,
+            expect: Expect::default(),
+            threads: None,
+        }
+    }
+
+    /// Checks what can be checked without a network.
+    ///
+    /// # Errors
+    /// Names the first setting that makes no sense, and what is allowed.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.targets.is_empty(), "give at least one address");
+        ensure!(self.targets.len() <= usize::from(u16::MAX), "at most {} addresses", u16::MAX);
+        ensure!(!self.duration.is_zero(), "the duration must be longer than zero");
+        ensure!(!self.timeout.is_zero(), "the timeout must be longer than zero");
+        for (name, time) in [("duration", self.duration), ("warm-up", self.warmup), ("timeout", self.timeout)] {
+            ensure!(time <= LONGEST, "the {name} must be at most a year");
+        }
+        match self.load {
+            Load::Closed { connections } => ensure!(connections > 0, "at least one connection is needed"),
+            Load::Open { rate, max_connections, .. } => {
+                ensure!(rate.is_finite() && rate > 0.0, "the rate must be above 0 requests a second");
+                ensure!(rate <= 10_000_000.0, "the rate must be at most 10 million requests a second");
+                ensure!(max_connections > 0, "at least one connection is needed");
+            }
+        }
+        ensure!(self.threads != Some(0), "at least one thread is needed");
+        let token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
+        ensure!(token(&self.method), "'{}' is no HTTP method", self.method);
+        if matches!(&*self.method, "CONNECT" | "TRACE") {
+            bail!("the method {} is not for load", self.method);
+        }
+        for header in &self.headers {
+            let (name, value) = header.split_once(':').unwrap_or(("", ""));
+            ensure!(token(name), "'{header}' is no header field; write for instance 'Accept: text/plain'");
+            ensure!(
+                value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)),
+                "the value of the header field '{name}' holds a control character"
+            );
+            for ours in ["Content-Length", "Transfer-Encoding", "Connection"] {
+                ensure!(!name.eq_ignore_ascii_case(ours), "the header field {ours} is the generator's own");
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of a request to one target.
+    pub fn request(&self, target: &Target) -> Vec<u8> {
+        let has = |name: &str| {
+            self.headers.iter().any(|header| header.split(':').next().is_some_and(|got| got.eq_ignore_ascii_case(name)))
+        };
+        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, target.url.path);
+        if !has("Host") {
+            text.push_str(&format!("Host: {}\r\n", target.url.authority()));
+        }
+        if !has("User-Agent") {
+            text.push_str(concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n"));
+        }
+        for header in &self.headers {
+            text.push_str(header);
+            text.push_str("\r\n");
+        }
+        if !self.keepalive {
+            text.push_str("Connection: close\r\n");
+        }
+        text.push_str("\r\n");
+        text.into_bytes()
+    }
+
+    /// Generator threads: as asked, else one for each four CPUs. A thread drives tens of thousands of requests a
+    /// second, and on a small machine the nodes need the other CPUs; when it was too little, the verdict says so.
+    pub fn thread_count(&self, cpus: usize) -> usize {
+        self.threads.unwrap_or_else(|| cpus.div_ceil(4).max(1))
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::target::parse_mix;
+
+    fn plan() -> Plan {
+        Plan::closed(parse_mix(&["http://a:81/x?y=z"]).unwrap(), 1)
+    }
+
+    #[test]
+    fn checks() {
+        plan().check().unwrap();
+        let open = |rate| Load::Open { rate, arrivals: Arrivals::Constant, max_connections: 1, seed: 0 };
+        type Spoil = fn(&mut Plan);
+        let cases: Vec<(&str, Spoil)> = vec![
+            ("one address", |plan| plan.targets.clear()),
+            ("duration must", |plan| plan.duration = Duration::ZERO),
+            ("timeout must", |plan| plan.timeout = Duration::ZERO),
+            ("a year", |plan| plan.warmup = Duration::MAX),
+            ("one connection", |plan| plan.load = Load::Closed { connections: 0 }),
+            ("one thread", |plan| plan.threads = Some(0)),
+            ("no HTTP method", |plan| plan.method = "GE T".into()),
+            ("not for load", |plan| plan.method = "CONNECT".into()),
+            ("no header field", |plan| plan.headers = vec!["x".into()]),
+            ("no header field", |plan| plan.headers = vec!["a b: c".into()]),
+            ("control", |plan| plan.headers = vec!["a: c\r\nd: e".into()]),
+            ("generator's own", |plan| plan.headers = vec!["connection: close".into()]),
+        ];
+        for (says, spoil) in cases {
+            let mut plan = plan();
+            spoil(&mut plan);
+            let error = plan.check().unwrap_err().to_string();
+            assert!(error.contains(says), "{says}: {error}");
+        }
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+            assert!(Plan { load: open(rate), ..plan() }.check().is_err(), "{rate}");
+        }
+    }
+
+    #[test]
+    fn requests() {
+        let mut plan = plan();
+        let text = |plan: &Plan| String::from_utf8(plan.request(&plan.targets[0])).unwrap();
+        let agent = concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n");
+        assert_eq!(text(&plan), format!("GET /x?y=z HTTP/1.1\r\nHost: a:81\r\n{agent}\r\n"));
+        plan.headers = vec!["host: b".into(), "user-agent: c".into()];
+        plan.keepalive = false;
+        assert_eq!(text(&plan), "GET /x?y=z HTTP/1.1\r\nhost: b\r\nuser-agent: c\r\nConnection: close\r\n\r\n");
+    }
+
+    #[test]
+    fn expectations() {
+        let any = Expect::default();
+        assert!(any.accepts(204) && !any.accepts(301) && !any.accepts(503));
+        let some = Expect { status: vec!["404".parse().unwrap(), "5xx".parse().unwrap()], body: None };
+        assert!(some.accepts(404) && some.accepts(503) && !some.accepts(200) && !some.accepts(403));
+        for bad in ["", "2x", "1xx", "6xx", "99", "600", "abc", "-1", "é0xx"] {
+            assert!(bad.parse::<StatusPattern>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn threads() {
+        let plan = plan();
+        assert_eq!([1, 2, 4, 8, 64].map(|cpus| plan.thread_count(cpus)), [1, 1, 1, 2, 16]);
+        assert_eq!(Plan { threads: Some(3), ..plan }.thread_count(64), 3);
+    }
+}

@@ -1,0 +1,413 @@
+//! Where measurements are kept while a run lasts: one recorder for each generator thread, merged at the end.
+//!
+//! A coroutine records into the recorder of the thread it is on, so two threads never wait for each other there. Memory
+//! is bounded by the number of addresses, nodes and threads, not by the length of the run.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hdrhistogram::Histogram;
+
+use super::answer::Facts;
+use super::outcome::{ErrorKind, Failure};
+
+/// Most nodes that are kept apart; the answers of further ones are counted under this name.
+const MAX_NODES: usize = 256;
+const FURTHER_NODES: &str = "(further nodes)";
+const STATUS_CODES: usize = 1000;
+
+/// One request that ended. Times are nanoseconds since the start of the run.
+pub(super) struct Sample<'a> {
+    /// Index of the address.
+    pub target: usize,
+    /// When it should have been sent.
+    pub intended: u64,
+    /// When it was.
+    pub sent: u64,
+    /// When it ended.
+    pub ended: u64,
+    /// The whole answer, if one came.
+    pub facts: Option<&'a Facts>,
+    /// Why it is not correct.
+    pub failure: Option<Failure>,
+}
+
+/// The measured window, nanoseconds since the start of the run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub start: u64,
+    pub end: u64,
+}
+
+impl Window {
+    pub fn holds(&self, time: u64) -> bool {
+        (self.start..self.end).contains(&time)
+    }
+}
+
+/// Counts and times of one address or one node.
+pub(super) struct Tally {
+    pub requests: u64,
+    pub ok: u64,
+    pub latency: Histogram<u64>,
+}
+
+/// What one thread recorded.
+pub(super) struct Recorder {
+    open_loop: bool,
+    live: bool,
+    pub targets: Vec<Tally>,
+    pub nodes: Vec<(String, Tally)>,
+    pub uncorrected: Histogram<u64>,
+    pub queue: Histogram<u64>,
+    pub work: Histogram<u64>,
+    pub lag: Histogram<u64>,
+    /// Response times since the live view last looked.
+    pub recent: Histogram<u64>,
+    pub status: Vec<u64>,
+    pub errors: [u64; ErrorKind::ALL.len()],
+    pub examples: [Option<String>; ErrorKind::ALL.len()],
+    /// Correct answers that came within the window.
+    pub good_in_window: u64,
+    /// Requests that ended within the window, and the sum of their times.
+    pub ended_in_window: u64,
+    pub ended_nanoseconds: u128,
+    /// Requests sent within the window.
+    pub sent_in_window: u64,
+    /// Requests that found every connection busy.
+    pub waited: u64,
+}
+
+/// Histograms grow with the largest value they saw, so an unused one is small.
+fn histogram() -> Histogram<u64> {
+    Histogram::new(3).unwrap_or_else(|error| unreachable!("three digits are within the library's range: {error}"))
+}
+
+/// Largest time that is kept, in nanoseconds: three hundred years.
+const LONGEST: u64 = 10_u64.pow(19);
+
+/// Records a time; the histogram grows with it.
+pub(super) fn note(histogram: &mut Histogram<u64>, nanoseconds: u64) {
+    let recorded = histogram.record(nanoseconds.min(LONGEST));
+    recorded.unwrap_or_else(|error| unreachable!("a growing histogram takes any value: {error}"));
+}
+
+fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
+    // Cannot fail: `to` grows as needed.
+    to.add(from).unwrap_or_else(|error| unreachable!("a growing histogram takes any other: {error}"));
+}
+
+impl Tally {
+    pub fn new() -> Self {
+        Self { requests: 0, ok: 0, latency: histogram() }
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.ok += other.ok;
+        add(&mut self.latency, &other.latency);
+    }
+
+    fn record(&mut self, latency: Option<u64>) {
+        self.requests += 1;
+        if let Some(latency) = latency {
+            self.ok += 1;
+            note(&mut self.latency, latency);
+        }
+    }
+}
+
+impl Recorder {
+    pub fn new(targets: usize, open_loop: bool, live: bool) -> Self {
+        Self {
+            open_loop,
+            live,
+            targets: (0..targets).map(|_| Tally::new()).collect(),
+            nodes: Vec::new(),
+            uncorrected: histogram(),
+            queue: histogram(),
+            work: histogram(),
+            lag: histogram(),
+            recent: histogram(),
+            status: vec![0; STATUS_CODES],
+            errors: [0; ErrorKind::ALL.len()],
+            examples: [const { None }; ErrorKind::ALL.len()],
+            good_in_window: 0,
+            ended_in_window: 0,
+            ended_nanoseconds: 0,
+            sent_in_window: 0,
+            waited: 0,
+        }
+    }
+
+    /// Takes one ended request.
+    pub fn record(&mut self, sample: Sample<'_>, window: Window) {
+        let latency = sample.ended.saturating_sub(sample.intended);
+        let correct = sample.failure.is_none();
+        if self.live && correct {
+            note(&mut self.recent, latency);
+        }
+        if window.holds(sample.ended) {
+            self.good_in_window += u64::from(correct);
+            self.ended_in_window += 1;
+            self.ended_nanoseconds += u128::from(latency);
+        }
+        self.sent_in_window += u64::from(window.holds(sample.sent));
+        if !window.holds(sample.intended) {
+            return;
+        }
+        let good = correct.then_some(latency);
+        self.targets[sample.target].record(good);
+        if correct && self.open_loop {
+            note(&mut self.uncorrected, sample.ended.saturating_sub(sample.sent));
+        }
+        if let Some(facts) = sample.facts {
+            self.record_answer(facts, good);
+        }
+        if let Some(failure) = sample.failure {
+            self.errors[failure.kind as usize] += 1;
+            self.examples[failure.kind as usize].get_or_insert_with(|| failure.text.into_owned());
+        }
+    }
+
+    fn record_answer(&mut self, facts: &Facts, good: Option<u64>) {
+        if let Some(count) = self.status.get_mut(usize::from(facts.status)) {
+            *count += 1;
+        }
+        if !facts.node.is_empty() {
+            self.node(&facts.node).record(good);
+        }
+        let nanoseconds = |milliseconds: f64| (milliseconds * 1e6) as u64;
+        if good.is_some() {
+            if let Some(queue) = facts.queue_milliseconds {
+                note(&mut self.queue, nanoseconds(queue));
+            }
+            if let Some(work) = facts.work_milliseconds {
+                note(&mut self.work, nanoseconds(work));
+            }
+        }
+    }
+
+    fn node(&mut self, name: &str) -> &mut Tally {
+        let known = self.nodes.iter().position(|(known, _)| known == name);
+        let index = known.unwrap_or_else(|| {
+            let name = if self.nodes.len() < MAX_NODES { name } else { FURTHER_NODES };
+            self.nodes.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+                self.nodes.push((name.to_owned(), Tally::new()));
+                self.nodes.len() - 1
+            })
+        });
+        &mut self.nodes[index].1
+    }
+
+    /// Adds what another thread recorded.
+    pub fn merge(&mut self, other: &Self) {
+        self.targets.iter_mut().zip(&other.targets).for_each(|(mine, theirs)| mine.merge(theirs));
+        for (name, theirs) in &other.nodes {
+            self.node(name).merge(theirs);
+        }
+        for (mine, theirs) in [
+            (&mut self.uncorrected, &other.uncorrected),
+            (&mut self.queue, &other.queue),
+            (&mut self.work, &other.work),
+            (&mut self.lag, &other.lag),
+        ] {
+            add(mine, theirs);
+        }
+        self.status.iter_mut().zip(&other.status).for_each(|(mine, theirs)| *mine += theirs);
+        self.errors.iter_mut().zip(&other.errors).for_each(|(mine, theirs)| *mine += theirs);
+        for (mine, theirs) in self.examples.iter_mut().zip(&other.examples) {
+            if mine.is_none() {
+                mine.clone_from(theirs);
+            }
+        }
+        self.good_in_window += other.good_in_window;
+        self.ended_in_window += other.ended_in_window;
+        self.ended_nanoseconds += other.ended_nanoseconds;
+        self.sent_in_window += other.sent_in_window;
+        self.waited += other.waited;
+    }
+
+    /// All correct answers of the window.
+    pub fn latency(&self) -> Histogram<u64> {
+        let mut all = histogram();
+        self.targets.iter().for_each(|target| add(&mut all, &target.latency));
+        all
+    }
+}
+
+/// Counters of a thread that others read while the run lasts.
+#[derive(Default)]
+#[repr(align(128))] // two cache lines: threads do not disturb each other
+pub(super) struct Counters {
+    /// Requests that are due: their intended time has come.
+    pub begun: AtomicU64,
+    /// Requests that ended, one way or another.
+    pub ended: AtomicU64,
+    /// Those with a correct answer.
+    pub good: AtomicU64,
+    /// Requests written to a connection.
+    pub sent: AtomicU64,
+    /// Whole answers.
+    pub answered: AtomicU64,
+}
+
+/// One recorder a thread.
+pub(super) struct Recorders {
+    slots: Vec<(Counters, Mutex<Recorder>)>,
+}
+
+/// What the counters say, over all threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub begun: u64,
+    pub ended: u64,
+    pub good: u64,
+    pub sent: u64,
+    pub answered: u64,
+}
+
+impl Recorders {
+    /// `threads` generator threads, and one more for whatever else runs a coroutine (the timer thread of `may`).
+    pub fn new(threads: usize, targets: usize, open_loop: bool, live: bool) -> Self {
+        let slot = || (Counters::default(), Mutex::new(Recorder::new(targets, open_loop, live)));
+        Self { slots: (0..=threads).map(|_| slot()).collect() }
+    }
+
+    /// The counters of the thread that asks.
+    pub fn counters(&self) -> &Counters {
+        &self.slots[thread_index() % self.slots.len()].0
+    }
+
+    /// The recorder of the thread that asks. It must be given back before the coroutine switches.
+    pub fn mine(&self) -> MutexGuard<'_, Recorder> {
+        self.slots[thread_index() % self.slots.len()].1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sums of all counters.
+    pub fn counts(&self) -> Counts {
+        // What ended is read before what began, so that none seems to end before it began.
+        let sum = |read: fn(&Counters) -> &AtomicU64| {
+            self.slots.iter().map(|(counters, _)| read(counters).load(Ordering::Acquire)).sum()
+        };
+        let (ended, good, answered) = (sum(|c| &c.ended), sum(|c| &c.good), sum(|c| &c.answered));
+        Counts { ended, good, answered, sent: sum(|c| &c.sent), begun: sum(|c| &c.begun) }
+    }
+
+    /// Takes the response times since the last call.
+    pub fn take_recent(&self) -> Histogram<u64> {
+        let mut all = histogram();
+        for (_, recorder) in &self.slots {
+            let mut spare = histogram();
+            std::mem::swap(&mut spare, &mut recorder.lock().unwrap_or_else(PoisonError::into_inner).recent);
+            add(&mut all, &spare);
+        }
+        all
+    }
+
+    /// Everything, once the run is over.
+    pub fn merged(&self, targets: usize, open_loop: bool) -> Recorder {
+        let mut all = Recorder::new(targets, open_loop, false);
+        for (_, recorder) in &self.slots {
+            all.merge(&recorder.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        all
+    }
+}
+
+/// A number for the thread that runs this. Not inlined: a coroutine may come back on another thread, and the compiler
+/// must not keep the address of the old thread's variable across the switch.
+#[inline(never)]
+fn thread_index() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! { static INDEX: Cell<usize> = const { Cell::new(usize::MAX) } }
+    INDEX.with(|index| {
+        if index.get() == usize::MAX {
+            index.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        index.get()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window { start: 1_000, end: 2_000 };
+
+    fn sample(intended: u64, ended: u64) -> Sample<'static> {
+        Sample { target: 0, intended, sent: intended + 10, ended, facts: None, failure: None }
+    }
+
+    #[test]
+    fn the_window_is_by_intended_time_and_goodput_by_arrival() {
+        let mut recorder = Recorder::new(1, true, false);
+        // Begun in the warm-up, ended inside; inside; begun inside, ended behind; begun behind.
+        for (intended, ended) in [(999, 1_500), (1_000, 1_600), (1_999, 9_000), (2_000, 2_100)] {
+            recorder.record(sample(intended, ended), WINDOW);
+        }
+        assert_eq!((recorder.targets[0].requests, recorder.targets[0].ok), (2, 2));
+        assert_eq!((recorder.good_in_window, recorder.ended_in_window), (2, 2));
+        assert_eq!(recorder.ended_nanoseconds, 501 + 600);
+        assert_eq!(recorder.sent_in_window, 2);
+        assert!(recorder.latency().equivalent(recorder.latency().max(), 7_001));
+        assert_eq!(recorder.uncorrected.len(), 2);
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind_and_never_averaged_in() {
+        let mut recorder = Recorder::new(1, false, false);
+        for text in ["first", "second"] {
+            let failure = Some(Failure::new(ErrorKind::Reset, text));
+            recorder.record(Sample { failure, ..sample(1_000, 1_900) }, WINDOW);
+        }
+        assert_eq!(recorder.errors[ErrorKind::Reset as usize], 2);
+        assert_eq!(recorder.examples[ErrorKind::Reset as usize].as_deref(), Some("first"));
+        assert_eq!((recorder.targets[0].requests, recorder.targets[0].ok), (2, 0));
+        assert_eq!((recorder.good_in_window, recorder.ended_in_window), (0, 2));
+        assert!(recorder.latency().is_empty());
+    }
+
+    #[test]
+    fn nodes_are_kept_apart_and_bounded() {
+        let mut recorder = Recorder::new(1, false, false);
+        for index in 0..MAX_NODES + 5 {
+            let facts = Facts { status: 200, node: format!("node{index}"), ..Facts::default() };
+            recorder.record(Sample { facts: Some(&facts), ..sample(1_000, 1_001) }, WINDOW);
+        }
+        assert_eq!(recorder.nodes.len(), MAX_NODES + 1);
+        assert_eq!(recorder.nodes[MAX_NODES].0, FURTHER_NODES);
+        assert_eq!(recorder.nodes[MAX_NODES].1.requests, 5);
+        assert_eq!(recorder.status[200], MAX_NODES as u64 + 5);
+    }
+
+    #[test]
+    fn any_time_can_be_recorded() {
+        let facts =
+            Facts { status: 999, queue_milliseconds: Some(1e300), work_milliseconds: Some(0.0), ..Facts::default() };
+        let mut recorder = Recorder::new(1, true, true);
+        let window = Window { start: 0, end: u64::MAX };
+        recorder.record(Sample { facts: Some(&facts), ..sample(0, u64::MAX) }, window);
+        assert_eq!((recorder.queue.len(), recorder.work.len(), recorder.latency().len()), (1, 1, 1));
+        assert!(recorder.latency().max() >= LONGEST);
+    }
+
+    #[test]
+    fn threads_are_merged() {
+        let recorders = Recorders::new(3, 1, false, true);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    (0..100).for_each(|_| recorders.mine().record(sample(1_000, 1_100), WINDOW));
+                    recorders.counters().ended.fetch_add(100, Ordering::Relaxed);
+                });
+            }
+        });
+        assert_eq!(recorders.counts().ended, 800);
+        let merged = recorders.merged(1, false);
+        assert_eq!((merged.targets[0].ok, merged.latency().len()), (800, 800));
+        assert_eq!(recorders.take_recent().len(), 800);
+        assert_eq!(recorders.take_recent().len(), 0);
+    }
+}

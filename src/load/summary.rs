@@ -1,0 +1,169 @@
+//! From what was recorded to what is reported.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use super::outcome::{
+    ErrorKind, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, TargetInfo, milliseconds, rounded, spectrum,
+};
+use super::plan::{Arrivals, Load, Plan};
+use super::recorder::{Recorder, Tally};
+use super::run::{Observed, Run};
+use super::verdict::{self, Evidence};
+
+/// Builds the outcome of a run that has ended.
+pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> Outcome {
+    let open_loop = matches!(plan.load, Load::Open { .. });
+    let recorder = run.recorders.merged(plan.targets.len(), open_loop);
+    let window = run.window();
+    let seconds = window.end.saturating_sub(window.start) as f64 / 1e9;
+    let per_second = |count: u64| if seconds > 0.0 { rounded(count as f64 / seconds) } else { 0.0 };
+    let latency = recorder.latency();
+    let counts = run.recorders.counts();
+    let sum = |count: fn(&Tally) -> u64| recorder.targets.iter().map(count).sum::<u64>();
+    let (connections, rate, arrivals, max_connections) = pacing(plan);
+    Outcome {
+        target: plan.targets[0].url.text(),
+        targets: targets(plan),
+        mode: if open_loop { Mode::Open } else { Mode::Closed },
+        connections,
+        rate,
+        arrivals,
+        max_connections,
+        keepalive: plan.keepalive,
+        timeout_seconds: plan.timeout.as_secs_f64(),
+        warmup_seconds: plan.warmup.as_secs_f64(),
+        duration_seconds: seconds,
+        interrupted: observed.interrupted,
+        requests_total: sum(|target| target.requests) + observed.unfinished,
+        requests_ok: sum(|target| target.ok),
+        errors: errors(&recorder, observed.unfinished),
+        error_examples: examples(&recorder),
+        status: (0u16..)
+            .zip(&recorder.status)
+            .filter(|(_, count)| **count > 0)
+            .map(|(code, count)| (code, *count))
+            .collect(),
+        throughput_per_second: per_second(recorder.good_in_window),
+        latency_milliseconds: Percentiles::of(&latency),
+        latency_uncorrected_milliseconds: Percentiles::of(&recorder.uncorrected),
+        queue_milliseconds: Percentiles::of(&recorder.queue),
+        work_milliseconds: Percentiles::of(&recorder.work),
+        spectrum: spectrum(&latency),
+        nodes: recorder.nodes.iter().map(|(name, tally)| (name.clone(), tally.requests)).collect(),
+        node_details: recorder.nodes.iter().map(|(name, tally)| (name.clone(), part(tally))).collect(),
+        endpoints: endpoints(plan, &recorder),
+        sent_total: counts.sent,
+        answered_total: counts.answered,
+        littles_law: littles_law(&recorder, &observed, seconds),
+        generator: generator(plan, run, &recorder, &observed, seconds),
+    }
+}
+
+fn pacing(plan: &Plan) -> (Option<usize>, Option<f64>, Option<String>, Option<usize>) {
+    match plan.load {
+        Load::Closed { connections } => (Some(connections), None, None, None),
+        Load::Open { rate, arrivals, max_connections, .. } => {
+            let arrivals = match arrivals {
+                Arrivals::Constant => "constant",
+                Arrivals::Poisson => "poisson",
+            };
+            (None, Some(rate), Some(arrivals.to_owned()), Some(max_connections))
+        }
+    }
+}
+
+fn targets(plan: &Plan) -> Vec<TargetInfo> {
+    plan.targets.iter().map(|target| TargetInfo { url: target.url.text(), weight: target.weight }).collect()
+}
+
+fn errors(recorder: &Recorder, unfinished: u64) -> BTreeMap<ErrorKind, u64> {
+    let mut errors: BTreeMap<_, _> =
+        ErrorKind::ALL.into_iter().zip(recorder.errors).filter(|(_, count)| *count > 0).collect();
+    if unfinished > 0 {
+        *errors.entry(ErrorKind::Unfinished).or_default() += unfinished;
+    }
+    errors
+}
+
+fn examples(recorder: &Recorder) -> BTreeMap<ErrorKind, String> {
+    ErrorKind::ALL.into_iter().zip(&recorder.examples).filter_map(|(kind, text)| Some((kind, text.clone()?))).collect()
+}
+
+fn part(tally: &Tally) -> Part {
+    Part { requests: tally.requests, ok: tally.ok, latency_milliseconds: Percentiles::of(&tally.latency) }
+}
+
+/// By path; by whole address where two hosts share a path.
+fn endpoints(plan: &Plan, recorder: &Recorder) -> BTreeMap<String, Part> {
+    let one_host = plan.targets.iter().all(|target| target.url.authority() == plan.targets[0].url.authority());
+    let name = |index: usize| {
+        let url = &plan.targets[index].url;
+        if one_host { url.path.clone() } else { url.text() }
+    };
+    let mut parts: BTreeMap<String, Tally> = BTreeMap::new();
+    for (index, tally) in recorder.targets.iter().enumerate() {
+        parts.entry(name(index)).or_insert_with(Tally::new).merge(tally);
+    }
+    parts.iter().map(|(name, tally)| (name.clone(), part(tally))).collect()
+}
+
+/// Both sides may differ by this share in a steady run.
+const LITTLES_TOLERANCE: f64 = 0.1;
+
+fn littles_law(recorder: &Recorder, observed: &Observed, seconds: f64) -> LittlesLaw {
+    let ended = recorder.ended_in_window;
+    let in_flight =
+        (observed.in_flight_samples > 0).then(|| observed.in_flight_sum / observed.in_flight_samples as f64);
+    let mean_seconds = (ended > 0).then(|| recorder.ended_nanoseconds as f64 / 1e9 / ended as f64);
+    let ended_per_second = if seconds > 0.0 { ended as f64 / seconds } else { 0.0 };
+    let ratio = in_flight
+        .zip(mean_seconds)
+        .filter(|(in_flight, _)| *in_flight > 0.0)
+        .map(|(in_flight, mean)| ended_per_second * mean / in_flight);
+    LittlesLaw {
+        in_flight: in_flight.map(rounded),
+        samples: observed.in_flight_samples,
+        ended_per_second: rounded(ended_per_second),
+        mean_seconds,
+        ratio: ratio.map(rounded),
+        holds: ratio.map(|ratio| (ratio - 1.0).abs() <= LITTLES_TOLERANCE),
+    }
+}
+
+fn generator(plan: &Plan, run: &Run, recorder: &Recorder, observed: &Observed, seconds: f64) -> Generator {
+    let usage = observed.usage.as_ref().and_then(|usage| usage.as_ref().ok());
+    let lag = Percentiles::of(&recorder.lag);
+    let offered = match plan.load {
+        Load::Open { rate, .. } => Some(rate),
+        Load::Closed { .. } => None,
+    };
+    let (verdict, reason) = verdict::judge(&Evidence {
+        open_loop: offered.is_some(),
+        busiest_running_percent: usage.map(|usage| usage.busiest_running_percent),
+        busiest_waiting_percent: usage.map(|usage| usage.busiest_waiting_percent),
+        lag_p99_milliseconds: lag.map(|lag| lag.p99),
+        lag_max_milliseconds: lag.map(|lag| lag.max),
+        latency_p50_milliseconds: Some(milliseconds(recorder.latency().value_at_quantile(0.5) as f64)),
+        offered_per_second: offered,
+        dispatched_per_second: offered.map(|_| recorder.lag.len() as f64 / seconds),
+        out_of_files: recorder.errors[ErrorKind::OutOfFiles as usize],
+        out_of_ports: recorder.errors[ErrorKind::OutOfPorts as usize],
+        requests: recorder.targets.iter().map(|target| target.requests).sum(),
+    });
+    Generator {
+        threads: observed.threads,
+        cpu_percent: usage.map(|usage| rounded(usage.cpu_percent)),
+        busiest_thread_percent: usage.map(|usage| rounded(usage.busiest_running_percent)),
+        busiest_thread_waiting_percent: usage.map(|usage| rounded(usage.busiest_waiting_percent)),
+        dispatch_lag_milliseconds: lag,
+        waited_for_connection_total: recorder.waited,
+        offered_per_second: offered,
+        achieved_per_second: if seconds > 0.0 { rounded(recorder.sent_in_window as f64 / seconds) } else { 0.0 },
+        connections_peak: run.agents_peak.load(Ordering::Relaxed) as u64,
+        connections_opened_total: run.connections_opened.load(Ordering::Relaxed),
+        open_files_limit: observed.open_files_limit,
+        verdict,
+        reason,
+    }
+}

@@ -1,0 +1,166 @@
+//! Whether the figures of a run are the node's or the generator's own. Fails closed: what cannot be read is no proof.
+
+use super::outcome::Verdict;
+
+/// What the guard saw, `None` where it could not be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Evidence {
+    pub open_loop: bool,
+    /// CPU of the busiest thread, percent of a core.
+    pub busiest_running_percent: Option<f64>,
+    /// Time that thread waited for a CPU, percent.
+    pub busiest_waiting_percent: Option<f64>,
+    /// Open loop: 99th percentile and maximum of the dispatch lag, milliseconds.
+    pub lag_p99_milliseconds: Option<f64>,
+    pub lag_max_milliseconds: Option<f64>,
+    /// Open loop: median response time, milliseconds; `None` without a correct answer.
+    pub latency_p50_milliseconds: Option<f64>,
+    /// Open loop: requests a second intended and handed out.
+    pub offered_per_second: Option<f64>,
+    pub dispatched_per_second: Option<f64>,
+    /// Requests that failed for want of files or ports.
+    pub out_of_files: u64,
+    pub out_of_ports: u64,
+    /// Requests that began in the window.
+    pub requests: u64,
+}
+
+/// A thread that runs this much of the time has no room to answer in time.
+const BUSY_PERCENT: f64 = 90.0;
+/// A thread that runs or waits for a CPU this much of the time is hardly ever idle: answers wait for it.
+const NEVER_IDLE_PERCENT: f64 = 97.0;
+/// Requests may be handed out this late (99th percentile) …
+const LAG_MILLISECONDS: f64 = 1.0;
+/// … or by this share of the median latency, where that is more.
+const LAG_SHARE: f64 = 0.1;
+/// Share of the intended requests that must have been handed out.
+const DISPATCHED_SHARE: f64 = 0.99;
+
+/// Judges; the text gives the reason with its figures.
+pub(super) fn judge(evidence: &Evidence) -> (Verdict, String) {
+    match refusal(evidence) {
+        Some(reason) => (Verdict::GeneratorBound, reason),
+        None => (Verdict::Valid, room(evidence)),
+    }
+}
+
+fn room(evidence: &Evidence) -> String {
+    let busy = evidence.busiest_running_percent.unwrap_or_default();
+    let mut text = format!("the busiest generator thread used {busy:.0} % of a core");
+    if let Some(lag) = evidence.lag_p99_milliseconds {
+        text.push_str(&format!(", and 99 % of the requests were handed out within {lag:.3} ms of their time"));
+    }
+    text
+}
+
+fn refusal(evidence: &Evidence) -> Option<String> {
+    if evidence.requests == 0 {
+        return Some("no request was sent in the measured window".to_owned());
+    }
+    if evidence.out_of_files > 0 {
+        return Some(format!(
+            "{} requests failed for want of open files in the generator: raise the limit (ulimit -n)",
+            evidence.out_of_files
+        ));
+    }
+    if evidence.out_of_ports > 0 {
+        return Some(format!(
+            "{} requests found no free local port: keep connections alive, or widen net.ipv4.ip_local_port_range",
+            evidence.out_of_ports
+        ));
+    }
+    busy(evidence).or_else(|| if evidence.open_loop { late(evidence) } else { None })
+}
+
+fn busy(evidence: &Evidence) -> Option<String> {
+    let (Some(running), Some(waiting)) = (evidence.busiest_running_percent, evidence.busiest_waiting_percent) else {
+        return Some(
+            "the CPU time of the generator could not be read, so nothing proves that it was not the limit".into(),
+        );
+    };
+    if running >= BUSY_PERCENT {
+        return Some(format!(
+            "the busiest generator thread used {running:.0} % of a core: give it more (--threads), or another machine"
+        ));
+    }
+    if running + waiting >= NEVER_IDLE_PERCENT {
+        return Some(format!(
+            "the busiest generator thread was never idle ({running:.0} % running, {waiting:.0} % waiting for a CPU): \
+             the CPUs of this machine are all taken, so generator and node slow each other down; \
+             limit the node or load it from another machine"
+        ));
+    }
+    None
+}
+
+fn late(evidence: &Evidence) -> Option<String> {
+    let (Some(p99), Some(max)) = (evidence.lag_p99_milliseconds, evidence.lag_max_milliseconds) else {
+        return Some("the dispatch lag was not measured, so nothing proves that requests were sent on time".into());
+    };
+    let (Some(offered), Some(dispatched)) = (evidence.offered_per_second, evidence.dispatched_per_second) else {
+        return Some("the offered rate was not measured, so nothing proves that it was reached".into());
+    };
+    if dispatched < offered * DISPATCHED_SHARE {
+        return Some(format!("{offered:.1} requests/s were to be handed out, but only {dispatched:.1} were"));
+    }
+    let allowed = LAG_MILLISECONDS.max(evidence.latency_p50_milliseconds.unwrap_or(0.0) * LAG_SHARE);
+    (p99 > allowed).then(|| {
+        format!(
+            "requests were handed out late: 99 % within {p99:.2} ms (at most {max:.1} ms) of their time, {allowed:.2} ms is allowed"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts() {
+        let closed = Evidence {
+            requests: 1,
+            busiest_running_percent: Some(60.0),
+            busiest_waiting_percent: Some(20.0),
+            ..Evidence::default()
+        };
+        let open = Evidence {
+            open_loop: true,
+            lag_p99_milliseconds: Some(0.2),
+            lag_max_milliseconds: Some(5.0),
+            latency_p50_milliseconds: Some(1.0),
+            offered_per_second: Some(1000.0),
+            dispatched_per_second: Some(999.0),
+            ..closed
+        };
+        let cases = [
+            (closed, None),
+            (open, None),
+            // Slow answers allow more lag.
+            (Evidence { lag_p99_milliseconds: Some(4.0), latency_p50_milliseconds: Some(50.0), ..open }, None),
+            (Evidence { latency_p50_milliseconds: None, ..open }, None),
+            (Evidence { requests: 0, ..closed }, Some("no request")),
+            (Evidence { busiest_running_percent: None, ..closed }, Some("could not be read")),
+            (Evidence { busiest_waiting_percent: None, ..open }, Some("could not be read")),
+            (Evidence { busiest_running_percent: Some(95.0), ..closed }, Some("--threads")),
+            (Evidence { busiest_waiting_percent: Some(39.0), ..closed }, Some("never idle")),
+            (Evidence { out_of_files: 3, ..closed }, Some("3 requests failed for want of open files")),
+            (Evidence { out_of_ports: 3, ..open }, Some("no free local port")),
+            (Evidence { lag_p99_milliseconds: Some(1.5), ..open }, Some("handed out late")),
+            (Evidence { lag_p99_milliseconds: None, ..open }, Some("not measured")),
+            (Evidence { lag_max_milliseconds: None, ..open }, Some("not measured")),
+            (Evidence { offered_per_second: None, ..open }, Some("not measured")),
+            (Evidence { dispatched_per_second: None, ..open }, Some("not measured")),
+            (Evidence { dispatched_per_second: Some(900.0), ..open }, Some("only 900.0 were")),
+        ];
+        for (evidence, refusal) in cases {
+            let (verdict, reason) = judge(&evidence);
+            match refusal {
+                None => assert_eq!(verdict, Verdict::Valid, "{reason}"),
+                Some(says) => {
+                    assert_eq!(verdict, Verdict::GeneratorBound, "{says}: {reason}");
+                    assert!(reason.contains(says), "{says}: {reason}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Numbers as people read them.
+
+/// A figure with about `digits` significant digits, without exponent in the range people read at a glance:
+/// `1884`, `96.52`, `0.02773`, `1.044e-4`.
+pub fn significant(value: f64, digits: usize) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let magnitude = value.abs().log10().floor();
+    if !(-3.0..7.0).contains(&magnitude) {
+        return format!("{value:.*e}", digits.saturating_sub(1));
+    }
+    let decimals = (digits as f64 - 1.0 - magnitude).max(0.0) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// A rate or count: no decimals from 100 on, one from 10 on, two below; thousands apart by a thin space.
+pub fn plain(value: f64) -> String {
+    let text = match value.abs() {
+        absolute if absolute >= 99.95 => format!("{value:.0}"),
+        absolute if absolute >= 9.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    };
+    grouped(&text)
+}
+
+/// Milliseconds: `0.42`, `7.3`, `181`.
+pub fn milliseconds(value: f64) -> String {
+    match value.abs() {
+        absolute if absolute >= 99.95 => grouped(&format!("{value:.0}")),
+        absolute if absolute >= 0.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// A percentage without its sign: whole numbers, with one decimal between 0 and 10.
+pub fn percent(value: f64) -> String {
+    if value.abs() >= 9.95 || value.abs() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+/// An amount of money or of another price unit.
+pub fn price(value: f64) -> String {
+    match value.abs() {
+        absolute if absolute >= 1000.0 => grouped(&format!("{value:.0}")),
+        absolute if absolute >= 1.0 => format!("{value:.2}"),
+        absolute if absolute >= 0.01 => format!("{value:.4}"),
+        _ => significant(value, 3),
+    }
+}
+
+/// The same, or `-` where there is no figure.
+pub fn or_dash(value: Option<f64>, format: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), format)
+}
+
+fn grouped(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    if digits.contains('.') || digits.len() < 5 {
+        return text.to_owned();
+    }
+    let mut out = String::from(sign);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn significant_digits() {
+        for (value, digits, text) in [
+            (0.027_728, 4, "0.02773"),
+            (1.0437e-4, 4, "1.044e-4"),
+            (89.9952, 5, "89.995"),
+            (3245.6, 4, "3246"),
+            (96.5196, 4, "96.52"),
+            (0.0, 4, "0"),
+            (1.0, 2, "1.0"),
+            (-0.5, 3, "-0.500"),
+            (12_345_678.0, 3, "1.23e7"),
+        ] {
+            assert_eq!(significant(value, digits), text);
+        }
+    }
+
+    #[test]
+    fn figures_for_tables() {
+        assert_eq!(plain(1234.6), "1235");
+        assert_eq!(plain(123_456.0), "123 456");
+        assert_eq!(plain(12.34), "12.3");
+        assert_eq!(plain(1.234), "1.23");
+        assert_eq!(milliseconds(0.424), "0.42");
+        assert_eq!(milliseconds(7.26), "7.3");
+        assert_eq!(milliseconds(181.4), "181");
+        assert_eq!(percent(99.7), "100");
+        assert_eq!(percent(4.26), "4.3");
+        assert_eq!(percent(0.0), "0");
+        assert_eq!(price(1.5), "1.50");
+        assert_eq!(price(0.0416), "0.0416");
+        assert_eq!(or_dash(None, plain), "-");
+    }
+}
