@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What ten open browsers cost the node. Prints one line; exit code 1 when it is 1 % of a core or more.
+# What ten open browsers cost the node. Prints two lines; exit code 1 when it is 1 % of a core or more.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -9,13 +9,13 @@ if [[ "${1:-}" == --help || "${1:-}" == -h ]]; then
   cat <<'TEXT'
 Measures what ten open browsers cost the node: CPU time of its process without and with them.
 
-usage: scripts/perf/page.sh [SECONDS]   (30: the length of each of the two windows)
+usage: scripts/perf/page.sh [SECONDS]   (15: the length of each of the six windows)
 
 The node is the program that WEBAPP_BIN names, else the release build.
 TEXT
   exit 0
 fi
-seconds=${1:-30}
+seconds=${1:-15}
 is_count "$seconds" || usage_error "'$seconds' is no number of seconds"
 
 need node nodejs
