@@ -26,7 +26,6 @@ need jq
 need shellcheck
 need haproxy
 need nginx nginx-light
-need systemd-analyze systemd
 need promtool prometheus
 
 say "== format"
@@ -36,8 +35,6 @@ cargo clippy --all-targets --quiet -- -D warnings
 say "== scripts"
 mapfile -t scripts < <(git ls-files -z | xargs -0 grep -lE '^#!.*\bbash\b|^# shellcheck shell=bash')
 shellcheck -x "${scripts[@]}"
-say "== units"
-systemd-analyze verify --man=no systemd/*.service systemd/*.socket systemd/*.slice || true
 say "== tests"
 if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run --no-fail-fast

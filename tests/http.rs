@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::{Answer, Node, PATIENCE, read_answer, try_read_answer};
@@ -45,7 +45,7 @@ fn table() -> Vec<(&'static str, String, &'static [u16], Then)> {
         ("empty lines before", format!("\r\n\r\n{OK}"), &[200], Open),
         ("bare LF", "GET /healthz HTTP/1.1\nHost: a\n\n".into(), &[200], Open),
         ("absolute form", head("GET http://a/healthz HTTP/1.1", "Host: b\r\n"), &[200], Open),
-        ("absolute form, no path", head("GET http://a HTTP/1.1", "Host: b\r\n"), &[404], Open),
+        ("absolute form, no path", head("GET http://a HTTP/1.1", "Host: b\r\n"), &[200], Open),
         ("asterisk", head("OPTIONS * HTTP/1.1", "Host: a\r\n"), &[204], Open),
         ("asterisk for GET", head("GET * HTTP/1.1", "Host: a\r\n"), &[400], Closed),
         ("relative target", head("GET healthz HTTP/1.1", "Host: a\r\n"), &[400], Closed),
@@ -158,7 +158,7 @@ fn check(node: &Node, name: &str, raw: &str, pieces: &[&[u8]], statuses: &[u16],
     let head_only = raw.starts_with("HEAD");
     for status in statuses {
         let answer =
-            try_read_answer(&mut stream, head_only).unwrap_or_else(|error| panic!("{name}: no {status} but {error}"));
+            final_answer(&mut stream, head_only).unwrap_or_else(|error| panic!("{name}: no {status} but {error}"));
         assert_eq!(answer.status, *status, "{name}: {}", answer.text());
         check_form(name, &answer, head_only);
     }
@@ -175,6 +175,12 @@ fn check(node: &Node, name: &str, raw: &str, pieces: &[&[u8]], statuses: &[u16],
             assert_eq!(String::from_utf8_lossy(&rest), "", "{name}: after the last answer");
         }
     }
+}
+
+/// The answer behind `100 Continue`, which comes or not depending on whether the body is there already.
+fn final_answer(stream: &mut TcpStream, head_only: bool) -> Result<Answer, String> {
+    let answer = try_read_answer(stream, head_only)?;
+    if answer.status == 100 { try_read_answer(stream, head_only) } else { Ok(answer) }
 }
 
 fn check_form(name: &str, answer: &Answer, head_only: bool) {
@@ -309,7 +315,7 @@ fn slow_clients_are_let_go() {
     // A client that asks for much and reads nothing is cut.
     let mut stream = node.connect();
     stream.write_all(b"GET /payload?kb=100000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    node.wait_for_stats("/requests/endpoints/5/count", |count| count.as_u64() >= Some(1));
+    std::thread::sleep(Duration::from_secs(1));
     node.wait_for_stats("/connections/open", |open| open == 0);
     let mut received = Vec::new();
     let _ = stream.read_to_end(&mut received);

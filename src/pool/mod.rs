@@ -73,9 +73,11 @@ struct State {
 
 struct Job {
     /// Runs the job, or drops it when told why; leaves the outcome where the submitter looks for it.
+    /// The submitter is woken afterwards, when the job has been counted.
     run: Box<dyn FnOnce(Option<Refused>, Duration) + Send>,
     /// Whether nobody waits any more.
     abandoned: Box<dyn Fn() -> bool + Send>,
+    submitter: Arc<Blocker>,
     submitted: Instant,
 }
 
@@ -104,7 +106,8 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         A: Fn() -> bool + Send + 'static,
     {
-        let slot = Arc::new((Mutex::new(None), Blocker::current()));
+        let slot = Arc::new(Mutex::new(None));
+        let submitter = Blocker::current();
         let outcome = slot.clone();
         let run = move |refused: Option<Refused>, queued: Duration| {
             let result = match refused {
@@ -115,16 +118,20 @@ impl Pool {
                     value.map(|value| Done { value, queued, worked: start.elapsed() })
                 }
             };
-            *lock(&outcome.0) = Some(result);
-            outcome.1.unpark();
+            *lock(&outcome) = Some(result);
         };
-        self.shared.submit(Job { run: Box::new(run), abandoned: Box::new(abandoned), submitted: Instant::now() })?;
+        self.shared.submit(Job {
+            run: Box::new(run),
+            abandoned: Box::new(abandoned),
+            submitter: submitter.clone(),
+            submitted: Instant::now(),
+        })?;
         loop {
-            if let Some(result) = lock(&slot.0).take() {
+            // Ends early only for a reason that is not ours; look, and wait on.
+            let _ = submitter.park(None);
+            if let Some(result) = lock(&slot).take() {
                 return result;
             }
-            // Ends early only for a reason that is not ours; look again.
-            let _ = slot.1.park(None);
         }
     }
 
@@ -195,6 +202,9 @@ impl Shared {
             state = lock(&self.state);
             let queued = state.queue.len();
             state.account.ended(refused.is_none(), queued, Instant::now());
+            drop(state);
+            job.submitter.unpark();
+            state = lock(&self.state);
         }
     }
 }
@@ -273,13 +283,13 @@ mod tests {
 
     #[test]
     fn jobs_that_waited_too_long_expire() {
-        let (pool, release, holder) = blocked(10, Duration::ZERO);
+        let (pool, release, holder) = blocked(10, Duration::from_secs(1));
         let waiting = pool.clone();
         let second = std::thread::spawn(move || waiting.run(|| (), || false).unwrap_err());
         while pool.reading().queued == 0 {
             std::thread::yield_now();
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(1_200));
         drop(release);
         assert_eq!(second.join().unwrap(), Refused::Expired);
         holder.join().unwrap();
