@@ -12,7 +12,7 @@ Tests the live page in a real Chromium: one node, and a cluster of four behind H
 
 usage: scripts/test-page.sh [--screenshots [DIR]]
 
-  --screenshots [DIR]  take the pictures of the README as well (docs/screenshots); some eight minutes
+  --screenshots [DIR]  take the pictures of the README as well (docs/screenshots); some six minutes on an idle machine
   --help               this
 
 Needs Node.js 20 or newer, npm, chromium and haproxy; as root it installs what is missing with apt.
@@ -44,6 +44,7 @@ done
 
 need node nodejs
 need npm
+[[ $(node -p "process.versions.node.split('.').map(Number)[0] >= 20") == true ]] || die "Node.js is $(node --version); the browser's driver needs version 20 or newer"
 need haproxy
 need jq
 # Chromium recommends half a desktop; none of it is needed here.

@@ -41,3 +41,5 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
   cargo test --no-fail-fast
 fi
+say "== page"
+scripts/test-page.sh

@@ -8,6 +8,7 @@ mod io;
 mod memory;
 pub mod page;
 mod payload;
+mod peer;
 mod peers;
 mod primes;
 mod query;

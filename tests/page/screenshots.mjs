@@ -1,4 +1,5 @@
-// Takes the pictures of the README: node and cluster under load, on the real thing. usage: node screenshots.mjs FOLDER
+// Takes the pictures of the README: node and cluster under load, on the real thing. For a machine with nothing else to do.
+// usage: node screenshots.mjs FOLDER [node|lab|cluster]
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,12 +23,12 @@ const spell = async (seconds, url, many) => {
 async function nodePictures(chromium) {
   const alone = await node('--node', 'node1', '--model', 'sync', '--pool-threads', '16', '--pool-queue', '64');
   try {
-    await spell(30);
-    (await spell(45, `${alone.url}/fib?number=24`, 6)).stop();
     await spell(20);
-    (await spell(45, `${alone.url}/io?mb=8`, 3)).stop();
-    await spell(20);
-    const sleepers = await spell(50, `${alone.url}/sleep?seg=0.8`, 60);
+    (await spell(35, `${alone.url}/fib?number=24`, 6)).stop();
+    await spell(12);
+    (await spell(35, `${alone.url}/io?mb=8`, 3)).stop();
+    await spell(12);
+    const sleepers = await spell(40, `${alone.url}/sleep?seg=0.8`, 60);
     const first = await open(chromium, alone.url);
     await until('the pool', async () => /thread pool/.test(await text(first.page, '#limit')));
     await sleep(2500);
@@ -62,7 +63,7 @@ async function clusterPictures(chromium) {
   try {
     const told = await lab.up('--nodes', '4', '--unit-cpu', '25');
     await spell(20);
-    const visitors = await spell(100, `${told.target}/fib?number=24`, 12);
+    const visitors = await spell(75, `${told.target}/fib?number=24`, 12);
     const light = await open(chromium, `${told.target}/`);
     const dark = await open(chromium, `${told.target}/`, { colorScheme: 'dark' });
     await until('a limit', async () => /limit on/.test(await text(light.page, '#limit')));
@@ -71,7 +72,7 @@ async function clusterPictures(chromium) {
     await light.close();
     await lab.call('kill', 'node3');
     await until('gone', async () => /gone/.test(await text(dark.page, '#limit')));
-    await sleep(40_000);
+    await sleep(35_000);
     await shot(dark.page, 'cluster-node-gone-dark');
     await dark.close();
     visitors.stop();
@@ -80,11 +81,11 @@ async function clusterPictures(chromium) {
   }
 }
 
+const all = { node: nodePictures, lab: labPicture, cluster: clusterPictures };
+const wanted = process.argv[3] ? [all[process.argv[3]]] : Object.values(all);
 const chromium = await browser();
 try {
-  await nodePictures(chromium);
-  await labPicture(chromium);
-  await clusterPictures(chromium);
+  for (const take of wanted) await take(chromium);
 } finally {
   await chromium.close();
 }

@@ -3,7 +3,7 @@
 import { h, put, attr, figure, width } from './dom.js';
 import { ribbon } from './chart.js';
 import { byteRate, cores, count, milliseconds, percent, rate } from './format.js';
-import { RESOURCES, busiestDisk, fullness, memoryPercent, networkRate, reason, worstP99 } from './model.js';
+import { RESOURCES, busiestDisk, fullness, memoryPercent, networkRate, reason, withoutQuota, worstP99 } from './model.js';
 import { language, t } from './words.js';
 
 const name = (resource) => t(`name.${resource}`);
@@ -75,7 +75,7 @@ function beside(resource, stats, full) {
 }
 
 function why(resource, stats) {
-  if (resource === 'cpu-quota' && stats?.cgroup && stats.cgroup.cpu_quota_cores == null) return reason(stats, 'cgroup.cpu_quota_cores') ?? t('why.quota');
+  if (resource === 'cpu-quota') return withoutQuota(stats) ? t('why.quota') : reason(stats, 'cgroup.cpu_quota_cores') ?? t('why.source');
   return reason(stats, UNAVAILABLE[resource]) ?? t('why.source');
 }
 

@@ -94,15 +94,25 @@ export const cpuParts = (one) => ({
   idle: one?.idle ?? null,
 });
 
+/** Use of the CPU quota in percent: of its group where that is counted, else of this process; else how often it was throttled. */
+function quotaPercent(stats) {
+  const { cpu_quota_cores: quota, cpu_quota_utilization: used, throttled_percent: throttled } = stats?.cgroup ?? {};
+  if (!(number(quota) > 0)) return null;
+  const own = number(stats.process?.cpu_percent);
+  return number(used) ?? (own === null ? number(throttled) : Math.min(100, own / quota));
+}
+
+/** Whether the limits around the node were read, and hold no CPU quota. */
+export const withoutQuota = (stats) => stats?.cgroup?.version != null && stats.cgroup.cpu_quota_cores == null;
+
 /** How full each resource is, 0-100, or `null` where that cannot be known. */
 export function fullness(stats) {
-  const group = stats?.cgroup ?? {};
   const threads = number(stats?.pool?.threads);
   const queue = number(stats?.sockets?.listen_queue);
   const limit = number(stats?.sockets?.listen_queue_limit);
   return {
     cpu: number(stats?.cpu?.busy),
-    'cpu-quota': number(group.cpu_quota_cores) === null ? null : number(group.cpu_quota_utilization) ?? number(group.throttled_percent),
+    'cpu-quota': quotaPercent(stats),
     io: busiestDisk(stats),
     memory: memoryPercent(stats),
     network: most([...(stats?.network ?? []).map((one) => one.utilization), queue !== null && limit ? (100 * queue) / limit : null]),

@@ -3,7 +3,7 @@
 import { h, put, attr, figure, width, keyed } from './dom.js';
 import { forget, timeline } from './chart.js';
 import { byteRate, cores, count, duration, memory, milliseconds, percent, perSecond, rate, short } from './format.js';
-import { cpuParts, growth, memoryPercent, reason } from './model.js';
+import { cpuParts, growth, memoryPercent, reason, withoutQuota } from './model.js';
 import { nodeHero } from './hero.js';
 import { poolPanel } from './pool.js';
 import { t } from './words.js';
@@ -61,7 +61,7 @@ function quotaPanel() {
     element: chart.element,
     update(node, now) {
       const group = node.stats?.cgroup;
-      const none = reason(node.stats, 'cgroup.cpu_quota_cores') ?? reason(node.stats, 'cgroup') ?? t('quota.none');
+      const none = withoutQuota(node.stats) ? t('quota.none') : reason(node.stats, 'cgroup.cpu_quota_cores') ?? t('why.source');
       put(allowed, group?.cpu_quota_cores == null ? none : t('quota.cores', { cores: cores(group.cpu_quota_cores) }));
       put(chart.extra, group?.throttled_seconds_total == null ? '' : t('quota.total', { time: duration(group.throttled_seconds_total) }));
       chart.update(node.points, now);

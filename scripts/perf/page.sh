@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# What ten open browsers cost the node. Prints two lines; exit code 1 when it is 1 % of a core or more.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+source "$root/scripts/lib/common.sh"
+
+if [[ "${1:-}" == --help || "${1:-}" == -h ]]; then
+  cat <<'TEXT'
+Measures what ten open browsers cost the node: CPU time of its process without and with them.
+
+usage: scripts/perf/page.sh [SECONDS]   (15: the length of each of the six windows)
+
+The node is the program that WEBAPP_BIN names, else the release build.
+TEXT
+  exit 0
+fi
+seconds=${1:-15}
+is_count "$seconds" || usage_error "'$seconds' is no number of seconds"
+
+need node nodejs
+need npm
+have "${CHROMIUM:-chromium}" || [[ $EUID -ne 0 ]] || apt_install --no-install-recommends chromium || true
+need "${CHROMIUM:-chromium}" chromium
+WEBAPP_BIN=$(find_binary "$root")
+export WEBAPP_BIN
+cd -- "$root/tests/page"
+npm ci --ignore-scripts --no-audit --no-fund --silent
+node cost.mjs "$seconds"

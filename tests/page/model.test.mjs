@@ -1,0 +1,120 @@
+// The page's arithmetic, on tables: no browser needed.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytes, duration, milliseconds, percent, rate } from '../../src/app/page/assets/format.js';
+import { serverTiming } from '../../src/app/page/assets/load.js';
+import { byNode, clusterVerdict, fullness, growth, niceCeiling, pointOf, quantile, reason, shares, stateOf } from '../../src/app/page/assets/model.js';
+import { keys, preferred, speak, t } from '../../src/app/page/assets/words.js';
+import { normal } from '../../src/app/page/assets/add.js';
+
+const at = (second, rest = {}) => ({ sampled_at: new Date(1_790_000_000_000 + second * 1000).toISOString(), ...rest });
+
+test('both languages say the same things, with the same values', () => {
+  assert.deepEqual(keys('es'), keys('en'));
+  for (const key of keys('en')) {
+    const holes = (name) => {
+      speak(name);
+      return [...t(key).matchAll(/\{\w+\}/g)].map(([hole]) => hole).sort();
+    };
+    assert.deepEqual(holes('es'), holes('en'), key);
+  }
+  speak('en');
+});
+
+test('the language is the first preference that the page speaks', () => {
+  for (const [wishes, language] of [[['es-AR', 'en'], 'es'], [['fr', 'es'], 'es'], [['EN-us'], 'en'], [['fr'], 'en'], [[], 'en'], [undefined, 'en']]) {
+    assert.equal(preferred(wishes), language);
+  }
+});
+
+test('figures for people; what is not known stays null', () => {
+  assert.deepEqual([null, undefined, NaN].map(percent), [null, null, null]);
+  assert.deepEqual([0, 0.34, 9.94, 9.96, 100].map(percent), ['0 %', '0.3 %', '9.9 %', '10 %', '100 %']);
+  assert.deepEqual([0, 0.0042, 0.34, 4.21, 41.7, 999, 1234, 12_345].map(milliseconds), ['0 ms', '0.004 ms', '0.34 ms', '4.2 ms', '42 ms', '999 ms', '1.23 s', '12.3 s']);
+  assert.deepEqual([0, 999, 1500, 2.5e9].map((value) => bytes(value)), ['0 B', '999 B', '1.5 kB', '2.5 GB']);
+  assert.deepEqual([0.2, 59, 60, 3700, 90_061].map(duration), ['0 s', '59 s', '1 min', '1 h 1 min', '1 d 1 h']);
+  assert.deepEqual([0, 1.25, 1234, 123_456].map(rate), ['0', '1.3', '1,234', '123 k']);
+});
+
+test('growth of counters: a restart or a missing sample gives nothing, never a made-up 0', () => {
+  const total = (stats) => stats.requests?.total;
+  for (const [now, before, expected] of [
+    [at(2, { requests: { total: 30 } }), at(0, { requests: { total: 10 } }), 10],
+    [at(2, { requests: { total: 5 } }), at(0, { requests: { total: 10 } }), null],
+    [at(2, { requests: { total: 30 } }), null, null],
+    [at(0, { requests: { total: 30 } }), at(0, { requests: { total: 10 } }), null],
+    [at(2, {}), at(0, { requests: { total: 10 } }), null],
+  ]) assert.equal(growth(now, before, total), expected);
+});
+
+test('a point of history from nothing is made of nulls', () => {
+  const { t: time, ...rest } = pointOf(at(0), null);
+  assert.equal(time, 1_790_000_000);
+  assert.ok(Object.values(rest).every((value) => value === null), JSON.stringify(rest));
+});
+
+test('how full a resource is, and where that cannot be known', () => {
+  assert.deepEqual(fullness({}), { cpu: null, 'cpu-quota': null, io: null, memory: null, network: null, pool: null });
+  const stats = {
+    cpu: { busy: 40 }, cgroup: { cpu_quota_cores: 0.25, throttled_percent: 70, memory_limit_bytes: 100, memory_utilization: 90 }, process: { cpu_percent: 20 },
+    memory: { total_bytes: 1000, used_bytes: 100 }, disks: [{ utilization: 3 }, { utilization: 8 }], network: [{ utilization: null }], pool: { threads: 4, active: 1 }, sockets: { listen_queue: 1, listen_queue_limit: 4 },
+  };
+  assert.deepEqual(fullness(stats), { cpu: 40, 'cpu-quota': 80, io: 8, memory: 90, network: 25, pool: 25 });
+  assert.equal(fullness({ cgroup: { cpu_quota_cores: null, throttled_percent: 0 } })['cpu-quota'], null);
+});
+
+test('the reason for n/a is looked up from the narrowest place to the widest', () => {
+  const stats = { unavailable: { pressure: 'PSI is off', 'cgroup.cpu_quota_cores': 'no quota' } };
+  assert.equal(reason(stats, 'pressure.cpu.full_percent'), 'PSI is off');
+  assert.equal(reason(stats, 'cgroup.cpu_quota_cores'), 'no quota');
+  assert.equal(reason(stats, 'cgroup.version'), null);
+});
+
+test('what a node is doing', () => {
+  for (const [node, state] of [
+    [{ reachable: true, ready: true }, 'ready'], [{ reachable: true, ready: null }, 'ready'], [{ reachable: true, ready: false }, 'draining'],
+    [{ reachable: false, error: 'refused' }, 'gone'], [{ reachable: false, error: 'asking' }, 'asking'],
+    [{ reachable: false, error: 'timeout', stats: {}, age: 2 }, 'slow'], [{ reachable: false, error: 'timeout', stats: {}, age: 9 }, 'gone'], [{ reachable: false, error: 'timeout' }, 'gone'],
+  ]) assert.equal(stateOf(node), state);
+});
+
+test('shares of the last ten seconds', () => {
+  const node = (counts, reachable = true) => ({ reachable, demo: counts.map((count, t_) => ({ t: t_, count })) });
+  assert.deepEqual(shares([node([0, 30]), node([5, 15]), node([0, 99], false)]), [75, 25, 0]);
+  assert.equal(shares([node([7, 7]), node([])]), null);
+});
+
+test('the verdict on a cluster', () => {
+  const ready = (resource) => ({ reachable: true, ready: true, stats: { bottleneck: { resource } } });
+  const gone = { reachable: false, error: 'refused', stats: { bottleneck: { resource: 'pool' } } };
+  const verdict = clusterVerdict([ready('cpu'), ready('cpu-quota'), ready('cpu-quota'), gone]);
+  assert.deepEqual([verdict.total, verdict.serving, verdict.gone.length, verdict.resource, verdict.some], [4, 3, 1, 'cpu-quota', 2]);
+  assert.equal(clusterVerdict([ready('none')]).resource, 'none');
+});
+
+test('nodes whose clocks disagree stand on one time line', () => {
+  const node = (offset, rates) => ({ points: rates.map((value, index) => ({ t: offset + index, requests_per_second: value })) });
+  const nodes = [node(1000, [1, 2, 3]), node(7000.4, [10, 20, 30])];
+  const points = byNode(nodes, (one) => one.points.at(-1).t, 50);
+  assert.deepEqual(points, [{ t: 48, rates: [1, 10] }, { t: 49, rates: [2, 20] }, { t: 50, rates: [3, 30] }]);
+});
+
+test('scales and quantiles', () => {
+  assert.deepEqual([0, 0.3, 1, 1.1, 2.4, 3, 7, 99, 101].map(niceCeiling), [1, 0.5, 1, 2, 2.5, 5, 10, 100, 200]);
+  assert.deepEqual([0.5, 0.99, 1].map((q) => quantile([1, 2, 3, 4], q)), [2, 4, 4]);
+  assert.equal(quantile([], 0.5), null);
+});
+
+test('Server-Timing', () => {
+  assert.equal(serverTiming('queue;dur=1.5, work;dur=20', 'work'), 20);
+  assert.equal(serverTiming('queue;dur=1.5, work;dur=20', 'queue'), 1.5);
+  assert.equal(serverTiming('myqueue;dur=1', 'queue'), null);
+  assert.equal(serverTiming(null, 'queue'), null);
+});
+
+test('addresses as people type them', () => {
+  for (const [typed, url] of [['192.168.56.12:3000', 'http://192.168.56.12:3000'], [' http://node1:3000/stats ', 'http://node1:3000'], ['https://node1', null], ['', null], ['javascript:alert(1)', null], ['::', null]]) {
+    assert.equal(normal(typed), url, typed);
+  }
+});
