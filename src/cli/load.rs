@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::{Exit, units};
-use crate::load::{self, Interrupt, Outcome, Plan, Verdict};
+use crate::load::{self, Arrivals, Interrupt, Load, Outcome, Plan, Verdict};
 
 /// Arguments of `webapp load`.
 #[derive(clap::Args)]
@@ -17,20 +17,32 @@ pub struct Args {
     /// Addresses to load; 'W:' in front weighs one, and a path alone is on the host before it
     #[arg(value_name = "URL", required = true)]
     urls: Vec<String>,
-    /// Connections; each sends its next request when the last is answered
-    #[arg(long, value_name = "N", default_value_t = 10, env = "WEBAPP_CONNECTIONS")]
+    /// Closed loop: connections; each sends its next request when the last is answered
+    #[arg(long, value_name = "N", default_value_t = 10, env = "WEBAPP_LOAD_CONNECTIONS", conflicts_with = "rate")]
     connections: usize,
+    /// Open loop: requests a second, sent by the clock whatever the answers do
+    #[arg(long, value_name = "R", env = "WEBAPP_LOAD_RATE")]
+    rate: Option<f64>,
+    /// Open loop: random gaps between requests, as from many independent users
+    #[arg(long, requires = "rate", env = "WEBAPP_LOAD_POISSON")]
+    poisson: bool,
+    /// Open loop: most connections; further requests wait, and their latency runs on
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "rate", env = "WEBAPP_LOAD_MAX_CONNECTIONS")]
+    max_connections: usize,
+    /// Open loop: seed of the random gaps
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "rate", env = "WEBAPP_LOAD_SEED")]
+    seed: u64,
     /// Measured time, after the warm-up
-    #[arg(long, default_value = "10s", value_parser = units::duration, env = "WEBAPP_DURATION")]
+    #[arg(long, default_value = "10s", value_parser = units::duration, env = "WEBAPP_LOAD_DURATION")]
     duration: Duration,
     /// Time before, that is not measured
-    #[arg(long, default_value = "1s", value_parser = units::duration, env = "WEBAPP_WARMUP")]
+    #[arg(long, default_value = "1s", value_parser = units::duration, env = "WEBAPP_LOAD_WARMUP")]
     warmup: Duration,
     /// A request that takes longer is an error
-    #[arg(long, default_value = "30s", value_parser = units::duration, env = "WEBAPP_TIMEOUT")]
+    #[arg(long, default_value = "30s", value_parser = units::duration, env = "WEBAPP_LOAD_TIMEOUT")]
     timeout: Duration,
     /// Write the result as JSON to a file, or to stdout with '-'
-    #[arg(long, value_name = "FILE", env = "WEBAPP_JSON")]
+    #[arg(long, value_name = "FILE", env = "WEBAPP_LOAD_JSON")]
     json: Option<PathBuf>,
     /// Add a header field to each request, as 'Name: value'; may be repeated
     #[arg(long = "header", value_name = "FIELD")]
@@ -39,7 +51,7 @@ pub struct Args {
     #[arg(long)]
     no_keepalive: bool,
     /// Generator threads (default: one for each four CPUs)
-    #[arg(long, value_name = "N", env = "WEBAPP_THREADS")]
+    #[arg(long, value_name = "N", env = "WEBAPP_LOAD_THREADS")]
     threads: Option<usize>,
 }
 
@@ -52,6 +64,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         headers: args.headers,
         keepalive: !args.no_keepalive,
         threads: args.threads,
+        load: match args.rate {
+            None => Load::Closed { connections: args.connections },
+            Some(rate) => Load::Open {
+                rate,
+                arrivals: if args.poisson { Arrivals::Poisson } else { Arrivals::Constant },
+                max_connections: args.max_connections,
+                seed: args.seed,
+            },
+        },
         ..Plan::closed(load::parse_mix(&args.urls)?, args.connections)
     };
     let json = args.json.as_deref().map(open).transpose()?;

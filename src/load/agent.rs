@@ -67,6 +67,30 @@ impl Agent {
         self.reader.facts()
     }
 
+    /// Whether there is a connection to an origin.
+    pub fn is_connected(&self, origin: usize) -> bool {
+        self.streams[origin].is_some()
+    }
+
+    /// Tells the watch which connection to wake, before a wait without a request.
+    pub fn announce(&mut self, origin: usize) {
+        if let (Some(stream), true) = (&self.streams[origin], self.streams.len() > 1) {
+            self.watch.set_waker(stream.waker());
+        }
+    }
+
+    /// Waits without a request, until woken or something happens to the connection. Gives whether it still lives.
+    pub fn wait_idle(&mut self, origin: usize) -> bool {
+        let alive = match &self.streams[origin] {
+            Some(stream) => stream.wait_io() & (libc::EPOLLRDHUP as usize) == 0,
+            None => false,
+        };
+        if !alive {
+            self.streams[origin] = None;
+        }
+        alive
+    }
+
     /// Opens the connection to an origin, if there is none, by `deadline` (nanoseconds on the clock of the run).
     pub fn connect(&mut self, mission: &Mission, origin: usize, deadline: u64) -> Result<(), Failure> {
         if self.streams[origin].is_none() {

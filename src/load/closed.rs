@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) fn start(run: &Arc<Run>, connections: usize) -> anyhow::Result<()> {
     let gate = Arc::new(Semphore::new(CONNECTING_AT_ONCE));
     for index in 0..connections {
-        let presence = Presence::new(run);
+        let presence = Presence::of_connection(run);
         let (run, gate) = (Arc::clone(run), Arc::clone(&gate));
         go!(move || {
             let _presence = presence;

@@ -5,7 +5,7 @@
 //! | `plan` `target` | what shall be done, as plain data |
 //! | `limits` | what the machine must give for it |
 //! | `run` | one run from start to end |
-//! | `closed` | who sends when |
+//! | `closed` `open` `schedule` `timer` | who sends when |
 //! | `agent` `answer` `watch` | one user's exchange; reading an answer; deadlines |
 //! | `recorder` `summary` `outcome` | what was measured |
 //! | `guard` `verdict` | whether the generator itself was the limit |
@@ -15,13 +15,16 @@ mod answer;
 mod closed;
 mod guard;
 mod limits;
+mod open;
 mod outcome;
 mod plan;
 mod recorder;
 mod run;
+mod schedule;
 mod summary;
 mod target;
 mod text;
+mod timer;
 mod verdict;
 mod watch;
 

@@ -77,6 +77,8 @@ pub(super) struct Recorder {
     pub sent_in_window: u64,
     /// Requests that found every connection busy.
     pub waited: u64,
+    /// Requests handed out within the window.
+    pub dispatched_in_window: u64,
 }
 
 /// Histograms grow with the largest value they saw, so an unused one is small.
@@ -138,6 +140,7 @@ impl Recorder {
             ended_nanoseconds: 0,
             sent_in_window: 0,
             waited: 0,
+            dispatched_in_window: 0,
         }
     }
 
@@ -227,6 +230,7 @@ impl Recorder {
         self.ended_nanoseconds += other.ended_nanoseconds;
         self.sent_in_window += other.sent_in_window;
         self.waited += other.waited;
+        self.dispatched_in_window += other.dispatched_in_window;
     }
 
     /// All correct answers of the window.

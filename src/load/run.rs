@@ -16,7 +16,7 @@ use super::plan::{Load, Plan};
 use super::recorder::{Counts, Recorders, Sample, Window};
 use super::target;
 use super::watch::{Clock, NEVER, Watchman};
-use super::{Interrupt, Progress, closed, summary};
+use super::{Interrupt, Progress, closed, open, summary};
 
 /// What all coroutines of a run share.
 pub(super) struct Run {
@@ -26,6 +26,7 @@ pub(super) struct Run {
     pub watchman: Watchman,
     /// Nanoseconds.
     pub timeout: u64,
+    started_at: AtomicU64,
     window_start: AtomicU64,
     window_end: AtomicU64,
     /// Fired when the clock starts.
@@ -34,7 +35,8 @@ pub(super) struct Run {
     pub ready: AtomicUsize,
     /// Coroutines that have not ended.
     pub agents: AtomicUsize,
-    pub agents_peak: AtomicUsize,
+    connections: AtomicUsize,
+    pub connections_peak: AtomicUsize,
     pub connections_opened: AtomicU64,
 }
 
@@ -42,6 +44,11 @@ impl Run {
     /// The measured window; empty until the clock starts.
     pub fn window(&self) -> Window {
         Window { start: self.window_start.load(Ordering::Acquire), end: self.window_end.load(Ordering::Acquire) }
+    }
+
+    /// When the clock started; known once `start` has fired.
+    pub fn started_at(&self) -> u64 {
+        self.started_at.load(Ordering::Acquire)
     }
 
     /// Takes the end of a request, on whatever thread it ended.
@@ -65,19 +72,33 @@ impl Run {
 }
 
 /// Counts a coroutine as long as it lives, however it ends.
-pub(super) struct Presence(Arc<Run>);
+pub(super) struct Presence {
+    run: Arc<Run>,
+    connection: bool,
+}
 
 impl Presence {
+    /// A coroutine without a connection of its own.
     pub fn new(run: &Arc<Run>) -> Self {
-        let now = run.agents.fetch_add(1, Ordering::AcqRel) + 1;
-        run.agents_peak.fetch_max(now, Ordering::Relaxed);
-        Self(Arc::clone(run))
+        run.agents.fetch_add(1, Ordering::AcqRel);
+        Self { run: Arc::clone(run), connection: false }
+    }
+
+    /// A coroutine that is a connection.
+    pub fn of_connection(run: &Arc<Run>) -> Self {
+        let now = run.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        run.connections_peak.fetch_max(now, Ordering::Relaxed);
+        run.agents.fetch_add(1, Ordering::AcqRel);
+        Self { run: Arc::clone(run), connection: true }
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.0.agents.fetch_sub(1, Ordering::AcqRel);
+        if self.connection {
+            self.run.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.run.agents.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -117,7 +138,9 @@ pub(super) fn run(
     let run = prepare(plan, progress.is_some(), &mut observed)?;
     match plan.load {
         Load::Closed { connections } => closed::start(&run, connections)?,
-        Load::Open { .. } => bail!("the open loop is not there yet"),
+        Load::Open { rate, arrivals, max_connections, seed } => {
+            open::start(&run, observed.threads, (rate, arrivals, seed), max_connections)?;
+        }
     }
     begin(&run, plan);
     measure(&run, plan, interrupt, &mut progress, &mut observed);
@@ -173,12 +196,14 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
         recorders: Recorders::new(observed.threads, plan.targets.len(), open_loop, live),
         watchman: Watchman::start(clock, plan.timeout).context("starting the watchman thread")?,
         timeout: nanoseconds(plan.timeout),
+        started_at: AtomicU64::new(0),
         window_start: AtomicU64::new(NEVER),
         window_end: AtomicU64::new(NEVER),
         start: SyncFlag::new(),
         ready: AtomicUsize::new(0),
         agents: AtomicUsize::new(0),
-        agents_peak: AtomicUsize::new(0),
+        connections: AtomicUsize::new(0),
+        connections_peak: AtomicUsize::new(0),
         connections_opened: AtomicU64::new(0),
     }))
 }
@@ -205,6 +230,7 @@ fn resolve(host: &str, port: u16, timeout: Duration) -> anyhow::Result<SocketAdd
 /// Starts the clock.
 fn begin(run: &Run, plan: &Plan) {
     let start = run.mission.clock.now();
+    run.started_at.store(start, Ordering::Release);
     let from = start + nanoseconds(plan.warmup);
     run.window_end.store(from + nanoseconds(plan.duration), Ordering::Release);
     run.window_start.store(from, Ordering::Release);
@@ -268,6 +294,7 @@ fn drain(
     while run.agents.load(Ordering::Acquire) > 0 && Instant::now() < give_up {
         if (observed.interrupted || interrupt.is_set()) && !hurry {
             hurry = true;
+            run.watchman.nudge_all();
             let grace = plan.timeout.min(INTERRUPT_GRACE);
             run.watchman.set_latest(run.mission.clock.now() + nanoseconds(grace));
             give_up = give_up.min(Instant::now() + grace + INTERRUPT_GRACE);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use super::outcome::{
-    ErrorKind, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, TargetInfo, milliseconds, rounded, spectrum,
+    ErrorKind, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, TargetInfo, rounded, spectrum,
 };
 use super::plan::{Arrivals, Load, Plan};
 use super::recorder::{Recorder, Tally};
@@ -56,7 +56,7 @@ pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> Outcome {
         sent_total: counts.sent,
         answered_total: counts.answered,
         littles_law: littles_law(&recorder, &observed, seconds),
-        generator: generator(plan, run, &recorder, &observed, seconds),
+        generator: generator(plan, run, &recorder, &observed, Percentiles::of(&latency), seconds),
     }
 }
 
@@ -131,22 +131,31 @@ fn littles_law(recorder: &Recorder, observed: &Observed, seconds: f64) -> Little
     }
 }
 
-fn generator(plan: &Plan, run: &Run, recorder: &Recorder, observed: &Observed, seconds: f64) -> Generator {
+fn generator(
+    plan: &Plan,
+    run: &Run,
+    recorder: &Recorder,
+    observed: &Observed,
+    latency: Option<Percentiles>,
+    seconds: f64,
+) -> Generator {
     let usage = observed.usage.as_ref().and_then(|usage| usage.as_ref().ok());
     let lag = Percentiles::of(&recorder.lag);
-    let offered = match plan.load {
-        Load::Open { rate, .. } => Some(rate),
-        Load::Closed { .. } => None,
+    let (offered, random) = match plan.load {
+        Load::Open { rate, arrivals, .. } => (Some(rate), arrivals == Arrivals::Poisson),
+        Load::Closed { .. } => (None, false),
     };
+    let lag_count = recorder.lag.len() as f64;
     let (verdict, reason) = verdict::judge(&Evidence {
         open_loop: offered.is_some(),
         busiest_running_percent: usage.map(|usage| usage.busiest_running_percent),
         busiest_waiting_percent: usage.map(|usage| usage.busiest_waiting_percent),
         lag_p99_milliseconds: lag.map(|lag| lag.p99),
         lag_max_milliseconds: lag.map(|lag| lag.max),
-        latency_p50_milliseconds: Some(milliseconds(recorder.latency().value_at_quantile(0.5) as f64)),
-        offered_per_second: offered,
-        dispatched_per_second: offered.map(|_| recorder.lag.len() as f64 / seconds),
+        latency_p99_milliseconds: latency.map(|latency| latency.p99),
+        due: offered.map(|rate| rate * seconds),
+        dispatched: offered.map(|_| recorder.dispatched_in_window),
+        random,
         out_of_files: recorder.errors[ErrorKind::OutOfFiles as usize],
         out_of_ports: recorder.errors[ErrorKind::OutOfPorts as usize],
         requests: recorder.targets.iter().map(|target| target.requests).sum(),
@@ -158,9 +167,9 @@ fn generator(plan: &Plan, run: &Run, recorder: &Recorder, observed: &Observed, s
         busiest_thread_waiting_percent: usage.map(|usage| rounded(usage.busiest_waiting_percent)),
         dispatch_lag_milliseconds: lag,
         waited_for_connection_total: recorder.waited,
-        offered_per_second: offered,
+        offered_per_second: offered.filter(|_| seconds > 0.0).map(|_| rounded(lag_count / seconds)),
         achieved_per_second: if seconds > 0.0 { rounded(recorder.sent_in_window as f64 / seconds) } else { 0.0 },
-        connections_peak: run.agents_peak.load(Ordering::Relaxed) as u64,
+        connections_peak: run.connections_peak.load(Ordering::Relaxed) as u64,
         connections_opened_total: run.connections_opened.load(Ordering::Relaxed),
         open_files_limit: observed.open_files_limit,
         verdict,

@@ -113,6 +113,13 @@ impl Watchman {
     }
 }
 
+impl Watchman {
+    /// Wakes everyone: what they waited for may have changed.
+    pub fn nudge_all(&self) {
+        self.shared.watches.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|watch| watch.nudge());
+    }
+}
+
 impl Drop for Watchman {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
