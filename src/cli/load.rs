@@ -6,66 +6,133 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::error::ErrorKind;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use super::{Exit, units};
-use crate::load::{self, Arrivals, Interrupt, Load, Outcome, Plan, Verdict};
+use crate::load::{
+    self, Arrivals, Bound, Event, Expect, Found, Interrupt, Judgement, Load, Objective, Outcome, Plan, Progress,
+    Search, StatusPattern, Verdict,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  webapp load 'http://127.0.0.1:3000/fib?number=20' --connections 32     the ceiling: closed loop
+  webapp load 'http://127.0.0.1:3000/fib?number=20' --rate 200           the latency at a rate: open loop
+  webapp load '3:http://127.0.0.1:3000/fib?number=20' 1:/whoami --rate 50 --poisson
+  webapp load http://127.0.0.1:3000/ --find-limit --slo p99=100ms --max-errors 0.1%
+
+Exit codes: 0 measured, 1 failed, interrupted or no correct answer, 2 wrong usage, 3 measured but generator-bound.";
 
 /// Arguments of `webapp load`.
 #[derive(clap::Args)]
-#[command(after_help = "Example: webapp load 'http://127.0.0.1:3000/fib?number=20' --connections 32 --duration 10s")]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Addresses to load; 'W:' in front weighs one, and a path alone is on the host before it
+    /// Addresses, asked in turn; 'W:' in front gives a weight, a path alone is on the host before it.
     #[arg(value_name = "URL", required = true)]
     urls: Vec<String>,
-    /// Closed loop: connections; each sends its next request when the last is answered
-    #[arg(long, value_name = "N", default_value_t = 10, env = "WEBAPP_LOAD_CONNECTIONS", conflicts_with = "rate")]
-    connections: usize,
-    /// Open loop: requests a second, sent by the clock whatever the answers do
+    /// Closed loop: connections; each sends its next request when the last is answered [default: 10].
+    #[arg(long, value_name = "N", env = "WEBAPP_LOAD_CONNECTIONS", conflicts_with_all = ["rate", "find_limit"])]
+    connections: Option<usize>,
+    /// Open loop: requests a second, sent by the clock whatever the answers do.
     #[arg(long, value_name = "R", env = "WEBAPP_LOAD_RATE")]
     rate: Option<f64>,
-    /// Open loop: random gaps between requests, as from many independent users
-    #[arg(long, requires = "rate", env = "WEBAPP_LOAD_POISSON")]
+    /// Open loop: random gaps between requests, as from many independent users.
+    #[arg(long, env = "WEBAPP_LOAD_POISSON")]
     poisson: bool,
-    /// Open loop: most connections; further requests wait, and their latency runs on
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "rate", env = "WEBAPP_LOAD_MAX_CONNECTIONS")]
+    /// Open loop: most connections; further requests wait, and their latency runs on.
+    #[arg(long, value_name = "N", default_value_t = 1000, env = "WEBAPP_LOAD_MAX_CONNECTIONS")]
     max_connections: usize,
-    /// Open loop: seed of the random gaps
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "rate", env = "WEBAPP_LOAD_SEED")]
+    /// Open loop: seed of the random gaps.
+    #[arg(long, value_name = "N", default_value_t = 1, env = "WEBAPP_LOAD_SEED")]
     seed: u64,
-    /// Measured time, after the warm-up
+    /// Measured time, after the warm-up.
     #[arg(long, default_value = "10s", value_parser = units::duration, env = "WEBAPP_LOAD_DURATION")]
     duration: Duration,
-    /// Time before, that is not measured
-    #[arg(long, default_value = "1s", value_parser = units::duration, env = "WEBAPP_LOAD_WARMUP")]
+    /// Time before, that is not measured.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = units::duration, env = "WEBAPP_LOAD_WARMUP")]
     warmup: Duration,
-    /// A request that takes longer is an error
-    #[arg(long, default_value = "30s", value_parser = units::duration, env = "WEBAPP_LOAD_TIMEOUT")]
+    /// A request that takes longer is an error.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = units::duration, env = "WEBAPP_LOAD_TIMEOUT")]
     timeout: Duration,
-    /// Write the result as JSON to a file, or to stdout with '-'
+    /// Write the result as JSON to a file, or with '-' to stdout instead of the text.
     #[arg(long, value_name = "FILE", env = "WEBAPP_LOAD_JSON")]
     json: Option<PathBuf>,
-    /// Add a header field to each request, as 'Name: value'; may be repeated
+    /// Method of the requests.
+    #[arg(long, default_value = "GET", env = "WEBAPP_LOAD_METHOD")]
+    method: String,
+    /// Add a header field to each request, as 'Name: value'; may be repeated.
     #[arg(long = "header", value_name = "FIELD")]
     headers: Vec<String>,
-    /// One request a connection
-    #[arg(long)]
+    /// One request a connection.
+    #[arg(long, env = "WEBAPP_LOAD_NO_KEEPALIVE")]
     no_keepalive: bool,
-    /// Generator threads (default: one for each four CPUs)
+    /// Status codes of a correct answer, such as 200,404 or 2xx [default: 2xx].
+    #[arg(long, value_name = "CODES", value_delimiter = ',', env = "WEBAPP_LOAD_EXPECT_STATUS")]
+    expect_status: Vec<StatusPattern>,
+    /// Text that the body of a correct answer holds.
+    #[arg(long, value_name = "TEXT", env = "WEBAPP_LOAD_EXPECT_BODY")]
+    expect_body: Option<String>,
+    /// Generator threads [default: one for each four CPUs].
     #[arg(long, value_name = "N", env = "WEBAPP_LOAD_THREADS")]
     threads: Option<usize>,
+    /// Search the highest rate that keeps --slo and --max-errors; --rate is the first one tried [default: 50].
+    #[arg(long, requires = "slo", help_heading = "Limit")]
+    find_limit: bool,
+    /// Objective of the search, such as p99=100ms; may be repeated.
+    #[arg(long, value_name = "FIGURE=DURATION", value_parser = bound, requires = "find_limit", help_heading = "Limit")]
+    slo: Vec<Bound>,
+    /// Largest share of requests without a correct answer.
+    #[arg(long, value_name = "SHARE", default_value = "0.1%", value_parser = load::parse_share, help_heading = "Limit")]
+    max_errors: f64,
+    /// Highest rate that is tried.
+    #[arg(long, value_name = "R", default_value_t = 1e6, help_heading = "Limit")]
+    max_rate: f64,
+    /// End the search when success and failure are this close.
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = load::parse_share, help_heading = "Limit")]
+    precision: f64,
 }
+
+fn bound(text: &str) -> Result<Bound, String> {
+    Bound::parse(text, units::duration)
+}
+
+/// First rate of a search.
+const FIRST_RATE: f64 = 50.0;
+const DEFAULT_CONNECTIONS: usize = 10;
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = Plan {
-        duration: args.duration,
-        warmup: args.warmup,
-        timeout: args.timeout,
-        headers: args.headers,
-        keepalive: !args.no_keepalive,
-        threads: args.threads,
-        load: match args.rate {
-            None => Load::Closed { connections: args.connections },
+    let plan = match plan(&args).and_then(|plan| plan.check().map(|()| plan)) {
+        Ok(plan) => plan,
+        Err(error) => clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit(),
+    };
+    let json = args.json.as_deref().map(open).transpose()?;
+    let interrupt = Interrupt::default();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // A second signal ends the process at once, with the shell's code for an interrupted command.
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, interrupt.flag())?;
+        signal_hook::flag::register(signal, interrupt.flag())?;
+    }
+    if args.find_limit {
+        return find(&args, &plan, &interrupt, json);
+    }
+    let live = Live::new("");
+    let mut teller = live.as_ref().map(|live| |progress: &Progress| live.tell(progress));
+    let progress = teller.as_mut().map(|tell| tell as &mut dyn FnMut(&Progress));
+    let outcome = load::run_with(&plan, &interrupt, progress)?;
+    drop(live);
+    write(&outcome, &load::text(&outcome), json)?;
+    Ok(exit(&outcome))
+}
+
+fn plan(args: &Args) -> anyhow::Result<Plan> {
+    let rate = args.rate.or(args.find_limit.then_some(FIRST_RATE));
+    anyhow::ensure!(rate.is_some() || !args.poisson, "--poisson needs --rate: a closed loop has no arrivals");
+    Ok(Plan {
+        load: match rate {
+            None => Load::Closed { connections: args.connections.unwrap_or(DEFAULT_CONNECTIONS) },
             Some(rate) => Load::Open {
                 rate,
                 arrivals: if args.poisson { Arrivals::Poisson } else { Arrivals::Constant },
@@ -73,18 +140,42 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
                 seed: args.seed,
             },
         },
-        ..Plan::closed(load::parse_mix(&args.urls)?, args.connections)
-    };
-    let json = args.json.as_deref().map(open).transpose()?;
-    let interrupt = Interrupt::default();
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // A second signal ends the process at once.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, interrupt.flag())?;
-        signal_hook::flag::register(signal, interrupt.flag())?;
-    }
-    let outcome = load::run_with(&plan, &interrupt, None)?;
-    write(&outcome, json)?;
-    Ok(exit(&outcome))
+        duration: args.duration,
+        warmup: args.warmup,
+        timeout: args.timeout,
+        method: args.method.clone(),
+        headers: args.headers.clone(),
+        keepalive: !args.no_keepalive,
+        expect: Expect { status: args.expect_status.clone(), body: args.expect_body.clone() },
+        threads: args.threads,
+        ..Plan::closed(load::parse_mix(&args.urls)?, DEFAULT_CONNECTIONS)
+    })
+}
+
+fn find(args: &Args, plan: &Plan, interrupt: &Interrupt, json: Option<Option<File>>) -> anyhow::Result<Exit> {
+    let objective = Objective { bounds: args.slo.clone(), max_error_share: args.max_errors };
+    let search = Search { start: args.rate.unwrap_or(FIRST_RATE), most: args.max_rate, precision: args.precision };
+    let mut live: Option<Live> = None;
+    let found = load::find(plan, &search, &objective, interrupt, &mut |event| match event {
+        Event::Begins(rate) => live = Live::new(&format!("{rate} requests/s: ")),
+        Event::Goes(progress) => {
+            if let Some(live) = &live {
+                live.tell(progress);
+            }
+        }
+        Event::Ended(level) => {
+            live = None;
+            let word = match level.judgement {
+                Judgement::Kept => "kept",
+                Judgement::Breached => "breached",
+                Judgement::Invalid => "not valid",
+            };
+            eprintln!("{:>10} requests/s  {word:<9}  {}", level.rate, level.reason);
+        }
+    })?;
+    drop(live);
+    write(&found, &(found.summary.clone() + "\n"), json)?;
+    Ok(exit_of_search(&found))
 }
 
 /// Opens the file before the run, so that a bad path fails at once. `None` is stdout.
@@ -97,16 +188,19 @@ fn open(json: &Path) -> anyhow::Result<Option<File>> {
     file.map(Some).with_context(|| format!("cannot write {}", json.display()))
 }
 
-fn write(outcome: &Outcome, json: Option<Option<File>>) -> anyhow::Result<()> {
+fn write(result: &impl Serialize, text: &str, json: Option<Option<File>>) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match json {
-        Some(None) => writeln!(stdout, "{}", serde_json::to_string_pretty(outcome)?)?,
+        Some(None) => writeln!(stdout, "{}", serde_json::to_string_pretty(result)?)?,
         Some(Some(mut file)) => {
-            file.set_len(0)?;
-            writeln!(file, "{}", serde_json::to_string_pretty(outcome)?)?;
-            stdout.write_all(load::text(outcome).as_bytes())?;
+            // Not every file can be cut to length: a pipe or /dev/null cannot.
+            if file.metadata()?.is_file() {
+                file.set_len(0)?;
+            }
+            writeln!(file, "{}", serde_json::to_string_pretty(result)?).context("writing the JSON result")?;
+            stdout.write_all(text.as_bytes())?;
         }
-        None => stdout.write_all(load::text(outcome).as_bytes())?,
+        None => stdout.write_all(text.as_bytes())?,
     }
     Ok(())
 }
@@ -116,5 +210,47 @@ fn exit(outcome: &Outcome) -> Exit {
         _ if outcome.interrupted || outcome.requests_ok == 0 => Exit::Failed,
         Verdict::Valid => Exit::Done,
         Verdict::GeneratorBound => Exit::NotValid,
+    }
+}
+
+fn exit_of_search(found: &Found) -> Exit {
+    match found.last_success_per_second {
+        _ if found.interrupted => Exit::Failed,
+        _ if found.generator_bound => Exit::NotValid,
+        Some(_) => Exit::Done,
+        None => Exit::Failed,
+    }
+}
+
+/// One line on a terminal while a run lasts; off a terminal there is none.
+struct Live {
+    bar: ProgressBar,
+    prefix: String,
+}
+
+impl Live {
+    fn new(prefix: &str) -> Option<Self> {
+        let target = ProgressDrawTarget::stderr();
+        if target.is_hidden() {
+            return None;
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if let Ok(style) = ProgressStyle::with_template("[{bar:24}] {msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Some(Self { bar, prefix: prefix.to_owned() })
+    }
+
+    fn tell(&self, progress: &Progress) {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.bar.set_length(milliseconds(progress.total));
+        self.bar.set_position(milliseconds(progress.total.saturating_sub(progress.left)));
+        self.bar.set_message(format!("{}{progress}", self.prefix));
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }

@@ -35,7 +35,7 @@ enum Command {
     /// Run a node.
     Serve(Box<serve::Args>),
     /// Load one or more addresses and print what was measured.
-    Load(load::Args),
+    Load(Box<load::Args>),
     /// Measure one big node against many small ones, and report.
     Bench(Box<bench::Args>),
     /// Fit, name the limits and draw the report of a results folder.
@@ -50,7 +50,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
-        Command::Load(args) => load::run(args),
+        Command::Load(args) => load::run(*args),
         Command::Bench(args) => bench::run(*args),
         Command::Report(args) => report::run(args),
         Command::Usl(args) => usl::run(args),

@@ -9,18 +9,23 @@
 //! | `agent` `answer` `watch` | one user's exchange; reading an answer; deadlines |
 //! | `recorder` `summary` `outcome` | what was measured |
 //! | `guard` `verdict` | whether the generator itself was the limit |
+//! | `find` `search` `objective` | the highest rate that keeps an objective |
+//! | `text` | the outcome for people |
 
 mod agent;
 mod answer;
 mod closed;
+mod find;
 mod guard;
 mod limits;
+mod objective;
 mod open;
 mod outcome;
 mod plan;
 mod recorder;
 mod run;
 mod schedule;
+mod search;
 mod summary;
 mod target;
 mod text;
@@ -32,10 +37,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use find::{Event, Found, LevelOutcome};
+pub use objective::{Bound, Figure, Judgement, Objective, parse_share};
 pub use outcome::{
-    ErrorKind, Failure, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, SpectrumStep, TargetInfo, Verdict,
+    Cause, ErrorKind, Failure, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, SpectrumStep, TargetInfo,
+    Verdict,
 };
 pub use plan::{Arrivals, Expect, Load, Plan, StatusPattern};
+pub use search::Search;
 pub use target::{Target, Url, parse_mix};
 pub use text::text;
 
@@ -79,6 +88,22 @@ pub struct Progress {
     pub in_flight: u64,
 }
 
+impl std::fmt::Display for Progress {
+    /// One line: rate, 99th percentile, errors, time left.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:.0}/s", self.per_second)?;
+        if let Some(p99) = self.p99_milliseconds {
+            write!(out, "  p99 {} ms", text::figure(p99))?;
+        }
+        write!(out, "  {} errors", self.errors)?;
+        match (self.left.is_zero(), self.warming_up) {
+            (true, _) => write!(out, "  waiting for {} answers", self.in_flight),
+            (false, true) => write!(out, "  warming up, {:.0} s left", self.left.as_secs_f64().ceil()),
+            (false, false) => write!(out, "  {:.0} s left", self.left.as_secs_f64().ceil()),
+        }
+    }
+}
+
 /// Runs a plan to its end.
 ///
 /// # Errors
@@ -97,4 +122,19 @@ pub fn run_with(
     progress: Option<&mut dyn FnMut(&Progress)>,
 ) -> anyhow::Result<Outcome> {
     run::run(plan, interrupt, progress)
+}
+
+/// Searches the highest rate that keeps an objective, with runs of `plan` (an open loop, whose rate is not used).
+/// `tell` is called on the calling thread.
+///
+/// # Errors
+/// As [`run`], or when the plan is a closed loop.
+pub fn find(
+    plan: &Plan,
+    search: &Search,
+    objective: &Objective,
+    interrupt: &Interrupt,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> anyhow::Result<Found> {
+    find::find(plan, search, objective, interrupt, tell)
 }

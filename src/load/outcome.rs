@@ -217,6 +217,28 @@ pub enum Verdict {
     GeneratorBound,
 }
 
+/// What made a run generator-bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Nothing was sent.
+    Nothing,
+    /// It ran out of open files.
+    Files,
+    /// It ran out of local ports.
+    Ports,
+    /// The guard could not be read.
+    Unreadable,
+    /// A thread was busy all the time.
+    Busy,
+    /// The CPUs of the machine were all taken.
+    Crowded,
+    /// Fewer requests were handed out than were due.
+    Short,
+    /// Requests were handed out, but late.
+    Late,
+}
+
 /// How the generator itself did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Generator {
@@ -244,6 +266,8 @@ pub struct Generator {
     pub open_files_limit: Option<u64>,
     /// `valid` or `generator-bound`.
     pub verdict: Verdict,
+    /// What made it generator-bound.
+    pub cause: Option<Cause>,
     /// Why, in one sentence with its figures.
     pub reason: String,
 }

@@ -117,14 +117,14 @@ impl Expect {
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl Plan {
-    /// A closed loop with the usual settings: one second of warm-up, 10 s measured, 30 s of timeout, GET, keep-alive.
+    /// A closed loop with the usual settings: one second of warm-up, 10 s measured and as much of timeout, GET, keep-alive.
     pub fn closed(targets: Vec<Target>, connections: usize) -> Self {
         Self {
             targets,
             load: Load::Closed { connections },
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
-            timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(10),
             method: "GET".to_owned(),
             headers: Vec::new(),
             keepalive: true,

@@ -146,7 +146,7 @@ fn generator(
         Load::Closed { .. } => (None, false),
     };
     let lag_count = recorder.lag.len() as f64;
-    let (verdict, reason) = verdict::judge(&Evidence {
+    let (verdict, cause, reason) = verdict::judge(&Evidence {
         open_loop: offered.is_some(),
         busiest_running_percent: usage.map(|usage| usage.busiest_running_percent),
         busiest_waiting_percent: usage.map(|usage| usage.busiest_waiting_percent),
@@ -173,6 +173,7 @@ fn generator(
         connections_opened_total: run.connections_opened.load(Ordering::Relaxed),
         open_files_limit: observed.open_files_limit,
         verdict,
+        cause,
         reason,
     }
 }

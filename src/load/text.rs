@@ -96,7 +96,7 @@ fn cells(row: &Percentiles) -> String {
 }
 
 /// Three or four digits, without a false precision.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),

@@ -1,6 +1,6 @@
 //! Whether the figures of a run are the node's or the generator's own. Fails closed: what cannot be read is no proof.
 
-use super::outcome::Verdict;
+use super::outcome::{Cause, Verdict};
 
 /// What the guard saw, `None` where it could not be read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,10 +39,10 @@ const LAG_SHARE: f64 = 0.1;
 const DISPATCHED_SHARE: f64 = 0.99;
 
 /// Judges; the text gives the reason with its figures.
-pub(super) fn judge(evidence: &Evidence) -> (Verdict, String) {
+pub(super) fn judge(evidence: &Evidence) -> (Verdict, Option<Cause>, String) {
     match refusal(evidence) {
-        Some(reason) => (Verdict::GeneratorBound, reason),
-        None => (Verdict::Valid, room(evidence)),
+        Some((cause, reason)) => (Verdict::GeneratorBound, Some(cause), reason),
+        None => (Verdict::Valid, None, room(evidence)),
     }
 }
 
@@ -55,63 +55,66 @@ fn room(evidence: &Evidence) -> String {
     text
 }
 
-fn refusal(evidence: &Evidence) -> Option<String> {
+type Refusal = Option<(Cause, String)>;
+
+fn refusal(evidence: &Evidence) -> Refusal {
     if evidence.requests == 0 {
-        return Some("no request was sent in the measured window".to_owned());
+        return Some((Cause::Nothing, "no request was sent in the measured window".to_owned()));
     }
     if evidence.out_of_files > 0 {
-        return Some(format!(
-            "{} requests failed for want of open files in the generator: raise the limit (ulimit -n)",
-            evidence.out_of_files
-        ));
+        let reason = "requests failed for want of open files in the generator: raise the limit (ulimit -n)";
+        return Some((Cause::Files, format!("{} {reason}", evidence.out_of_files)));
     }
     if evidence.out_of_ports > 0 {
-        return Some(format!(
-            "{} requests found no free local port: keep connections alive, or widen net.ipv4.ip_local_port_range",
-            evidence.out_of_ports
-        ));
+        let reason = "requests found no free local port: keep connections alive, or widen net.ipv4.ip_local_port_range";
+        return Some((Cause::Ports, format!("{} {reason}", evidence.out_of_ports)));
     }
     busy(evidence).or_else(|| if evidence.open_loop { late(evidence) } else { None })
 }
 
-fn busy(evidence: &Evidence) -> Option<String> {
+fn unreadable(what: &str, unproven: &str) -> Refusal {
+    Some((Cause::Unreadable, format!("{what}, so nothing proves that {unproven}")))
+}
+
+fn busy(evidence: &Evidence) -> Refusal {
     let (Some(running), Some(waiting)) = (evidence.busiest_running_percent, evidence.busiest_waiting_percent) else {
-        return Some(
-            "the CPU time of the generator could not be read, so nothing proves that it was not the limit".into(),
-        );
+        return unreadable("the CPU time of the generator could not be read", "it was not the limit");
     };
     if running >= BUSY_PERCENT {
-        return Some(format!(
-            "the busiest generator thread used {running:.0} % of a core: give it more (--threads), or another machine"
-        ));
+        let advice = "give it more threads (--threads), or another machine";
+        return Some((Cause::Busy, format!("the busiest generator thread used {running:.0} % of a core: {advice}")));
     }
     if running + waiting >= NEVER_IDLE_PERCENT {
-        return Some(format!(
+        let reason = format!(
             "the busiest generator thread was never idle ({running:.0} % running, {waiting:.0} % waiting for a CPU): \
              the CPUs of this machine are all taken, so generator and node slow each other down; \
-             limit the node or load it from another machine"
-        ));
+             limit the node, or load it from another machine"
+        );
+        return Some((Cause::Crowded, reason));
     }
     None
 }
 
-fn late(evidence: &Evidence) -> Option<String> {
+fn late(evidence: &Evidence) -> Refusal {
     let (Some(p99), Some(max)) = (evidence.lag_p99_milliseconds, evidence.lag_max_milliseconds) else {
-        return Some("the dispatch lag was not measured, so nothing proves that requests were sent on time".into());
+        return unreadable("the dispatch lag was not measured", "requests were sent on time");
     };
     let (Some(due), Some(dispatched)) = (evidence.due, evidence.dispatched) else {
-        return Some("the offered rate was not measured, so nothing proves that it was reached".into());
+        return unreadable("the offered rate was not measured", "it was reached");
     };
     // The window may cut one request off; a Poisson count has the standard deviation √n, and 4 of them are hardly ever missed.
     let chance = if evidence.random { 4.0 * due.sqrt() } else { 0.0 };
     if (dispatched as f64) < due * DISPATCHED_SHARE - 1.0 - chance {
-        return Some(format!("{due:.0} requests were to be handed out, but only {dispatched} were"));
+        let reason = format!("{due:.0} requests were to be handed out, but only {dispatched} were");
+        return Some((Cause::Short, reason));
     }
     let allowed = LAG_MILLISECONDS.max(evidence.latency_p99_milliseconds.unwrap_or(0.0) * LAG_SHARE);
     (p99 > allowed).then(|| {
-        format!(
-            "requests were handed out late: 99 % within {p99:.2} ms (at most {max:.1} ms) of their time, {allowed:.2} ms is allowed"
-        )
+        let reason = format!(
+            "requests were handed out late: 99 % within {p99:.2} ms (at most {max:.1} ms) of their time, \
+             {allowed:.2} ms is allowed"
+        );
+        (Cause::Late, reason)
     })
 }
 
@@ -161,7 +164,8 @@ mod tests {
             (Evidence { due: Some(3.5), dispatched: Some(0), ..open }, Some("only 0 were")),
         ];
         for (evidence, refusal) in cases {
-            let (verdict, reason) = judge(&evidence);
+            let (verdict, cause, reason) = judge(&evidence);
+            assert_eq!(cause.is_some(), verdict == Verdict::GeneratorBound);
             match refusal {
                 None => assert_eq!(verdict, Verdict::Valid, "{reason}"),
                 Some(says) => {

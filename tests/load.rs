@@ -1,0 +1,370 @@
+//! `webapp load` against real nodes, and against servers that misbehave.
+
+mod load_support;
+
+use std::io::Read;
+use std::process::Stdio;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use load_support::{Fake, Node, Then, load, load_json, signal_to, stderr, webapp};
+use serde_json::Value;
+
+const QUICK: [&str; 4] = ["--duration", "500ms", "--warmup", "200ms"];
+
+fn count(json: &Value, pointer: &str) -> u64 {
+    json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}: {json:#}"))
+}
+
+/// The exit code of a run that worked: whether the generator was the limit depends on the machine.
+fn measured(code: i32) -> bool {
+    code == 0 || code == 3
+}
+
+/// What the node counted at /whoami once it has counted `expected`, or when it had ten seconds to do so: it samples
+/// its counters once a second.
+fn counted(node: &Node, expected: u64) -> u64 {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let stats = node.get("/stats");
+        let endpoints = stats["requests"]["endpoints"].as_array().unwrap();
+        let whoami = endpoints.iter().find(|endpoint| endpoint["path"] == "/whoami").unwrap();
+        let now = count(whoami, "/count");
+        if now >= expected || Instant::now() > until {
+            return now;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn generator_and_node_count_the_same_to_the_request() {
+    let node = Node::start(&[]);
+    let mut sent = 0;
+    let pacings =
+        [&["--connections", "8"][..], &["--rate", "300"], &["--rate", "200", "--poisson"], &["--no-keepalive"]];
+    for pacing in pacings {
+        let (code, json) = load_json(&[&[&*node.at("/whoami")], pacing, &QUICK].concat());
+        assert!(measured(code), "{json:#}");
+        sent += count(&json, "/sent_total");
+        assert_eq!(counted(&node, sent), sent, "{pacing:?}");
+        assert_eq!(json["answered_total"], json["sent_total"]);
+        assert_eq!(json["requests_total"], json["requests_ok"]);
+        assert_eq!(json["nodes"]["node1"], json["requests_ok"]);
+        assert_eq!(json["errors"], serde_json::json!({}));
+    }
+    // Nothing comes after.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(counted(&node, sent), sent);
+}
+
+#[test]
+fn the_json_has_every_field_of_the_contract() {
+    let node = Node::start(&[]);
+    let fields = [
+        "target",
+        "duration_seconds",
+        "interrupted",
+        "requests_total",
+        "requests_ok",
+        "errors",
+        "status",
+        "throughput_per_second",
+        "latency_milliseconds/p99_9",
+        "latency_milliseconds/mean",
+        "latency_milliseconds/max",
+        "latency_uncorrected_milliseconds",
+        "queue_milliseconds",
+        "work_milliseconds",
+        "nodes/node1",
+        "endpoints/~1fib?number=5",
+        "endpoints/~1whoami",
+        "littles_law/ratio",
+        "spectrum",
+        "generator/cpu_percent",
+        "generator/dispatch_lag_milliseconds",
+        "generator/offered_per_second",
+        "generator/achieved_per_second",
+        "generator/verdict",
+        "generator/reason",
+    ];
+    let mix = ["3:".to_owned() + &node.at("/fib?number=5"), "/whoami".to_owned()];
+    for pacing in [["--connections", "4"], ["--rate", "400"]] {
+        let (_, json) = load_json(&[&[&*mix[0], &mix[1]], &pacing[..], &QUICK].concat());
+        for field in fields {
+            assert!(json.pointer(&format!("/{field}")).is_some(), "{field} is missing: {json:#}");
+        }
+        let open_loop = pacing[0] == "--rate";
+        assert_eq!(json["mode"], if open_loop { "open" } else { "closed" });
+        assert_eq!(json["latency_uncorrected_milliseconds"].is_object(), open_loop);
+        assert_eq!(json["generator"]["dispatch_lag_milliseconds"].is_object(), open_loop);
+        // Server-Timing of /fib.
+        assert!(json["queue_milliseconds"]["p50"].is_number() && json["work_milliseconds"]["p50"].is_number());
+        if open_loop {
+            // 400/s for half a second, three of four to the first address.
+            assert_eq!(count(&json, "/requests_total"), 200);
+            assert_eq!(count(&json, "/endpoints/~1fib?number=5/requests"), 150);
+        }
+    }
+}
+
+#[test]
+fn errors_are_counted_by_kind() {
+    let cases = [
+        ("malformed", &b"this is no HTTP\r\n\r\n"[..], Then::Close),
+        ("malformed", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab", Then::Stay),
+        ("reset", b"", Then::Close),
+        ("reset", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Then::Close),
+        ("timed_out", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Then::Stay),
+        ("timed_out", b"", Then::Stay),
+        ("unexpected_status", b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", Then::Stay),
+        ("unexpected_status", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", Then::Stay),
+    ];
+    for (kind, answer, then) in cases {
+        let fake = Fake::start(answer, then);
+        for pacing in [["--connections", "2"], ["--rate", "50"]] {
+            let before = fake.requests.load(Ordering::SeqCst);
+            let (code, json) = load_json(&[&[&*fake.url, "--timeout", "200ms"], &pacing[..], &QUICK].concat());
+            let text = String::from_utf8_lossy(answer);
+            assert_eq!(code, 1, "nothing was correct: {text} {json:#}");
+            assert_eq!(json["requests_ok"], 0);
+            assert!(count(&json, "/requests_total") > 0, "{text}");
+            assert_eq!(json["errors"][kind], json["requests_total"], "{text}: {json:#}");
+            assert!(json["error_examples"][kind].is_string());
+            assert_eq!(json["latency_milliseconds"], Value::Null);
+            // Nothing is asked twice, and no redirect is followed.
+            assert_eq!(fake.requests.load(Ordering::SeqCst) - before, count(&json, "/sent_total"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn answers_of_every_framing_are_read_whole() {
+    let cases = [
+        (
+            &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n5\r\n-needl\r\n"[..],
+            Then::Stay,
+            "malformed",
+        ),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Then::Stay, ""),
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the end: needle", Then::Close, ""),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nneedle", Then::Close, ""),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nneedle", Then::Stay, ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhaysta", Then::Stay, "unexpected_body"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", Then::Stay, "unexpected_body"),
+    ];
+    for (answer, then, error) in cases {
+        let fake = Fake::start(answer, then);
+        let (code, json) =
+            load_json(&[&[&*fake.url, "--connections", "2", "--expect-body", "needle"], &QUICK[..]].concat());
+        let text = String::from_utf8_lossy(answer);
+        if error.is_empty() {
+            assert!(measured(code) && count(&json, "/requests_ok") > 0, "{text}: {json:#}");
+            assert_eq!(json["requests_ok"], json["requests_total"], "{text}: {json:#}");
+        } else {
+            assert_eq!(json["errors"][error], json["requests_total"], "{text}: {json:#}");
+        }
+    }
+}
+
+#[test]
+fn expectations_and_methods() {
+    let node = Node::start(&[]);
+    let (code, json) = load_json(&[&[&*node.at("/nothing"), "--expect-status", "404,410"], &QUICK[..]].concat());
+    assert!(measured(code), "{json:#}");
+    assert_eq!(json["status"]["404"], json["requests_ok"]);
+    let (code, json) = load_json(&[&[&*node.at("/fib?number=10"), "--method", "HEAD"], &QUICK[..]].concat());
+    assert!(measured(code), "{json:#}");
+    let (code, json) =
+        load_json(&[&[&*node.at("/fib?number=10"), "--expect-body", "\"result\":55"], &QUICK[..]].concat());
+    assert!(measured(code), "{json:#}");
+    let plain = ["--header", "Accept: text/plain", "--expect-body", "result"];
+    let (code, json) = load_json(&[&[&*node.at("/fib?number=10")], &plain[..], &QUICK].concat());
+    assert_eq!(code, 1);
+    assert_eq!(json["errors"]["unexpected_body"], json["requests_total"]);
+}
+
+#[test]
+fn a_node_that_dies_is_seen_as_reset_and_refused() {
+    let mut node = Node::start(&[]);
+    let child = webapp()
+        .args([
+            "load",
+            &node.at("/whoami"),
+            "--connections",
+            "4",
+            "--duration",
+            "1500ms",
+            "--warmup",
+            "0",
+            "--json",
+            "-",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    node.child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(count(&json, "/requests_ok") > 0 && count(&json, "/errors/refused") > 0, "{json:#}");
+    let failed: u64 = json["errors"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(count(&json, "/requests_ok") + failed, count(&json, "/requests_total"));
+}
+
+#[test]
+fn ctrl_c_ends_early_with_what_was_measured() {
+    let node = Node::start(&[]);
+    // Answers take a minute: those in flight are counted, not waited for.
+    for (path, pacing) in
+        [("/whoami", "--connections=3"), ("/sleep?min=1", "--connections=3"), ("/sleep?min=1", "--rate=20")]
+    {
+        let begin = Instant::now();
+        let child = webapp()
+            .args([
+                "load",
+                &node.at(path),
+                pacing,
+                "--duration",
+                "120s",
+                "--warmup",
+                "0",
+                "--timeout",
+                "100s",
+                "--json",
+                "-",
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+        signal_to(&child, libc::SIGINT);
+        let output = child.wait_with_output().unwrap();
+        assert!(begin.elapsed() < Duration::from_secs(60), "did not end");
+        assert_eq!(output.status.code(), Some(1));
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["interrupted"], true);
+        assert!(json["duration_seconds"].as_f64().unwrap() < 60.0);
+        let unfinished = json["errors"]["unfinished"].as_u64().unwrap_or(0);
+        assert_eq!(unfinished + count(&json, "/requests_ok"), count(&json, "/requests_total"), "{json:#}");
+        assert_eq!(unfinished > 0, path != "/whoami", "{json:#}");
+    }
+}
+
+#[test]
+fn text_on_stdout_json_in_a_file() {
+    let node = Node::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.json");
+    std::fs::write(&file, "x".repeat(100_000)).unwrap();
+    let output = load(&[&[&*node.at("/whoami"), "--json", file.to_str().unwrap()], &QUICK[..]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["closed loop, 10 connections", "goodput", "p99", "node node1"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(output.stderr.is_empty(), "off a terminal it is quiet");
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert!(count(&json, "/requests_ok") > 0);
+}
+
+#[test]
+fn bad_input_says_what_to_do() {
+    let cases: [(&[&str], i32, &str); 10] = [
+        (&[], 2, "<URL>"),
+        (&["https://127.0.0.1/"], 2, "TLS ends at the balancer"),
+        (&["127.0.0.1:80"], 2, "http://127.0.0.1:3000"),
+        (&["http://127.0.0.1/", "--rate", "0"], 2, "above 0"),
+        (&["http://127.0.0.1/", "--connections", "0"], 2, "at least one connection"),
+        (&["http://127.0.0.1/", "--header", "nonsense"], 2, "Accept: text/plain"),
+        (&["http://127.0.0.1/", "--poisson"], 2, "--rate"),
+        (&["http://127.0.0.1/", "--find-limit"], 2, "--slo"),
+        (&["http://127.0.0.1/", "--find-limit", "--slo", "p98=1s"], 2, "p99=100ms"),
+        (&["http://127.0.0.1/", "--json", "/nonexistent/folder/x.json"], 1, "/nonexistent/folder/x.json"),
+    ];
+    for (arguments, code, says) in cases {
+        let output = load(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = load(&[&format!("http://{free}/")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is the node running"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_generator_that_cannot_keep_up_says_so() {
+    let node = Node::start(&[]);
+    let arguments = ["--rate", "1000000", "--duration", "300ms", "--warmup", "100ms", "--timeout", "500ms"];
+    let (code, json) = load_json(&[&[&*node.at("/whoami")], &arguments[..]].concat());
+    assert_eq!(json["generator"]["verdict"], "generator-bound");
+    assert!(code == 3 || json["requests_ok"] == 0, "{code}: {json:#}");
+    assert!(json["generator"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    // Whatever was not sent in time is counted all the same.
+    let failed: u64 = json["errors"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(count(&json, "/requests_ok") + failed, count(&json, "/requests_total"));
+}
+
+#[test]
+fn the_limit_of_open_files_is_named_before_the_start() {
+    let node = Node::start(&[]);
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 200 && exec \"$@\"", "sh"])
+        .arg(webapp().get_program())
+        .args(["load", &node.at("/whoami"), "--connections", "500"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["500 connections need 564 open files", "limit is 200", "ulimit -Hn 564", "LimitNOFILE="] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn ten_thousand_connections_from_one_generator() {
+    const CONNECTIONS: u64 = 10_000;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the answer.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    if limit.rlim_max < CONNECTIONS + 200 {
+        eprintln!("skipped: the hard limit of open files is {}, this needs {}", limit.rlim_max, CONNECTIONS + 200);
+        return;
+    }
+    let node = Node::start(&["--max-connections", "10100"]);
+    let connections = CONNECTIONS.to_string();
+    let arguments = ["--connections", &connections, "--duration", "2s", "--warmup", "2s", "--timeout", "60s"];
+    let (code, json) = load_json(&[&[&*node.at("/whoami")], &arguments[..]].concat());
+    assert!(measured(code), "{json:#}");
+    assert_eq!(count(&json, "/generator/connections_peak"), CONNECTIONS);
+    assert_eq!(json["requests_ok"], json["requests_total"], "{:#}", json["errors"]);
+    assert!(count(&json, "/sent_total") >= CONNECTIONS, "each connection was used");
+}
+
+#[test]
+fn memory_does_not_grow_with_the_run() {
+    let node = Node::start(&[]);
+    let mut child = webapp()
+        .args(["load", &node.at("/whoami"), "--rate", "2000", "--duration", "7s", "--warmup", "0", "--json", "-"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let resident = |child: &std::process::Child| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+        line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    std::thread::sleep(Duration::from_secs(2));
+    let early = resident(&child);
+    std::thread::sleep(Duration::from_secs(4));
+    let late = resident(&child);
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    child.wait().unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(count(&json, "/requests_total"), 14_000);
+    // 8,000 more requests: at one word each it would be 64 kB. A slow moment may open further connections, which stay.
+    let connections = count(&json, "/generator/connections_peak");
+    assert!(late <= early + 256 + 16 * connections, "{early} kB, then {late} kB with {connections} connections");
+}

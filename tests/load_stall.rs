@@ -1,0 +1,47 @@
+//! The proof against coordinated omission: a node that is frozen for a second must show in the percentiles of the open
+//! loop as arithmetic says, and hides in the uncorrected ones.
+
+mod load_support;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use load_support::{Node, webapp};
+use serde_json::Value;
+
+#[test]
+fn a_frozen_second_shows_as_arithmetic_says() {
+    const RATE: f64 = 200.0;
+    const SECONDS: f64 = 10.0;
+    let node = Node::start(&[]);
+    // Few connections, so that the stall holds back those that would see it: that is how it hides.
+    let child = webapp()
+        .args(["load", &node.at("/whoami"), "--rate", "200", "--duration", "10s", "--warmup", "500ms"])
+        .args(["--max-connections", "2", "--json", "-"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    let begin = Instant::now();
+    node.signal(libc::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(1));
+    node.signal(libc::SIGCONT);
+    let frozen = begin.elapsed().as_secs_f64();
+    let output = child.wait_with_output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["requests_total"], RATE * SECONDS, "{json:#}");
+    assert_eq!(json["requests_ok"], RATE * SECONDS, "{json:#}");
+
+    // Requests due during the stall wait for what is left of it, so those that wait longer than t are
+    // rate x (frozen - t). At the 99th percentile these are one in a hundred of all.
+    let arithmetic = frozen - 0.01 * SECONDS * RATE / RATE;
+    let at = |pointer: &str| json.pointer(pointer).and_then(Value::as_f64).unwrap() / 1e3;
+    let corrected = at("/latency_milliseconds/p99");
+    assert!((corrected / arithmetic - 1.0).abs() <= 0.1, "corrected p99 {corrected} s, arithmetic {arithmetic} s");
+    assert!((at("/latency_milliseconds/max") / frozen - 1.0).abs() <= 0.1);
+
+    // Uncorrected, only the two requests in flight saw it: 2 of 2000 are beyond the 99th percentile.
+    let uncorrected = at("/latency_uncorrected_milliseconds/p99");
+    assert!(uncorrected < corrected / 2.0, "uncorrected p99 {uncorrected} s does not hide the stall");
+    assert!(at("/latency_uncorrected_milliseconds/max") > 0.9 * frozen);
+}
