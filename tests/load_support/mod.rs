@@ -1,5 +1,6 @@
 //! Helpers of the load generator's tests: the real binary as node and as generator, and servers that misbehave.
 #![allow(dead_code)] // each test binary uses its part
+#![allow(clippy::unwrap_used)] // a panic is the failure of the test
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
