@@ -1,5 +1,7 @@
 //! `webapp load` against real nodes, and against servers that misbehave.
+#![allow(clippy::unwrap_used)] // a panic is the failure of the test
 
+mod common;
 mod load_support;
 
 use std::io::Read;
@@ -7,7 +9,8 @@ use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use load_support::{Fake, Node, Then, load, load_json, signal_to, stderr, webapp};
+use common::{Node, webapp};
+use load_support::{Fake, Then, load, load_json, node, signal_to, stderr};
 use serde_json::Value;
 
 const QUICK: [&str; 4] = ["--duration", "500ms", "--warmup", "200ms"];
@@ -26,7 +29,7 @@ fn measured(code: i32) -> bool {
 fn counted(node: &Node, expected: u64) -> u64 {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
-        let stats = node.get("/stats");
+        let stats = node.get("/stats").json();
         let endpoints = stats["requests"]["endpoints"].as_array().unwrap();
         let whoami = endpoints.iter().find(|endpoint| endpoint["path"] == "/whoami").unwrap();
         let now = count(whoami, "/count");
@@ -39,12 +42,12 @@ fn counted(node: &Node, expected: u64) -> u64 {
 
 #[test]
 fn generator_and_node_count_the_same_to_the_request() {
-    let node = Node::start(&[]);
+    let node = node(&[]);
     let mut sent = 0;
     let pacings =
         [&["--connections", "8"][..], &["--rate", "300"], &["--rate", "200", "--poisson"], &["--no-keepalive"]];
     for pacing in pacings {
-        let (code, json) = load_json(&[&[&*node.at("/whoami")], pacing, &QUICK].concat());
+        let (code, json) = load_json(&[&[&*node.url("/whoami")], pacing, &QUICK].concat());
         assert!(measured(code), "{json:#}");
         sent += count(&json, "/sent_total");
         assert_eq!(counted(&node, sent), sent, "{pacing:?}");
@@ -60,7 +63,7 @@ fn generator_and_node_count_the_same_to_the_request() {
 
 #[test]
 fn the_json_has_every_field_of_the_contract() {
-    let node = Node::start(&[]);
+    let node = node(&[]);
     let fields = [
         "target",
         "duration_seconds",
@@ -88,7 +91,7 @@ fn the_json_has_every_field_of_the_contract() {
         "generator/verdict",
         "generator/reason",
     ];
-    let mix = ["3:".to_owned() + &node.at("/fib?number=5"), "/whoami".to_owned()];
+    let mix = ["3:".to_owned() + &node.url("/fib?number=5"), "/whoami".to_owned()];
     for pacing in [["--connections", "4"], ["--rate", "400"]] {
         let (_, json) = load_json(&[&[&*mix[0], &mix[1]], &pacing[..], &QUICK].concat());
         for field in fields {
@@ -169,28 +172,28 @@ fn answers_of_every_framing_are_read_whole() {
 
 #[test]
 fn expectations_and_methods() {
-    let node = Node::start(&[]);
-    let (code, json) = load_json(&[&[&*node.at("/nothing"), "--expect-status", "404,410"], &QUICK[..]].concat());
+    let node = node(&[]);
+    let (code, json) = load_json(&[&[&*node.url("/nothing"), "--expect-status", "404,410"], &QUICK[..]].concat());
     assert!(measured(code), "{json:#}");
     assert_eq!(json["status"]["404"], json["requests_ok"]);
-    let (code, json) = load_json(&[&[&*node.at("/fib?number=10"), "--method", "HEAD"], &QUICK[..]].concat());
+    let (code, json) = load_json(&[&[&*node.url("/fib?number=10"), "--method", "HEAD"], &QUICK[..]].concat());
     assert!(measured(code), "{json:#}");
     let (code, json) =
-        load_json(&[&[&*node.at("/fib?number=10"), "--expect-body", "\"result\":55"], &QUICK[..]].concat());
+        load_json(&[&[&*node.url("/fib?number=10"), "--expect-body", "\"result\":55"], &QUICK[..]].concat());
     assert!(measured(code), "{json:#}");
     let plain = ["--header", "Accept: text/plain", "--expect-body", "result"];
-    let (code, json) = load_json(&[&[&*node.at("/fib?number=10")], &plain[..], &QUICK].concat());
+    let (code, json) = load_json(&[&[&*node.url("/fib?number=10")], &plain[..], &QUICK].concat());
     assert_eq!(code, 1);
     assert_eq!(json["errors"]["unexpected_body"], json["requests_total"]);
 }
 
 #[test]
 fn a_node_that_dies_is_seen_as_reset_and_refused() {
-    let mut node = Node::start(&[]);
+    let mut node = node(&[]);
     let child = webapp()
         .args([
             "load",
-            &node.at("/whoami"),
+            &node.url("/whoami"),
             "--connections",
             "4",
             "--duration",
@@ -214,7 +217,7 @@ fn a_node_that_dies_is_seen_as_reset_and_refused() {
 
 #[test]
 fn ctrl_c_ends_early_with_what_was_measured() {
-    let node = Node::start(&[]);
+    let node = node(&[]);
     // Answers take a minute: those in flight are counted, not waited for.
     for (path, pacing) in
         [("/whoami", "--connections=3"), ("/sleep?min=1", "--connections=3"), ("/sleep?min=1", "--rate=20")]
@@ -223,7 +226,7 @@ fn ctrl_c_ends_early_with_what_was_measured() {
         let child = webapp()
             .args([
                 "load",
-                &node.at(path),
+                &node.url(path),
                 pacing,
                 "--duration",
                 "120s",
@@ -253,11 +256,11 @@ fn ctrl_c_ends_early_with_what_was_measured() {
 
 #[test]
 fn text_on_stdout_json_in_a_file() {
-    let node = Node::start(&[]);
+    let node = node(&[]);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.json");
     std::fs::write(&file, "x".repeat(100_000)).unwrap();
-    let output = load(&[&[&*node.at("/whoami"), "--json", file.to_str().unwrap()], &QUICK[..]].concat());
+    let output = load(&[&[&*node.url("/whoami"), "--json", file.to_str().unwrap()], &QUICK[..]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     for part in ["closed loop, 10 connections", "goodput", "p99", "node node1"] {
         assert!(text.contains(part), "{part}: {text}");
@@ -296,9 +299,9 @@ fn bad_input_says_what_to_do() {
 
 #[test]
 fn a_generator_that_cannot_keep_up_says_so() {
-    let node = Node::start(&[]);
+    let node = node(&[]);
     let arguments = ["--rate", "1000000", "--duration", "300ms", "--warmup", "100ms", "--timeout", "500ms"];
-    let (code, json) = load_json(&[&[&*node.at("/whoami")], &arguments[..]].concat());
+    let (code, json) = load_json(&[&[&*node.url("/whoami")], &arguments[..]].concat());
     assert_eq!(json["generator"]["verdict"], "generator-bound");
     assert!(code == 3 || json["requests_ok"] == 0, "{code}: {json:#}");
     assert!(json["generator"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
@@ -309,11 +312,11 @@ fn a_generator_that_cannot_keep_up_says_so() {
 
 #[test]
 fn the_limit_of_open_files_is_named_before_the_start() {
-    let node = Node::start(&[]);
+    let node = node(&[]);
     let output = std::process::Command::new("sh")
         .args(["-c", "ulimit -n 200 && exec \"$@\"", "sh"])
         .arg(webapp().get_program())
-        .args(["load", &node.at("/whoami"), "--connections", "500"])
+        .args(["load", &node.url("/whoami"), "--connections", "500"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -332,10 +335,10 @@ fn ten_thousand_connections_from_one_generator() {
         eprintln!("skipped: the hard limit of open files is {}, this needs {}", limit.rlim_max, CONNECTIONS + 200);
         return;
     }
-    let node = Node::start(&["--max-connections", "10100"]);
+    let node = node(&["--max-connections", "10100"]);
     let connections = CONNECTIONS.to_string();
     let arguments = ["--connections", &connections, "--duration", "2s", "--warmup", "2s", "--timeout", "60s"];
-    let (code, json) = load_json(&[&[&*node.at("/whoami")], &arguments[..]].concat());
+    let (code, json) = load_json(&[&[&*node.url("/whoami")], &arguments[..]].concat());
     assert!(measured(code), "{json:#}");
     assert_eq!(count(&json, "/generator/connections_peak"), CONNECTIONS);
     assert_eq!(json["requests_ok"], json["requests_total"], "{:#}", json["errors"]);
@@ -344,9 +347,9 @@ fn ten_thousand_connections_from_one_generator() {
 
 #[test]
 fn memory_does_not_grow_with_the_run() {
-    let node = Node::start(&[]);
+    let node = node(&[]);
     let mut child = webapp()
-        .args(["load", &node.at("/whoami"), "--rate", "2000", "--duration", "7s", "--warmup", "0", "--json", "-"])
+        .args(["load", &node.url("/whoami"), "--rate", "2000", "--duration", "7s", "--warmup", "0", "--json", "-"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

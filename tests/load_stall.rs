@@ -1,22 +1,24 @@
 //! The proof against coordinated omission: a node that is frozen for a second must show in the percentiles of the open
 //! loop as arithmetic says, and hides in the uncorrected ones.
 
+mod common;
 mod load_support;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use load_support::{Node, webapp};
+use common::webapp;
+use load_support::node;
 use serde_json::Value;
 
 #[test]
 fn a_frozen_second_shows_as_arithmetic_says() {
     const RATE: f64 = 200.0;
     const SECONDS: f64 = 10.0;
-    let node = Node::start(&[]);
+    let node = node(&[]);
     // Few connections, so that the stall holds back those that would see it: that is how it hides.
     let child = webapp()
-        .args(["load", &node.at("/whoami"), "--rate", "200", "--duration", "10s", "--warmup", "500ms"])
+        .args(["load", &node.url("/whoami"), "--rate", "200", "--duration", "10s", "--warmup", "500ms"])
         .args(["--max-connections", "2", "--json", "-"])
         .stdout(Stdio::piped())
         .spawn()

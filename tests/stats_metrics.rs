@@ -1,5 +1,7 @@
 //! `/metrics` as Prometheus itself reads it: `promtool check metrics` parses and lints what the sampler wrote.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -1,68 +1,20 @@
 //! Helpers of the load generator's tests: the real binary as node and as generator, and servers that misbehave.
 #![allow(dead_code)] // each test binary uses its part
+#![allow(clippy::unwrap_used)] // a panic is the failure of the test
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-/// The binary without the settings of the developer's shell.
-pub fn webapp() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_webapp"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WEBAPP_")) {
-        command.env_remove(name);
-    }
-    command
-}
+use crate::common::{Node, webapp};
 
-/// A running node; killed when dropped.
-pub struct Node {
-    pub child: Child,
-    pub url: String,
-}
-
-impl Node {
-    pub fn start(arguments: &[&str]) -> Self {
-        let mut child = webapp()
-            .args(["serve", "--listen", "127.0.0.1:0", "--node", "node1", "--log-level", "error"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, url }
-    }
-
-    pub fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
-    }
-
-    /// Sends a signal.
-    pub fn signal(&self, signal: i32) {
-        signal_to(&self.child, signal);
-    }
-
-    /// GET, as JSON.
-    pub fn get(&self, path: &str) -> Value {
-        let authority = self.url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(authority).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A node named `node1`, with further arguments.
+pub fn node(arguments: &[&str]) -> Node {
+    Node::start(&[&["--node", "node1", "--log-level", "error"], arguments].concat())
 }
 
 pub fn signal_to(child: &Child, signal: i32) {
