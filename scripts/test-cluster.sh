@@ -7,6 +7,7 @@ source "$root/scripts/lib/common.sh"
 source "$root/scripts/lib/process.sh"
 source "$root/scripts/lib/checks.sh"
 source "$root/tests/cluster/common.sh"
+source "$root/tests/cluster/life.sh"
 source "$root/tests/cluster/load.sh"
 
 usage() {
