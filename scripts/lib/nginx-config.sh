@@ -117,25 +117,39 @@ TEXT
         client_body_buffer_size 1m;
         proxy_max_temp_file_size 0;
 
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host \$http_host;
+        # The nodes trust these from us alone: what a client says about itself is thrown away.
+        proxy_set_header X-Forwarded-For \$remote_addr;
+        proxy_set_header X-Forwarded-Proto \$scheme;
+        proxy_set_header Forwarded "";
+$(! nodes_are_local || echo "        proxy_bind $BALANCER_SOURCE;")
+
+        # A node that refuses, or that dies with our request in its hands, is no failed request for the client: the
+        # next attempt goes to another node. nginx does so for methods that change nothing, not for POST.
+        proxy_next_upstream error;
+        proxy_next_upstream_tries 4;
+        proxy_connect_timeout 1s;
+        # /sleep?min=… answers after minutes, by design.
+        proxy_read_timeout 15m;
+        proxy_send_timeout 60s;
+
         location / {
             proxy_pass http://nodes;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host \$http_host;
-            # The nodes trust these from us alone: what a client says about itself is thrown away.
-$(! nodes_are_local || echo "            proxy_bind $BALANCER_SOURCE;")
-            proxy_set_header X-Forwarded-For \$remote_addr;
-            proxy_set_header X-Forwarded-Proto \$scheme;
-            proxy_set_header Forwarded "";
+        }
 
-            # A node that refuses, or that dies with our request in its hands, is no failed request for the client: the
-            # next attempt goes to another node. nginx does so for methods that change nothing, not for POST.
-            proxy_next_upstream error;
-            proxy_next_upstream_tries 4;
-            proxy_connect_timeout 1s;
-            # /sleep?min=… answers after minutes, by design.
-            proxy_read_timeout 15m;
-            proxy_send_timeout 60s;
+        # A worker that a reload ends closes its clients' connections, even one on which the next request is on its way;
+        # that request is lost. So the file "closing" is there for a while before each reload: then every answer says
+        # "Connection: close", and whoever has more to ask opens a new connection, which the next worker takes.
+        recursive_error_pages on;
+        error_page 418 = @closing;
+        if (-f closing) {
+            return 418;
+        }
+        location @closing {
+            keepalive_timeout 0;
+            proxy_pass http://nodes;
         }
 
         # Errors of the balancer look like those of the nodes: problem details (RFC 9457).

@@ -24,8 +24,12 @@ $words"
 
 nginx_start() {
   nginx_write_config
+  rm -f -- "$DIR/balancer/closing"
+  # Its workers look for the file "closing" here, as another user; this folder is where they are, so nothing above need be open to them.
+  chmod 711 "$DIR/balancer"
   (
     trap - EXIT INT TERM
+    cd "$DIR/balancer" || exit
     exec 9<&- </dev/null >>"$DIR/balancer/log" 2>&1
     process_record "$DIR/balancer/process"
     exec setsid -- nginx -p "$DIR/balancer" -e log -c "$(nginx_config_path)"
@@ -54,8 +58,12 @@ nginx_workers() {
 nginx_reload() {
   nginx_write_config
   NGINX_OLD=$(nginx_workers)
+  # See @closing in the configuration: time for the answers in flight, and one more on each connection.
+  : >"$DIR/balancer/closing"
+  sleep 2
   process_signal "$DIR/balancer/process" HUP || die "nginx is not running"
   wait_until 15 nginx_reloaded || die "nginx did not take over the new configuration; see $DIR/balancer/log"
+  rm -f -- "$DIR/balancer/closing"
 }
 
 nginx_reloaded() {

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Shows what the wire shows: the same login form, posted over HTTP and over HTTPS. See --help.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+source "$here/lib/common.sh"
+source "$here/lib/process.sh"
+source "$here/lib/limits.sh"
+source "$here/lib/state.sh"
+source "$here/lib/tls.sh"
+
+usage() {
+  cat <<'TEXT'
+Posts the same login form to a cluster over HTTP and over HTTPS, and shows what somebody who listens on the way reads: the
+password in one case, noise in the other.
+
+usage: sudo scripts/sniff.sh [--name NAME]
+
+  --name NAME   listen to this cluster, which must be up with --tls; without it, a cluster of one node is started and ended
+
+It captures on the loopback interface, and there nothing but the two ports of that cluster. Exit code 0 says: the password
+was on the wire with HTTP, and was not with HTTPS.
+TEXT
+}
+
+readonly FORM_USER=alumna FORM_PASSWORD=correct-horse-battery-staple
+
+name=''
+while (($#)); do
+  case $1 in
+    --name)
+      [[ $# -ge 2 ]] || usage_error "--name needs a value"
+      name=$2
+      shift
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *) usage_error "there is no option $1" ;;
+  esac
+  shift
+done
+[[ $EUID -eq 0 ]] || die "listening on an interface needs root: sudo $0"
+need tcpdump
+need curl
+
+own='' folder=$(mktemp -d)
+# shellcheck disable=SC2317 # the trap calls it
+leave() {
+  [[ ! -e "$folder/process" ]] || process_end "$folder/process" 3 || true
+  [[ -z "$own" ]] || "$here/cluster.sh" down --name "$own" --quiet
+  rm -rf -- "$folder"
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
+
+if [[ -z "$name" ]]; then
+  own=sniff-$$ name=$own
+  "$here/cluster.sh" up --name "$own" --nodes 1 --unit-cpu none --tls --quiet >/dev/null 2>"$folder/up.log" || die "no cluster to listen to:
+$(cat "$folder/up.log")"
+fi
+state_open "$name"
+S[name]=$name
+must_be_up
+[[ -n "${S[tls]}" ]] || die "the cluster $name speaks no TLS; start one: scripts/cluster.sh up --name other --tls"
+[[ -z "${S[redirect]}" ]] || die "the cluster $name answers HTTP with a redirection only; there is nothing to compare"
+
+# capture FILE PORT URL…: one login over the URL while tcpdump listens; returns when the whole exchange is in the file.
+capture() {
+  local file=$1 port=$2
+  shift 2
+  : >"$folder/tcpdump.log"
+  (
+    trap - EXIT INT TERM
+    process_record "$folder/process"
+    # -U: each packet is written at once. -Z root: it may not give up root before it opens a file in our folder.
+    exec setsid -- tcpdump -i lo -U -Z root -s 0 -w "$file" "tcp port $port" </dev/null >/dev/null 2>"$folder/tcpdump.log"
+  ) &
+  wait_until 5 grep -q 'listening on' "$folder/tcpdump.log" || die "tcpdump does not listen: $(cat "$folder/tcpdump.log")"
+  # --http1.1: so that the form looks the same in both; a fresh connection, closed afterwards.
+  curl -sS --http1.1 -o /dev/null --max-time 5 --cacert "$(tls_folder)/authority.pem" --resolve "$TLS_NAME:${S[tls_port]}:$(reachable_address)" \
+    --data "user=$FORM_USER&password=$FORM_PASSWORD" "$@" || die "the login form could not be posted"
+  wait_until 5 capture_complete "$file" || die "the capture is not complete: $(cat "$folder/tcpdump.log")"
+  process_signal "$folder/process" INT || true
+  wait_until 5 process_gone "$folder/process" || die "tcpdump does not end"
+  rm -f "$folder/process"
+}
+
+# capture_complete FILE: the connection has been closed, so everything before that is in the file.
+# shellcheck disable=SC2317 # wait_until calls it
+capture_complete() { [[ -n "$(tcpdump -n -r "$1" 'tcp[tcpflags] & (tcp-fin|tcp-rst) != 0' 2>/dev/null)" ]]; }
+
+# sent FILE PORT: the bytes of every packet towards the port that carries any, as a person at tcpdump would see them.
+sent() {
+  tcpdump -n -r "$1" -X "tcp dst port $2 and (ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)) > 0" 2>/dev/null
+}
+
+# last_packets N: of what `sent` prints.
+last_packets() { awk -v n="$1" '/^[0-9]/ { count++ } { text[count] = text[count] $0 "\n" } END { for (i = count - n + 1; i <= count; i++) printf "%s", text[i] }'; }
+
+# readable FILE: what of the capture is text.
+readable() { tr -c '[:print:]\n' '\n' <"$1"; }
+
+capture "$folder/http.pcap" "${S[port]}" "http://$(reachable_address):${S[port]}/login"
+capture "$folder/https.pcap" "${S[tls_port]}" "https://$TLS_NAME:${S[tls_port]}/login"
+
+echo "== HTTP, port ${S[port]}: what a listener reads"
+sent "$folder/http.pcap" "${S[port]}" | last_packets 1
+echo
+echo "== HTTPS, port ${S[tls_port]}: the same form, and the goodbye"
+sent "$folder/https.pcap" "${S[tls_port]}" | last_packets 2
+echo
+
+result=0
+if readable "$folder/http.pcap" | grep -q "password=$FORM_PASSWORD"; then
+  echo "HTTP:  the password is there, in clear: $(readable "$folder/http.pcap" | grep -m 1 -o "user=.*password=$FORM_PASSWORD")"
+else
+  echo "HTTP:  the password was not found; this should not be"
+  result=1
+fi
+if readable "$folder/https.pcap" | grep -qE "$FORM_PASSWORD|$FORM_USER"; then
+  echo "HTTPS: user or password is there, in clear; this should not be"
+  result=1
+else
+  echo "HTTPS: neither user nor password; of $(wc -c <"$folder/https.pcap") bytes captured, a listener learns who talks to whom, when, how much, and the name $TLS_NAME (in the first packet)"
+fi
+exit "$result"

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Tests scripts/cluster.sh, sniff.sh and protect.sh with the real balancers and the real node. See --help.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+source "$root/scripts/lib/common.sh"
+source "$root/scripts/lib/process.sh"
+source "$root/scripts/lib/checks.sh"
+source "$root/tests/cluster/common.sh"
+source "$root/tests/cluster/life.sh"
+source "$root/tests/cluster/load.sh"
+
+usage() {
+  cat <<'TEXT'
+Tests the cluster scripts with a real HAProxy, a real nginx and the real node, under load where that matters.
+
+usage: scripts/test-cluster.sh [PATTERN…]
+
+  PATTERN   only the tests whose name contains one of the patterns: kill, nginx, protect
+  --list    the names
+
+The node is the program that WEBAPP_BIN names, else a fresh debug build. What cannot run on this machine is reported as
+skipped. Everything it starts, it ends; everything it writes is in a folder of its own.
+TEXT
+}
+
+note() { echo "      $1"; }
+
+names() { declare -F | sed -n 's/^declare -f test_//p'; }
+
+patterns=()
+for word in "$@"; do
+  case $word in
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    --list)
+      names
+      exit 0
+      ;;
+    -*) usage_error "there is no option $word" ;;
+    *) patterns+=("$word") ;;
+  esac
+done
+
+need curl
+need jq
+need haproxy
+need nginx nginx-light
+need openssl
+need perl
+
+if [[ -z "${WEBAPP_BIN:-}" ]]; then
+  (cd -- "$root" && cargo build --quiet)
+  WEBAPP_BIN=$(cd -- "$root" && cargo build --quiet --message-format=json | jq -r 'select(.executable != null and .target.name == "webapp") | .executable' | tail -n 1)
+fi
+export WEBAPP_BIN
+work=$(mktemp -d "${TMPDIR:-/tmp}/webapp-cluster-test.XXXXXX")
+log=$work/log
+export WEBAPP_STATE_DIR=$work/state
+unset XDG_RUNTIME_DIR
+
+leave() {
+  local name
+  trap '' INT TERM
+  [[ -z "${LOAD_PID:-}" ]] || kill "$LOAD_PID" 2>/dev/null || true
+  for name in "$WEBAPP_STATE_DIR"/*/; do
+    [[ ! -d "$name" ]] || cluster down --name "$(basename "$name")" || true
+  done
+  rm -rf -- "$work"
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
+
+wanted() {
+  local pattern
+  ((${#patterns[@]})) || return 0
+  for pattern in "${patterns[@]}"; do
+    [[ "$1" != *"$pattern"* ]] || return 0
+  done
+  return 1
+}
+
+for name in $(names); do
+  wanted "$name" || continue
+  echo "== ${name//_/ }"
+  : >"$log"
+  "test_$name" || {
+    fail "${name//_/ } could not be carried out"
+    sed 's/^/      /' "$log"
+  }
+  down || true
+done
+check "nothing is left of any cluster" nothing_left
+checks_end
