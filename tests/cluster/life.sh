@@ -114,7 +114,8 @@ test_failed_up() {
   wait_until 5 test -s "$work/listener"
   code=0
   cluster up --name t --nodes 1 --port "$port" >/dev/null || code=$?
-  kill "$listener" && wait "$listener" 2>/dev/null || true
+  kill "$listener"
+  wait "$listener" 2>/dev/null || true
   check "a port that is taken: up fails and names it" is "$code $(grep -c "port $port is taken" "$log")" "1 1"
   check "and leaves nothing" nothing_left
 
@@ -151,7 +152,8 @@ test_strangers() {
   check "a reused process number is not the node" is "$(field '.nodes[0].pid')" null
   check "down" down
   check "and the stranger lives" kill -0 "$stranger"
-  kill "$stranger" && wait "$stranger" 2>/dev/null || true
+  kill "$stranger"
+  wait "$stranger" 2>/dev/null || true
 }
 
 test_ordinary_user() {
