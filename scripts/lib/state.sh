@@ -27,6 +27,8 @@ state_open() {
   [[ -O "$root" && ! -L "$root" ]] || die "$root is not a folder of your own; name another with WEBAPP_STATE_DIR"
   root=$(cd -- "$root" && pwd -P)
   DIR=$root/$1
+  # A command that finds no cluster leaves no root behind; one that makes a cluster makes it again.
+  [[ -d "$DIR" ]] || rmdir -- "$root" 2>/dev/null || true
 }
 
 # state_lock: one command at a time on a cluster. The lock is the folder itself, so no lock file stays behind.
