@@ -41,5 +41,13 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
   cargo test --no-fail-fast
 fi
-say "== page"
+# The scripts below talk to the program that was just tested; by themselves they would build it again.
+WEBAPP_BIN=$(cargo build --quiet --message-format=json |
+  jq -r 'select(.reason == "compiler-artifact" and .executable != null and .target.name == "webapp") | .executable' | tail -n 1)
+export WEBAPP_BIN
+say "== cluster: real balancers, under load"
+scripts/test-cluster.sh
+say "== systemd: a real one, in namespaces of its own"
+scripts/test-systemd.sh
+say "== page: a real browser"
 scripts/test-page.sh
