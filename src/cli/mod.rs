@@ -1,6 +1,7 @@
 //! The command line: parse, dispatch, exit code. One file a subcommand.
 
 mod bench;
+mod healthcheck;
 mod load;
 mod process;
 mod report;
@@ -42,6 +43,8 @@ enum Command {
     Report(report::Args),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
     Usl(usl::Args),
+    /// Exit 0 when an address answers 2xx, else 1.
+    Healthcheck(healthcheck::Args),
 }
 
 /// Parses the arguments, runs the subcommand, and turns its end into an exit code.
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(*args),
         Command::Report(args) => report::run(args),
         Command::Usl(args) => usl::run(args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
     };
     match result {
         Ok(exit) => ExitCode::from(exit as u8),
