@@ -117,7 +117,7 @@ impl Requests {
 impl App {
     /// Puts the application together. `addresses` are the machine's own, for `/whoami`.
     pub fn new(config: Config, pool: Arc<Pool>, board: Arc<Board>, requests: &Requests, addresses: Vec<IpAddr>) -> App {
-        let whoami = whoami::Identity::new(addresses);
+        let whoami = whoami::Identity::new(&config.node, addresses);
         let cluster = cluster::Cluster::new(config.peers.clone());
         let inner = Inner {
             config,

@@ -185,7 +185,9 @@ impl Registry {
             Phase::Answer => None,
         };
         control.deadline.store(limit.map_or(0, |limit| self.after(limit)), Ordering::Relaxed);
-        control.phase.store(phase as u8, Ordering::SeqCst);
+        // Only the step to rest must be in one order with the start of a drain: one of the two sees the other.
+        let order = if phase == Phase::Idle { Ordering::SeqCst } else { Ordering::Release };
+        control.phase.store(phase as u8, order);
     }
 
     /// Lets go of idle connections, and of every other one after its answer.

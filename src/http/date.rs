@@ -1,7 +1,9 @@
 //! The `Date` field (RFC 9110, section 6.6.1), formatted once a second and a thread.
 
 use std::cell::RefCell;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::kernel::clock;
 
 /// Length of an IMF-fixdate, bytes.
 const LENGTH: usize = 29;
@@ -15,7 +17,7 @@ thread_local! {
 #[inline(never)]
 pub(super) fn append(out: &mut Vec<u8>) {
     CACHE.with_borrow_mut(|(second, text)| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        let now = clock::unix_seconds_coarse();
         if now != *second {
             let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now));
             if let Ok(bytes) = date.as_bytes().try_into() {

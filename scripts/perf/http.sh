@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# CPU a request: the strict engine against the reference engines and nginx, one core each side, in turn.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+source "$root/scripts/lib/common.sh"
+source "$root/scripts/perf/lib.sh"
+need wrk
+need nginx nginx-light
+
+ROUNDS=${ROUNDS:-9}
+SECONDS_EACH=${SECONDS_EACH:-2}
+is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
+
+(cd "$root" && cargo build --release --quiet --example bare_minihttp)
+bare=$(cd "$root" && cargo build --release --quiet --example bare_minihttp --message-format=json |
+  jq -r 'select(.executable != null and .target.name == "bare_minihttp") | .executable' | tail -n 1)
+
+declare -A URL PIDS
+start_node strict 0 --workers 1 --pool-threads 1
+URL[strict]=$NODE_URL/whoami PIDS[strict]=$NODE_PID
+start_node minihttp 0 --engine minihttp --workers 1 --pool-threads 1
+URL[minihttp]=$NODE_URL/whoami PIDS[minihttp]=$NODE_PID
+
+port=$((20000 + RANDOM % 10000))
+taskset -c 0 "$bare" "$port" 1 &
+STARTED+=("$!")
+URL[bare]=http://127.0.0.1:$port/ PIDS[bare]=$!
+
+body=$(curl -s -H 'User-Agent:' -H 'Accept:' "${URL[strict]}")
+cat >"$WORK/nginx.conf" <<CONF
+worker_processes 1;
+pid $WORK/nginx.pid;
+error_log $WORK/nginx.log;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  keepalive_requests 1000000000;
+  default_type application/json;
+  server { listen 127.0.0.1:$((port + 1)); location / { return 200 '$body'; } }
+}
+CONF
+taskset -c 0 nginx -p "$WORK" -c "$WORK/nginx.conf" -g 'daemon off;' 2>/dev/null &
+STARTED+=("$!")
+nginx_master=$!
+children=/proc/$nginx_master/task/$nginx_master/children
+for ((tries = 0; tries < 100; tries++)); do
+  [[ -z "$(cat "$children")" ]] || break
+  sleep 0.05
+done
+URL[nginx]=http://127.0.0.1:$((port + 1))/
+PIDS[nginx]="$nginx_master $(cat "$children")"
+
+tick=$(getconf CLK_TCK)
+engines=(strict minihttp bare nginx)
+for engine in "${engines[@]}"; do : >"$WORK/$engine.cpu"; done
+for ((round = 0; round < ROUNDS; round++)); do
+  for engine in "${engines[@]}"; do
+    # shellcheck disable=SC2086 # a list of process numbers
+    before=$(cpu_ticks ${PIDS[$engine]})
+    requests=$(taskset -c 1 wrk -t1 -c32 -d"$SECONDS_EACH"s "${URL[$engine]}" | awk '/requests in/ { print $1 }')
+    # shellcheck disable=SC2086
+    after=$(cpu_ticks ${PIDS[$engine]})
+    awk -v t=$((after - before)) -v hz="$tick" -v n="$requests" 'BEGIN { printf "%.4f\n", t * 1e6 / hz / n }' >>"$WORK/$engine.cpu"
+  done
+done
+echo "CPU a request (user + system), /whoami over keep-alive, 32 connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s:"
+for engine in "${engines[@]}"; do printf '  %-10s %6.2f µs\n' "$engine" "$(median <"$WORK/$engine.cpu")"; done
+compare() {
+  local figure
+  figure=$(paste "$WORK/strict.cpu" "$WORK/$1.cpu" | awk '{ print $1 / $2 }' | median)
+  printf '  strict / %-26s %.3f   at most %.2f   %s\n' "$2" "$figure" "$3" "$(verdict "$figure" "$3")"
+}
+compare minihttp "minihttp, same routes" 1.00
+compare bare "minihttp, one fixed answer" 1.00
+compare nginx "nginx return 200" 0.90

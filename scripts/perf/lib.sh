@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the benchmarks that source this share root, NODE_PID and NODE_URL
+# What the benchmarks share: CPU time of processes, medians, and a node that is ended with the script.
+
+# cpu_ticks PID…: user and system time of these processes together, in clock ticks (proc_pid_stat(5), fields 14 and 15).
+cpu_ticks() {
+  local pid sum=0 stat
+  for pid in "$@"; do
+    stat=$(<"/proc/$pid/stat")
+    # shellcheck disable=SC2086 # the fields behind the name are to be split
+    set -- ${stat##*) }
+    sum=$((sum + ${12} + ${13}))
+  done
+  echo "$sum"
+}
+
+# resident_kib PID
+resident_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"; }
+
+# median: of the numbers on stdin
+median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+
+# ratio A B DIGITS
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
+
+STARTED=()
+end_started() {
+  local pid
+  for pid in "${STARTED[@]}"; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  [[ -z "${WORK:-}" ]] || rm -rf -- "$WORK"
+}
+trap end_started EXIT
+trap 'exit 130' INT TERM
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/webapp-perf.XXXXXX")
+
+# start_node NAME CORES [arguments of serve]: sets NODE_PID and NODE_URL.
+start_node() {
+  local name=$1 cores=$2
+  shift 2
+  taskset -c "$cores" "$WEBAPP_BIN" serve --listen 127.0.0.1:0 --log-level error "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" &
+  NODE_PID=$!
+  STARTED+=("$NODE_PID")
+  local tries=0
+  until [[ -s "$WORK/$name.out" ]]; do
+    sleep 0.05
+    ((++tries < 200)) || die "the node did not start: $(cat "$WORK/$name.err")"
+  done
+  NODE_URL=$(sed -n '1s/^listening on //p' "$WORK/$name.out")
+}
+
+# verdict VALUE MARK: whether a figure is at most its mark
+verdict() { awk -v v="$1" -v m="$2" 'BEGIN { print (v <= m) ? "reached" : "MISSED" }'; }
+
+[[ -n "${WEBAPP_BIN:-}" ]] || WEBAPP_BIN=$("$root/scripts/build.sh" 2>/dev/null | tail -n 1)
+[[ -x "$WEBAPP_BIN" ]] || die "no binary at '$WEBAPP_BIN'; run scripts/build.sh"
