@@ -23,6 +23,15 @@ pub fn ticks_per_second() -> u64 {
     u64::try_from(ticks).ok().filter(|ticks| *ticks > 0).unwrap_or(100)
 }
 
+/// Seconds since 1970, as of the last tick of the scheduler (`CLOCK_REALTIME_COARSE`, clock_gettime(2)): up to 10 ms
+/// late, at a fifth of the cost of the exact clock.
+pub fn unix_seconds_coarse() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a valid timespec; the call cannot fail for a clock that Linux has had since 2.6.32.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut now) };
+    u64::try_from(now.tv_sec).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,13 +43,4 @@ mod tests {
         assert!(unix_seconds() > 1.7e9);
         assert!(ticks_per_second() > 0);
     }
-}
-
-/// Seconds since 1970, as of the last tick of the scheduler (`CLOCK_REALTIME_COARSE`, clock_gettime(2)): up to 10 ms
-/// late, at a fifth of the cost of the exact clock.
-pub fn unix_seconds_coarse() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a valid timespec; the call cannot fail for a clock that Linux has had since 2.6.32.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut now) };
-    u64::try_from(now.tv_sec).unwrap_or(0)
 }
