@@ -28,6 +28,7 @@ use crate::http::{Reply, Request, Service};
 use crate::pool::Pool;
 use crate::stats::{Board, EndpointReading};
 
+pub use fib::fib;
 pub use peers::{MAX_PEERS, Peers};
 pub use routes::ADDRESSES;
 use routes::Recorder;

@@ -1,7 +1,8 @@
 //! The cluster driver: a program that brings a cluster up and down, and says where it is.
 //!
 //! Anything that understands `up --topology vertical|horizontal --units N …` (one JSON object on stdout: [`Cluster`]),
-//! `status` and `down` will do; `scripts/cluster.sh` is one.
+//! `status` and `down` will do; `scripts/cluster.sh` is one. A driver that also understands `kill NODE` lets the bench
+//! measure what a node's death costs; one that does not ends with exit code 2 (wrong usage).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,6 +56,8 @@ pub struct Driver {
 /// A cluster of VMs may take its time.
 const UP_LIMIT: Duration = Duration::from_secs(600);
 const DOWN_LIMIT: Duration = Duration::from_secs(120);
+/// Exit code of a driver that does not know the command.
+const WRONG_USAGE: i32 = 2;
 
 impl Driver {
     /// A driver at `program`, with a cluster name that no other bench on this machine uses. It is told to run `binary`
@@ -101,6 +104,20 @@ impl Driver {
         command.args(self.down_arguments());
         let finished = child::run(command, DOWN_LIMIT, None)?;
         self.check(&finished, "down")
+    }
+
+    /// Kills a node as an accident would. False where the driver cannot.
+    ///
+    /// # Errors
+    /// When the driver fails, with what it said.
+    pub fn kill(&self, node: &str) -> anyhow::Result<bool> {
+        let mut command = Command::new(&self.program);
+        command.args(["kill", node, "--name", &self.name]);
+        let finished = child::run(command, DOWN_LIMIT, None)?;
+        if finished.status.code() == Some(WRONG_USAGE) {
+            return Ok(false);
+        }
+        self.check(&finished, "kill").map(|()| true)
     }
 
     fn check(&self, finished: &Finished, command: &str) -> anyhow::Result<()> {

@@ -79,9 +79,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be written.
     pub fn write_manifest(&self, manifest: &Manifest) -> anyhow::Result<()> {
-        let file = self.path.join(MANIFEST);
-        fs::write(&file, format!("{}\n", serde_json::to_string_pretty(manifest)?))
-            .with_context(|| format!("cannot write {}", file.display()))
+        write_whole(&self.path.join(MANIFEST), &format!("{}\n", serde_json::to_string_pretty(manifest)?))
     }
 
     /// Adds a run: one write, and on the disk before the next run begins.
@@ -95,6 +93,18 @@ impl Folder {
             .and_then(|()| self.runs.sync_data())
             .with_context(|| format!("cannot write {}", self.path.join(RUNS).display()))
     }
+}
+
+/// Writes a file so that it is there whole or not at all: under another name first, which a kill may leave and the next
+/// writer takes over.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_whole(file: &Path, content: &str) -> anyhow::Result<()> {
+    let unfinished = file.with_extension("unfinished");
+    fs::write(&unfinished, content)
+        .and_then(|()| fs::rename(&unfinished, file))
+        .with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Reads a results folder. A last line without its end was being written when the bench was killed; it is left out.

@@ -61,7 +61,7 @@ fn arguments(job: &Job<'_>) -> Vec<String> {
     }));
     match job.level {
         Level::Closed { connections } => arguments.extend(["--connections".to_owned(), connections.to_string()]),
-        Level::Open { rate_per_second, .. } => {
+        Level::Open { rate_per_second, .. } | Level::Death { rate_per_second, .. } => {
             arguments.extend(["--rate".to_owned(), format!("{rate_per_second:.3}")]);
         }
     }

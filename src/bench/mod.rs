@@ -16,30 +16,36 @@ pub mod plan;
 pub mod process;
 pub mod progress;
 pub mod record;
+pub mod speed;
 pub mod steps;
 pub mod summary;
 pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use child::Caretaker;
 use driver::{Cluster, Driver};
 use folder::Folder;
 use generator::Job;
-use plan::{Plan, Visit};
+use plan::{Ladder, Plan, Visit};
 use progress::Progress;
-use record::{FORMAT, Level, Manifest, Run};
+use record::{FORMAT, Killed, Level, Manifest, Run};
 use summary::Window;
 use watch::Watch;
+
+use crate::report::prices::Prices;
 
 /// What [`run`] needs.
 pub struct Settings {
     /// What is measured; ignored when an earlier bench is resumed, whose plan holds.
     pub plan: Plan,
+    /// The prices that the report shall use; kept in the manifest.
+    pub prices: Option<Prices>,
     /// The program that brings clusters up and down.
     pub driver: PathBuf,
     /// The binary that serves and drives the load.
@@ -74,8 +80,15 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
     let driver = Driver::new(&settings.driver, &settings.binary);
     let caretaker = Caretaker::start(driver.program(), &driver.down_arguments())?;
     let plan = manifest.as_ref().map_or_else(|| settings.plan.clone(), |manifest| manifest.plan.clone());
-    let mut bench =
-        Bench { plan, binary: &settings.binary, driver, folder, runs, manifest_written: manifest.is_some() };
+    let mut bench = Bench {
+        plan,
+        prices: settings.prices.clone(),
+        binary: &settings.binary,
+        driver,
+        folder,
+        runs,
+        manifest_written: manifest.is_some(),
+    };
     let ended = bench.visit_all(progress, interrupted);
     let down = bench.driver.down();
     if down.is_ok() {
@@ -89,6 +102,7 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
 
 struct Bench<'a> {
     plan: Plan,
+    prices: Option<Prices>,
     binary: &'a Path,
     driver: Driver,
     folder: Folder,
@@ -139,6 +153,7 @@ impl Bench<'_> {
         let window_seconds = match level {
             Level::Closed { .. } => self.plan.closed_seconds,
             Level::Open { .. } => self.plan.open_seconds,
+            Level::Death { .. } => self.plan.death_seconds,
         };
         let started_at = now();
         let watch = Watch::start(cluster);
@@ -150,17 +165,25 @@ impl Bench<'_> {
             warmup_seconds: self.plan.warmup_seconds,
             window_seconds,
         };
-        let load = generator::run(self.binary, &job, interrupted);
+        let (load, killed) = thread::scope(|scope| {
+            let killer = scope.spawn(|| match level {
+                Level::Death { killed_at_seconds, .. } => self.kill(cluster, &watch, from_seconds, killed_at_seconds),
+                _ => Ok(None),
+            });
+            let load = generator::run(self.binary, &job, interrupted);
+            (load, killer.join().unwrap_or_else(|_| bail!("the thread that kills a node panicked")))
+        });
         let samples = watch.end();
-        let load = load?;
+        let (load, killed) = (load?, killed?);
         let window = Window { from_seconds, to_seconds: from_seconds + window_seconds };
-        let overload_expected = matches!(level, Level::Open { .. });
+        let overload_expected = level.ladder() == Ladder::Open;
         Ok(Run {
             repeat: visit.repeat,
             topology: visit.point.topology,
             units: visit.point.units,
             level,
             started_at,
+            killed,
             nodes: summary::nodes(cluster, &samples, window, &load),
             balancer: summary::balancer(cluster, &samples, window),
             machine: summary::machine(&samples, window),
@@ -168,6 +191,14 @@ impl Bench<'_> {
             samples,
             load,
         })
+    }
+
+    /// Waits for the moment, then kills the last node. `None` where the driver cannot.
+    fn kill(&self, cluster: &Cluster, watch: &Watch, from: f64, at_seconds: f64) -> anyhow::Result<Option<Killed>> {
+        thread::sleep(Duration::from_secs_f64((from + at_seconds - watch.seconds()).max(0.0)));
+        let Some(node) = cluster.nodes.last() else { return Ok(None) };
+        let at_seconds = watch.seconds() - from;
+        Ok(self.driver.kill(&node.name)?.then(|| Killed { node: node.name.clone(), at_seconds }))
     }
 
     fn manifest(&self, cluster: &Cluster) -> Manifest {
@@ -184,6 +215,7 @@ impl Bench<'_> {
             versions: versions.into_iter().collect(),
             git: machine::revision(self.driver.program()),
             plan: self.plan.clone(),
+            prices: self.prices.clone(),
         }
     }
 }

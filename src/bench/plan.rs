@@ -130,8 +130,14 @@ pub struct Plan {
     pub connections_per_unit: Vec<u32>,
     /// The open ladder: shares of the ceiling, rising.
     pub fractions: Vec<f64>,
-    /// At which units the open ladder is climbed.
+    /// At which units the open ladder is climbed, and a node's death is measured.
     pub open_units: Vec<u32>,
+    /// How often the open ladder is climbed at each of them.
+    pub open_repeats: u32,
+    /// Share of the ceiling that is offered while a node dies; `None` kills none.
+    pub death_fraction: Option<f64>,
+    /// Measured window of the run in which a node dies, a third of the way into it.
+    pub death_seconds: f64,
     /// Further arguments for the driver's `up`.
     pub driver_arguments: Vec<String>,
 }
@@ -148,12 +154,22 @@ pub struct PointKey {
 /// A stay at one point: the cluster is brought up, driven, and taken down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Visit {
-    /// From 1.
+    /// From 1, of its kind.
     pub repeat: u32,
     /// Where.
     pub point: PointKey,
-    /// True when the open ladder is climbed here, too.
-    pub open: bool,
+    /// Which ladder is climbed.
+    pub ladder: Ladder,
+}
+
+/// What a visit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ladder {
+    /// Connections: finds the ceiling.
+    Closed,
+    /// Rates: finds the latency, and at the end what a node's death costs.
+    Open,
 }
 
 /// A generous guess at what bringing a cluster up and down takes.
@@ -177,11 +193,14 @@ impl Plan {
             objective: Objective { percentile: 99.0, milliseconds: 250.0 },
             warmup_seconds: 0.4,
             // Multiples of the quota period of 100 ms: each window then holds the same number of periods.
-            closed_seconds: 2.5,
+            closed_seconds: 2.0,
             open_seconds: 2.5,
             connections_per_unit: vec![4, 8, 16],
             fractions: vec![0.5, 0.7, 0.8, 0.9, 1.0, 1.1],
-            open_units: Vec::new(),
+            open_units: vec![4],
+            open_repeats: 1,
+            death_fraction: Some(0.7),
+            death_seconds: 4.5,
             driver_arguments: Vec::new(),
         }
     }
@@ -191,45 +210,61 @@ impl Plan {
         Self {
             name: "full".to_owned(),
             units: vec![1, 2, 3, 4, 6, 8],
+            open_units: vec![1, 2, 3, 4, 6, 8],
             repeats: 6,
             warmup_seconds: 1.0,
             closed_seconds: 8.0,
             open_seconds: 8.0,
+            death_seconds: 12.0,
             connections_per_unit: vec![2, 4, 8, 16, 32],
             ..Self::quick()
         }
     }
 
-    /// All visits in order: repeat by repeat, so that a slow drift of the machine meets all points alike; within a
-    /// repeat the two topologies of a unit count stand side by side, and which goes first alternates.
+    /// All visits in order: the closed ladders repeat by repeat, so that a slow drift of the machine meets all points
+    /// alike, then the open ones, which need the ceilings. The two topologies of a unit count stand side by side, and
+    /// which goes first alternates.
     pub fn visits(&self) -> Vec<Visit> {
-        let mut visits = Vec::new();
-        for repeat in 1..=self.repeats {
-            for (index, &units) in self.units.iter().enumerate() {
-                let mut topologies = self.topologies.clone();
-                if (repeat as usize + index).is_multiple_of(2) {
-                    topologies.reverse();
+        let climb = |ladder: Ladder, repeats: u32, units: &[u32]| {
+            let mut visits = Vec::new();
+            for repeat in 1..=repeats {
+                for (index, &units) in units.iter().enumerate() {
+                    let mut topologies = self.topologies.clone();
+                    if (repeat as usize + index).is_multiple_of(2) {
+                        topologies.reverse();
+                    }
+                    let visit = |topology| Visit { repeat, point: PointKey { topology, units }, ladder };
+                    visits.extend(topologies.into_iter().map(visit));
                 }
-                let open = repeat == self.repeats && self.open_units.contains(&units);
-                visits.extend(topologies.into_iter().map(|topology| Visit {
-                    repeat,
-                    point: PointKey { topology, units },
-                    open,
-                }));
             }
-        }
+            visits
+        };
+        let mut visits = climb(Ladder::Closed, self.repeats, &self.units);
+        visits.extend(climb(Ladder::Open, self.open_repeats, &self.open_units));
         visits
+    }
+
+    /// Whether a node is killed at the end of this visit.
+    pub fn kills_at(&self, visit: &Visit) -> Option<f64> {
+        self.death_fraction.filter(|_| visit.ladder == Ladder::Open && visit.repeat == self.open_repeats)
     }
 
     /// Seconds one visit should take.
     pub fn visit_seconds(&self, visit: &Visit) -> f64 {
-        // The ladder usually ends after its second level: one breach, measured again.
-        let ladder = if self.connections_per_unit.len() > 1 { 3.0 } else { 1.0 };
-        let closed_runs = if visit.repeat == 1 { ladder } else { 1.0 };
-        let open_runs = if visit.open { self.fractions.len() as f64 + 1.0 } else { 0.0 };
+        let run = |window: f64| self.warmup_seconds + window + RUN_OVERHEAD_SECONDS;
         DRIVER_SECONDS
-            + closed_runs * (self.warmup_seconds + self.closed_seconds + RUN_OVERHEAD_SECONDS)
-            + open_runs * (self.warmup_seconds + self.open_seconds + RUN_OVERHEAD_SECONDS)
+            + match visit.ladder {
+                // The ladder usually ends after its second level: one breach, measured again.
+                Ladder::Closed if visit.repeat == 1 && self.connections_per_unit.len() > 1 => {
+                    3.0 * run(self.closed_seconds)
+                }
+                Ladder::Closed => run(self.closed_seconds),
+                // The first fraction that fails is measured twice.
+                Ladder::Open => {
+                    (self.fractions.len() as f64 + 1.0) * run(self.open_seconds)
+                        + self.kills_at(visit).map_or(0.0, |_| run(self.death_seconds))
+                }
+            }
     }
 
     /// Seconds the whole plan should take.
@@ -256,17 +291,19 @@ mod tests {
     #[test]
     fn quick_fits_three_minutes() {
         let seconds = Plan::quick().seconds();
-        assert!((90.0..=170.0).contains(&seconds), "{seconds}");
+        assert!((120.0..=175.0).contains(&seconds), "{seconds}");
     }
 
     #[test]
     fn visits_are_interleaved_and_complete() {
-        let plan = Plan { open_units: vec![4], ..Plan::quick() };
+        let plan = Plan { open_units: vec![2, 4], ..Plan::quick() };
         let visits = plan.visits();
-        assert_eq!(visits.len(), 18);
+        let (closed, open): (Vec<Visit>, Vec<Visit>) = visits.iter().partition(|visit| visit.ladder == Ladder::Closed);
+        assert_eq!((closed.len(), open.len()), (18, 4));
+        assert_eq!(visits[..18], closed, "ceilings come first");
         for repeat in 1..=3 {
             let mut points: Vec<PointKey> =
-                visits.iter().filter(|visit| visit.repeat == repeat).map(|visit| visit.point).collect();
+                closed.iter().filter(|visit| visit.repeat == repeat).map(|visit| visit.point).collect();
             assert_eq!(points.len(), 6);
             points.sort();
             points.dedup();
@@ -278,11 +315,11 @@ mod tests {
         }
         let first_is_vertical = |visit: &&Visit| visit.point.topology == Topology::Vertical;
         assert!(
-            (3..=6).contains(&visits.iter().step_by(2).filter(first_is_vertical).count()),
+            (3..=6).contains(&closed.iter().step_by(2).filter(first_is_vertical).count()),
             "who goes first alternates"
         );
-        let open: Vec<&Visit> = visits.iter().filter(|visit| visit.open).collect();
-        assert!(open.len() == 2 && open.iter().all(|visit| visit.repeat == 3 && visit.point.units == 4));
+        assert!(open.iter().all(|visit| plan.kills_at(visit) == Some(0.7)));
+        assert!(closed.iter().all(|visit| plan.kills_at(visit).is_none()));
     }
 
     #[test]

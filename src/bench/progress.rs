@@ -1,22 +1,25 @@
 //! How far the bench is: a bar on a terminal, a line a run elsewhere. All on standard error.
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::plan::{Plan, Visit};
+use super::plan::{Ladder, Plan, Visit};
 use super::record::{Level, Run};
 use crate::report::number;
 
 /// Shows how far the bench is.
 pub struct Progress {
     bar: Option<ProgressBar>,
-    repeats: u32,
+    closed_repeats: u32,
+    open_repeats: u32,
     /// Seconds that all visits before the present one should have taken.
     before: f64,
     /// Seconds that the present visit should take, and those its runs so far should have taken.
     present: f64,
     words: String,
+    visit_began: Instant,
 }
 
 impl Progress {
@@ -30,17 +33,31 @@ impl Progress {
             bar.enable_steady_tick(std::time::Duration::from_millis(250));
             bar
         });
-        Self { bar, repeats: plan.repeats, before: 0.0, present: 0.0, words: String::new() }
+        let (closed_repeats, open_repeats) = (plan.repeats, plan.open_repeats);
+        Self {
+            bar,
+            closed_repeats,
+            open_repeats,
+            before: 0.0,
+            present: 0.0,
+            words: String::new(),
+            visit_began: Instant::now(),
+        }
     }
 
     /// A visit begins, which should take `seconds`.
     pub fn visit(&mut self, visit: &Visit, seconds: f64) {
         self.before += self.present;
         self.present = seconds;
+        self.visit_began = Instant::now();
         let node = if visit.point.units == 1 { "unit" } else { "units" };
         self.words = format!(
-            "repeat {}/{} · {} · {} {node}",
-            visit.repeat, self.repeats, visit.point.topology, visit.point.units
+            "{} {}/{} · {} · {} {node}",
+            if visit.ladder == Ladder::Closed { "ceiling" } else { "latency" },
+            visit.repeat,
+            self.repeats(visit.ladder),
+            visit.point.topology,
+            visit.point.units
         );
         if let Some(bar) = &self.bar {
             bar.set_position((self.before * 10.0) as u64);
@@ -48,9 +65,18 @@ impl Progress {
         }
     }
 
+    fn repeats(&self, ladder: Ladder) -> u32 {
+        match ladder {
+            Ladder::Closed => self.closed_repeats,
+            Ladder::Open => self.open_repeats,
+        }
+    }
+
     /// A run begins.
     pub fn level(&mut self, level: &Level) {
         if let Some(bar) = &self.bar {
+            let here = self.visit_began.elapsed().as_secs_f64().min(self.present);
+            bar.set_position(((self.before + here) * 10.0) as u64);
             bar.set_message(format!("{} · {}", self.words, words(level)));
         }
     }
@@ -87,5 +113,6 @@ fn words(level: &Level) -> String {
         Level::Open { fraction, rate_per_second } => {
             format!("{:.0} % of the ceiling, {}/s", fraction * 100.0, number::plain(*rate_per_second))
         }
+        Level::Death { rate_per_second, .. } => format!("a node dies at {}/s", number::plain(*rate_per_second)),
     }
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::plan::{Plan, Topology};
+use super::plan::{Ladder, Plan, Topology};
+use crate::report::prices::Prices;
 
 /// The format of `manifest.json` and `runs.jsonl`; a reader refuses a newer one.
 pub const FORMAT: u32 = 1;
@@ -30,6 +31,9 @@ pub struct Manifest {
     pub git: Option<Git>,
     /// Everything that was chosen.
     pub plan: Plan,
+    /// The prices that the bench was given; `None` where it was given none.
+    #[serde(default)]
+    pub prices: Option<Prices>,
 }
 
 /// A machine, as its kernel describes it.
@@ -98,6 +102,25 @@ pub enum Level {
         /// Requests a second.
         rate_per_second: f64,
     },
+    /// An open run in which a node is killed: finds what its death costs.
+    Death {
+        /// Share of the ceiling.
+        fraction: f64,
+        /// Requests a second.
+        rate_per_second: f64,
+        /// When the node was killed, in seconds from the begin of the measured window.
+        killed_at_seconds: f64,
+    },
+}
+
+impl Level {
+    /// Which ladder it belongs to.
+    pub fn ladder(&self) -> Ladder {
+        match self {
+            Self::Closed { .. } => Ladder::Closed,
+            Self::Open { .. } | Self::Death { .. } => Ladder::Open,
+        }
+    }
 }
 
 /// One line of `runs.jsonl`.
@@ -115,6 +138,9 @@ pub struct Run {
     pub started_at: String,
     /// What `webapp load` printed.
     pub load: LoadResult,
+    /// The node that was killed meanwhile. `None` where none was to die, or the driver cannot kill.
+    #[serde(default)]
+    pub killed: Option<Killed>,
     /// A node each, in the driver's order.
     pub nodes: Vec<NodeUse>,
     /// `None` without a balancer.
@@ -125,6 +151,15 @@ pub struct Run {
     pub samples: Vec<Sample>,
     /// Whether the figures may be used.
     pub verdict: Verdict,
+}
+
+/// A node's death during a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Killed {
+    /// Its name.
+    pub node: String,
+    /// When, in seconds from the begin of the measured window.
+    pub at_seconds: f64,
 }
 
 /// Whether a run's figures may be used, and why not.
@@ -250,6 +285,9 @@ pub struct MachineUse {
     pub busy_percent: Option<f64>,
     /// Taken by the hypervisor for others.
     pub steal_percent: Option<f64>,
+    /// Its own speed: a fixed computation, timed beside the run on each core in turn, in computations for each CPU second.
+    #[serde(default)]
+    pub speed_per_second: Option<f64>,
 }
 
 /// What was read at one moment of a run.
@@ -263,6 +301,9 @@ pub struct Sample {
     pub balancer_cpu_seconds: Option<f64>,
     /// Clock ticks of the machine since its start: busy, stolen, all.
     pub machine_ticks: Option<[u64; 3]>,
+    /// Fixed computations since the run began, and the CPU seconds they took.
+    #[serde(default)]
+    pub speed: Option<(u64, f64)>,
 }
 
 /// One node at one moment.

@@ -1,7 +1,7 @@
 //! What a visit measures next: policy on what has been measured so far, without a clock.
 
 use super::ladder::{self, Next};
-use super::plan::{Objective, Plan, PointKey, Visit};
+use super::plan::{Ladder, Objective, Plan, PointKey, Topology, Visit};
 use super::record::{Latency, Level, LoadResult, Run};
 
 /// A run whose failed requests exceed this share misses the objective, whatever its percentiles say.
@@ -9,19 +9,26 @@ pub const ALLOWED_ERRORS: f64 = 0.001;
 /// A run that answers less than this share of what was offered does not sustain the rate.
 pub const SUSTAINED: f64 = 0.95;
 
+/// Topologies whose ceilings differ by less than this share are offered the same rates, so that their latencies stand
+/// side by side.
+pub const ALIKE: f64 = 0.25;
+/// Share of the lower ceiling that is offered to both topologies, however much their ceilings differ.
+const COMMON: f64 = 0.7;
+/// The node dies when this share of the measured window is over.
+const DEATH_AT: f64 = 1.0 / 3.0;
+
 /// The next level of this visit, `None` when it is complete. `runs` are all that were measured, also in earlier visits;
 /// a visit that was interrupted goes on where it ended.
 pub fn next_level(plan: &Plan, visit: &Visit, runs: &[Run]) -> Option<Level> {
     let here: Vec<&Run> =
-        runs.iter().filter(|run| run.repeat == visit.repeat && point_of(run) == visit.point).collect();
+        at(runs, visit.point).filter(|run| run.repeat == visit.repeat && run.level.ladder() == visit.ladder).collect();
     if let Some(again) = invalid_once(&here) {
         return Some(again);
     }
-    next_closed(plan, visit, runs, &here).or_else(
-        || {
-            if visit.open { next_open(plan, visit, runs, &here) } else { None }
-        },
-    )
+    match visit.ladder {
+        Ladder::Closed => next_closed(plan, visit, runs, &here),
+        Ladder::Open => next_open(plan, visit, runs, &here).or_else(|| death(plan, visit, runs, &here)),
+    }
 }
 
 /// The point that a run belongs to.
@@ -31,7 +38,7 @@ pub fn point_of(run: &Run) -> PointKey {
 
 /// A run that was not valid is measured again, once: a busy moment of the machine is no limit of the point.
 fn invalid_once(here: &[&Run]) -> Option<Level> {
-    let last = here.last().filter(|run| !run.verdict.valid)?;
+    let last = here.last().filter(|run| !run.verdict.valid && !matches!(run.level, Level::Death { .. }))?;
     let tries = here.iter().filter(|run| run.level == last.level && !run.verdict.valid).count();
     (tries == 1).then_some(last.level)
 }
@@ -46,15 +53,59 @@ fn next_closed(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Optio
             Next::Stop => None,
         };
     }
-    let ceiling = ladder::ceiling_level(&closed_ladder(at(runs, visit.point)))?;
-    if measured.is_empty() { closed(ceiling) } else { None }
+    let connections = ceiling_connections(plan, runs, visit.point.units)?;
+    if measured.is_empty() { closed(connections) } else { None }
+}
+
+/// Connections at which the ceilings of these units are compared: the same for both topologies, the higher of what
+/// their first ladders found.
+pub fn ceiling_connections(plan: &Plan, runs: &[Run], units: u32) -> Option<u32> {
+    let own = |&topology: &Topology| {
+        let first = at(runs, PointKey { topology, units }).filter(|run| run.repeat == 1);
+        ladder::ceiling_level(&closed_ladder(first))
+    };
+    plan.topologies.iter().filter_map(own).max()
 }
 
 fn next_open(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Level> {
-    let ceiling = ceiling(runs, visit.point)?;
+    let rates = open_rates(plan, runs, visit.point);
     let measured = open_ladder(here.iter().copied(), &plan.objective);
-    let fraction = ladder::next_open(&plan.fractions, &measured)?;
-    Some(Level::Open { fraction, rate_per_second: fraction * ceiling })
+    let fractions: Vec<f64> = rates.iter().map(|&(fraction, _)| fraction).collect();
+    let next = ladder::next_open(&fractions, &measured)?;
+    let (fraction, rate_per_second) = rates.into_iter().find(|&(fraction, _)| fraction == next)?;
+    Some(Level::Open { fraction, rate_per_second })
+}
+
+/// The rates of a point's open ladder, rising, with their share of what counts as 100 %: the lower ceiling of the two
+/// topologies where they are [`ALIKE`], else the point's own, with one rate more that both are offered. Empty before
+/// the point has a ceiling.
+pub fn open_rates(plan: &Plan, runs: &[Run], point: PointKey) -> Vec<(f64, f64)> {
+    let Some((whole, lowest)) = whole_and_lowest(plan, runs, point) else { return Vec::new() };
+    let mut rates: Vec<(f64, f64)> = plan.fractions.iter().map(|&fraction| (fraction, fraction * whole)).collect();
+    if whole > lowest {
+        rates.push((COMMON * lowest / whole, COMMON * lowest));
+    }
+    rates.sort_by(|a, b| a.0.total_cmp(&b.0));
+    rates.dedup_by(|a, b| a.0 == b.0);
+    rates
+}
+
+/// The rate that counts as 100 % at a point, and the lower ceiling of the topologies at its units.
+fn whole_and_lowest(plan: &Plan, runs: &[Run], point: PointKey) -> Option<(f64, f64)> {
+    let ceiling_of = |topology| ceiling(plan, runs, PointKey { topology, ..point });
+    let own = ceiling_of(point.topology)?;
+    let lowest = plan.topologies.iter().filter_map(|&topology| ceiling_of(topology)).fold(own, f64::min);
+    Some((if own < lowest * (1.0 + ALIKE) { lowest } else { own }, lowest))
+}
+
+fn death(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Level> {
+    let fraction = plan.kills_at(visit)?;
+    if here.iter().any(|run| matches!(run.level, Level::Death { .. })) {
+        return None;
+    }
+    let (whole, _) = whole_and_lowest(plan, runs, visit.point)?;
+    let killed_at_seconds = plan.death_seconds * DEATH_AT;
+    Some(Level::Death { fraction, rate_per_second: fraction * whole, killed_at_seconds })
 }
 
 /// The runs at a point, in order.
@@ -67,7 +118,7 @@ pub fn at(runs: &[Run], point: PointKey) -> impl Iterator<Item = &Run> + Clone {
 pub fn closed_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> Vec<(u32, f64)> {
     let closed = runs.filter_map(|run| match run.level {
         Level::Closed { connections } => Some((connections, run)),
-        Level::Open { .. } => None,
+        Level::Open { .. } | Level::Death { .. } => None,
     });
     let has_valid = |level: u32| closed.clone().any(|(connections, run)| connections == level && run.verdict.valid);
     closed
@@ -81,7 +132,7 @@ pub fn closed_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> Vec<(u3
 pub fn open_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone, objective: &Objective) -> Vec<(f64, bool)> {
     let open = runs.filter_map(|run| match run.level {
         Level::Open { fraction, rate_per_second } => Some((fraction, rate_per_second, run)),
-        Level::Closed { .. } => None,
+        Level::Closed { .. } | Level::Death { .. } => None,
     });
     let has_valid = |level: f64| open.clone().any(|(fraction, _, run)| fraction == level && run.verdict.valid);
     open.clone()
@@ -90,10 +141,16 @@ pub fn open_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone, objective: &
         .collect()
 }
 
-/// The median goodput at the ceiling's level of a point, over all repeats so far.
-pub fn ceiling(runs: &[Run], point: PointKey) -> Option<f64> {
+/// The median goodput of a point at its [`ceiling_connections`], over all repeats so far.
+pub fn ceiling(plan: &Plan, runs: &[Run], point: PointKey) -> Option<f64> {
+    let level = ceiling_connections(plan, runs, point.units)?;
     let ladder = closed_ladder(at(runs, point));
-    let level = ladder::ceiling_level(&ladder)?;
+    // A ladder may have ended below the other topology's level, and no repeat have come yet.
+    let level = if ladder.iter().any(|&(connections, _)| connections == level) {
+        level
+    } else {
+        ladder::ceiling_level(&ladder)?
+    };
     let mut goodput: Vec<f64> =
         ladder.into_iter().filter(|&(connections, _)| connections == level).map(|(_, goodput)| goodput).collect();
     goodput.sort_by(f64::total_cmp);
@@ -124,7 +181,6 @@ pub fn percentile(latency: &Latency, percentile: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::plan::Topology;
     use crate::bench::record::{MachineUse, Verdict};
 
     fn run(repeat: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
@@ -141,6 +197,7 @@ mod tests {
                 latency_milliseconds: Some(Latency { p99: Some(p99), ..Latency::default() }),
                 ..LoadResult::default()
             },
+            killed: None,
             nodes: vec![],
             balancer: None,
             machine: MachineUse::default(),
@@ -159,11 +216,11 @@ mod tests {
 
     #[test]
     fn a_whole_point() {
-        let mut plan = Plan::quick();
-        plan.fractions = vec![0.5, 1.0];
+        let plan = Plan { fractions: vec![0.5, 1.0], topologies: vec![Topology::Vertical], ..Plan::quick() };
         let point = PointKey { topology: Topology::Vertical, units: 2 };
-        let first = Visit { repeat: 1, point, open: false };
-        let second = Visit { repeat: 2, point, open: true };
+        let first = Visit { repeat: 1, point, ladder: Ladder::Closed };
+        let second = Visit { repeat: 2, ..first };
+        let third = Visit { ladder: Ladder::Open, ..first };
         let mut runs = vec![];
         let mut step = |visit: &Visit, expected: Option<Level>, goodput: f64, p99: f64, valid: bool| {
             assert_eq!(next_level(&plan, visit, &runs), expected);
@@ -175,18 +232,52 @@ mod tests {
         step(&first, Some(closed(16)), 201.0, 90.0, true);
         step(&first, None, 0.0, 0.0, true);
         step(&second, Some(closed(8)), 202.0, 50.0, true);
-        step(&second, Some(open(0.5, 100.5)), 100.0, 60.0, true);
-        step(&second, Some(open(1.0, 201.0)), 180.0, 100.0, true); // rate not sustained: again
-        step(&second, Some(open(1.0, 201.0)), 200.0, 400.0, true); // too slow: failed twice
         step(&second, None, 0.0, 0.0, true);
+        step(&third, Some(open(0.5, 100.5)), 100.0, 60.0, true);
+        step(&third, Some(open(1.0, 201.0)), 180.0, 100.0, true); // rate not sustained: again
+        step(&third, Some(open(1.0, 201.0)), 200.0, 400.0, true); // too slow: failed twice
+        let death = Level::Death { fraction: 0.7, rate_per_second: 0.7 * 201.0, killed_at_seconds: 1.5 };
+        step(&third, Some(death), 50.0, 60.0, false); // never again: the cluster is broken
+        step(&third, None, 0.0, 0.0, true);
         let ladder = open_ladder(runs.iter(), &plan.objective);
         assert_eq!(ladder, vec![(0.5, true), (1.0, false), (1.0, false)]);
     }
 
     #[test]
+    fn both_topologies_meet_the_same_levels() {
+        let plan = Plan { fractions: vec![0.5, 1.0], ..Plan::quick() };
+        let key = |topology| PointKey { topology, units: 2 };
+        let with = |topology, connections, goodput| Run { topology, ..run(1, closed(connections), goodput, 1.0, true) };
+        let mut runs = vec![
+            with(Topology::Vertical, 8, 200.0),
+            with(Topology::Vertical, 16, 201.0),
+            with(Topology::Vertical, 16, 202.0),
+            with(Topology::Horizontal, 8, 120.0),
+            with(Topology::Horizontal, 16, 180.0),
+            with(Topology::Horizontal, 32, 182.0),
+        ];
+        assert_eq!(ceiling_connections(&plan, &runs, 2), Some(16), "the higher of 8 and 16");
+        let second = Visit { repeat: 2, point: key(Topology::Vertical), ladder: Ladder::Closed };
+        assert_eq!(next_level(&plan, &second, &runs), Some(closed(16)));
+        // 201.5 and 180 are alike: both are offered shares of 180.
+        for topology in [Topology::Vertical, Topology::Horizontal] {
+            assert_eq!(open_rates(&plan, &runs, key(topology)), vec![(0.5, 90.0), (1.0, 180.0)]);
+        }
+        // 201.5 and 100 are not: each its own, and one rate in common.
+        for run in &mut runs[3..] {
+            run.load.throughput_per_second *= 100.0 / 180.0;
+        }
+        assert_eq!(open_rates(&plan, &runs, key(Topology::Horizontal)), vec![(0.5, 50.0), (1.0, 100.0)]);
+        let rates = open_rates(&plan, &runs, key(Topology::Vertical));
+        assert_eq!(rates.iter().map(|&(_, rate)| rate).collect::<Vec<_>>(), vec![70.0, 100.75, 201.5]);
+        assert!(open_rates(&plan, &[], key(Topology::Vertical)).is_empty());
+    }
+
+    #[test]
     fn an_invalid_level_is_tried_twice_at_most() {
         let plan = Plan::quick();
-        let visit = Visit { repeat: 1, point: PointKey { topology: Topology::Vertical, units: 2 }, open: false };
+        let visit =
+            Visit { repeat: 1, point: PointKey { topology: Topology::Vertical, units: 2 }, ladder: Ladder::Closed };
         let mut runs = vec![run(1, closed(8), 100.0, 1.0, false)];
         assert_eq!(next_level(&plan, &visit, &runs), Some(closed(8)));
         runs.push(run(1, closed(8), 100.0, 1.0, false));

@@ -59,11 +59,15 @@ pub fn balancer(cluster: &Cluster, samples: &[Sample], window: Window) -> Option
 pub fn machine(samples: &[Sample], window: Window) -> MachineUse {
     let ticks =
         |index: usize| used(samples, window, move |sample| sample.machine_ticks.map(|ticks| ticks[index] as f64));
-    let Some(all) = ticks(2).filter(|all| *all > 0.0) else {
-        return MachineUse::default();
-    };
-    let percent = |part: Option<f64>| part.map(|part| (100.0 * part / all).clamp(0.0, 100.0));
-    MachineUse { busy_percent: percent(ticks(0)), steal_percent: percent(ticks(1)) }
+    let all = ticks(2).filter(|all| *all > 0.0);
+    let percent = |part: Option<f64>| part.zip(all).map(|(part, all)| (100.0 * part / all).clamp(0.0, 100.0));
+    let computations = used(samples, window, |sample| Some(sample.speed?.0 as f64));
+    let seconds = used(samples, window, |sample| Some(sample.speed?.1)).filter(|seconds| *seconds > 0.0);
+    MachineUse {
+        busy_percent: percent(ticks(0)),
+        steal_percent: percent(ticks(1)),
+        speed_per_second: computations.zip(seconds).map(|(computations, seconds)| computations / seconds),
+    }
 }
 
 /// Share of requests that may fail before a run's figures are refused as a ceiling's.
@@ -150,6 +154,7 @@ mod tests {
             nodes: vec![NodeSample { cpu_seconds: Some(cpu), stats }],
             balancer_cpu_seconds: Some(cpu / 10.0),
             machine_ticks: Some([(t * 100.0) as u64, 0, (t * 200.0) as u64]),
+            speed: Some(((t * 100.0) as u64, t / 400.0)),
         }
     }
 
@@ -177,6 +182,7 @@ mod tests {
         assert_eq!(node.bottleneck.as_ref().unwrap().evidence.as_deref(), Some("100"));
         assert!((balancer(&cluster(), &samples, window).unwrap().cpu_cores.unwrap() - 0.025).abs() < 1e-9);
         assert_eq!(machine(&samples, window).busy_percent, Some(50.0));
+        assert!((machine(&samples, window).speed_per_second.unwrap() - 40_000.0).abs() < 1e-6);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Watches nodes, balancer and machine while a run is driven, all on one clock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use super::driver::Cluster;
 use super::http_get;
 use super::process;
 use super::record::{Bottleneck, NodeSample, Sample, StatsSample};
+use super::speed::{PAUSE, Probe};
 
 /// CPU clocks are read this often: four points in each second of the charts.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -28,6 +29,8 @@ pub struct Watch {
 }
 
 type Latest = Arc<Mutex<Option<StatsSample>>>;
+/// What the speed probe has counted so far.
+type Counted = Arc<Mutex<(u64, f64)>>;
 
 impl Watch {
     /// Begins to watch `cluster`.
@@ -45,10 +48,15 @@ impl Watch {
             .collect();
         let pids: Vec<Option<u32>> = cluster.nodes.iter().map(|node| node.pid).collect();
         let balancer = cluster.balancer.as_ref().and_then(|balancer| balancer.pid).map(process::family);
+        let counted = Counted::default();
+        {
+            let (counted, over) = (Arc::clone(&counted), Arc::clone(&over));
+            thread::spawn(move || probe(&counted, &over));
+        }
         let started = Instant::now();
         let looker = {
             let over = Arc::clone(&over);
-            thread::spawn(move || look(started, &pids, balancer.as_deref(), &latest, &over))
+            thread::spawn(move || look(started, &pids, balancer.as_deref(), &latest, &counted, &over))
         };
         Self { started, over, looker, askers }
     }
@@ -75,12 +83,13 @@ fn look(
     pids: &[Option<u32>],
     balancer: Option<&[u32]>,
     latest: &[Latest],
+    counted: &Counted,
     over: &AtomicBool,
 ) -> Vec<Sample> {
     let mut samples = Vec::new();
     loop {
         let last = over.load(Ordering::Relaxed);
-        let stats = latest.iter().map(|latest| latest.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let stats = latest.iter().map(|latest| locked(latest).take());
         let nodes = pids
             .iter()
             .zip(stats)
@@ -92,6 +101,7 @@ fn look(
             balancer_cpu_seconds: balancer
                 .map(|family| family.iter().filter_map(|&pid| process::cpu_seconds(pid)).sum()),
             machine_ticks: process::machine_ticks(),
+            speed: Some(*locked(counted)),
         });
         if last {
             return samples;
@@ -100,13 +110,26 @@ fn look(
     }
 }
 
+fn probe(counted: &Counted, over: &AtomicBool) {
+    let mut probe = Probe::new();
+    while !over.load(Ordering::Relaxed) {
+        probe.compute();
+        *locked(counted) = probe.total();
+        thread::sleep(PAUSE);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         let answer = http_get::get(url, "/stats", ASK_TIMEOUT).ok();
         if let Some(stats) =
             answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json))
         {
-            *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(stats);
+            *locked(latest) = Some(stats);
         }
         thread::park_timeout(ASK_EVERY);
     }

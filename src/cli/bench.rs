@@ -60,9 +60,17 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", value_parser = super::units::duration, env = "WEBAPP_WINDOW")]
     window: Option<std::time::Duration>,
 
+    /// Shares of the ceiling at which latency is measured.
+    #[arg(long, value_name = "SHARE,…", value_delimiter = ',', value_parser = fraction, env = "WEBAPP_FRACTIONS")]
+    fractions: Vec<f64>,
+
     /// What is good enough: a percentile of the response time and its bound.
     #[arg(long, value_name = "pNN=TIME", env = "WEBAPP_SLO", default_value = "p99=250ms")]
     slo: Objective,
+
+    /// Prices of machines by their units, as docs/prices-example.json shows [default: the example's].
+    #[arg(long, value_name = "FILE", env = "WEBAPP_PRICES")]
+    prices: Option<PathBuf>,
 
     /// Results folder [default: results/ and the moment].
     #[arg(long, value_name = "DIR", env = "WEBAPP_OUT")]
@@ -95,6 +103,11 @@ fn unit_cpu(text: &str) -> Result<UnitCpu, String> {
     }
 }
 
+fn fraction(text: &str) -> Result<f64, String> {
+    let fraction: Option<f64> = text.trim().parse().ok().filter(|fraction| (0.01..=3.0).contains(fraction));
+    fraction.ok_or_else(|| format!("'{text}' is no share of the ceiling; write for instance 0.5,0.8,1.1"))
+}
+
 fn weighted_path(text: &str) -> Result<WeightedPath, String> {
     let (weight, path) = match text.split_once(':') {
         Some((weight, path)) if weight.bytes().all(|byte| byte.is_ascii_digit()) => (weight.parse().unwrap_or(0), path),
@@ -115,6 +128,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("results/{}", now().replace(':', "-"))));
     let settings = Settings {
         plan: if args.resume { folder::read(&out)?.manifest.plan } else { plan },
+        prices: args.prices.as_deref().map(super::report::read_prices).transpose()?,
         driver,
         binary: std::env::current_exe().context("cannot find the own program file")?,
         out,
@@ -137,7 +151,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Failed);
         }
     }
-    let report = super::report::write(&settings.out)?;
+    let report = super::report::write(&settings.out, settings.prices.clone())?;
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "{}", report.text)?;
     Ok(match ended {
@@ -154,6 +168,7 @@ fn plan_of(args: &Args) -> anyhow::Result<Plan> {
         plan.units.sort_unstable();
         plan.units.dedup();
     }
+    plan.open_units = if args.full { plan.units.clone() } else { vec![plan.most_units()] };
     plan.unit_cpu_percent = match args.unit_cpu {
         Some(UnitCpu::Percent(percent)) => Some(percent),
         Some(UnitCpu::NoLimit) => None,
@@ -167,10 +182,16 @@ fn plan_of(args: &Args) -> anyhow::Result<Plan> {
     plan.repeats = args.repeats.unwrap_or(plan.repeats);
     plan.topologies = args.only.map_or(plan.topologies, |topology| vec![topology]);
     plan.driver_arguments.clone_from(&args.driver_arguments);
+    if !args.fractions.is_empty() {
+        plan.fractions.clone_from(&args.fractions);
+        plan.fractions.sort_by(f64::total_cmp);
+        plan.fractions.dedup();
+    }
     if let Some(window) = args.window {
         ensure!(window.as_secs_f64() >= 0.5, "a window of less than 500ms measures nothing");
         plan.closed_seconds = window.as_secs_f64();
         plan.open_seconds = window.as_secs_f64();
+        plan.death_seconds = 2.0 * window.as_secs_f64();
     }
     Ok(plan)
 }
@@ -211,6 +232,8 @@ mod tests {
         assert!(unit_cpu("0").is_err() && unit_cpu("much").is_err());
         assert_eq!(weighted_path("3:/a?b=c:d").unwrap(), WeightedPath { weight: 3, path: "/a?b=c:d".into() });
         assert_eq!(weighted_path("/a:b").unwrap(), WeightedPath { weight: 1, path: "/a:b".into() });
+        assert_eq!(fraction("0.8"), Ok(0.8));
+        assert!(fraction("80").is_err() && fraction("0").is_err() && fraction("half").is_err());
         assert!(weighted_path("0:/a").is_err() && weighted_path("a").is_err() && weighted_path("").is_err());
     }
 }

@@ -3,26 +3,30 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
-use serde_json::json;
+use anyhow::{Context, anyhow};
 
 use super::Exit;
 use crate::bench::folder;
-use crate::bench::plan::Topology;
-use crate::report::{analysis, findings, table};
+use crate::report::prices::Prices;
+use crate::report::{Report, findings, page};
 
 /// Arguments of `webapp report`.
 #[derive(clap::Args)]
-#[command(after_help = "Example: webapp report results/2026-11-24T00-30-12Z")]
+#[command(after_help = "Example: webapp report results/2026-11-24T00-30-12Z --prices prices.json")]
 pub struct Args {
     /// A results folder of 'webapp bench'.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+
+    /// Prices of machines by their units, as docs/prices-example.json shows [default: those of the bench, else the example's].
+    #[arg(long, value_name = "FILE", env = "WEBAPP_PRICES")]
+    prices: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let report = write(&args.folder)?;
+    let prices = args.prices.as_deref().map(read_prices).transpose()?;
+    let report = write(&args.folder, prices)?;
     write!(std::io::stdout().lock(), "{}", report.text)?;
     Ok(if report.valid { Exit::Done } else { Exit::NotValid })
 }
@@ -35,45 +39,29 @@ pub struct Written {
     pub valid: bool,
 }
 
-/// Analyses a results folder and writes `report.json` into it.
+/// Reads a table of prices.
 ///
 /// # Errors
-/// When the folder holds no runs, or cannot be read or written.
-pub fn write(path: &Path) -> anyhow::Result<Written> {
+/// When the file cannot be read, or holds no such table.
+pub fn read_prices(file: &Path) -> anyhow::Result<Prices> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Prices::read(&text).map_err(|error| anyhow!("{}: {error}", file.display()))
+}
+
+/// Analyses a results folder and writes `report.json` and `report.html` into it. Without `prices`, those of the bench
+/// hold, else the example's.
+///
+/// # Errors
+/// When the folder holds no finished run, or cannot be read or written.
+pub fn write(path: &Path, prices: Option<Prices>) -> anyhow::Result<Written> {
     let results = folder::read(path)?;
-    let points = analysis::points(&results);
-    ensure!(
-        !points.is_empty(),
-        "{} holds no finished run yet; go on with 'webapp bench --out … --resume'",
-        path.display()
-    );
-    let laws: Vec<_> = [Topology::Vertical, Topology::Horizontal]
-        .into_iter()
-        .filter(|topology| points.iter().any(|point| point.key.topology == *topology))
-        .map(|topology| (topology, analysis::fit(&results, topology)))
-        .collect();
-    let valid = points.iter().all(|point| point.valid);
-    let incomplete = findings::incomplete(&results);
-    let json = json!({
-        "manifest": results.manifest,
-        "incomplete": incomplete,
-        "valid": valid,
-        "points": points,
-        "fits": laws.iter().map(|(topology, fit)| json!({
-            "topology": topology, "fit": fit.as_ref().ok(), "error": fit.as_ref().err().map(ToString::to_string),
-        })).collect::<Vec<_>>(),
-    });
-    let file = path.join("report.json");
-    std::fs::write(&file, format!("{json:#}\n")).with_context(|| format!("cannot write {}", file.display()))?;
-    let mut text = format!("{}\n\n{}", findings::point_table(&points), findings::comparison(&points));
-    for (topology, fit) in &laws {
-        text += &findings::law(*topology, fit);
-        text.push('\n');
-    }
-    for caution in incomplete.iter().chain(points.iter().flat_map(|point| &point.reasons)) {
-        text += &table::wrap(&format!("! {caution}"), 2);
-        text.push('\n');
-    }
-    text += &format!("\nresults: {}\n", path.display());
-    Ok(Written { text, valid })
+    let prices = prices.or_else(|| results.manifest.prices.clone()).unwrap_or_else(Prices::example);
+    let report = Report::of(&results, &prices).with_context(|| {
+        format!("{} holds no finished run yet; go on with 'webapp bench --out {0} --resume'", path.display())
+    })?;
+    folder::write_whole(&path.join("report.json"), &format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    let html = path.join("report.html");
+    folder::write_whole(&html, &page::render(&report, &results.runs))?;
+    let text = format!("{}\nreport: {}\n", findings::text(&report), html.display());
+    Ok(Written { text, valid: report.valid })
 }

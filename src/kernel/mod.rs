@@ -5,6 +5,7 @@
 
 pub mod cgroup;
 pub mod clock;
+pub mod cores;
 pub mod cpu;
 pub mod disk;
 pub mod host;

@@ -1,15 +1,16 @@
-//! From runs to findings: what each point did, and what binds it. Pure functions of a results folder.
+//! From runs to figures: what each point did, how its latency grew, what a death cost. Pure functions of a results folder.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::binding::{self, Binding};
 use super::statistics::Spread;
 use super::usl::{self, Fit};
 use crate::bench::folder::Results;
 use crate::bench::ladder;
 use crate::bench::plan::{PointKey, Topology};
-use crate::bench::record::{Bottleneck, Latency, Level, NodeUse, Run};
+use crate::bench::record::{Latency, Level, NodeUse, Run};
 use crate::bench::steps;
 
 /// What was found at one point.
@@ -30,30 +31,78 @@ pub struct Point {
     pub p50_milliseconds: Option<f64>,
     /// Its 99th percentile.
     pub p99_milliseconds: Option<f64>,
-    /// CPU the nodes used, as a percentage of their quota; without quota, of one core.
-    pub cpu_percent: Option<f64>,
-    /// Share of quota periods in which a node was throttled, mean of the nodes.
-    pub throttled_percent: Option<f64>,
-    /// Busy pool threads, mean of the nodes.
-    pub pool_percent: Option<f64>,
-    /// CPU the balancer used, in percent of one core.
-    pub balancer_cpu_percent: Option<f64>,
-    /// CPU milliseconds of the nodes for each answer.
-    pub demand_milliseconds: Option<f64>,
-    /// Quota divided by demand: the ceiling that the CPU allows.
+    /// What was used at the ceiling.
+    #[serde(flatten)]
+    pub used: Use,
+    /// CPU all nodes together may use, in cores. `None` without a limit.
+    pub quota_cores: Option<f64>,
+    /// CPU milliseconds of the nodes for each answer (service demand), over the repeats.
+    pub demand_milliseconds: Option<Spread>,
+    /// Quota divided by demand: the ceiling that the CPU allows, in requests a second.
     pub predicted_per_second: Option<f64>,
-    /// Goodput against so many times the first unit's, in percent.
+    /// Goodput against so many times the first unit's of the same topology, in percent.
     pub efficiency_percent: Option<f64>,
     /// Answers of each node, over all repeats.
     pub served: BTreeMap<String, u64>,
-    /// What the nodes named as their bottleneck most often.
-    pub bottleneck: Option<Bottleneck>,
-    /// Fraction of the ceiling that met the objective last, and the one that failed it first.
+    /// What stopped it.
+    pub binding: Binding,
+    /// The machine's own speed during these runs, in fixed computations for each CPU second.
+    pub machine_speed_per_second: Option<Spread>,
+    /// Latency over load, rising; empty where only the ceiling was measured.
+    pub latency: Vec<LatencyPoint>,
+    /// The limit by the objective.
     pub objective: ObjectiveLimit,
-    /// True when all runs behind these figures are valid.
+    /// What a node's death did. `None` where it was not measured.
+    pub death: Option<Death>,
+    /// True when all runs behind the ceiling are valid.
     pub valid: bool,
     /// Why not.
     pub reasons: Vec<String>,
+}
+
+/// What was used during runs of one level: medians over the repeats, each the mean of the nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Use {
+    /// CPU of the nodes, as a percentage of their quota; without quota, of one core.
+    pub cpu_percent: Option<f64>,
+    /// Share of quota periods in which a node was throttled.
+    pub throttled_percent: Option<f64>,
+    /// Busy pool threads.
+    pub pool_percent: Option<f64>,
+    /// Jobs waiting for a thread, a node.
+    pub pool_queued: Option<f64>,
+    /// I/O wait of the nodes' machines.
+    pub iowait_percent: Option<f64>,
+    /// CPU of the balancer, in percent of one core.
+    pub balancer_cpu_percent: Option<f64>,
+    /// CPU of the generator, in percent of one core.
+    pub generator_cpu_percent: Option<f64>,
+}
+
+/// One rate of the open ladder: medians over its runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LatencyPoint {
+    /// Share of what counts as the ceiling.
+    pub fraction: f64,
+    /// Requests offered a second.
+    pub rate_per_second: f64,
+    /// Correct answers a second.
+    pub goodput_per_second: f64,
+    /// Median response time from the intended send time.
+    pub p50_milliseconds: Option<f64>,
+    /// Its 99th percentile.
+    pub p99_milliseconds: Option<f64>,
+    /// The percentile that the objective names.
+    pub objective_milliseconds: Option<f64>,
+    /// Requests that failed, in percent.
+    pub failed_percent: f64,
+    /// Whether one of its runs met the objective.
+    pub met: bool,
+    /// What was used.
+    #[serde(flatten)]
+    pub used: Use,
+    /// False where none of its runs was valid.
+    pub valid: bool,
 }
 
 /// The limit by the objective, in requests a second.
@@ -65,86 +114,181 @@ pub struct ObjectiveLimit {
     pub first_failure_per_second: Option<f64>,
 }
 
+/// What the death of one node did to an open load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Death {
+    /// Which node died.
+    pub node: String,
+    /// When, in seconds from the begin of the measured window.
+    pub at_seconds: f64,
+    /// Length of the window.
+    pub window_seconds: f64,
+    /// Requests offered a second.
+    pub rate_per_second: f64,
+    /// Share of the ceiling.
+    pub fraction: f64,
+    /// Requests in the window.
+    pub requests: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// 99th percentile of the response time of those that were answered.
+    pub p99_milliseconds: Option<f64>,
+}
+
 /// All points of a results folder that have a ceiling, in order of units, vertical first.
 pub fn points(results: &Results) -> Vec<Point> {
     let plan = &results.manifest.plan;
-    let mut points: Vec<Point> = Vec::new();
-    for &units in &plan.units {
-        for &topology in &[Topology::Vertical, Topology::Horizontal] {
-            points.extend(point(results, PointKey { topology, units }));
-        }
-    }
-    for index in 0..points.len() {
-        let own = |point: &&Point| point.key.topology == points[index].key.topology;
-        let first = points.iter().filter(own).min_by_key(|point| point.key.units);
-        let ideal = first.map(|first| {
-            first.ceiling_per_second.median / f64::from(first.key.units) * f64::from(points[index].key.units)
-        });
-        points[index].efficiency_percent =
-            ideal.filter(|ideal| *ideal > 0.0).map(|ideal| 100.0 * points[index].ceiling_per_second.median / ideal);
+    let keys = plan
+        .units
+        .iter()
+        .flat_map(|&units| [Topology::Vertical, Topology::Horizontal].map(|topology| PointKey { topology, units }));
+    let mut points: Vec<Point> = keys.filter_map(|key| point(results, key)).collect();
+    let first: BTreeMap<Topology, (u32, f64)> = points
+        .iter()
+        .rev()
+        .map(|point| (point.key.topology, (point.key.units, point.ceiling_per_second.median)))
+        .collect();
+    for point in &mut points {
+        let (units, ceiling) = first[&point.key.topology];
+        let ideal = ceiling / f64::from(units) * f64::from(point.key.units);
+        point.efficiency_percent = (ideal > 0.0).then(|| 100.0 * point.ceiling_per_second.median / ideal);
     }
     points
 }
 
 fn point(results: &Results, key: PointKey) -> Option<Point> {
-    let ladder = steps::closed_ladder(steps::at(&results.runs, key));
-    let connections = ladder::ceiling_level(&ladder)?;
-    let runs = ceiling_runs(&results.runs, key, connections);
+    let runs = ceiling_runs(results, key);
+    let connections = runs.first().and_then(|run| match run.level {
+        Level::Closed { connections } => Some(connections),
+        _ => None,
+    })?;
     let ceiling = Spread::of(runs.iter().map(|run| run.load.throughput_per_second))?;
-    let median = |value: &dyn Fn(&Run) -> Option<f64>| {
-        Spread::of(runs.iter().filter_map(|run| value(run))).map(|spread| spread.median)
-    };
-    let latency =
-        |of: fn(&Latency) -> Option<f64>| median(&|run: &Run| run.load.latency_milliseconds.as_ref().and_then(of));
-    let demand = median(&demand_milliseconds);
+    let demand = Spread::of(runs.iter().filter_map(|run| demand_milliseconds(run)));
     let quota = runs.first().and_then(|run| sum(&run.nodes, |node| node.quota_cores));
     let mut served = BTreeMap::new();
     for (node, answers) in runs.iter().flat_map(|run| &run.load.nodes) {
         *served.entry(node.clone()).or_insert(0) += answers;
     }
     let reasons: Vec<String> = runs.iter().flat_map(|run| run.verdict.reasons.clone()).collect();
+    let used = used(&runs);
+    let latency = latency_points(results, key);
     Some(Point {
         key,
         ceiling_per_second: ceiling,
         spread_percent: ceiling.percent(),
         connections,
-        is_limit: ladder::ceiling_is_limit(&ladder),
-        p50_milliseconds: latency(|latency| latency.p50),
-        p99_milliseconds: latency(|latency| latency.p99),
-        cpu_percent: median(&|run| {
-            let used = sum(&run.nodes, |node| node.cpu_cores)?;
-            Some(100.0 * used / sum(&run.nodes, |node| node.quota_cores).unwrap_or(1.0))
-        }),
-        throttled_percent: median(&|run| mean(&run.nodes, |node| node.throttled_percent)),
-        pool_percent: median(&|run| mean(&run.nodes, |node| node.pool_percent)),
-        balancer_cpu_percent: median(&|run| Some(100.0 * run.balancer.as_ref()?.cpu_cores?)),
+        is_limit: is_limit(results, key, connections),
+        p50_milliseconds: latency_median(&runs, |latency| latency.p50),
+        p99_milliseconds: latency_median(&runs, |latency| latency.p99),
+        binding: binding::of(&runs, &used, quota),
+        used,
+        quota_cores: quota,
+        predicted_per_second: quota.zip(demand).map(|(quota, demand)| 1e3 * quota / demand.median),
         demand_milliseconds: demand,
-        predicted_per_second: quota.zip(demand).map(|(quota, demand)| 1e3 * quota / demand),
         efficiency_percent: None,
         served,
-        bottleneck: runs.iter().flat_map(|run| &run.nodes).rev().find_map(|node| node.bottleneck.clone()),
-        objective: objective_limit(results, key),
+        machine_speed_per_second: Spread::of(runs.iter().filter_map(|run| run.machine.speed_per_second)),
+        objective: objective_limit(results, key, &latency),
+        latency,
+        death: death(results, key),
         valid: reasons.is_empty(),
         reasons,
     })
 }
 
-fn ceiling_runs(runs: &[Run], key: PointKey, connections: u32) -> Vec<&Run> {
-    let at_level: Vec<&Run> = steps::at(runs, key).filter(|run| run.level == Level::Closed { connections }).collect();
-    let valid: Vec<&Run> = at_level.iter().copied().filter(|run| run.verdict.valid).collect();
-    if valid.is_empty() { at_level } else { valid }
+/// The runs behind a point's ceiling: those of its level, the valid ones where there are any.
+pub fn ceiling_runs(results: &Results, key: PointKey) -> Vec<&Run> {
+    let ladder = steps::closed_ladder(steps::at(&results.runs, key));
+    let common = steps::ceiling_connections(&results.manifest.plan, &results.runs, key.units)
+        .filter(|common| ladder.iter().any(|(connections, _)| connections == common));
+    let Some(connections) = common.or_else(|| ladder::ceiling_level(&ladder)) else { return Vec::new() };
+    valid_or_all(steps::at(&results.runs, key).filter(|run| run.level == Level::Closed { connections }).collect())
 }
 
-fn objective_limit(results: &Results, key: PointKey) -> ObjectiveLimit {
+fn valid_or_all(runs: Vec<&Run>) -> Vec<&Run> {
+    let valid: Vec<&Run> = runs.iter().copied().filter(|run| run.verdict.valid).collect();
+    if valid.is_empty() { runs } else { valid }
+}
+
+/// Whether more connections were tried and brought no more, or the point's own ladder ended below the common level.
+fn is_limit(results: &Results, key: PointKey, connections: u32) -> bool {
+    let ladder = steps::closed_ladder(steps::at(&results.runs, key));
+    let own = ladder::ceiling_level(&ladder);
+    own.is_some_and(|own| own < connections) || ladder.iter().any(|&(level, _)| level > connections)
+}
+
+/// What was used in some runs of one level.
+fn used(runs: &[&Run]) -> Use {
+    Use {
+        cpu_percent: median(runs, |run| {
+            let used = sum(&run.nodes, |node| node.cpu_cores)?;
+            Some(100.0 * used / sum(&run.nodes, |node| node.quota_cores).unwrap_or(1.0))
+        }),
+        throttled_percent: median(runs, |run| mean(&run.nodes, |node| node.throttled_percent)),
+        pool_percent: median(runs, |run| mean(&run.nodes, |node| node.pool_percent)),
+        pool_queued: median(runs, |run| mean(&run.nodes, |node| node.pool_queued)),
+        iowait_percent: median(runs, |run| mean(&run.nodes, |node| node.iowait_percent)),
+        balancer_cpu_percent: median(runs, |run| Some(100.0 * run.balancer.as_ref()?.cpu_cores?)),
+        generator_cpu_percent: median(runs, |run| run.load.generator.as_ref()?.cpu_percent),
+    }
+}
+
+fn latency_points(results: &Results, key: PointKey) -> Vec<LatencyPoint> {
+    let objective = &results.manifest.plan.objective;
+    let open: Vec<(f64, &Run)> = steps::at(&results.runs, key)
+        .filter_map(|run| match run.level {
+            Level::Open { fraction, .. } => Some((fraction, run)),
+            _ => None,
+        })
+        .collect();
+    let mut fractions: Vec<f64> = open.iter().map(|&(fraction, _)| fraction).collect();
+    fractions.sort_by(f64::total_cmp);
+    fractions.dedup();
+    let at = |fraction: f64| {
+        let runs = valid_or_all(open.iter().filter(|(other, _)| *other == fraction).map(|&(_, run)| run).collect());
+        let Level::Open { rate_per_second, .. } = runs.first()?.level else { return None };
+        let failed = |run: &Run| {
+            let failed: u64 = run.load.errors.values().sum();
+            (run.load.requests_total > 0).then(|| 100.0 * failed as f64 / run.load.requests_total as f64)
+        };
+        Some(LatencyPoint {
+            fraction,
+            rate_per_second,
+            goodput_per_second: median(&runs, |run| Some(run.load.throughput_per_second))?,
+            p50_milliseconds: latency_median(&runs, |latency| latency.p50),
+            p99_milliseconds: latency_median(&runs, |latency| latency.p99),
+            objective_milliseconds: latency_median(&runs, |latency| steps::percentile(latency, objective.percentile)),
+            failed_percent: median(&runs, failed).unwrap_or(100.0),
+            met: runs.iter().any(|run| steps::meets(&run.load, rate_per_second, objective)),
+            used: used(&runs),
+            valid: runs.iter().any(|run| run.verdict.valid),
+        })
+    };
+    fractions.into_iter().filter_map(at).collect()
+}
+
+fn objective_limit(results: &Results, key: PointKey, latency: &[LatencyPoint]) -> ObjectiveLimit {
     let ladder = steps::open_ladder(steps::at(&results.runs, key), &results.manifest.plan.objective);
     let (success, failure) = ladder::objective_limit(&ladder);
     let rate = |wanted: Option<f64>| {
-        steps::at(&results.runs, key).find_map(|run| match run.level {
-            Level::Open { fraction, rate_per_second } if Some(fraction) == wanted => Some(rate_per_second),
-            _ => None,
-        })
+        latency.iter().find(|point| Some(point.fraction) == wanted).map(|point| point.rate_per_second)
     };
     ObjectiveLimit { last_success_per_second: rate(success), first_failure_per_second: rate(failure) }
+}
+
+fn death(results: &Results, key: PointKey) -> Option<Death> {
+    let run = steps::at(&results.runs, key).filter(|run| run.killed.is_some()).last()?;
+    let (Level::Death { fraction, rate_per_second, .. }, Some(killed)) = (run.level, &run.killed) else { return None };
+    Some(Death {
+        node: killed.node.clone(),
+        at_seconds: killed.at_seconds,
+        window_seconds: run.load.duration_seconds,
+        rate_per_second,
+        fraction,
+        requests: run.load.requests_total,
+        failed: run.load.requests_total - run.load.requests_ok,
+        p99_milliseconds: run.load.latency_milliseconds.and_then(|latency| latency.p99),
+    })
 }
 
 fn demand_milliseconds(run: &Run) -> Option<f64> {
@@ -153,31 +297,30 @@ fn demand_milliseconds(run: &Run) -> Option<f64> {
     (answers > 0).then(|| 1e3 * used / answers as f64)
 }
 
+fn median(runs: &[&Run], value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
+    Spread::of(runs.iter().filter_map(|run| value(run))).map(|spread| spread.median)
+}
+
+fn latency_median(runs: &[&Run], of: impl Fn(&Latency) -> Option<f64>) -> Option<f64> {
+    median(runs, |run| run.load.latency_milliseconds.as_ref().and_then(&of))
+}
+
 fn sum(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
     if nodes.is_empty() { None } else { nodes.iter().map(value).sum() }
 }
 
 fn mean(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
-    Spread::of(nodes.iter().filter_map(value)).map(|_| {
-        let values: Vec<f64> = nodes.iter().filter_map(value).collect();
-        values.iter().sum::<f64>() / values.len() as f64
-    })
+    let values: Vec<f64> = nodes.iter().filter_map(value).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The law fitted to every valid measurement of a topology's ceilings, or why there is none.
+/// The law fitted to every measurement of a topology's ceilings, or why there is none.
 pub fn fit(results: &Results, topology: Topology) -> Result<Fit, usl::FitError> {
-    let mut table = Vec::new();
-    for &units in &results.manifest.plan.units {
-        let key = PointKey { topology, units };
-        let Some(connections) = ladder::ceiling_level(&steps::closed_ladder(steps::at(&results.runs, key))) else {
-            continue;
-        };
-        table.extend(
-            ceiling_runs(&results.runs, key, connections)
-                .iter()
-                .map(|run| usl::Point { n: f64::from(units), throughput: run.load.throughput_per_second })
-                .filter(|point| point.throughput > 0.0),
-        );
-    }
+    let units = results.manifest.plan.units.iter();
+    let table: Vec<usl::Point> = units
+        .flat_map(|&units| ceiling_runs(results, PointKey { topology, units }))
+        .map(|run| usl::Point { n: f64::from(run.units), throughput: run.load.throughput_per_second })
+        .filter(|point| point.throughput > 0.0)
+        .collect();
     usl::fit(&table)
 }

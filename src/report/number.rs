@@ -38,6 +38,11 @@ pub fn percent(value: f64) -> String {
     if value.abs() >= 9.95 || value.abs() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
+/// A difference in percent, with its sign: `+1.6 %`.
+pub fn signed_percent(value: f64) -> String {
+    format!("{value:+.1} %")
+}
+
 /// An amount of money or of another price unit.
 pub fn price(value: f64) -> String {
     match value.abs() {
@@ -49,7 +54,7 @@ pub fn price(value: f64) -> String {
 }
 
 /// The same, or `-` where there is no figure.
-pub fn or_dash(value: Option<f64>, format: impl Fn(f64) -> String) -> String {
+pub fn or_dash<T>(value: Option<T>, format: impl Fn(T) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), format)
 }
 

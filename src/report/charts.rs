@@ -1,0 +1,375 @@
+//! Lines over two axes as inline SVG: what every chart of the report is made of.
+//!
+//! The drawing knows a few colours by name; the page maps each to one of its own, so that a chart follows light and dark.
+
+use plotters::coord::ranged1d::{Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::{Circle, PathElement, Text, TriangleMarker};
+use plotters::prelude::{
+    Cartesian2d, ChartBuilder, ChartContext, Color, DashedLineSeries, DrawingAreaErrorKind, IntoDrawingArea,
+    IntoLogRange, LineSeries, RGBColor, SVGBackend, ShapeStyle,
+};
+use plotters::style::{IntoFont, TextStyle};
+
+use super::number;
+
+/// Drawn at twice the size it is shown at: coordinates are whole numbers.
+const SIZE: (u32, u32) = (1120, 680);
+const FONT: (&str, i32) = ("sans-serif", 31);
+
+/// A colour by what it stands for. Vertical and horizontal are blue and vermilion of the palette of Okabe and Ito, which
+/// colour-blind people can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// Axes and their words.
+    Text,
+    /// Lines of the grid.
+    Grid,
+    /// The one big node.
+    Vertical,
+    /// The many small nodes.
+    Horizontal,
+    /// What one wishes for: ideal growth, an objective, a break-even.
+    Mark,
+    /// Further resources.
+    Green,
+    /// Further resources.
+    Purple,
+    /// Further resources.
+    Amber,
+}
+
+impl Ink {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Text, Self::Grid, Self::Vertical, Self::Horizontal, Self::Mark, Self::Green, Self::Purple, Self::Amber];
+
+    /// Its name in the page's style sheet.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Grid => "grid",
+            Self::Vertical => "vertical",
+            Self::Horizontal => "horizontal",
+            Self::Mark => "mark",
+            Self::Green => "green",
+            Self::Purple => "purple",
+            Self::Amber => "amber",
+        }
+    }
+
+    /// As the SVG writes it.
+    pub fn code(self) -> String {
+        let RGBColor(red, green, blue) = self.rgb();
+        format!("#{red:02X}{green:02X}{blue:02X}")
+    }
+
+    fn rgb(self) -> RGBColor {
+        match self {
+            Self::Text => RGBColor(0x22, 0x26, 0x2b),
+            Self::Grid => RGBColor(0xdd, 0xe0, 0xe4),
+            Self::Vertical => RGBColor(0x00, 0x72, 0xb2),
+            Self::Horizontal => RGBColor(0xd5, 0x5e, 0x00),
+            Self::Mark => RGBColor(0x7a, 0x80, 0x88),
+            Self::Green => RGBColor(0x00, 0x9e, 0x73),
+            Self::Purple => RGBColor(0xaa, 0x4a, 0x99),
+            Self::Amber => RGBColor(0xb8, 0x86, 0x0b),
+        }
+    }
+}
+
+/// How a series is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// A line with dots.
+    Dots,
+    /// A line with triangles.
+    Triangles,
+    /// A line.
+    Solid,
+    /// A dashed line.
+    Dashed,
+    /// Dots without a line.
+    OnlyDots,
+    /// Triangles without a line.
+    OnlyTriangles,
+}
+
+/// A named line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// For the legend.
+    pub name: String,
+    /// Its colour.
+    pub ink: Ink,
+    /// How it is drawn.
+    pub stroke: Stroke,
+    /// x and y, rising in x.
+    pub points: Vec<(f64, f64)>,
+    /// x, and the lowest and highest y of the repeats.
+    pub ranges: Vec<(f64, f64, f64)>,
+    /// x, and the lower and upper end of a band around the line.
+    pub band: Vec<(f64, f64, f64)>,
+}
+
+impl Series {
+    /// A line without ranges and band.
+    pub fn new(name: impl Into<String>, ink: Ink, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), ink, stroke, points, ranges: Vec::new(), band: Vec::new() }
+    }
+}
+
+/// A straight line across the chart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// What it marks.
+    pub name: String,
+    /// True: at an x; false: at a y.
+    pub upright: bool,
+    /// Where.
+    pub at: f64,
+}
+
+/// One chart with everything that its reader needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    /// Its finding, in one sentence.
+    pub title: String,
+    /// What it shows, for those who cannot see it.
+    pub alternative: String,
+    /// Quantity and unit of x.
+    pub x: String,
+    /// Quantity and unit of y.
+    pub y: String,
+    /// True: only whole numbers are written along x.
+    pub whole: bool,
+    /// True: y grows by factors.
+    pub log: bool,
+    /// The lines.
+    pub series: Vec<Series>,
+    /// Marks.
+    pub rules: Vec<Rule>,
+}
+
+type Failure = DrawingAreaErrorKind<std::io::Error>;
+
+impl Chart {
+    /// The chart as an `<svg>` element, with `title` and the alternative text inside.
+    pub fn svg(&self) -> String {
+        let mut drawn = String::new();
+        // Drawing into a string has no way to fail but a range without width, which `span` rules out.
+        if let Err(error) = self.draw(&mut drawn) {
+            log::error!("a chart could not be drawn: {error}");
+        }
+        // What a reader's program needs stands in place of the fixed size.
+        let inner = drawn.split_once('>').map_or("", |(_, inner)| inner);
+        format!(
+            "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">{inner}",
+            SIZE.0,
+            SIZE.1,
+            escape(&self.alternative)
+        )
+    }
+
+    fn draw(&self, into: &mut String) -> Result<(), Failure> {
+        let area = SVGBackend::with_string(into, SIZE).into_drawing_area();
+        let (xs, ys) = (self.span_of_x(), self.span_of_y());
+        let mut builder = ChartBuilder::on(&area);
+        builder.margin(12).margin_right(28).x_label_area_size(84).y_label_area_size(120);
+        if self.log {
+            let mut chart = builder.build_cartesian_2d(xs.0..xs.1, (ys.0..ys.1).log_scale())?;
+            self.draw_on(&mut chart, xs, ys)?;
+        } else {
+            let mut chart = builder.build_cartesian_2d(xs.0..xs.1, ys.0..ys.1)?;
+            self.draw_on(&mut chart, xs, ys)?;
+        }
+        area.present()
+    }
+
+    fn draw_on<Y>(
+        &self,
+        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+        xs: (f64, f64),
+        ys: (f64, f64),
+    ) -> Result<(), Failure>
+    where
+        Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    {
+        let label = FONT.into_font().color(&Ink::Text.rgb());
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(plotters::style::TRANSPARENT)
+            .bold_line_style(Ink::Grid.rgb())
+            .axis_style(Ink::Mark.rgb())
+            .label_style(label.clone())
+            .axis_desc_style(label)
+            .x_desc(&self.x)
+            .y_desc(&self.y)
+            .x_labels(9)
+            .y_labels(6)
+            .x_label_formatter(&|value| {
+                if self.whole && (value - value.round()).abs() > 1e-6 { String::new() } else { tick(*value) }
+            })
+            .y_label_formatter(&|value| tick(*value))
+            .draw()?;
+        for rule in &self.rules {
+            self.draw_rule(chart, rule, xs, ys)?;
+        }
+        for series in &self.series {
+            draw_series(chart, series)?;
+        }
+        Ok(())
+    }
+
+    fn draw_rule<Y>(
+        &self,
+        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+        rule: &Rule,
+        xs: (f64, f64),
+        ys: (f64, f64),
+    ) -> Result<(), Failure>
+    where
+        Y: Ranged<ValueType = f64>,
+    {
+        let ends = if rule.upright { [(rule.at, ys.0), (rule.at, ys.1)] } else { [(xs.0, rule.at), (xs.1, rule.at)] };
+        chart.draw_series(DashedLineSeries::new(ends, 14, 10, line(Ink::Mark, 3)))?;
+        let style: TextStyle<'_> = FONT.into_font().color(&Ink::Text.rgb());
+        let at = if rule.upright { (rule.at, ys.1) } else { (xs.0, rule.at) };
+        let words = plotters::element::EmptyElement::at(at)
+            + Text::new(rule.name.clone(), if rule.upright { (8, 4) } else { (8, -34) }, style);
+        chart.draw_series(std::iter::once(words))?;
+        Ok(())
+    }
+
+    fn span_of_x(&self) -> (f64, f64) {
+        let all = self.series.iter().flat_map(|series| series.points.iter().map(|point| point.0));
+        let (low, high) = span(all.chain(self.rules.iter().filter(|rule| rule.upright).map(|rule| rule.at)));
+        let margin = 0.04 * (high - low);
+        ((low - margin).max(0.0), high + margin)
+    }
+
+    fn span_of_y(&self) -> (f64, f64) {
+        let lines = self.series.iter().flat_map(|series| {
+            let ranges = series.ranges.iter().flat_map(|&(_, low, high)| [low, high]);
+            series.points.iter().map(|point| point.1).chain(ranges)
+        });
+        let (low, high) = span(lines.chain(self.rules.iter().filter(|rule| !rule.upright).map(|rule| rule.at)));
+        if self.log { ((low * 0.7).max(0.01), high * 1.4) } else { (0.0, high * 1.08) }
+    }
+}
+
+fn draw_series<Y>(
+    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+    series: &Series,
+) -> Result<(), Failure>
+where
+    Y: Ranged<ValueType = f64>,
+{
+    let colour = series.ink.rgb();
+    if !series.band.is_empty() {
+        let upper = series.band.iter().map(|&(x, _, high)| (x, high));
+        let lower = series.band.iter().rev().map(|&(x, low, _)| (x, low));
+        let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
+        chart.draw_series(std::iter::once(plotters::element::Polygon::new(outline, colour.mix(0.14).filled())))?;
+    }
+    match series.stroke {
+        Stroke::Dashed => {
+            chart.draw_series(DashedLineSeries::new(series.points.iter().copied(), 12, 9, line(series.ink, 3)))?;
+        }
+        Stroke::OnlyDots | Stroke::OnlyTriangles => {}
+        _ => {
+            chart.draw_series(LineSeries::new(series.points.iter().copied(), line(series.ink, 4)))?;
+        }
+    }
+    chart.draw_series(
+        series.ranges.iter().map(|&(x, low, high)| PathElement::new(vec![(x, low), (x, high)], line(series.ink, 3))),
+    )?;
+    match series.stroke {
+        Stroke::Dots | Stroke::OnlyDots => {
+            chart.draw_series(series.points.iter().map(|&point| Circle::new(point, 9, colour.filled())))?;
+        }
+        Stroke::Triangles | Stroke::OnlyTriangles => {
+            chart.draw_series(series.points.iter().map(|&point| TriangleMarker::new(point, 12, colour.filled())))?;
+        }
+        Stroke::Solid | Stroke::Dashed => {}
+    }
+    Ok(())
+}
+
+fn line(ink: Ink, width: u32) -> ShapeStyle {
+    ink.rgb().stroke_width(width)
+}
+
+/// Lowest and highest of some values, never the same.
+fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = values
+        .filter(|value| value.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    match (low.is_finite(), high > low) {
+        (true, true) => (low, high),
+        (true, false) => (low, low + low.abs().max(1.0)),
+        (false, _) => (0.0, 1.0),
+    }
+}
+
+/// A number at an axis: as short as it can be.
+fn tick(value: f64) -> String {
+    let text = if value.abs() >= 1000.0 { number::plain(value) } else { number::significant(value, 3) };
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// Text inside an attribute.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(points: Vec<(f64, f64)>, log: bool) -> Chart {
+        let mut series = Series::new("a", Ink::Vertical, Stroke::Dots, points);
+        series.ranges = series.points.iter().map(|&(x, y)| (x, y * 0.9, y * 1.1)).collect();
+        series.band = series.ranges.clone();
+        Chart {
+            title: "t".into(),
+            alternative: "a \"b\" < c".into(),
+            x: "units".into(),
+            y: "requests a second".into(),
+            whole: true,
+            log,
+            series: vec![series],
+            rules: vec![Rule { name: "here".into(), upright: true, at: 2.0 }],
+        }
+    }
+
+    #[test]
+    fn draws_what_it_was_given() {
+        let svg = chart(vec![(1.0, 10.0), (2.0, 20.0), (4.0, 35.0)], false).svg();
+        assert_eq!(svg.matches("<circle").count(), 3);
+        assert!(svg.starts_with("<svg viewBox") && svg.trim_end().ends_with("</svg>"));
+        assert!(svg.contains("aria-label=\"a &quot;b&quot; &lt; c\"") && svg.contains("requests a second"));
+        assert!(svg.contains(&Ink::Vertical.code()) && svg.contains(">here") || svg.contains("here\n"));
+    }
+
+    #[test]
+    fn odd_data_is_drawn_too() {
+        for points in [
+            vec![],
+            vec![(1.0, 5.0)],
+            vec![(1.0, 5.0), (2.0, 5.0)],
+            vec![(1.0, 0.0), (2.0, 0.0)],
+            vec![(1.0, 1.0), (2.0, f64::NAN)],
+        ] {
+            for log in [false, true] {
+                assert!(chart(points.clone(), log).svg().contains("</svg>"), "{points:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ticks_are_short() {
+        assert_eq!(["0", "0.5", "12", "1500"], [0.0, 0.5, 12.0, 1500.0].map(tick).each_ref().map(String::as_str));
+    }
+}
