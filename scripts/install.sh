@@ -14,7 +14,7 @@ usage: scripts/install.sh [--bin FILE] [--listen ADDRESS[:PORT]] [--now] [--root
   --listen ADDRESS  where webapp listens: 0.0.0.0, 192.168.56.11 or 127.0.0.1:8080 (default: 127.0.0.1:3000);
                     the instances webapp@PORT listen on the same address, each on its own port
   --now             starts webapp now and at every boot
-  --uninstall       stops every node, removes what was installed and keeps /etc/webapp
+  --uninstall       stops every node (and the balancer of scripts/provision.sh), removes what was installed, keeps /etc/webapp
   --purge           with --uninstall: /etc/webapp too
   --root FOLDER     works on the system whose root is FOLDER (an image, a container), and starts nothing
 
@@ -80,19 +80,21 @@ remove() {
     local unit instance
     if live; then
         mapfile -t instances < <(systemctl list-units --all --plain --no-legend 'webapp@*' 2>/dev/null | awk '{print $1}')
-        for instance in webapp.socket webapp.service "${instances[@]}"; do
+        for instance in webapp.socket webapp.service webapp-balancer.service "${instances[@]}"; do
             systemctl disable --now "$instance" >/dev/null 2>&1 || true
             systemctl stop "$instance" >/dev/null 2>&1 || true
         done
         # What `systemctl set-property` kept.
         rm -rf /etc/systemd/system.control/webapp{,@*}.{service,slice,socket}.d /run/systemd/system.control/webapp{,@*}.{service,slice,socket}.d
     fi
-    for unit in "${units[@]}"; do
+    for unit in "${units[@]}" webapp-balancer.service; do
         rm -f "$unit_folder/$unit"
         rm -f "$root/etc/systemd/system/$unit.d/listen.conf"
         rmdir "$root/etc/systemd/system/$unit.d" 2>/dev/null || true
     done
-    rm -f "$root/etc/systemd/system"/*.wants/webapp{,@*}.{service,socket} "$root/usr/local/bin/webapp"
+    rm -f "$root/etc/systemd/system"/*.wants/webapp{,@*,-balancer}.{service,socket} "$root/usr/local/bin/webapp"
+    # The scripts that scripts/provision.sh left.
+    rm -rf "$root/usr/local/lib/webapp"
     rm -rf "$root/var/cache/private"/webapp{,-*} "$root/var/cache"/webapp{,-*}
     if $purge; then rm -rf "$settings"; fi
     if live; then

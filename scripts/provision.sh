@@ -45,14 +45,33 @@ need() {
     command -v "$1" >/dev/null && return 0
     say "installing $2"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get install -y -q --no-install-recommends "$2" >&2 && return 0
-    apt-get update -q >&2 && apt-get install -y -q --no-install-recommends "$2" >&2
+    # Offline, it fails soon.
+    local quietly=(-q -o Acquire::Retries=1 -o Acquire::http::Timeout=15)
+    local install=(apt-get install "${quietly[@]}" -y --no-install-recommends "$2")
+    "${install[@]}" >&2 && return 0
+    apt-get update "${quietly[@]}" >&2 && "${install[@]}" >&2
+}
+
+# keep_scripts: a copy of the scripts stays on the machine; true if it was another one before.
+keep_scripts() {
+    local library=/usr/local/lib/webapp
+    if diff -rq "$here/scripts" "$library/scripts" >/dev/null 2>&1; then return 1; fi
+    mkdir -p "$library"
+    rm -rf "$library/scripts.new"
+    cp -r "$here/scripts" "$library/scripts.new"
+    rm -rf "$library/scripts"
+    mv "$library/scripts.new" "$library/scripts"
 }
 
 node() {
+    local tool
     set_name "$1"
-    # For the comparison of /stats with top and iostat; the node itself needs nothing.
-    need iostat sysstat || say "without sysstat, scripts/compare.sh has no iostat to compare with"
+    keep_scripts || true
+    # For scripts/compare.sh, which sets /stats beside top and iostat; the node itself needs nothing.
+    for tool in "iostat sysstat" "jq jq" "curl curl"; do
+        # shellcheck disable=SC2086 # a command and its package
+        need $tool || say "without ${tool#* }, scripts/compare.sh does not run here"
+    done
     "$here/scripts/install.sh" --listen "${2:-0.0.0.0:3000}" --now
     # The service notifies systemd once it answers: that it is active means that it is ready.
     systemctl is-active --quiet webapp.service || fail "webapp does not run; see journalctl -u webapp"
@@ -68,21 +87,14 @@ put() {
 }
 
 balancer() {
-    local name=$1 kind=$2 backends=$3 changed=false library=/usr/local/lib/webapp package=$2
+    local name=$1 kind=$2 backends=$3 changed=false package=$2
     if [[ $kind == nginx ]]; then package=nginx-light; fi
     set_name "$name"
     need "$kind" "$package" || fail "$kind is not installed, and no package registry can be reached"
     # The distribution starts its own on port 80.
     systemctl disable --quiet --now haproxy.service 2>/dev/null || true
     systemctl disable --quiet --now nginx.service 2>/dev/null || true
-    if ! diff -rq "$here/scripts" "$library/scripts" >/dev/null 2>&1; then
-        mkdir -p "$library"
-        rm -rf "$library/scripts.new"
-        cp -r "$here/scripts" "$library/scripts.new"
-        rm -rf "$library/scripts"
-        mv "$library/scripts.new" "$library/scripts"
-        changed=true
-    fi
+    if keep_scripts; then changed=true; fi
     if [[ -n ${WEBAPP_BIN:-} ]] && ! cmp -s "$WEBAPP_BIN" /usr/local/bin/webapp; then
         install -m 755 "$WEBAPP_BIN" /usr/local/bin/webapp.new
         mv -f /usr/local/bin/webapp.new /usr/local/bin/webapp

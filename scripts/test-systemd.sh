@@ -57,7 +57,9 @@ until_true() {
 
 verify() {
     local output
-    output=$(run systemd-analyze verify /usr/local/lib/systemd/system/webapp{,@3001}.{service,socket} /usr/local/lib/systemd/system/webapp.slice 2>&1)
+    # The balancer's unit is installed by provision.sh only.
+    output=$(run systemd-analyze verify /usr/local/lib/systemd/system/webapp{,@3001}.{service,socket} /usr/local/lib/systemd/system/webapp.slice \
+        "$here/systemd/webapp-balancer.service" 2>&1 | grep -v 'cluster.sh is not executable: No such file')
     echo "$output"
     # Other units of the copied root may be worth a word, ours not.
     ! grep -q webapp <<<"$output"
@@ -183,6 +185,28 @@ stop_drains() {
     ! get "$url/healthz" 2>/dev/null
 }
 
+# --- scripts/cluster.sh where systemd runs: a scope for each node, its quota by systemd ---
+
+cluster() { run env WEBAPP_BIN=/srv/webapp "$here/scripts/cluster.sh" "$@"; }
+scopes() { run systemctl list-units --plain --no-legend --state=running 'webapp-*.scope' | awk '{print $1}'; }
+
+cluster_up() {
+    local json scope
+    json=$(cluster up --nodes 2 --unit-cpu 20 --port 8080) || return 1
+    jq -c '.limited, .nodes' <<<"$json"
+    [[ $(jq -r .limited.mechanism <<<"$json") == systemd && $(jq -c '[.nodes[].quota_cores]' <<<"$json") == '[0.2,0.2]' ]] || return 1
+    [[ $(scopes | wc -l) == 2 ]] || { scopes; return 1; }
+    for scope in $(scopes); do [[ $(property "$scope" CPUQuotaPerSecUSec) == 200ms ]] || return 1; done
+    [[ $(for _ in 1 2 3 4; do get http://127.0.0.1:8080/whoami | jq -r .node; done | sort -u | paste -sd ' ') == "node1 node2" ]]
+}
+
+cluster_lives() {
+    cluster kill node2 >/dev/null && get http://127.0.0.1:8080/whoami | jq -e '.node == "node1"' && cluster start node2 >/dev/null || return 1
+    cluster scale 3 | jq -e '.limited.mechanism == "systemd" and [.nodes[].quota_cores] == [0.2, 0.2, 0.2]' && [[ $(scopes | wc -l) == 3 ]]
+}
+
+cluster_down() { cluster down && [[ -z $(scopes) ]] && ! run ls /tmp/webapp-0 2>/dev/null; }
+
 uninstalled() {
     install_in --uninstall --purge || return 1
     ! run ls /usr/local/bin/webapp /etc/webapp /usr/local/lib/systemd/system/webapp.service 2>/dev/null
@@ -206,6 +230,13 @@ check "set-property CPUQuota=50% throttles, with no restart" quota_throttles
 check "the quota and its throttling show in /stats within two windows" quota_in_stats
 check "a memory limit kills the node, and it recovers" memory_limit
 check "stop drains: the request in flight is answered, exit 0, then refused" stop_drains
+if command -v haproxy >/dev/null; then
+    check "cluster.sh up: two nodes, each under a quota by systemd" cluster_up
+    check "cluster.sh kill, start and scale keep to systemd" cluster_lives
+    check "cluster.sh down leaves no scope behind" cluster_down
+else
+    skip "cluster.sh under systemd: haproxy is not installed (apt-get install haproxy)"
+fi
 check "install.sh --uninstall --purge removes all of it" uninstalled
 machine_down one
 
@@ -220,9 +251,28 @@ both_answer() {
     [[ $seen == *node1* && $seen == *node2* ]]
 }
 
-if ! "$here/scripts/cluster.sh" --help | grep -q -e --backend; then
-    skip "provisioning of balancer, node1 and node2: scripts/cluster.sh has no --backend"
-elif ! command -v haproxy >/dev/null; then
+balancer_process() { machine_run balancer systemctl show -P MainPID webapp-balancer.service; }
+
+# It answers a moment before its script has returned and systemd knows which process it is.
+balancer_is_another() { (($(balancer_process) > 1 && $(balancer_process) != $1)); }
+
+balancer_comes_back() {
+    local before
+    before=$(balancer_process)
+    ((before > 1)) || { echo "systemd watches no process"; machine_run balancer systemctl status --no-pager webapp-balancer.service; return 1; }
+    machine_run balancer kill -9 "$before"
+    if until_true 10 machine_bridge_run curl -fsS -m 2 http://192.168.56.10/whoami && until_true 10 balancer_is_another "$before"; then return 0; fi
+    machine_run balancer journalctl --no-pager -n 20 -u webapp-balancer
+    return 1
+}
+
+balancer_removed() {
+    machine_run balancer "$here/scripts/install.sh" --uninstall --purge || return 1
+    ! machine_run balancer ls /usr/local/lib/webapp /usr/local/lib/systemd/system/webapp-balancer.service /etc/webapp /usr/local/bin/webapp 2>/dev/null &&
+        ! machine_bridge_run curl -fsS -m 2 http://192.168.56.10/whoami 2>/dev/null
+}
+
+if ! command -v haproxy >/dev/null; then
     skip "provisioning of balancer, node1 and node2: haproxy is not installed (apt-get install haproxy)"
 else
     for name in node1 node2 balancer; do
@@ -238,6 +288,15 @@ else
     check "requests through the balancer reach both nodes" both_answer
     check "provisioning the balancer again changes nothing" provision balancer balancer haproxy 192.168.56.11:3000,192.168.56.12:3000
     check "both nodes still answer through it" both_answer
+    check "kill -9 of the balancer: systemd brings it back" balancer_comes_back
+    if command -v nginx >/dev/null; then
+        check "provision.sh makes nginx the balancer instead" provision balancer balancer nginx 192.168.56.11:3000,192.168.56.12:3000
+        check "requests through nginx reach both nodes" both_answer
+        check "kill -9 of nginx: systemd brings it back" balancer_comes_back
+    else
+        skip "nginx as the balancer: nginx is not installed (apt-get install nginx-light)"
+    fi
+    check "install.sh --uninstall --purge takes the balancer away, too" balancer_removed
     machine_down_all
 fi
 left=$(find /sys/fs/cgroup -maxdepth 4 -type d -name "$MACHINE_PREFIX*" 2>/dev/null || true)
