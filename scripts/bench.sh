@@ -18,15 +18,31 @@ usage: scripts/bench.sh [options of "webapp bench"]
   --balancer B        haproxy (default) or nginx
   --out DIR           results folder (default: results/ and the moment)
   --resume            go on with the interrupted bench in --out
+  --on vagrant        the same ladders on the Vagrantfile's machines: vertical by the CPUs of one, horizontal by their number.
+                      A unit is one whole machine node1; units go from 1 to NODES. The machines stay up afterwards
 
 All options: webapp bench --help. Ctrl-C ends it in order: nothing is left running, and what was measured stays.
 TEXT
 }
 
 balancer=haproxy
+on=here
 previous=
+arguments=()
 for word in "$@"; do
+  if [[ "$previous" == --on ]]; then
+    on=$word previous=
+    continue
+  fi
   case $word in
+    --on=*)
+      on=${word#*=}
+      continue
+      ;;
+    --on)
+      previous=$word
+      continue
+      ;;
     -h | --help)
       usage
       exit 0
@@ -35,7 +51,12 @@ for word in "$@"; do
   esac
   [[ "$previous" != --balancer ]] || balancer=$word
   previous=$word
+  arguments+=("$word")
 done
+[[ "$on" == here || "$on" == vagrant ]] || {
+  echo "error: --on is '$on', but may be: here vagrant" >&2
+  exit 2
+}
 
 # have PROGRAM: a balancer may live where only root's path leads.
 have() {
@@ -62,8 +83,10 @@ install() {
   }
 }
 
-case $balancer in
-  nginx) install nginx nginx-light ;;
+# The machines bring their own balancer.
+case $on-$balancer in
+  vagrant-*) ;;
+  here-nginx) install nginx nginx-light ;;
   *) install haproxy haproxy ;;
 esac
 
@@ -71,4 +94,10 @@ echo "building (the first time takes a few minutes)" >&2
 binary=$("$root/scripts/build.sh" --quiet)
 export PATH=$PATH:/usr/sbin:/sbin
 export WEBAPP_DRIVER=${WEBAPP_DRIVER:-$root/scripts/cluster.sh}
-exec "$binary" bench "$@"
+if [[ "$on" == vagrant ]]; then
+  export WEBAPP_DRIVER=$root/scripts/vagrant-driver.sh WEBAPP_BIN=$binary
+  # Here and not in the first visit, so that one sees what vagrant says while machines boot.
+  "$WEBAPP_DRIVER" prepare
+  export WEBAPP_UNIT_CPU=${WEBAPP_UNIT_CPU:-$((${NODE_CPUS:-1} * 100))} WEBAPP_UNITS=${WEBAPP_UNITS:-$(seq -s , "${NODES:-2}")}
+fi
+exec "$binary" bench "${arguments[@]}"

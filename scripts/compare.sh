@@ -4,28 +4,45 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: scripts/compare.sh [--url URL] [--seconds N]
+usage: scripts/compare.sh [--url URL] [--seconds N] [--on vagrant [--machine NAME]]
 
 Runs mpstat, `iostat -y`, `top -b` and /stats over the same window, idle and then under each kind of load, and prints
 them side by side with the difference between /stats and mpstat, in percentage points.
 
   --url URL     a node that runs on this machine already [default: one is started on a free port, and ended]
   --seconds N   length of each window [default: 10]
+  --on vagrant  on a machine of the Vagrantfile, beside the node that runs there
+  --machine M   which one [default: node1]
 
 The binary is the one that WEBAPP_BIN names, else the release build. Needs curl, jq, procps and sysstat.
 TEXT
 }
 
-url='' seconds=10
+url='' seconds=10 on=here machine=node1
 while (($#)); do
   case $1 in
     --url) url=${2:?--url needs an address}; shift 2 ;;
     --seconds) seconds=${2:?--seconds needs a number}; shift 2 ;;
+    --on) on=${2:?--on needs a place}; shift 2 ;;
+    --machine) machine=${2:?--machine needs a name}; shift 2 ;;
     -h | --help) usage; exit 0 ;;
     *) echo "error: unknown argument '$1'; see --help" >&2; exit 2 ;;
   esac
 done
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "error: --seconds is '$seconds'; a whole number from 1 on" >&2; exit 2; }
+case $on in
+  here) ;;
+  vagrant)
+    lib=$(cd "$(dirname "$0")/lib" && pwd)
+    # shellcheck source=scripts/lib/vagrant.sh
+    source "$lib/common.sh" && source "$lib/process.sh" && source "$lib/vagrant.sh"
+    vagrant_start "$machine"
+    # provision.sh left a copy of this script there.
+    vagrant_root "$machine" --url "http://127.0.0.1:$VAGRANT_PORT" --seconds "$seconds" <<<'exec /usr/local/lib/webapp/scripts/compare.sh "$@"'
+    exit
+    ;;
+  *) echo "error: --on is '$on', but may be: here vagrant" >&2; exit 2 ;;
+esac
 for tool in curl jq mpstat iostat top; do
   command -v "$tool" >/dev/null || { echo "error: '$tool' is missing; apt-get install curl jq procps sysstat" >&2; exit 1; }
 done

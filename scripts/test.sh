@@ -49,5 +49,7 @@ say "== cluster: real balancers, under load"
 scripts/test-cluster.sh
 say "== systemd: a real one, in namespaces of its own"
 scripts/test-systemd.sh
+say "== vagrant: the Vagrantfile, for both providers"
+scripts/test-vagrant.sh --validate
 say "== page: a real browser"
 scripts/test-page.sh

@@ -23,7 +23,8 @@ box_customize() {
 set -eu
 root=$1 key=$2
 shift 2
-chroot "$root" useradd --create-home --shell /bin/bash vagrant
+# A password that nothing matches: without one the account counts as locked, and sshd lets nobody in.
+chroot "$root" useradd --create-home --shell /bin/bash --password '*' vagrant
 install -d -m 700 "$root/home/vagrant/.ssh"
 install -m 600 "$key" "$root/home/vagrant/.ssh/authorized_keys"
 chroot "$root" chown -R vagrant:vagrant /home/vagrant/.ssh
@@ -54,13 +55,16 @@ box_initrd() {
     stage=$(mktemp -d)
     mkdir -p "$stage"/{bin,dev,proc,sys,root,modules}
     cp /bin/busybox "$stage/bin/busybox"
-    for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic libcrc32c ext4; do
-        path=$(find "$tree/lib/modules/$version" -name "$module.ko*" | head -n 1)
-        # What is missing is built into the kernel.
-        [[ -n $path ]] || continue
-        cp "$path" "$stage/modules/"
-        echo "${path##*/}" >>"$stage/modules/order"
+    # modules.dep(5): what a module needs, nearest first; so the last is loaded first. What it does not list is built in.
+    for module in virtio_pci virtio_blk crc32c_generic ext4; do
+        while read -r path; do
+            [[ ! -e $stage/modules/${path##*/} ]] || continue
+            cp "$tree/lib/modules/$version/$path" "$stage/modules/"
+            echo "${path##*/}" >>"$stage/modules/order"
+        done < <(awk -F': ?' -v module="/$module.ko" 'index($1, module) { n = split($2, needs, " "); while (n) print needs[n--]; print $1 }' \
+            "$tree/lib/modules/$version/modules.dep")
     done
+    [[ -s $stage/modules/order ]] || { echo "the box's kernel $version has no list of modules" >&2; return 1; }
     cat >"$stage/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -69,7 +73,7 @@ box_initrd() {
 while read -r module; do /bin/busybox insmod "/modules/$module"; done </modules/order
 tries=0
 until [ -b /dev/vda ] || [ $tries -ge 300 ]; do /bin/busybox sleep 0.1; tries=$((tries + 1)); done
-/bin/busybox mount -t ext4 /dev/vda /root
+/bin/busybox mount -t ext4 /dev/vda /root || exec /bin/busybox poweroff -f
 /bin/busybox mount --move /dev /root/dev
 /bin/busybox umount /proc /sys
 exec /bin/busybox switch_root /root /sbin/init

@@ -1,0 +1,353 @@
+#!/usr/bin/env bash
+# The virtual machines of the Vagrantfile as a cluster that `webapp bench` can drive. See --help.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+source "$here/lib/common.sh"
+source "$here/lib/process.sh"
+source "$here/lib/vagrant.sh"
+
+usage() {
+  cat <<'TEXT'
+Makes clusters of the Vagrantfile's machines, as scripts/cluster.sh makes them of processes: a driver for "webapp bench".
+scripts/bench.sh --on vagrant uses it.
+
+usage: scripts/vagrant-driver.sh COMMAND [options]
+
+  prepare  starts every machine that a bench needs: node1 … nodeN, the balancer, and vertical
+  up       one cluster: vertical, one machine with N units; or horizontal, N machines of one unit behind the balancer
+  status   the cluster that is up, as one line of JSON, with what of it answers
+  kill M   kill -9 of the node on machine M, which stays dead (the machine runs on) until the next up or down
+  down     ends the cluster and keeps the machines: they run on as vagrant made them
+
+options:
+  --name NAME        whose cluster (webapp); while one has the machines, another gets an error
+  --topology T       horizontal (default) or vertical
+  --units N          how many units (2); horizontal needs NODES=N or more
+  --unit-cpu P       a unit in percent of one core: 100 for each CPU of a node (NODE_CPUS, default 1) is the whole machine and
+                     needs no quota, less is a CPUQuota of systemd on the machine; none is the whole machine, too
+  --balancer B       haproxy (default) or nginx
+  --model M          async (default) or sync
+
+The vertical machine has as many CPUs on line as the units ask for; it is reloaded with VERTICAL_CPUS only when it has too few.
+What `up` sets on the machines (CPUs on line, quota, model, the balancer's nodes) `down` takes back, and so does a reboot.
+NODES, NODE_CPUS, VERTICAL_CPUS, WEBAPP_NETWORK and the like are those of the Vagrantfile.
+
+example: NODES=4 scripts/vagrant-driver.sh up --topology horizontal --units 4; scripts/vagrant-driver.sh down
+TEXT
+}
+
+NAME=webapp TOPOLOGY=horizontal UNITS=2 UNIT_CPU=none BALANCER=haproxy MODEL=async COMMAND='' VICTIM=''
+
+parse() {
+  while (($#)); do
+    case $1 in
+      --*=*)
+        set -- "${1%%=*}" "${1#*=}" "${@:2}"
+        continue
+        ;;
+      --name | --topology | --units | --unit-cpu | --balancer | --model)
+        [[ $# -ge 2 ]] || usage_error "$1 needs a value"
+        local setting=${1#--}
+        setting=${setting//-/_}
+        printf -v "${setting^^}" %s "$2"
+        shift
+        ;;
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      -*) usage_error "there is no option $1 on virtual machines (options of scripts/cluster.sh belong to clusters of processes)" ;;
+      *)
+        if [[ -z "$COMMAND" ]]; then
+          COMMAND=$1
+        elif [[ "$COMMAND" == kill && -z "$VICTIM" ]]; then
+          VICTIM=$1
+        else
+          usage_error "one command at a time: $COMMAND or $1"
+        fi
+        ;;
+    esac
+    shift
+  done
+  [[ "$NAME" =~ ^[a-z0-9][a-z0-9-]{0,31}$ ]] || usage_error "--name is '$NAME', but may have up to 32 small letters, digits and dashes"
+  { is_count "$UNITS" && ((UNITS <= 64)); } || usage_error "--units is '$UNITS', but must be a whole number from 1 to 64"
+  [[ "$TOPOLOGY" == horizontal || "$TOPOLOGY" == vertical ]] || usage_error "--topology is '$TOPOLOGY', but may be: horizontal vertical"
+  [[ "$BALANCER" == haproxy || "$BALANCER" == nginx ]] || usage_error "--balancer is '$BALANCER', but may be: haproxy nginx"
+  [[ "$MODEL" == async || "$MODEL" == sync ]] || usage_error "--model is '$MODEL', but may be: async sync"
+  [[ "$UNIT_CPU" == none ]] || is_count "$UNIT_CPU" || usage_error "--unit-cpu is '$UNIT_CPU', but must be percent of one core, or none"
+}
+
+# --- what is known of the cluster that is up: one folder, which is also the lock ----------------------------------
+
+STATE=$VAGRANT_STATE/cluster
+
+state_lock() {
+  mkdir -p -- "$STATE"
+  exec 9<"$STATE"
+  flock -w 600 9 || die "another command works on the machines for ten minutes already"
+}
+
+# state_mine: the cluster that is up is NAME's.
+state_mine() { [[ -s "$STATE/name" && "$(<"$STATE/name")" == "$NAME" ]]; }
+
+# --- on the machines -----------------------------------------------------------------------------------------------
+
+# Exit codes of the scripts below, beyond those of what they call.
+readonly OTHER_PROGRAM=65 TOO_FEW_CPUS=66
+
+# What runs on a node, as root. Everything it sets is under /run or of the running kernel: a reboot forgets it.
+#   CPUS|all QUOTA|none MODEL|default PROGRAM'S_SHA256|any
+node_script() {
+  cat <<'REMOTE'
+set -eu
+cpus=$1 quota=$2 model=$3 sum=$4 folder=/run/systemd/system/webapp.service.d changed=false
+[ "$sum" = any ] || [ "$(sha256sum </usr/local/bin/webapp)" = "$sum  -" ] || exit 65
+present=$(ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l)
+[ "$cpus" = all ] && cpus=$present
+[ "$present" -ge "$cpus" ] || exit 66
+for switch in /sys/devices/system/cpu/cpu[0-9]*/online; do
+  [ -e "$switch" ] || continue
+  number=${switch%/online} number=${number##*cpu}
+  wanted=0
+  [ "$number" -ge "$cpus" ] || wanted=1
+  [ "$(cat "$switch")" = "$wanted" ] || { echo "$wanted" >"$switch"; changed=true; }
+done
+settings='[Service]'
+[ "$quota" = none ] || settings="$settings
+CPUQuota=$quota%"
+if [ "$model" != default ]; then
+  # After the machine's own file of settings, hence stronger. And a node that is killed shall be missed.
+  echo "WEBAPP_MODEL=$model" >/run/webapp-bench.env
+  settings="$settings
+Restart=no
+EnvironmentFile=/run/webapp-bench.env"
+fi
+if [ "$settings" = '[Service]' ]; then
+  [ ! -e "$folder/bench.conf" ] || changed=true
+  rm -f "$folder/bench.conf" /run/webapp-bench.env
+  rmdir "$folder" 2>/dev/null || true
+elif [ "$(cat "$folder/bench.conf" 2>/dev/null)" != "$settings" ]; then
+  mkdir -p "$folder"
+  echo "$settings" >"$folder/bench.conf"
+  changed=true
+fi
+"$changed" && systemctl daemon-reload
+# A cluster begins with new processes; at its end, only what was changed is started again.
+if [ "$sum" != any ] || "$changed"; then systemctl restart webapp.service; fi
+REMOTE
+}
+
+# What runs on the balancer, as root: "KIND NODES", or "default" for what it was provisioned with.
+balancer_script() {
+  cat <<'REMOTE'
+set -eu
+folder=/run/systemd/system/webapp-balancer.service.d
+if [ "$1" = default ]; then
+  [ -e "$folder/bench.conf" ] || exit 0
+  rm -f "$folder/bench.conf" /run/webapp-bench.env
+  rmdir "$folder" 2>/dev/null || true
+else
+  mkdir -p "$folder"
+  printf 'WEBAPP_BALANCER=%s\nWEBAPP_BACKENDS=%s\n' "$1" "$2" >/run/webapp-bench.env
+  printf '[Service]\nEnvironmentFile=/run/webapp-bench.env\n' >"$folder/bench.conf"
+fi
+systemctl daemon-reload
+systemctl restart webapp-balancer.service
+case $1 in
+haproxy) haproxy -v | awk 'NR == 1 { sub(/-.*/, "", $3); print $3 }' ;;
+nginx) nginx -v 2>&1 | sed 's/.*nginx.//' ;;
+esac
+REMOTE
+}
+
+# node_set MACHINE CPUS QUOTA MODEL SHA256
+node_set() {
+  local machine=$1 code=0
+  shift
+  node_script | vagrant_root "$machine" "$@" >&2 || code=$?
+  return "$code"
+}
+
+# node_prepare MACHINE CPUS QUOTA MODEL: node_set, after whatever the machine lacks has been brought to it.
+node_prepare() {
+  local machine=$1 cpus=$2 sum code=0
+  sum=$(sha256sum <"$PROGRAM")
+  sum=${sum%% *}
+  node_set "$@" "$sum" || code=$?
+  if ((code == OTHER_PROGRAM)); then
+    step "$machine has another webapp than $PROGRAM: provisioning"
+    WEBAPP_BIN=$PROGRAM vagrant_run provision "$machine"
+  elif ((code == TOO_FEW_CPUS)); then
+    step "$machine has fewer CPUs than $cpus: reloading"
+    vagrant_run reload "$machine"
+  elif ((code == 0)); then
+    return 0
+  else
+    die "$machine could not be set up (exit code $code; 255 is ssh's: is it running? vagrant status)"
+  fi
+  code=0
+  node_set "$@" "$sum" || code=$?
+  ((code != TOO_FEW_CPUS)) || die "$machine still has fewer CPUs than $cpus after a reload: vagrant destroy $machine && VERTICAL_CPUS=$cpus vagrant up $machine"
+  ((code == 0)) || die "$machine could not be set up (exit code $code)"
+}
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+# The machines of the cluster at hand, its nodes only.
+cluster_machines() {
+  if [[ "$TOPOLOGY" == vertical ]]; then
+    echo vertical
+  else
+    seq -f 'node%.0f' "$UNITS"
+  fi
+}
+
+# cores_text PERCENT: in cores, with as many decimals as it needs.
+cores_text() { awk -v percent="$1" 'BEGIN { printf "%.6g", percent / 100 }'; }
+
+check_size() {
+  local whole=$((VAGRANT_NODE_CPUS * 100))
+  [[ "$UNIT_CPU" != none ]] || UNIT_CPU=$whole
+  ((UNIT_CPU <= whole)) || die "a unit of $UNIT_CPU % does not fit on a node with $VAGRANT_NODE_CPUS CPUs: lower --unit-cpu, or make the nodes bigger (NODE_CPUS)"
+  [[ "$TOPOLOGY" == vertical ]] || ((UNITS <= VAGRANT_NODES)) ||
+    die "$UNITS units need as many nodes, and NODES is $VAGRANT_NODES: export NODES=$UNITS (and keep it, so that every vagrant command sees the same machines)"
+}
+
+command_prepare() {
+  local all
+  mapfile -t all < <(seq -f 'node%.0f' "$VAGRANT_NODES")
+  state_lock
+  vagrant_start "${all[@]}" balancer vertical
+}
+
+command_up() {
+  local machines=() machine cpus=$VAGRANT_NODE_CPUS quota=none jobs=() failed=0 version='' started=$SECONDS
+  check_size
+  state_lock
+  [[ ! -s "$STATE/name" ]] || state_mine ||
+    die "the machines belong to the cluster $(<"$STATE/name") now; if that is over: scripts/vagrant-driver.sh down --name $(<"$STATE/name")"
+  PROGRAM=$(find_binary "${here%/*}")
+  mapfile -t machines < <(cluster_machines)
+  if [[ "$TOPOLOGY" == vertical ]]; then
+    cpus=$((UNITS * VAGRANT_NODE_CPUS))
+    ((VERTICAL_CPUS >= cpus)) || export VERTICAL_CPUS=$cpus
+    vagrant_start vertical
+  else
+    vagrant_start "${machines[@]}" balancer
+  fi
+  ((UNIT_CPU == VAGRANT_NODE_CPUS * 100)) || quota=$((UNIT_CPU * (cpus / VAGRANT_NODE_CPUS)))
+  # Noted before it is done: a `down` after a failure then knows where to look.
+  echo "$NAME" >"$STATE/name"
+  printf '%s\n' "${machines[@]}" >"$STATE/nodes"
+  rm -f -- "$STATE/killed"
+  for machine in "${machines[@]}"; do
+    node_prepare "$machine" "$cpus" "$quota" "$MODEL" &
+    jobs+=($!)
+  done
+  for machine in "${jobs[@]}"; do wait "$machine" || failed=1; done
+  ((failed == 0)) || exit 1
+  if [[ "$TOPOLOGY" == horizontal ]]; then
+    version=$(balancer_script | vagrant_root balancer "$BALANCER" "$(node_list "${machines[@]}")") || die "the balancer could not be set up: vagrant ssh balancer -c 'journalctl -u webapp-balancer'"
+    wait_until 60 all_answer "${machines[@]}" || die "not every node answers through the balancer http://$(vagrant_address balancer)"
+  else
+    wait_until 60 http_ready "$(vagrant_url vertical)/readyz" || die "vertical does not answer"
+  fi
+  cluster_json "$version" "${machines[@]}" >"$STATE/json"
+  step "$TOPOLOGY, $UNITS units: ${machines[*]} in $((SECONDS - started)) s"
+  cat "$STATE/json"
+}
+
+# node_list MACHINE…: their addresses as the balancer takes them.
+node_list() {
+  local machine
+  for machine in "$@"; do printf '%s:%s\n' "$(vagrant_address "$machine")" "$VAGRANT_PORT"; done | paste -sd ,
+}
+
+# all_answer MACHINE…: of a few requests through the balancer, every node answers one.
+all_answer() {
+  local seen='' _ machine
+  for _ in $(seq $((2 * $#))); do
+    seen+=" $(curl -sS -m 5 -o /dev/null -D - "http://$(vagrant_address balancer)/whoami" 2>/dev/null | tr -d '\r' | awk 'tolower($1) == "x-node:" { print $2 }') "
+  done
+  for machine in "$@"; do [[ "$seen" == *" $machine "* ]] || return 1; done
+}
+
+cluster_json() {
+  local version=$1 nodes='' machine balancer=null target each
+  shift
+  each=$(cores_text "$((UNIT_CPU * UNITS / $#))")
+  for machine in "$@"; do
+    nodes+=${nodes:+,}"{\"name\":\"$machine\",\"url\":\"$(vagrant_url "$machine")\",\"pid\":null,\"quota_cores\":$each}"
+  done
+  target=$(vagrant_url vertical)
+  if [[ "$TOPOLOGY" == horizontal ]]; then
+    target=http://$(vagrant_address balancer)
+    balancer="{\"kind\":\"$BALANCER\",\"version\":$(json_string "$version"),\"pid\":null}"
+  fi
+  printf '{"name":"%s","topology":"%s","units":%s,"target":"%s","nodes":[%s],"balancer":%s,"limited":{"resource":"cpu","mechanism":"%s","unit_cpu_percent":%s,"total_quota_cores":%s}}\n' \
+    "$NAME" "$TOPOLOGY" "$UNITS" "$target" "$nodes" "$balancer" \
+    "$( ((UNIT_CPU == VAGRANT_NODE_CPUS * 100)) && echo vm-cpus || echo vm-systemd)" "$UNIT_CPU" "$(cores_text "$((UNIT_CPU * UNITS))")"
+}
+
+command_status() {
+  local machine up=''
+  { state_mine && [[ -s "$STATE/json" ]]; } || die "there is no cluster $NAME on the machines; start one: ${0##*/} up --name $NAME"
+  while read -r machine; do
+    up+=${up:+,}"\"$machine\":$(http_ready "$(vagrant_url "$machine")/readyz" && echo true || echo false)"
+  done <"$STATE/nodes"
+  sed "s/}\$/,\"up\":{$up}}/" "$STATE/json"
+}
+
+command_kill() {
+  state_lock
+  { state_mine && grep -qx -e "$VICTIM" "$STATE/nodes"; } ||
+    die "there is no node '$VICTIM' in a cluster $NAME; there are: $(paste -sd ' ' "$STATE/nodes" 2>/dev/null || echo none)"
+  echo "$VICTIM" >>"$STATE/killed"
+  # Without its socket, too: systemd would start the node again for the next client.
+  vagrant_root "$VICTIM" >&2 <<<'systemctl kill --signal KILL webapp.service; systemctl stop webapp.socket webapp.service' || die "$VICTIM could not be killed"
+  step "$VICTIM is dead"
+  cat "$STATE/json"
+}
+
+command_down() {
+  local machine jobs=() failed=0
+  [[ -s "$STATE/name" ]] || {
+    step "there is no cluster $NAME on the machines"
+    return 0
+  }
+  state_lock
+  state_mine || {
+    step "there is no cluster $NAME on the machines"
+    return 0
+  }
+  while read -r machine; do
+    restore_node "$machine" &
+    jobs+=($!)
+  done <"$STATE/nodes"
+  if ! grep -qx vertical "$STATE/nodes"; then
+    restore_balancer &
+    jobs+=($!)
+  fi
+  for machine in "${jobs[@]}"; do wait "$machine" || failed=1; done
+  rm -f -- "$STATE"/{json,name,nodes,killed}
+  ((failed == 0)) || die "not every machine could be put back; a reboot does it: vagrant reload"
+  step "the cluster $NAME is down; the machines run on"
+}
+
+# A machine that is off has forgotten everything already.
+restore_node() {
+  grep -qx -e "$1" "$STATE/killed" 2>/dev/null || vagrant_answers "$1" || return 0
+  node_set "$1" all none default any
+}
+restore_balancer() { ! vagrant_answers balancer || balancer_script | vagrant_root balancer default; }
+
+parse "$@"
+case $COMMAND in
+  prepare | up | status | kill | down) "command_$COMMAND" ;;
+  '')
+    usage >&2
+    exit 2
+    ;;
+  *) usage_error "there is no command '$COMMAND'" ;;
+esac
