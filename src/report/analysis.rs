@@ -21,6 +21,8 @@ pub struct Point {
     pub key: PointKey,
     /// Goodput at the ceiling's level, over the repeats, in requests a second.
     pub ceiling_per_second: Spread,
+    /// Goodput of each repeat (the median where it has several runs), in requests a second.
+    pub repeats_per_second: BTreeMap<u32, f64>,
     /// The range of the repeats as a percentage of their median.
     pub spread_percent: f64,
     /// Connections of that level.
@@ -175,6 +177,7 @@ fn point(results: &Results, key: PointKey) -> Option<Point> {
     Some(Point {
         key,
         ceiling_per_second: ceiling,
+        repeats_per_second: by_repeat(&runs),
         spread_percent: ceiling.percent(),
         connections,
         is_limit: is_limit(results, key, connections),
@@ -194,6 +197,17 @@ fn point(results: &Results, key: PointKey) -> Option<Point> {
         valid: reasons.is_empty(),
         reasons,
     })
+}
+
+fn by_repeat(runs: &[&Run]) -> BTreeMap<u32, f64> {
+    let mut repeats: BTreeMap<u32, Vec<&Run>> = BTreeMap::new();
+    for run in runs {
+        repeats.entry(run.repeat).or_default().push(run);
+    }
+    repeats
+        .into_iter()
+        .filter_map(|(repeat, runs)| Some((repeat, median(&runs, |run| Some(run.load.throughput_per_second))?)))
+        .collect()
 }
 
 /// The runs behind a point's ceiling: those of its level, the valid ones where there are any.

@@ -213,8 +213,12 @@ pub fn parameters(fit: &Fit) -> String {
         || "no peak".to_owned(),
         |peak| format!("peak {}/s at {:.0} units", plain(peak.throughput), peak.n),
     );
+    let bends = fit.asymptote.zip(fit.optimum).map_or_else(
+        || "no asymptote".to_owned(),
+        |(asymptote, optimum)| format!("asymptote {}/s, optimum {} units", plain(asymptote), plain(optimum)),
+    );
     format!(
-        "contention {}, coherency {}, {}/s a unit, {peak}",
+        "contention {}, coherency {}, {}/s a unit, {bends}, {peak}",
         parameter(&fit.contention),
         parameter(&fit.coherency),
         plain(fit.scale.value)

@@ -12,7 +12,8 @@
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::{DMatrix, DVector, Dyn, Matrix3, Owned, Vector3};
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::statistics::t_quantile_95;
 
 /// Fewer different unit counts than this leave the shape of the curve to chance; Gunther asks for six.
 pub const ENOUGH_POINTS: usize = 6;
@@ -360,12 +361,6 @@ fn covariance(points: &[Point], parameters: &Vector3<f64>, variance: f64) -> Opt
     let scaled = Matrix3::from_fn(|row, column| product[(row, column)] / (lengths[row] * lengths[column]));
     let inverse = scaled.cholesky()?.inverse();
     Some(Matrix3::from_fn(|row, column| variance * inverse[(row, column)] / (lengths[row] * lengths[column])))
-}
-
-/// The two-sided 95 % quantile of Student's t. `None` without a degree of freedom.
-fn t_quantile_95(degrees_of_freedom: usize) -> Option<f64> {
-    let t = StudentsT::new(0.0, 1.0, degrees_of_freedom as f64).ok()?;
-    Some(t.inverse_cdf(0.975))
 }
 
 fn describe(points: &[Point], distinct: usize, minimum: &Minimum, superlinear: bool) -> Fit {

@@ -47,7 +47,7 @@ fn ceilings(report: &Report, pair: &Pair) -> String {
         let way = if pair.difference_percent > 0.0 { "more" } else { "less" };
         format!("{:.0} % {way}", pair.difference_percent.abs())
     } else {
-        "a difference that the repeats do not bear out".to_owned()
+        "no difference beyond chance".to_owned()
     };
     let mut words = format!(
         "With {units} of CPU{cores}, one big node answered {vertical} requests a second, and {small} behind {balancer} {horizontal}: {difference}"
