@@ -10,7 +10,7 @@ Measures one big node against many small ones and prints what was found. Works a
 
 usage: scripts/bench.sh [options of "webapp bench"]
 
-  --quick             three unit counts, three repeats, under three minutes (default)
+  --quick             three unit counts, four repeats, under three minutes (default)
   --full              six unit counts, six repeats, longer windows
   --units 1,2,4,8     which unit counts
   --unit-cpu 10       a unit in percent of one core, or none

@@ -36,14 +36,22 @@ pub fn ceiling_level(measured: &[(u32, f64)]) -> Option<u32> {
     let mut levels: Vec<u32> = measured.iter().map(|&(level, _)| level).collect();
     levels.sort_unstable();
     levels.dedup();
-    let goodput_of = |wanted: u32| {
-        let mut goodput: Vec<f64> =
-            measured.iter().filter(|&&(level, _)| level == wanted).map(|&(_, goodput)| goodput).collect();
-        goodput.sort_by(f64::total_cmp);
-        goodput[(goodput.len() - 1) / 2]
-    };
-    let best = levels.iter().map(|&level| goodput_of(level)).fold(0.0, f64::max);
-    levels.into_iter().find(|&level| goodput_of(level) * (1.0 + GAIN) >= best)
+    let best = levels.iter().filter_map(|&level| goodput_of(measured, level)).fold(0.0, f64::max);
+    levels.into_iter().find(|&level| goodput_of(measured, level).is_some_and(|goodput| goodput * (1.0 + GAIN) >= best))
+}
+
+/// Whether `other` was measured and brings less than `level`, by more than [`GAIN`].
+pub fn loses(measured: &[(u32, f64)], level: u32, other: u32) -> bool {
+    let goodput = goodput_of(measured, level).zip(goodput_of(measured, other));
+    goodput.is_some_and(|(here, there)| there * (1.0 + GAIN) < here)
+}
+
+/// The lower median of the goodput at a level.
+fn goodput_of(measured: &[(u32, f64)], wanted: u32) -> Option<f64> {
+    let mut goodput: Vec<f64> =
+        measured.iter().filter(|&&(level, _)| level == wanted).map(|&(_, goodput)| goodput).collect();
+    goodput.sort_by(f64::total_cmp);
+    goodput.get(goodput.len().saturating_sub(1) / 2).copied()
 }
 
 /// Whether a higher level than the ceiling's was tried and brought no more: then the ceiling is a limit, else a lower bound.

@@ -51,6 +51,22 @@ impl Workload {
     }
 }
 
+impl Workload {
+    /// Connections for each unit at which its ceiling is looked for, rising: a request that only waits leaves room for
+    /// many more.
+    pub fn connections_per_unit(self, full: bool) -> Vec<u32> {
+        let levels: &[u32] = match (self, full) {
+            (Self::Cpu | Self::Io, false) => &[4, 8, 16],
+            (Self::Cpu | Self::Io, true) => &[2, 4, 8, 16, 32],
+            (Self::Mixed, false) => &[4, 8, 16, 32],
+            (Self::Mixed, true) => &[4, 8, 16, 32, 64],
+            (Self::Sleep, false) => &[32, 128, 512],
+            (Self::Sleep, true) => &[16, 32, 64, 128, 256, 512],
+        };
+        levels.to_vec()
+    }
+}
+
 /// A request of some milliseconds of CPU: long against what HTTP costs, short against a quota period of 100 ms.
 const CPU_PATH: &str = "/fib?number=28";
 const SLEEP_PATH: &str = "/sleep?seg=0.05";
@@ -178,14 +194,14 @@ const DRIVER_SECONDS: f64 = 1.2;
 const RUN_OVERHEAD_SECONDS: f64 = 0.35;
 
 impl Plan {
-    /// The default: three unit counts, three repeats, in three minutes.
+    /// The default: three unit counts, four repeats, in three minutes.
     pub fn quick() -> Self {
         Self {
             name: "quick".to_owned(),
             topologies: vec![Topology::Vertical, Topology::Horizontal],
             units: vec![1, 2, 4],
             unit_cpu_percent: Some(25),
-            repeats: 3,
+            repeats: 4,
             workload: Workload::Cpu,
             paths: Workload::Cpu.paths(),
             model: "async".to_owned(),
@@ -193,14 +209,14 @@ impl Plan {
             objective: Objective { percentile: 99.0, milliseconds: 250.0 },
             warmup_seconds: 0.4,
             // Multiples of the quota period of 100 ms: each window then holds the same number of periods.
-            closed_seconds: 2.0,
-            open_seconds: 2.5,
-            connections_per_unit: vec![4, 8, 16],
+            closed_seconds: 1.8,
+            open_seconds: 2.0,
+            connections_per_unit: Workload::Cpu.connections_per_unit(false),
             fractions: vec![0.5, 0.7, 0.8, 0.9, 1.0, 1.1],
             open_units: vec![4],
             open_repeats: 1,
             death_fraction: Some(0.7),
-            death_seconds: 4.5,
+            death_seconds: 3.6,
             driver_arguments: Vec::new(),
         }
     }
@@ -216,7 +232,7 @@ impl Plan {
             closed_seconds: 8.0,
             open_seconds: 8.0,
             death_seconds: 12.0,
-            connections_per_unit: vec![2, 4, 8, 16, 32],
+            connections_per_unit: Workload::Cpu.connections_per_unit(true),
             ..Self::quick()
         }
     }
@@ -299,9 +315,9 @@ mod tests {
         let plan = Plan { open_units: vec![2, 4], ..Plan::quick() };
         let visits = plan.visits();
         let (closed, open): (Vec<Visit>, Vec<Visit>) = visits.iter().partition(|visit| visit.ladder == Ladder::Closed);
-        assert_eq!((closed.len(), open.len()), (18, 4));
-        assert_eq!(visits[..18], closed, "ceilings come first");
-        for repeat in 1..=3 {
+        assert_eq!((closed.len(), open.len()), (24, 4));
+        assert_eq!(visits[..24], closed, "ceilings come first");
+        for repeat in 1..=4 {
             let mut points: Vec<PointKey> =
                 closed.iter().filter(|visit| visit.repeat == repeat).map(|visit| visit.point).collect();
             assert_eq!(points.len(), 6);
@@ -315,7 +331,7 @@ mod tests {
         }
         let first_is_vertical = |visit: &&Visit| visit.point.topology == Topology::Vertical;
         assert!(
-            (3..=6).contains(&closed.iter().step_by(2).filter(first_is_vertical).count()),
+            (4..=8).contains(&closed.iter().step_by(2).filter(first_is_vertical).count()),
             "who goes first alternates"
         );
         assert!(open.iter().all(|visit| plan.kills_at(visit) == Some(0.7)));

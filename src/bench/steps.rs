@@ -1,7 +1,7 @@
 //! What a visit measures next: policy on what has been measured so far, without a clock.
 
 use super::ladder::{self, Next};
-use super::plan::{Ladder, Objective, Plan, PointKey, Topology, Visit};
+use super::plan::{Ladder, Objective, Plan, PointKey, Visit};
 use super::record::{Latency, Level, LoadResult, Run};
 
 /// A run whose failed requests exceed this share misses the objective, whatever its percentiles say.
@@ -53,18 +53,21 @@ fn next_closed(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Optio
             Next::Stop => None,
         };
     }
-    let connections = ceiling_connections(plan, runs, visit.point.units)?;
+    let connections = ceiling_connections(plan, runs, visit.point)?;
     if measured.is_empty() { closed(connections) } else { None }
 }
 
-/// Connections at which the ceilings of these units are compared: the same for both topologies, the higher of what
-/// their first ladders found.
-pub fn ceiling_connections(plan: &Plan, runs: &[Run], units: u32) -> Option<u32> {
-    let own = |&topology: &Topology| {
-        let first = at(runs, PointKey { topology, units }).filter(|run| run.repeat == 1);
-        ladder::ceiling_level(&closed_ladder(first))
-    };
-    plan.topologies.iter().filter_map(own).max()
+/// Connections at which the ceiling of a point is measured: the same for both topologies of its units, the higher of
+/// what their first ladders found, so that their response times can be compared. A topology that breaks down there
+/// keeps its own.
+pub fn ceiling_connections(plan: &Plan, runs: &[Run], point: PointKey) -> Option<u32> {
+    let first_ladder = |topology| closed_ladder(at(runs, PointKey { topology, ..point }).filter(|run| run.repeat == 1));
+    let ladder = first_ladder(point.topology);
+    let own = ladder::ceiling_level(&ladder);
+    let others = plan.topologies.iter().filter_map(|&topology| ladder::ceiling_level(&first_ladder(topology)));
+    let common = others.chain(own).max()?;
+    let breaks_down = own.is_some_and(|own| ladder::loses(&ladder, own, common));
+    if breaks_down { own } else { Some(common) }
 }
 
 fn next_open(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Level> {
@@ -143,7 +146,7 @@ pub fn open_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone, objective: &
 
 /// The median goodput of a point at its [`ceiling_connections`], over all repeats so far.
 pub fn ceiling(plan: &Plan, runs: &[Run], point: PointKey) -> Option<f64> {
-    let level = ceiling_connections(plan, runs, point.units)?;
+    let level = ceiling_connections(plan, runs, point)?;
     let ladder = closed_ladder(at(runs, point));
     // A ladder may have ended below the other topology's level, and no repeat have come yet.
     let level = if ladder.iter().any(|&(connections, _)| connections == level) {
@@ -181,6 +184,7 @@ pub fn percentile(latency: &Latency, percentile: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::plan::Topology;
     use crate::bench::record::{MachineUse, Verdict};
 
     fn run(repeat: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
@@ -236,7 +240,8 @@ mod tests {
         step(&third, Some(open(0.5, 100.5)), 100.0, 60.0, true);
         step(&third, Some(open(1.0, 201.0)), 180.0, 100.0, true); // rate not sustained: again
         step(&third, Some(open(1.0, 201.0)), 200.0, 400.0, true); // too slow: failed twice
-        let death = Level::Death { fraction: 0.7, rate_per_second: 0.7 * 201.0, killed_at_seconds: 1.5 };
+        let death =
+            Level::Death { fraction: 0.7, rate_per_second: 0.7 * 201.0, killed_at_seconds: plan.death_seconds / 3.0 };
         step(&third, Some(death), 50.0, 60.0, false); // never again: the cluster is broken
         step(&third, None, 0.0, 0.0, true);
         let ladder = open_ladder(runs.iter(), &plan.objective);
@@ -256,9 +261,16 @@ mod tests {
             with(Topology::Horizontal, 16, 180.0),
             with(Topology::Horizontal, 32, 182.0),
         ];
-        assert_eq!(ceiling_connections(&plan, &runs, 2), Some(16), "the higher of 8 and 16");
+        for topology in [Topology::Vertical, Topology::Horizontal] {
+            assert_eq!(ceiling_connections(&plan, &runs, key(topology)), Some(16), "the higher of 8 and 16");
+        }
         let second = Visit { repeat: 2, point: key(Topology::Vertical), ladder: Ladder::Closed };
         assert_eq!(next_level(&plan, &second, &runs), Some(closed(16)));
+        let mut broken = runs.clone();
+        for run in &mut broken[1..3] {
+            run.load.throughput_per_second = 150.0;
+        }
+        assert_eq!(ceiling_connections(&plan, &broken, key(Topology::Vertical)), Some(8), "it breaks down at 16");
         // 201.5 and 180 are alike: both are offered shares of 180.
         for topology in [Topology::Vertical, Topology::Horizontal] {
             assert_eq!(open_rates(&plan, &runs, key(topology)), vec![(0.5, 90.0), (1.0, 180.0)]);

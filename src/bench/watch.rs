@@ -20,10 +20,14 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 /// A node under a quota may be frozen for most of a period, several periods in a row.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The last look at a node holds up the next run.
+const LAST_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// A watch that is kept; [`Watch::end`] gives back what was seen.
 pub struct Watch {
     started: Instant,
     over: Arc<AtomicBool>,
+    all_asked: Arc<AtomicBool>,
     looker: JoinHandle<Vec<Sample>>,
     askers: Vec<JoinHandle<()>>,
 }
@@ -54,11 +58,12 @@ impl Watch {
             thread::spawn(move || probe(&counted, &over));
         }
         let started = Instant::now();
+        let all_asked = Arc::new(AtomicBool::new(false));
         let looker = {
-            let over = Arc::clone(&over);
-            thread::spawn(move || look(started, &pids, balancer.as_deref(), &latest, &counted, &over))
+            let all_asked = Arc::clone(&all_asked);
+            thread::spawn(move || look(started, &pids, balancer.as_deref(), &latest, &counted, &all_asked))
         };
-        Self { started, over, looker, askers }
+        Self { started, over, all_asked, looker, askers }
     }
 
     /// Seconds since the watch began: the clock of its samples.
@@ -66,14 +71,17 @@ impl Watch {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// Ends the watch.
+    /// Ends the watch with a last look at every node: its snapshot covers the second before, so that a short run has
+    /// one, too.
     pub fn end(self) -> Vec<Sample> {
         self.over.store(true, Ordering::Relaxed);
-        self.looker.thread().unpark();
-        for asker in &self.askers {
+        for asker in self.askers {
             asker.thread().unpark();
+            // One that panicked has nothing to add.
+            let _ = asker.join();
         }
-        // An asker may be waiting for a frozen node; it ends by its timeout, and nobody needs its answer.
+        self.all_asked.store(true, Ordering::Relaxed);
+        self.looker.thread().unpark();
         self.looker.join().unwrap_or_default()
     }
 }
@@ -124,12 +132,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
-    while !over.load(Ordering::Relaxed) {
-        let answer = http_get::get(url, "/stats", ASK_TIMEOUT).ok();
+    loop {
+        let last = over.load(Ordering::Relaxed);
+        let answer = http_get::get(url, "/stats", if last { LAST_TIMEOUT } else { ASK_TIMEOUT }).ok();
         if let Some(stats) =
             answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json))
         {
             *locked(latest) = Some(stats);
+        }
+        if last {
+            return;
         }
         thread::park_timeout(ASK_EVERY);
     }

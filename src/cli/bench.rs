@@ -16,7 +16,7 @@ use crate::bench::{Ended, Settings, folder, interrupt, now, run as run_bench};
     after_help = "Example:\n  webapp bench --units 1,2,4,8 --unit-cpu 10 --slo p99=100ms --out results/ten-percent"
 )]
 pub struct Args {
-    /// Three unit counts, three repeats, three minutes (default).
+    /// Three unit counts, four repeats, three minutes (default).
     #[arg(long, conflicts_with = "full")]
     quick: bool,
 
@@ -175,6 +175,7 @@ fn plan_of(args: &Args) -> anyhow::Result<Plan> {
         None => Some(plan::default_unit_cpu_percent(num_cpus::get(), plan.most_units())),
     };
     plan.workload = args.workload;
+    plan.connections_per_unit = args.workload.connections_per_unit(args.full);
     plan.paths = if args.path.is_empty() { args.workload.paths() } else { args.path.clone() };
     plan.model.clone_from(&args.model);
     plan.balancer.clone_from(&args.balancer);

@@ -213,7 +213,7 @@ fn by_repeat(runs: &[&Run]) -> BTreeMap<u32, f64> {
 /// The runs behind a point's ceiling: those of its level, the valid ones where there are any.
 pub fn ceiling_runs(results: &Results, key: PointKey) -> Vec<&Run> {
     let ladder = steps::closed_ladder(steps::at(&results.runs, key));
-    let common = steps::ceiling_connections(&results.manifest.plan, &results.runs, key.units)
+    let common = steps::ceiling_connections(&results.manifest.plan, &results.runs, key)
         .filter(|common| ladder.iter().any(|(connections, _)| connections == common));
     let Some(connections) = common.or_else(|| ladder::ceiling_level(&ladder)) else { return Vec::new() };
     valid_or_all(steps::at(&results.runs, key).filter(|run| run.level == Level::Closed { connections }).collect())

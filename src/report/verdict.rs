@@ -43,11 +43,11 @@ fn ceilings(report: &Report, pair: &Pair) -> String {
     let small = counted(pair.units, "small node");
     let (vertical, horizontal) = (plain(pair.vertical_per_second), plain(pair.horizontal_per_second));
     let balancer = &report.manifest.plan.balancer;
-    let difference = if pair.distinct {
-        let way = if pair.difference_percent > 0.0 { "more" } else { "less" };
-        format!("{:.0} % {way}", pair.difference_percent.abs())
-    } else {
-        "no difference beyond chance".to_owned()
+    let way = if pair.difference_percent > 0.0 { "more" } else { "less" };
+    let difference = match (pair.distinct, measured_once(pair)) {
+        (true, _) => format!("{:.0} % {way}", pair.difference_percent.abs()),
+        (false, true) => format!("{:.0} % {way}, measured once", pair.difference_percent.abs()),
+        (false, false) => "no difference beyond chance".to_owned(),
     };
     let mut words = format!(
         "With {units} of CPU{cores}, one big node answered {vertical} requests a second, and {small} behind {balancer} {horizontal}: {difference}"
@@ -56,6 +56,10 @@ fn ceilings(report: &Report, pair: &Pair) -> String {
         words += &format!(" ({because})");
     }
     words + "."
+}
+
+fn measured_once(pair: &Pair) -> bool {
+    pair.ratio.is_some_and(|ratio| ratio.interval_95.is_none())
 }
 
 fn stopped(report: &Report, units: u32) -> Option<String> {
@@ -168,23 +172,20 @@ fn alone(point: &Point) -> String {
 pub fn headline(report: &Report) -> Option<String> {
     let pair = report.pairs.last().filter(|_| report.valid)?;
     use super::cost::BreakEven::{AlwaysHorizontal, At};
-    let less = pair.distinct && pair.difference_percent < -MATTERS_PERCENT;
+    let seen = pair.distinct || measured_once(pair);
+    let less = seen && pair.difference_percent < -MATTERS_PERCENT;
+    let as_much = if seen && pair.difference_percent > MATTERS_PERCENT { "more than" } else { "as much as" };
     let cheaper = match report.cost.as_ref().map(|cost| cost.break_even) {
         Some(AlwaysHorizontal) => true,
         Some(At { units }) => f64::from(pair.units) >= units,
         _ => false,
     };
+    let many = format!("many small nodes do {as_much} one big node");
     let words = match (less, cheaper) {
-        (false, true) => "many small nodes pay: they do as much for less, and a death takes only a part of them.",
-        (false, false) => {
-            "many small nodes do as much as one big node, and a death takes only a part of them; the one big node is cheaper."
-        }
-        (true, true) => {
-            "one big node does more with the same CPU; many small ones still cost less a request, and a death takes only a part of them."
-        }
-        (true, false) => {
-            "one big node does more with the same CPU, for less; many pay where a death must not stop the service, or where no bigger machine is to be had."
-        }
+        (false, true) => format!("{many}, for less, and a death takes only a part of them: several pay."),
+        (false, false) => format!("{many}, and a death takes only a part of them; the one big node is cheaper."),
+        (true, true) => "one big node does more with the same CPU; many small ones still cost less a request, and a death takes only a part of them.".to_owned(),
+        (true, false) => "one big node does more with the same CPU, for less; many pay where a death must not stop the service, or where no bigger machine is to be had.".to_owned(),
     };
     Some(format!("At {}, {words}", counted(pair.units, "unit")))
 }
