@@ -24,7 +24,7 @@ usage: sudo scripts/protect.sh up --port PORT[,PORT…] [options]
   --no-syn-proxy      leave SYN floods to the kernel's SYN cookies
 
 How: a SYN is answered by the kernel's SYN proxy, with a cookie, before anything is remembered of it. Only who answers in turn,
-and therefore has a true address, gets a connection; its address is then counted. Nothing but these ports is touched.
+and therefore has a true address, may get a connection; its address is then counted. Nothing but these ports is touched.
 
 example: sudo scripts/protect.sh up --port 80,443 --rate 20 --connections 100
 TEXT
@@ -83,7 +83,9 @@ readonly LOOSE=/proc/sys/net/netfilter/nf_conntrack_tcp_loose
 
 # rules BEFORE: the whole table; BEFORE is the setting of LOOSE to go back to, kept in the table's comment.
 rules() {
-  local before=$1 name set4='' set6='' address
+  local before=$1 name set4='' set6='' address refuse='reject with tcp reset'
+  # Behind the proxy a client counts as connected already, and would not believe our reset.
+  [[ -z "$PROXY" ]] || refuse=drop
   name=$(table)
   for address in ${ALLOW//,/ }; do
     if [[ "$address" == *:* ]]; then set6+=${set6:+, }$address; else set4+=${set4:+, }$address; fi
@@ -117,27 +119,45 @@ table inet $name {
     tcp flags & (fin | syn) == fin | syn counter name held_invalid drop
     tcp flags & (syn | rst) == syn | rst counter name held_invalid drop
     tcp flags & (fin | syn | rst | psh | ack | urg) == 0x0 counter name held_invalid drop
-${PROXY:+    # A SYN fills no table of ours: connection tracking does not hear of it.
-    iif != lo tcp flags & (fin | syn | rst | ack) == syn notrack}
+    # The SYN proxy answers; connection tracking does not hear of it, so a SYN fills no table of ours.
+    ${PROXY:+iif != lo tcp flags & (fin | syn | rst | ack) == syn notrack}
   }
 
+  # Whether there shall be a connection that is about to be.
+  chain judge {
+    ip saddr @allowed4 counter name accepted accept
+    ip6 saddr @allowed6 counter name accepted accept
+    update @rate4 { ip saddr limit rate over $RATE/second burst $((RATE * 2)) packets } counter name held_rate drop
+    update @rate6 { ip6 saddr limit rate over $RATE/second burst $((RATE * 2)) packets } counter name held_rate drop
+    add @open4 { ip saddr ct count over $CONNECTIONS } counter name held_connections $refuse
+    add @open6 { ip6 saddr ct count over $CONNECTIONS } counter name held_connections $refuse
+    counter name accepted accept
+  }
+
+${PROXY:+$(rules_of_proxy)}
   chain before_listeners {
     type filter hook input priority filter; policy accept;
     tcp dport != { ${PORTS//,/, } } accept
     ct state established,related accept
-    ip saddr @allowed4 ct state new counter name accepted accept
-    ip6 saddr @allowed6 ct state new counter name accepted accept
-    # A connection that is about to be: with the proxy, its address has answered already, so it is no forged one.
-    ct state new ct direction original update @rate4 { ip saddr limit rate over $RATE/second burst $((RATE * 2)) packets } counter name held_rate drop
-    ct state new ct direction original update @rate6 { ip6 saddr limit rate over $RATE/second burst $((RATE * 2)) packets } counter name held_rate drop
-    ct state new add @open4 { ip saddr ct count over $CONNECTIONS } counter name held_connections reject with tcp reset
-    ct state new add @open6 { ip6 saddr ct count over $CONNECTIONS } counter name held_connections reject with tcp reset
-    ct state new counter name accepted accept
-${PROXY:+    tcp flags & (fin | syn | rst | ack) == syn counter name syn_proxied
-    ct state invalid,untracked synproxy mss 1460 wscale $(window_scale) timestamp sack-perm}
+    # From before_ourselves: judged already.
+    ${PROXY:+iif lo ct state new fib saddr type != local accept}
+    ct state new ct direction original jump judge
+    ${PROXY:+tcp flags & (fin | syn | rst | ack) == syn counter name syn_proxied}
+    ${PROXY:+ct state invalid,untracked synproxy mss 1460 wscale $(window_scale) timestamp sack-perm}
     ct state invalid counter name held_invalid drop
   }
 }
+TEXT
+}
+
+rules_of_proxy() {
+  cat <<TEXT
+  # A client has answered the cookie, so its address is no forged one. The proxy now asks our listener in the client's name: the first
+  # place to judge it, and the last before connection tracking keeps it. Who is held here fills no table.
+  chain before_ourselves {
+    type filter hook output priority filter; policy accept;
+    tcp dport { ${PORTS//,/, } } ct state new fib saddr type != local jump judge
+  }
 TEXT
 }
 
