@@ -7,6 +7,7 @@ source "$here/lib/common.sh"
 source "$here/lib/process.sh"
 source "$here/lib/limits.sh"
 source "$here/lib/state.sh"
+source "$here/lib/cluster-answer.sh"
 source "$here/lib/tls.sh"
 source "$here/lib/node.sh"
 source "$here/lib/haproxy-config.sh"
@@ -23,7 +24,7 @@ A cluster of webapp nodes, each under its own CPU quota, behind a real HAProxy o
 usage: scripts/cluster.sh COMMAND [options] [-- further arguments of "webapp serve"]
 
   up                start the cluster; run again, it repairs what is missing
-  status            what is there, as one line of JSON
+  status            what is there
   scale N           N units, live: nodes come and go without a lost request; a vertical cluster gets another quota
   kill NODE         kill -9, as an accident would
   drain NODE        no more requests for it; returns when it has none left
@@ -36,6 +37,7 @@ usage: scripts/cluster.sh COMMAND [options] [-- further arguments of "webapp ser
 options of all commands:
   --name NAME       which cluster (webapp); two of different names live side by side
   --quiet           say only what goes wrong
+  --json            the answer as one line of JSON, as a program gets it, on a terminal too
 options of up, the nodes:
   --nodes N         N small nodes behind a balancer (2); the same as --topology horizontal --units N
   --topology T      horizontal: a node for each unit, behind a balancer; vertical: one node that has all units
@@ -59,7 +61,7 @@ options of up, the balancer:
   --limit-requests N     requests a second from one source; above it 429
   --limit-connections N  connections at once from one source (layer 4: scripts/protect.sh)
 
-Results go to stdout as JSON, everything else to stderr. State lives in $WEBAPP_STATE_DIR, else $XDG_RUNTIME_DIR/webapp-UID, else
+The answer goes to stdout: a table on a terminal, else one line of JSON. What is done goes to stderr. State lives in $WEBAPP_STATE_DIR, else $XDG_RUNTIME_DIR/webapp-UID, else
 /tmp/webapp-UID. The node is the program that WEBAPP_BIN names, else the one that scripts/build.sh made.
 
 example: scripts/cluster.sh up --nodes 4 && curl http://127.0.0.1:8080/whoami; scripts/cluster.sh down
@@ -110,6 +112,7 @@ parse() {
       --follow) ASKED[follow]=yes ;;
       --lines) take lines "$@" && shift ;;
       --quiet) VERBOSE=0 ;;
+      --json) ASKED[json]=yes ;;
       -h | --help)
         usage
         exit 0
@@ -181,7 +184,7 @@ main() {
 
 command_status() {
   must_be_up
-  state_json with-up
+  answer with-up
 }
 
 command_down() {

@@ -33,8 +33,8 @@ command_scale() {
     must_have_balancer "nothing could take a node out"
     scale_in "$wanted"
   fi
-  step "the cluster ${S[name]} has ${S[units]} units"
-  state_json with-up
+  step "the cluster ${S[name]} has $(units_words)"
+  answer with-up
 }
 
 # scale_vertical UNITS: the same process, another quota.
@@ -43,6 +43,7 @@ scale_vertical() {
   S[units]=$1
   limits_set "${S[mechanism]}" "${S[group_folder]}" "${S[group]}" node1 "$(node_percent)"
   node_verify_quota node1
+  step "node1 goes on as process $(process_pid "$DIR/nodes/node1/process"), quota $(quota_words node1)"
   settings_save
 }
 
@@ -107,14 +108,16 @@ scale_in() {
 }
 
 command_kill() {
-  local node=${1-}
+  local node=${1-} pid
   live
   must_have_local_nodes kill 'kill -s KILL webapp'
   node_must_exist "$node"
-  process_signal "$DIR/nodes/$node/process" KILL || die "$node is not running"
+  pid=$(process_pid "$DIR/nodes/$node/process") || die "$node is not running; ${0##*/} start $node --name ${S[name]} brings it back"
+  step "kill -9 $pid"
+  process_signal "$DIR/nodes/$node/process" KILL || die "$node ended by itself a moment ago"
   wait_until 5 process_gone "$DIR/nodes/$node/process" || die "$node does not end"
-  step "$node is dead (kill -9); ${0##*/} start $node --name ${S[name]} brings it back"
-  state_json with-up
+  step "$node is dead; ${0##*/} start $node --name ${S[name]} brings it back"
+  answer with-up
 }
 
 command_drain() {
@@ -125,7 +128,7 @@ command_drain() {
   node_set_place "$node" out
   "${S[balancer]}_drain" "$node"
   step "$node gets no more requests; ${0##*/} start $node --name ${S[name]} puts it back"
-  state_json with-up
+  answer with-up
 }
 
 # command_start NODE: the way back from kill and from drain.
@@ -138,12 +141,16 @@ command_start() {
   fi
   was=$(node_place "$node")
   node_set_place "$node" in
-  if has_balancer && [[ "$was" == out ]]; then
+  if has_balancer; then
     must_have_balancer "nothing sends requests to it"
-    "${S[balancer]}_ready" "$node"
+    if [[ "$was" == out ]]; then
+      "${S[balancer]}_ready" "$node"
+    else
+      "${S[balancer]}_await" "$node"
+    fi
   fi
   step "$node takes requests"
-  state_json with-up
+  answer with-up
 }
 
 command_rolling_restart() {
@@ -156,7 +163,7 @@ command_rolling_restart() {
   for node in "${all[@]}"; do
     node_restart "$node"
   done
-  state_json with-up
+  answer with-up
 }
 
 # node_restart NODE: out of the rotation, stopped, started, ready, back in.

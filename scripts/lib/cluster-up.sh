@@ -15,7 +15,7 @@ command_up() {
     up_new
     trap - EXIT INT TERM
   fi
-  state_json
+  answer
 }
 
 up_failed() {
@@ -110,7 +110,8 @@ up_new() {
       backends_up
     fi
     "${S[balancer]}_start"
-    step "${S[balancer]} $("${S[balancer]}_version") on $(target_url), its statistics on http://127.0.0.1:${S[stats_port]}/"
+    step "${S[balancer]} $("${S[balancer]}_version") on $(target_url), by $("${S[balancer]}_config_path")"
+    step "its statistics: http://127.0.0.1:${S[stats_port]}/"
     [[ -z "${S[tls]}" ]] || tls_explain
   else
     # Without a balancer the client's port is the node's own.
@@ -139,7 +140,7 @@ nodes_up() {
   for node in "$@"; do
     node_wait "$node"
     node_verify_quota "$node"
-    step "$node on $(node_url "$node"), quota $(quota_words)"
+    step "$node is ready on $(node_url "$node"), quota $(quota_words "$node")"
   done
 }
 
@@ -161,7 +162,7 @@ quota_words() {
   if [[ "${S[mechanism]}" == none ]]; then
     printf none
   else
-    printf '%s cores by %s' "$(cores_of "$(node_percent)" 100)" "${S[mechanism]}"
+    printf '%s cores by %s: %s' "$(cores_of "$(node_percent)" 100)" "${S[mechanism]}" "$(limits_where "${S[mechanism]}" "${S[group_folder]}" "${S[group]}" "$1")"
   fi
 }
 
@@ -170,7 +171,7 @@ up_again() {
   local key node dead=()
   [[ -z "${ASKED[nodes]-}" ]] || ASKED[units]=${ASKED[nodes]}
   for key in "${!ASKED[@]}"; do
-    [[ "$key" == nodes || "${ASKED[$key]}" == "${S[$key]-}" ]] ||
+    [[ " ${SETTINGS[*]} " != *" $key "* || "${ASKED[$key]}" == "${S[$key]-}" ]] ||
       die "the cluster ${S[name]} is up with --${key//_/-} ${S[$key]:-(nothing)}, not ${ASKED[$key]}; run down first$([[ $key == units ]] && printf ', or scale %s' "${ASKED[units]}")"
   done
   if nodes_are_local; then

@@ -18,6 +18,7 @@ TEXT
   haproxy_config_process
   cat <<'TEXT'
     # TLS 1.2 and 1.3 only, and of 1.2 only what has forward secrecy and authenticated encryption (Mozilla's "intermediate").
+    # No tickets: whoever gets hold of their key reads what was recorded before.
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
     ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305
     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256
@@ -26,8 +27,8 @@ TEXT
 
 haproxy_config_process() {
   cat <<TEXT
-    # Errors and changes of a node's state; the cluster keeps them in balancer/log.
-    log stdout format raw local0
+    # Errors and changes of a node's state; descriptor 3 is balancer/log.
+    log fd@3 format iso local0
     # The runtime interface, for the owner of this folder only: nodes come, drain and go through it without a reload.
     stats socket unix@haproxy.sock mode 600 level admin
     stats timeout 30s
@@ -114,13 +115,17 @@ haproxy_has_prometheus() { [[ "$(haproxy -vv)" == *prometheus-exporter* ]]; }
 haproxy_config_frontend() {
   cat <<TEXT
 
+# Where clients come in.
 frontend public
     bind ${S[bind]}:${S[port]}
 TEXT
   if [[ -n "${S[tls]}" ]]; then
     local protocols=http/1.1
     [[ -z "${S[http2]}" ]] || protocols=h2,http/1.1
-    echo "    bind ${S[bind]}:${S[tls_port]} ssl crt $(tls_folder)/server.pem alpn $protocols"
+    cat <<TEXT
+    # TLS ends here: one certificate, and the nodes' processor time is for their work.
+    bind ${S[bind]}:${S[tls_port]} ssl crt $(tls_folder)/server.pem alpn $protocols
+TEXT
   fi
   haproxy_config_limits
   cat <<'TEXT'
@@ -139,8 +144,13 @@ TEXT
 
     # Nothing travels in clear.
     http-request redirect location https://%[req.hdr(host),field(1,:)]:${S[tls_port]}%[capture.req.uri] code 308 unless { ssl_fc }
+TEXT
+    if tls_may_be_strict; then
+      cat <<'TEXT'
+    # And a browser that was here once asks in TLS from its first word on.
     http-response set-header Strict-Transport-Security "max-age=31536000" if { ssl_fc }
 TEXT
+    fi
   fi
   cat <<'TEXT'
 
@@ -177,20 +187,42 @@ TEXT
 haproxy_config_backend() {
   cat <<TEXT
 
+# Where their requests go.
 backend nodes
+    # $(algorithm_words)
     balance ${S[algorithm]}
 
-    # A node takes requests while its /readyz says so: a node that drains says no before it closes its port.
+    # A node takes requests while its /readyz says 200. One that says no, but says something, drains: it gets nothing new, and
+    # finishes what it has (state NOLB, hence L7OKC). One that says nothing is down.
     option httpchk
     http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host nodes
-    http-check expect status 200
+    http-check expect error-status L7OKC status 200
 
     # Every second, four times a second once something looks wrong (failed connections of clients count too); two in
     # a row decide. maxconn holds back what a node could not work on anyway: it waits here, where any node may take it.
-    # A node that comes back gets its share slowly: its caches are cold, and its queue is empty only once.
+    # A node that comes back gets its share slowly: its caches are cold, and its queue is empty only once.$(! nodes_are_local || printf '\n    # source: not the address from which clients of this machine come, so that nodes can tell us from them.')
     default-server $(haproxy_server_options)
 TEXT
+  nodes_are_local || cat <<'TEXT'
+
+    # A machine that loses its power closes no connection: who waits for its answer is told after six seconds without a sign
+    # of life. (on-marked-down shutdown-sessions would tell them at once, but also those whose node only finishes what it has.)
+    option srvtcpka
+    srvtcpka-idle 3s
+    srvtcpka-intvl 1s
+    srvtcpka-cnt 3
+
+TEXT
   haproxy_config_servers
+}
+
+# algorithm_words: why one would choose it; for nginx, too.
+algorithm_words() {
+  case ${S[algorithm]} in
+    roundrobin) printf 'In turn: fair as long as requests are alike.' ;;
+    leastconn) printf 'To whom has the fewest requests in flight: for requests of very different length.' ;;
+    random) printf 'To the less busy of two chosen by lot: for several balancers that do not know of each other.' ;;
+  esac
 }
 
 haproxy_config_servers() {

@@ -6,12 +6,8 @@
 # The weight is the same for all; as 100 instead of 1, `show stat` can tell how far a slow start has come.
 haproxy_server_options() {
   printf 'weight 100 check inter 1s fastinter 250ms downinter 500ms fall 2 rise 2 observe layer4 error-limit 5 slowstart 3s maxconn %s ' "${S[maxconn]}"
-  if nodes_are_local; then
-    printf 'source %s' "$BALANCER_SOURCE"
-  else
-    # A machine that loses its power closes no connection: whoever waits for its answer is told when the checks have seen it.
-    printf 'on-marked-down shutdown-sessions'
-  fi
+  # What local nodes believe; see state.sh.
+  ! nodes_are_local || printf 'source %s' "$BALANCER_SOURCE"
 }
 
 haproxy_version() { haproxy -v | awk 'NR == 1 { sub(/-.*/, "", $3); print $3 }'; }
@@ -45,10 +41,11 @@ haproxy_start() {
   (
     trap - EXIT INT TERM
     cd "$DIR/balancer" || exit
-    exec 9<&- </dev/null >>"$DIR/balancer/log" 2>&1
+    exec 9<&- </dev/null >>"$DIR/balancer/log" 2>&1 3>&1
     process_record "$DIR/balancer/process"
     # -db: stay one process in the foreground; the caller has detached it already.
-    exec setsid -- haproxy -db -f "$(haproxy_config_path)"
+    # -q: once it runs, it says what happens by its log alone, and not a second time, without the time, on stderr.
+    exec setsid -- haproxy -q -db -f "$(haproxy_config_path)"
   ) &
   wait_until 10 haproxy_answers || {
     tail -n 5 "$DIR/balancer/log" >&2 || true
@@ -79,6 +76,7 @@ haproxy_ask() (
 # haproxy_tell COMMAND [EXPECTED]: one command; its answer must be empty, or contain EXPECTED.
 haproxy_tell() {
   local answer
+  step "haproxy.sock: $1"
   answer=$(haproxy_ask "$1") || die "HAProxy's runtime interface does not answer: $1"
   [[ -z "${answer//[$'\n']/}" || (-n "${2:-}" && "$answer" == *"$2"*) ]] || die "HAProxy refused '$1': $answer"
 }
@@ -99,10 +97,7 @@ haproxy_add() {
     haproxy_tell "enable health nodes/$node"
     haproxy_tell "enable server nodes/$node"
   done
-  for node in "$@"; do
-    wait_until 15 haproxy_is_up "$node" || die "$node was added, but does not come up in HAProxy"
-  done
-  haproxy_await_full_weight "$@"
+  haproxy_await "$@"
   haproxy_write_config
 }
 
@@ -125,15 +120,18 @@ haproxy_ready() {
     # While it drained, the checks went on: wait until they have seen the new process.
     wait_until 15 haproxy_healthy "$node" || die "$node answers, but HAProxy's health checks do not see it"
     haproxy_tell "set server nodes/$node state ready"
-    wait_until 15 haproxy_is_up "$node" || die "$node does not come back in HAProxy"
   done
-  haproxy_await_full_weight "$@"
+  haproxy_await "$@"
   haproxy_write_config
 }
 
-# haproxy_await_full_weight NODE…: the end of the slow start. Who goes on before takes the next node from a cluster that is not whole yet.
-haproxy_await_full_weight() {
+# haproxy_await NODE…: health checks have let them in, and their slow start is over. Who goes on before takes the next node from a
+# cluster that is not whole yet.
+haproxy_await() {
   local node
+  for node in "$@"; do
+    wait_until 15 haproxy_is_up "$node" || die "$node runs, but does not come up in HAProxy; ${0##*/} logs balancer --name ${S[name]}"
+  done
   for node in "$@"; do
     wait_until 10 haproxy_full_weight "$node" || warn "$node is still in its slow start"
   done
@@ -149,8 +147,19 @@ haproxy_delete() {
   local node
   for node in "$@"; do
     haproxy_tell "set server nodes/$node state maint"
+    step "haproxy.sock: del server nodes/$node"
     wait_until 15 haproxy_deleted "$node" || die "HAProxy does not let go of $node: $(haproxy_ask "del server nodes/$node")"
   done
+}
+
+# haproxy_shares: "NODE STATE REQUESTS" a line; a slow start is a share of the full weight.
+haproxy_shares() {
+  haproxy_ask 'show stat' | awk -F, '
+    NR == 1 { sub(/^# /, ""); for (i = 1; i <= NF; i++) at[$i] = i }
+    $1 == "nodes" && $2 != "BACKEND" {
+      state = $at["status"]; gsub(/ /, "-", state)
+      if (state == "UP" && $at["weight"] < $at["uweight"]) state = sprintf("UP-%d%%", 100 * $at["weight"] / $at["uweight"])
+      print $2, state, $at["stot"] }'
 }
 
 haproxy_deleted() { [[ "$(haproxy_ask "del server nodes/$1")" == *eleted* ]]; }

@@ -80,10 +80,10 @@ group_remove() {
 limits_choose() {
   local group=$1 folder
   if [[ -d /run/systemd/system ]] && have systemd-run; then
-    local manager
-    manager=$(systemd_manager)
-    # shellcheck disable=SC2086 # no word for the system's manager, one for the user's
-    if systemd-run $manager --scope --quiet --collect --unit="$group-probe" -p CPUQuota=50% -- true 2>/dev/null; then
+    # A user's manager takes the property also where it was not given the cpu controller, and then nothing holds: look.
+    # shellcheck disable=SC2046 # no word for the system's manager, one for the user's
+    if [[ "$(systemd-run $(systemd_manager) --scope --quiet --collect --unit="$group-probe" -p CPUQuota=50% \
+      -- bash -c "$(declare -f cgroup_folder cores_of quota_of_process); quota_of_process self" 2>/dev/null)" == 0.5 ]]; then
       printf 'systemd -'
       return 0
     fi
@@ -140,6 +140,15 @@ limits_set() {
       systemctl $(systemd_manager) set-property --runtime "$(limits_scope "$group" "$node")" "CPUQuota=$percent%"
       ;;
     cgroup-v1 | cgroup-v2) quota_write "${mechanism#cgroup-v}" "$folder/$node" "$percent" ;;
+  esac
+}
+
+# limits_where MECHANISM FOLDER GROUP NODE: where a person finds the quota.
+limits_where() {
+  case $1 in
+    cgroup-v1) printf '%s' "$2/$4/cpu.cfs_quota_us" ;;
+    cgroup-v2) printf '%s' "$2/$4/cpu.max" ;;
+    systemd) printf 'systemctl show -p CPUQuotaPerSecUSec %s' "$(limits_scope "$3" "$4")" ;;
   esac
 }
 

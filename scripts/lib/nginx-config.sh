@@ -21,9 +21,11 @@ user $(nginx_user);
 TEXT
   fi
   cat <<TEXT
+# In the foreground, as cluster.sh keeps its process; whatever it writes is in this folder.
 daemon off;
 pid nginx.pid;
 error_log log warn;
+# One a core; each serves connections of its own.
 worker_processes auto;
 # A reload waits for requests in flight, but not for ever.
 worker_shutdown_timeout ${S[drain_timeout]}s;
@@ -36,7 +38,9 @@ events {
 http {
     # A line for each good request would be the slowest part of the balancer.
     access_log off;
+    # Clients need not know which version might have which hole.
     server_tokens off;
+    # The places compiled in are for the machine's own nginx.
     client_body_temp_path temporary;
     proxy_temp_path temporary;
     fastcgi_temp_path temporary;
@@ -66,9 +70,9 @@ nginx_config_upstream() {
         zone nodes 256k;
 TEXT
   case ${S[algorithm]} in
-    roundrobin) ;; # nginx's default has no directive
-    leastconn) echo '        least_conn;' ;;
-    random) echo '        random;' ;;
+    roundrobin) echo "        # $(algorithm_words) (nginx's default, hence no directive.)" ;;
+    leastconn) printf '        # %s\n        least_conn;\n' "$(algorithm_words)" ;;
+    random) printf '        # %s\n        random two least_conn;\n' "$(algorithm_words)" ;;
   esac
   cat <<TEXT
         # nginx, unlike NGINX Plus, has no health checks of its own: a node that fails two requests is left alone for two
@@ -91,6 +95,7 @@ nginx_config_public() {
   nginx_config_limits
   cat <<TEXT
 
+    # Where clients come in.
     server {
         listen $(nginx_address "${S[port]}");
 TEXT
@@ -105,31 +110,37 @@ TEXT
   fi
   [[ -z "${S[tls]}" ]] || nginx_config_tls
   cat <<TEXT
+        # By whatever name they call us.
         server_name _;
 
         # A client that sends its request byte by byte holds a connection for ten seconds at most.
         client_header_timeout 10s;
         client_body_timeout 10s;
         keepalive_timeout 60s;
+        # Not after a thousand requests, as is the default: a client under load would lose one for each connection that ends.
         keepalive_requests 1000000;
         # Bodies stay in memory, answers are passed on as they come: the disk is the nodes' business.
         client_max_body_size 1m;
         client_body_buffer_size 1m;
         proxy_max_temp_file_size 0;
 
+        # Without these two there is no keep-alive towards the nodes.
         proxy_http_version 1.1;
         proxy_set_header Connection "";
+        # The name that the client asked for.
         proxy_set_header Host \$http_host;
         # The nodes trust these from us alone: what a client says about itself is thrown away.
         proxy_set_header X-Forwarded-For \$remote_addr;
         proxy_set_header X-Forwarded-Proto \$scheme;
         proxy_set_header Forwarded "";
-$(! nodes_are_local || echo "        proxy_bind $BALANCER_SOURCE;")
+$(! nodes_are_local || printf '        # Not the address from which clients of this machine come, so that nodes can tell us from them.\n        proxy_bind %s;\n' "$BALANCER_SOURCE")
 
-        # A node that refuses, or that dies with our request in its hands, is no failed request for the client: the
-        # next attempt goes to another node. nginx does so for methods that change nothing, not for POST.
-        proxy_next_upstream error;
+        # A node that refuses, that does not accept within a second, or that dies with our request in its hands, is no failed
+        # request for the client: the next attempt goes to another node. nginx does so for methods that change nothing, not
+        # for POST. Who has waited for an answer for the whole of proxy_read_timeout does not wait again: hence 14 minutes.
+        proxy_next_upstream error timeout;
         proxy_next_upstream_tries 4;
+        proxy_next_upstream_timeout 14m;
         proxy_connect_timeout 1s;
         # /sleep?min=… answers after minutes, by design.
         proxy_read_timeout 15m;
@@ -154,7 +165,7 @@ $(! nodes_are_local || echo "        proxy_bind $BALANCER_SOURCE;")
 
         # Errors of the balancer look like those of the nodes: problem details (RFC 9457).
         error_page 429 @too_many;
-        error_page 502 503 @no_node;
+        error_page 502 @no_node;
         error_page 504 @no_answer;
         location @too_many {
             default_type application/problem+json;
@@ -164,7 +175,7 @@ $(! nodes_are_local || echo "        proxy_bind $BALANCER_SOURCE;")
         location @no_node {
             default_type application/problem+json;
             add_header Retry-After 1 always;
-            return 503 '{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the balancer has no node that can take this request now"}';
+            return 502 '{"type":"about:blank","title":"Bad Gateway","status":502,"detail":"no node can take this request now, or one ended before its answer was complete and the request may not be repeated"}';
         }
         location @no_answer {
             default_type application/problem+json;
@@ -190,6 +201,7 @@ nginx_config_tls() {
     http2=' http2'
   fi
   cat <<TEXT
+        # TLS ends here: one certificate, and the nodes' processor time is for their work.
         listen $(nginx_address "${S[tls_port]}") ssl$http2;
 $([[ -z "${S[http2]}" || -n "$http2" ]] || echo '        http2 on;')
         ssl_certificate $(tls_folder)/server.pem;
@@ -197,10 +209,11 @@ $([[ -z "${S[http2]}" || -n "$http2" ]] || echo '        http2 on;')
         # TLS 1.2 and 1.3 only, and of 1.2 only what has forward secrecy and authenticated encryption (Mozilla's "intermediate").
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
+        # No tickets: whoever gets hold of their key reads what was recorded before. Sessions are remembered here instead.
         ssl_session_tickets off;
         ssl_session_cache shared:tls:10m;
 TEXT
-  [[ -z "${S[redirect]}" ]] || echo '        add_header Strict-Transport-Security "max-age=31536000" always;'
+  [[ -z "${S[redirect]}" ]] || ! tls_may_be_strict || echo '        add_header Strict-Transport-Security "max-age=31536000" always;'
 }
 
 nginx_older_than() { ! printf '%s\n%s\n' "$1" "$(nginx_version)" | sort -CV; }

@@ -58,13 +58,27 @@ nginx_workers() {
 nginx_reload() {
   nginx_write_config
   NGINX_OLD=$(nginx_workers)
-  # See @closing in the configuration: time for the answers in flight, and one more on each connection.
+  # See @closing in the configuration: who is connected now gets one more answer, and with it the end of the connection.
   : >"$DIR/balancer/closing"
-  sleep 2
+  NGINX_CLIENTS=$(nginx_clients)
+  sleep 0.1
+  # Whoever stays for two seconds asks nothing, or waits for a long answer.
+  wait_until 2 nginx_clients_gone || true
   process_signal "$DIR/balancer/process" HUP || die "nginx is not running"
   wait_until 15 nginx_reloaded || die "nginx did not take over the new configuration; see $DIR/balancer/log"
   rm -f -- "$DIR/balancer/closing"
+  step "nginx: configuration written, tested (nginx -t), taken over (kill -HUP); workers $(paste -sd ' ' <<<"$NGINX_OLD"), now $(nginx_workers | paste -sd ' ')"
 }
+
+# nginx_clients: the addresses of those that are connected, as the kernel writes them (column 3; state 01 is ESTABLISHED).
+nginx_clients() {
+  local files=(/proc/net/tcp) ports
+  [[ -r /proc/net/tcp6 ]] && files+=(/proc/net/tcp6)
+  printf -v ports '%04X %04X' "${S[port]}" "${S[tls_port]:-0}"
+  awk -v ports="$ports" '$4 == "01" && index(ports, substr($2, length($2) - 3)) { print $3 }' "${files[@]}"
+}
+
+nginx_clients_gone() { ! nginx_clients | grep -qxF -f <(printf '%s' "$NGINX_CLIENTS"); }
 
 nginx_reloaded() {
   local worker now
@@ -93,6 +107,12 @@ nginx_drain() {
 }
 
 nginx_ready() { nginx_reload; }
+
+# nginx_await: it tries a node again by itself, two seconds after its last failure.
+nginx_await() { :; }
+
+# nginx_shares: stub_status knows no nodes.
+nginx_shares() { :; }
 
 # nginx_delete: the drain has marked the nodes `down` already; without their lines the file means the same.
 nginx_delete() { :; }

@@ -52,6 +52,7 @@ node_start() {
     COMMAND=(systemd-run $(systemd_manager) --scope --quiet --collect --unit="$(limits_scope "${S[group]}" "$node")"
       -p "CPUQuota=$(node_percent)%" -- "${COMMAND[@]}")
   fi
+  step "$node: ${COMMAND[*]}"
   (
     # A trap of ours is not the child's business, and neither is the lock.
     trap - EXIT INT TERM

@@ -95,20 +95,6 @@ node_set_place() { echo "$2" >"$DIR/nodes/$1/place"; }
 
 has_balancer() { [[ "${S[balancer]}" != none ]]; }
 
-# --- the answer to a program -------------------------------------------------------------------------------------
-
-# state_json [with-up]: the cluster as one line of JSON, the contract with whatever drives this script.
-state_json() {
-  local node list='' with=${1:-} target
-  for node in $(nodes); do
-    list+=${list:+,}$(node_json "$node" "$with")
-  done
-  target=$(target_url)
-  printf '{"name":%s,"topology":"%s","units":%s,"target":"%s","nodes":[%s],"balancer":%s,"tls":%s,"limited":%s}\n' \
-    "$(json_string "${S[name]}")" "${S[topology]}" "${S[units]}" "$target" "$list" \
-    "$(balancer_json "$with")" "$(tls_json)" "$(limited_json)"
-}
-
 target_url() {
   if has_balancer; then
     printf 'http://%s:%s' "$(reachable_address)" "${S[port]}"
@@ -121,47 +107,7 @@ target_url() {
 reachable_address() {
   case ${S[bind]} in
     '*' | 0.0.0.0 | ::) printf 127.0.0.1 ;;
+    *:*) printf '[%s]' "${S[bind]}" ;;
     *) printf '%s' "${S[bind]}" ;;
   esac
-}
-
-node_json() {
-  local node=$1 with=$2 pid quota up=false state=down
-  pid=$(process_pid "$DIR/nodes/$node/process") || pid=null
-  quota=null
-  if [[ "$pid" != null ]]; then
-    quota=$(quota_of_process "$pid")
-    [[ "$quota" != none ]] || quota=null
-  fi
-  printf '{"name":"%s","url":"%s","pid":%s,"quota_cores":%s' "$node" "$(node_url "$node")" "$pid" "$quota"
-  if [[ -n "$with" ]]; then
-    if http_ready "$(node_url "$node")/readyz"; then
-      up=true state=ready
-      [[ "$(node_place "$node")" == in ]] || state=drained
-    fi
-    printf ',"up":%s,"state":"%s"' "$up" "$state"
-  fi
-  printf '}'
-}
-
-balancer_json() {
-  local pid up=true
-  if ! has_balancer; then
-    printf null
-    return 0
-  fi
-  pid=$(process_pid "$DIR/balancer/process") || pid=null up=false
-  printf '{"kind":"%s","version":"%s","pid":%s,"algorithm":"%s","stats_url":"http://127.0.0.1:%s/","config":%s' "${S[balancer]}" \
-    "$("${S[balancer]}_version")" "$pid" "${S[algorithm]}" "${S[stats_port]}" "$(json_string "$("${S[balancer]}_config_path")")"
-  [[ -z "$1" ]] || printf ',"up":%s' "$up"
-  printf '}'
-}
-
-limited_json() {
-  local total=null unit=null
-  if [[ "${S[unit_cpu]}" != none ]]; then
-    unit=${S[unit_cpu]}
-    total=$(cores_of "$((S[units] * S[unit_cpu]))" 100)
-  fi
-  printf '{"resource":"cpu","mechanism":"%s","unit_cpu_percent":%s,"total_quota_cores":%s}' "${S[mechanism]}" "$unit" "$total"
 }

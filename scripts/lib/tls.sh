@@ -76,14 +76,19 @@ TEXT
   TLS_TRUST="sudo cp $folder/authority.pem /usr/local/share/ca-certificates/webapp.crt && sudo update-ca-certificates"
 }
 
+# tls_may_be_strict: Strict-Transport-Security holds for every port of a name (RFC 6797, 8.3). On another port than 443 it would
+# keep browsers from the plain port for a year, of this cluster and of every other with the same name.
+tls_may_be_strict() { [[ "${S[tls_port]}" == 443 ]]; }
+
 # tls_explain: what a person does once, so that a browser shows a lock.
 tls_explain() {
+  [[ "${VERBOSE:-1}" != 0 ]] || return 0
   say "  https://$TLS_NAME:${S[tls_port]}/ needs one line in /etc/hosts:"
-  say "      127.0.0.1 $TLS_NAME"
+  say "      $(reachable_address) $TLS_NAME"
   say "  and trust in the local authority $(tls_folder)/authority.pem:"
   say "      ${TLS_TRUST:-sudo cp $(tls_folder)/authority.pem /usr/local/share/ca-certificates/webapp.crt && sudo update-ca-certificates}"
   say "  (Firefox: Settings, Certificates, Authorities, Import.) Without either:"
-  say "      curl --cacert $(tls_folder)/authority.pem --resolve $TLS_NAME:${S[tls_port]}:127.0.0.1 https://$TLS_NAME:${S[tls_port]}/whoami"
+  say "      curl --cacert $(tls_folder)/authority.pem --resolve $TLS_NAME:${S[tls_port]}:$(reachable_address) https://$TLS_NAME:${S[tls_port]}/whoami"
   [[ -n "${S[authority]}" ]] || say "  This authority goes with the cluster; --authority FOLDER keeps one for the next."
 }
 
