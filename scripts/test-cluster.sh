@@ -9,6 +9,11 @@ source "$root/scripts/lib/checks.sh"
 source "$root/tests/cluster/common.sh"
 source "$root/tests/cluster/life.sh"
 source "$root/tests/cluster/load.sh"
+source "$root/tests/cluster/balancer.sh"
+source "$root/tests/cluster/hosts.sh"
+source "$root/tests/cluster/backends.sh"
+source "$root/tests/cluster/tls.sh"
+source "$root/tests/cluster/protect.sh"
 
 usage() {
   cat <<'TEXT'
@@ -50,6 +55,11 @@ need haproxy
 need nginx nginx-light
 need openssl
 need perl
+if [[ $EUID -eq 0 ]]; then
+  need tcpdump
+  need nft nftables
+  need ip iproute2
+fi
 
 if [[ -z "${WEBAPP_BIN:-}" ]]; then
   (cd -- "$root" && cargo build --quiet)
@@ -64,7 +74,10 @@ unset XDG_RUNTIME_DIR
 leave() {
   local name
   trap '' INT TERM
-  [[ -z "${LOAD_PID:-}" ]] || kill "$LOAD_PID" 2>/dev/null || true
+  # What a test that did not come to its end has left behind it.
+  for name in $(jobs -pr); do
+    kill "$name" 2>/dev/null || true
+  done
   for name in "$WEBAPP_STATE_DIR"/*/; do
     [[ ! -d "$name" ]] || cluster down --name "$(basename "$name")" || true
   done

@@ -207,6 +207,15 @@ cluster_lives() {
 
 cluster_down() { cluster down && [[ -z $(scopes) ]] && ! run ls /tmp/webapp-0 2>/dev/null; }
 
+# The quota of a running process is another afterwards.
+cluster_resizes() {
+    local answer
+    answer=$(cluster up --topology vertical --units 2 --unit-cpu 20 --port 8080) || return 1
+    [[ $(property "$(scopes)" CPUQuotaPerSecUSec) == 400ms ]] || return 1
+    [[ $(cluster scale 3 | jq -c '[.nodes[0].pid, .nodes[0].quota_cores]') == "[$(jq '.nodes[0].pid' <<<"$answer"),0.6]" ]] || return 1
+    cluster_down
+}
+
 uninstalled() {
     install_in --uninstall --purge || return 1
     ! run ls /usr/local/bin/webapp /etc/webapp /usr/local/lib/systemd/system/webapp.service 2>/dev/null
@@ -234,6 +243,7 @@ if command -v haproxy >/dev/null; then
     check "cluster.sh up: two nodes, each under a quota by systemd" cluster_up
     check "cluster.sh kill, start and scale keep to systemd" cluster_lives
     check "cluster.sh down leaves no scope behind" cluster_down
+    check "cluster.sh scale of a vertical cluster: the same process, another quota" cluster_resizes
 else
     skip "cluster.sh under systemd: haproxy is not installed (apt-get install haproxy)"
 fi

@@ -28,26 +28,30 @@ contains() { [[ "$1" == *"$2"* ]] || { echo "'$1' should contain '$2'" && return
 at_most() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a <= b) }' || { echo "$1 is more than $2" && return 1; }; }
 at_least() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a >= b) }' || { echo "$1 is less than $2" && return 1; }; }
 
-# load_start SECONDS CONNECTIONS PATH…: `webapp load` in the background; load_end waits for it and fills LOAD with its JSON.
+# load_start CONNECTIONS PATH…: `webapp load` in the background, until load_end.
 load_start() {
-  local seconds=$1 connections=$2 path urls=()
-  shift 2
+  local connections=$1 path urls=()
+  shift
   for path in "$@"; do
     urls+=("$TARGET$path")
   done
-  "$WEBAPP_BIN" load --duration "${seconds}s" --warmup 1s --connections "$connections" --timeout 20s --json "$work/load.json" "${urls[@]}" \
+  # Two minutes: what ends it when this script cannot.
+  "$WEBAPP_BIN" load --duration 120s --warmup 1s --connections "$connections" --timeout 20s --json "$work/load.json" "${urls[@]}" \
     >"$work/load.txt" 2>&1 &
   LOAD_PID=$!
   # The warm-up is over when what happens next happens.
   sleep 1.5
 }
 
+# load_end: no further requests; those in flight are waited for. Fills LOAD with the JSON. Fails when the load had ended before: then
+# nothing is said about the end of what happened meanwhile.
 load_end() {
-  # 0: measured, 3: measured, but the generator was the limit. Both tell whether a request failed.
-  local code=0
-  wait "$LOAD_PID" || code=$?
-  [[ "$code" == 0 || "$code" == 3 ]] || { cat "$work/load.txt" && return 1; }
+  kill -INT "$LOAD_PID" || { cat "$work/load.txt" && return 1; }
+  # Exit code 1: interrupted, as it was.
+  wait "$LOAD_PID" || true
+  LOAD_PID=
   LOAD=$(cat "$work/load.json")
+  [[ "$(jq .interrupted <<<"$LOAD")" == true ]] || { cat "$work/load.txt" && return 1; }
 }
 
 # load_is_faultless: every request was answered, and answered right.
@@ -84,3 +88,6 @@ haproxy_stat() {
     NR == 1 { sub(/^# /, ""); for (i = 1; i <= NF; i++) column[$i] = i }
     $1 == "nodes" && $2 == node { print $column[field] }'
 }
+
+# stat_is NODE FIELD START: of that column.
+stat_is() { [[ "$(haproxy_stat "$1" "$2")" == "$3"* ]]; }
