@@ -1,7 +1,7 @@
 //! `webapp load`.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,12 +18,13 @@ use crate::load::{
 
 const EXAMPLES: &str = "\
 Examples:
-  webapp load 'http://127.0.0.1:3000/fib?number=20' --connections 32     the ceiling: closed loop
-  webapp load 'http://127.0.0.1:3000/fib?number=20' --rate 200           the latency at a rate: open loop
+  webapp load 'http://127.0.0.1:3000/fib?number=20' --connections 32  # closed loop: the ceiling
+  webapp load 'http://127.0.0.1:3000/fib?number=20' --rate 200        # open loop: the latency
   webapp load '3:http://127.0.0.1:3000/fib?number=20' 1:/whoami --rate 50 --poisson
-  webapp load http://127.0.0.1:3000/ --find-limit --slo p99=100ms --max-errors 0.1%
+  webapp load http://127.0.0.1:3000/whoami --find-limit --slo p99=100ms --max-errors 0.1%
 
-Exit codes: 0 measured, 1 failed, interrupted or no correct answer, 2 wrong usage, 3 measured but generator-bound.";
+Exit codes: 0 measured; 1 failed, interrupted or no correct answer; 2 wrong usage;
+3 measured, but the generator was the limit.";
 
 /// Arguments of `webapp load`.
 #[derive(clap::Args)]
@@ -32,6 +33,19 @@ pub struct Args {
     /// Addresses, asked in turn; 'W:' in front gives a weight, a path alone is on the host before it.
     #[arg(value_name = "URL", required = true)]
     urls: Vec<String>,
+    /// Write the result as JSON to a file, or with '-' to stdout instead of the text.
+    #[arg(long, value_name = "FILE", env = "WEBAPP_LOAD_JSON")]
+    json: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Pace")]
+    pace: Pace,
+    #[command(flatten, next_help_heading = "Requests and answers")]
+    requests: Requests,
+    #[command(flatten, next_help_heading = "Limit")]
+    limit: Limit,
+}
+
+#[derive(clap::Args)]
+struct Pace {
     /// Closed loop: connections; each sends its next request when the last is answered [default: 10].
     #[arg(long, value_name = "N", env = "WEBAPP_LOAD_CONNECTIONS", conflicts_with_all = ["rate", "find_limit"])]
     connections: Option<usize>,
@@ -53,17 +67,21 @@ pub struct Args {
     /// Time before, that is not measured.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = units::duration, env = "WEBAPP_LOAD_WARMUP")]
     warmup: Duration,
+    /// Generator threads [default: one for each four CPUs].
+    #[arg(long, value_name = "N", env = "WEBAPP_LOAD_THREADS")]
+    threads: Option<usize>,
+}
+
+#[derive(clap::Args)]
+struct Requests {
     /// A request that takes longer is an error.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = units::duration, env = "WEBAPP_LOAD_TIMEOUT")]
     timeout: Duration,
-    /// Write the result as JSON to a file, or with '-' to stdout instead of the text.
-    #[arg(long, value_name = "FILE", env = "WEBAPP_LOAD_JSON")]
-    json: Option<PathBuf>,
     /// Method of the requests.
     #[arg(long, default_value = "GET", env = "WEBAPP_LOAD_METHOD")]
     method: String,
     /// Add a header field to each request, as 'Name: value'; may be repeated.
-    #[arg(long = "header", value_name = "FIELD")]
+    #[arg(long = "header", value_name = "FIELD", env = "WEBAPP_LOAD_HEADER")]
     headers: Vec<String>,
     /// One request a connection.
     #[arg(long, env = "WEBAPP_LOAD_NO_KEEPALIVE")]
@@ -74,23 +92,24 @@ pub struct Args {
     /// Text that the body of a correct answer holds.
     #[arg(long, value_name = "TEXT", env = "WEBAPP_LOAD_EXPECT_BODY")]
     expect_body: Option<String>,
-    /// Generator threads [default: one for each four CPUs].
-    #[arg(long, value_name = "N", env = "WEBAPP_LOAD_THREADS")]
-    threads: Option<usize>,
+}
+
+#[derive(clap::Args)]
+struct Limit {
     /// Search the highest rate that keeps --slo and --max-errors; --rate is the first one tried [default: 50].
-    #[arg(long, requires = "slo", help_heading = "Limit")]
+    #[arg(long, requires = "slo", env = "WEBAPP_LOAD_FIND_LIMIT")]
     find_limit: bool,
     /// Objective of the search, such as p99=100ms; may be repeated.
-    #[arg(long, value_name = "FIGURE=DURATION", value_parser = bound, requires = "find_limit", help_heading = "Limit")]
+    #[arg(long, value_name = "FIGURE=DURATION", value_parser = bound, value_delimiter = ',', requires = "find_limit", env = "WEBAPP_LOAD_SLO")]
     slo: Vec<Bound>,
     /// Largest share of requests without a correct answer.
-    #[arg(long, value_name = "SHARE", default_value = "0.1%", value_parser = load::parse_share, help_heading = "Limit")]
+    #[arg(long, value_name = "SHARE", default_value = "0.1%", value_parser = load::parse_share, env = "WEBAPP_LOAD_MAX_ERRORS")]
     max_errors: f64,
     /// Highest rate that is tried.
-    #[arg(long, value_name = "R", default_value_t = 1e6, help_heading = "Limit")]
+    #[arg(long, value_name = "R", default_value_t = 1e6, env = "WEBAPP_LOAD_MAX_RATE")]
     max_rate: f64,
     /// End the search when success and failure are this close.
-    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = load::parse_share, help_heading = "Limit")]
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = load::parse_share, env = "WEBAPP_LOAD_PRECISION")]
     precision: f64,
 }
 
@@ -115,7 +134,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, interrupt.flag())?;
         signal_hook::flag::register(signal, interrupt.flag())?;
     }
-    if args.find_limit {
+    if args.limit.find_limit {
         return find(&args, &plan, &interrupt, json);
     }
     let live = Live::new("");
@@ -128,33 +147,40 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn plan(args: &Args) -> anyhow::Result<Plan> {
-    let rate = args.rate.or(args.find_limit.then_some(FIRST_RATE));
-    anyhow::ensure!(rate.is_some() || !args.poisson, "--poisson needs --rate: a closed loop has no arrivals");
+    let rate = args.pace.rate.or(args.limit.find_limit.then_some(FIRST_RATE));
+    anyhow::ensure!(rate.is_some() || !args.pace.poisson, "--poisson needs --rate: a closed loop has no arrivals");
     Ok(Plan {
         load: match rate {
-            None => Load::Closed { connections: args.connections.unwrap_or(DEFAULT_CONNECTIONS) },
+            None => Load::Closed { connections: args.pace.connections.unwrap_or(DEFAULT_CONNECTIONS) },
             Some(rate) => Load::Open {
                 rate,
-                arrivals: if args.poisson { Arrivals::Poisson } else { Arrivals::Constant },
-                max_connections: args.max_connections,
-                seed: args.seed,
+                arrivals: if args.pace.poisson { Arrivals::Poisson } else { Arrivals::Constant },
+                max_connections: args.pace.max_connections,
+                seed: args.pace.seed,
             },
         },
-        duration: args.duration,
-        warmup: args.warmup,
-        timeout: args.timeout,
-        method: args.method.clone(),
-        headers: args.headers.clone(),
-        keepalive: !args.no_keepalive,
-        expect: Expect { status: args.expect_status.clone(), body: args.expect_body.clone() },
-        threads: args.threads,
+        duration: args.pace.duration,
+        warmup: args.pace.warmup,
+        timeout: args.requests.timeout,
+        method: args.requests.method.clone(),
+        headers: args.requests.headers.clone(),
+        keepalive: !args.requests.no_keepalive,
+        expect: Expect { status: args.requests.expect_status.clone(), body: args.requests.expect_body.clone() },
+        threads: args.pace.threads,
         ..Plan::closed(load::parse_mix(&args.urls)?, DEFAULT_CONNECTIONS)
     })
 }
 
 fn find(args: &Args, plan: &Plan, interrupt: &Interrupt, json: Option<Option<File>>) -> anyhow::Result<Exit> {
-    let objective = Objective { bounds: args.slo.clone(), max_error_share: args.max_errors };
-    let search = Search { start: args.rate.unwrap_or(FIRST_RATE), most: args.max_rate, precision: args.precision };
+    let objective = Objective { bounds: args.limit.slo.clone(), max_error_share: args.limit.max_errors };
+    let search = Search {
+        start: args.pace.rate.unwrap_or(FIRST_RATE),
+        most: args.limit.max_rate,
+        precision: args.limit.precision,
+    };
+    let to_stdout = !matches!(json, Some(None));
+    say(to_stdout, &format!("Searching the highest rate that keeps {objective}:"))?;
+    let mut said = Ok(());
     let mut live: Option<Live> = None;
     let found = load::find(plan, &search, &objective, interrupt, &mut |event| match event {
         Event::Begins(rate) => live = Live::new(&format!("{rate} requests/s: ")),
@@ -170,12 +196,29 @@ fn find(args: &Args, plan: &Plan, interrupt: &Interrupt, json: Option<Option<Fil
                 Judgement::Breached => "breached",
                 Judgement::Invalid => "not valid",
             };
-            eprintln!("{:>10} requests/s  {word:<9}  {}", level.rate, level.reason);
+            let line = format!("{:>10} requests/s   {word:<9}   {}", level.rate, level.reason);
+            if let Err(error) = say(to_stdout, &line) {
+                said = Err(error);
+                interrupt.set();
+            }
         }
     })?;
     drop(live);
-    write(&found, &(found.summary.clone() + "\n"), json)?;
+    said?;
+    write(&found, &format!("\n{}\n", found.summary), json)?;
     Ok(exit_of_search(&found))
+}
+
+/// Says how a search goes, line by line as it comes. When stdout belongs to the JSON, only a terminal hears it.
+fn say(to_stdout: bool, line: &str) -> std::io::Result<()> {
+    if to_stdout {
+        let mut stdout = std::io::stdout().lock();
+        return writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    }
+    if std::io::stderr().is_terminal() {
+        eprintln!("{line}");
+    }
+    Ok(())
 }
 
 /// Opens the file before the run, so that a bad path fails at once. `None` is stdout.

@@ -10,9 +10,11 @@ use may::io::WaitIo;
 use may::net::TcpStream;
 use memchr::memmem::Finder;
 
-use super::answer::{Facts, Reader};
+use super::answer::Reader;
+use super::facts::Facts;
 use super::outcome::{ErrorKind, Failure};
 use super::plan::Expect;
+use super::timer::sleep;
 use super::watch::{Clock, NEVER, Watch};
 
 /// A target, made ready: the bytes to send and where to.
@@ -79,10 +81,11 @@ impl Agent {
         }
     }
 
-    /// Waits without a request, until woken or something happens to the connection. Gives whether it still lives.
+    /// Waits without a request, until woken or something happens to the connection. Gives whether it can carry another
+    /// request: what comes unasked would be taken for the next answer.
     pub fn wait_idle(&mut self, origin: usize) -> bool {
         let alive = match &self.streams[origin] {
-            Some(stream) => stream.wait_io() & (libc::EPOLLRDHUP as usize) == 0,
+            Some(stream) => is_usable(stream, stream.wait_io()),
             None => false,
         };
         if !alive {
@@ -115,8 +118,8 @@ impl Agent {
         exchange: &mut Exchange,
     ) -> Result<(), Failure> {
         let shot = &mission.shots[target];
-        let closed = self.streams[shot.origin].as_ref().is_some_and(was_closed);
-        if closed {
+        let usable = self.streams[shot.origin].as_ref().is_some_and(|stream| is_usable(stream, noted_events(stream)));
+        if !usable {
             self.streams[shot.origin] = None;
         }
         exchange.opened = self.streams[shot.origin].is_none();
@@ -166,10 +169,17 @@ impl Agent {
             search.start();
         }
         let mut events = stream.wait_io();
+        let mut reads = 0u32;
         loop {
             match read_some(stream.inner(), &mut self.reader, self.search.as_mut()) {
                 Ok(Some(true)) => break,
-                Ok(Some(false)) => {}
+                Ok(Some(false)) => {
+                    reads += 1;
+                    if reads.is_multiple_of(READS_IN_A_ROW) {
+                        self.in_time(mission, deadline)?;
+                        sleep(REST);
+                    }
+                }
                 Ok(None) if self.reader.end_of_stream() => break,
                 Ok(None) if self.reader.begun() => {
                     return Err(Failure::new(ErrorKind::Reset, "the node closed the connection within the answer"));
@@ -178,7 +188,8 @@ impl Agent {
                     return Err(Failure::new(ErrorKind::Reset, "the node closed the connection without an answer"));
                 }
                 Err(Trouble::Io(error)) if error.kind() == Io::WouldBlock => {
-                    events = self.late(mission, stream, deadline)?
+                    reads = 0;
+                    events = self.late(mission, stream, deadline)?;
                 }
                 Err(Trouble::Io(error)) if error.kind() == Io::Interrupted => {}
                 Err(Trouble::Io(error)) => return Err(lost(error)),
@@ -190,6 +201,12 @@ impl Agent {
 
     /// Nothing came yet: waits on, unless the time is over. Gives the events that ended the wait.
     fn late(&self, mission: &Mission, stream: &TcpStream, deadline: u64) -> Result<usize, Failure> {
+        self.in_time(mission, deadline)?;
+        Ok(stream.wait_io())
+    }
+
+    /// Fails when the time of a request is over.
+    fn in_time(&self, mission: &Mission, deadline: u64) -> Result<(), Failure> {
         let now = mission.clock.now();
         if now >= deadline {
             return Err(Failure::new(ErrorKind::TimedOut, "no complete answer within the timeout"));
@@ -197,7 +214,7 @@ impl Agent {
         if now >= self.watch.latest(deadline) {
             return Err(Failure::new(ErrorKind::Unfinished, "in flight when the run was interrupted"));
         }
-        Ok(stream.wait_io())
+        Ok(())
     }
 
     /// Whether a whole answer is the expected one.
@@ -215,11 +232,25 @@ impl Agent {
     }
 }
 
-/// Whether the node has closed an idle connection. Costs no system call: the kernel's event was noted by the event loop.
-#[allow(deprecated)] // `reset_io` is the only way to read the noted events without waiting
-fn was_closed(stream: &TcpStream) -> bool {
-    stream.reset_io() & (libc::EPOLLRDHUP as usize) != 0
+/// What the event loop noted about a connection since it was last asked. Costs no system call.
+#[allow(deprecated)] // `reset_io` is the only way to read it without waiting
+fn noted_events(stream: &TcpStream) -> usize {
+    stream.reset_io()
 }
+
+/// Whether a connection without a request can carry one: the node has not closed it, and has sent nothing unasked.
+fn is_usable(stream: &TcpStream, events: usize) -> bool {
+    let noted = |event: libc::c_int| events & event as usize != 0;
+    // What was noted as readable may have been read since.
+    let silent = || matches!(stream.inner().peek(&mut [0]), Err(error) if error.kind() == Io::WouldBlock);
+    !noted(libc::EPOLLRDHUP) && (!noted(libc::EPOLLIN) || silent())
+}
+
+/// A body that comes faster than it is read never lets its coroutine wait. After so many reads (4 MiB at most, about a
+/// millisecond) the clock is looked at, and the other connections have their turn: they need a sleep for it, however short,
+/// because a mere yield lets only those run whose answers were seen before.
+const READS_IN_A_ROW: u32 = 64;
+const REST: Duration = Duration::from_micros(1);
 
 enum Trouble {
     Io(io::Error),

@@ -1,35 +1,21 @@
 //! Reads one HTTP/1.1 answer from bytes as they come (RFC 9112 section 6.3); no I/O here.
 
 use std::borrow::Cow;
+use std::mem::MaybeUninit;
+
+use super::facts::{Facts, Framing};
 
 /// Largest head of an answer; a larger one is malformed.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Most header fields of an answer.
-const MAX_HEADERS: usize = 64;
-/// Longest node name that is kept.
-const MAX_NODE_BYTES: usize = 128;
+const MAX_HEADERS: usize = 100;
 
 /// What is wrong with an answer, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed(pub Cow<'static, str>);
 
-fn malformed<T>(text: &'static str) -> Result<T, Malformed> {
+pub(super) fn malformed<T>(text: &'static str) -> Result<T, Malformed> {
     Err(Malformed(Cow::Borrowed(text)))
-}
-
-/// What the head of an answer says, as far as the generator cares.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts {
-    /// Status code, 0 before the head is read.
-    pub status: u16,
-    /// Whether the connection may carry another request.
-    pub keep_alive: bool,
-    /// Value of `X-Node`, empty when absent.
-    pub node: String,
-    /// `Server-Timing`: `queue`, milliseconds.
-    pub queue_milliseconds: Option<f64>,
-    /// `Server-Timing`: `work`, milliseconds.
-    pub work_milliseconds: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,11 +120,13 @@ impl Reader {
     fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         let mut used = 0;
         loop {
-            let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-            let mut head = httparse::Response::new(&mut headers);
-            used += match head.parse(&bytes[used..]) {
+            let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+            let mut head = httparse::Response::new(&mut []);
+            let parser = httparse::ParserConfig::default();
+            used += match parser.parse_response_with_uninit_headers(&mut head, &bytes[used..], &mut headers) {
                 Ok(httparse::Status::Complete(used)) => used,
                 Ok(httparse::Status::Partial) => return Ok(None),
+                Err(httparse::Error::TooManyHeaders) => return malformed("the head has more than 100 fields"),
                 Err(error) => return Err(Malformed(Cow::Owned(error.to_string()))),
             };
             match head.code.unwrap_or(0) {
@@ -148,7 +136,7 @@ impl Reader {
                 status => {
                     self.facts.status = status;
                     self.facts.keep_alive = head.version == Some(1);
-                    let framing = read_headers(head.headers, &mut self.facts)?;
+                    let framing = self.facts.read(head.headers)?;
                     self.state = self.body_state(status, framing);
                     return Ok(Some(used));
                 }
@@ -235,85 +223,6 @@ fn chunk_framing(state: State, byte: u8) -> Result<State, Malformed> {
         }
         (State::Trailer { line_bytes }, _) => Ok(State::Trailer { line_bytes: line_bytes + 1 }),
         (state, _) => Ok(state),
-    }
-}
-
-enum Framing {
-    Length(u64),
-    Chunked,
-    UntilClose,
-}
-
-fn read_headers(headers: &[httparse::Header<'_>], facts: &mut Facts) -> Result<Framing, Malformed> {
-    let (mut length, mut coding) = (None, None);
-    facts.node.clear();
-    facts.queue_milliseconds = None;
-    facts.work_milliseconds = None;
-    for header in headers {
-        // The length of the name decides first: most headers are none of these.
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        match header.name.len() {
-            6 if is("x-node") => {
-                let value = std::str::from_utf8(header.value).unwrap_or("(not text)").trim();
-                let end = value.floor_char_boundary(MAX_NODE_BYTES);
-                facts.node.push_str(&value[..end]);
-            }
-            10 if is("connection") => {
-                if has_token(header.value, "close") {
-                    facts.keep_alive = false;
-                } else if has_token(header.value, "keep-alive") {
-                    facts.keep_alive = true;
-                }
-            }
-            13 if is("server-timing") => read_server_timing(header.value, facts),
-            14 if is("content-length") => match (parse_length(header.value), length) {
-                (None, _) => return malformed("Content-Length is no number"),
-                (Some(this), Some(other)) if this != other => return malformed("two different Content-Length"),
-                (this, _) => length = this,
-            },
-            17 if is("transfer-encoding") => coding = Some(header.value),
-            _ => {}
-        }
-    }
-    match (coding, length) {
-        (Some(_), Some(_)) => malformed("Content-Length beside Transfer-Encoding"),
-        (Some(coding), None) => {
-            let last = coding.rsplit(|byte| *byte == b',').next().unwrap_or(coding);
-            let chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
-            Ok(if chunked { Framing::Chunked } else { Framing::UntilClose })
-        }
-        (None, Some(length)) => Ok(Framing::Length(length)),
-        (None, None) => Ok(Framing::UntilClose),
-    }
-}
-
-fn has_token(value: &[u8], token: &str) -> bool {
-    value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
-}
-
-fn parse_length(value: &[u8]) -> Option<u64> {
-    let value = value.trim_ascii();
-    // `u64::from_str` would accept a sign, HTTP does not.
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    digits.then(|| std::str::from_utf8(value).ok()?.parse().ok()).flatten()
-}
-
-/// `queue;dur=1.5, work;dur=20`: <https://www.w3.org/TR/server-timing/>. What does not parse is left out.
-fn read_server_timing(value: &[u8], facts: &mut Facts) {
-    let Ok(value) = std::str::from_utf8(value) else { return };
-    for metric in value.split(',') {
-        let mut parts = metric.split(';').map(str::trim);
-        let name = parts.next().unwrap_or("");
-        let duration = parts
-            .filter_map(|part| part.split_once('='))
-            .find(|(key, _)| key.trim().eq_ignore_ascii_case("dur"))
-            .and_then(|(_, text)| text.trim().trim_matches('"').parse::<f64>().ok())
-            .filter(|duration| duration.is_finite() && *duration >= 0.0);
-        match name {
-            "queue" => facts.queue_milliseconds = duration,
-            "work" => facts.work_milliseconds = duration,
-            _ => {}
-        }
     }
 }
 

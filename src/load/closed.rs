@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use may::coroutine;
 use may::go;
 use may::sync::Semphore;
 
+use super::Interrupt;
 use super::agent::{Agent, Exchange};
 use super::outcome::ErrorKind;
 use super::recorder::Sample;
 use super::run::{Presence, Run};
+use super::timer::sleep;
 
 /// Connections that are opened at the same time, so that a listen queue does not overflow.
 const CONNECTING_AT_ONCE: usize = 128;
@@ -21,7 +22,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Opens the connections, and waits until all are open or have failed. They start with the run.
-pub(super) fn start(run: &Arc<Run>, connections: usize) -> anyhow::Result<()> {
+pub(super) fn start(run: &Arc<Run>, connections: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
     let gate = Arc::new(Semphore::new(CONNECTING_AT_ONCE));
     for index in 0..connections {
         let presence = Presence::of_connection(run);
@@ -32,7 +33,7 @@ pub(super) fn start(run: &Arc<Run>, connections: usize) -> anyhow::Result<()> {
         });
     }
     let patience = Instant::now() + Duration::from_nanos(run.timeout) + Duration::from_secs(1);
-    while run.ready.load(Ordering::Acquire) < connections && Instant::now() < patience {
+    while run.ready.load(Ordering::Acquire) < connections && Instant::now() < patience && !interrupt.is_set() {
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
@@ -59,9 +60,7 @@ fn drive(run: &Run, gate: &Semphore, index: usize) {
         let refused = request(run, &mut agent, target(turn), intended);
         turn += 1;
         if refused {
-            coroutine::sleep(pause);
-            // The sleep ends on the timer thread; this brings the work back to the workers.
-            coroutine::yield_now();
+            sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         } else {
             pause = SHORTEST_PAUSE;
@@ -78,6 +77,6 @@ fn request(run: &Run, agent: &mut Agent, target: usize, intended: u64) -> bool {
     let refused = failure.as_ref().is_some_and(|failure| !exchange.sent && failure.kind != ErrorKind::Reset);
     let facts = exchange.answered.then(|| agent.facts());
     let ended = run.mission.clock.now();
-    run.record(Sample { target, intended, sent: intended, ended, facts, failure }, exchange);
+    run.record(Sample { target, intended, sent: intended, ended, lag: None, facts, failure }, exchange);
     refused
 }

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+
+use crate::kernel::limits::raise_open_files;
 
 /// Files that are open beside the connections (standard streams, event queues, timers, results), with room to spare.
 const OTHER_FILES: u64 = 64;
@@ -15,7 +17,7 @@ const MAPS_PER_COROUTINE: u64 = 2;
 /// The limits that bear on the number of connections, `None` where they cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// `RLIMIT_NOFILE`, hard.
+    /// `RLIMIT_NOFILE`: the soft limit, raised to the hard one, which needs no privilege.
     pub open_files: Option<u64>,
     /// Ports for outgoing connections to one address (`net.ipv4.ip_local_port_range`).
     pub local_ports: Option<u64>,
@@ -24,11 +26,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Reads the limits of this process and machine.
+    /// Reads the limits of this process and machine, and raises the one that it may.
     pub fn read() -> Self {
         let number = |path: &str| std::fs::read_to_string(Path::new(path)).ok();
         Self {
-            open_files: open_files_limit().ok().map(|(_, hard)| hard),
+            open_files: raise_open_files().ok(),
             local_ports: number("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| {
                 let mut fields = text.split_ascii_whitespace().map(str::parse::<u64>);
                 let (first, last) = (fields.next()?.ok()?, fields.next()?.ok()?);
@@ -55,7 +57,7 @@ impl Limits {
             bail!(
                 "{connections} connections need {files} open files, but the limit is {limit} (RLIMIT_NOFILE, hard). Raise it \
                  with `ulimit -Hn {files}` as root, in /etc/security/limits.conf (nofile), or with LimitNOFILE= in a \
-                 systemd unit; or use at most {} connections",
+                 systemd unit; or use at most {} connections (--connections, --max-connections)",
                 self.most_connections(origins)
             );
         }
@@ -74,30 +76,6 @@ impl Limits {
         }
         Ok(())
     }
-}
-
-/// The soft and the hard limit of open files.
-fn open_files_limit() -> std::io::Result<(u64, u64)> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid place for the answer, and lives for the call.
-    let result = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
-    if result == 0 { Ok((limit.rlim_cur, limit.rlim_max)) } else { Err(std::io::Error::last_os_error()) }
-}
-
-/// Raises the soft limit of open files to the hard one: that needs no privilege. Gives the limit now in force.
-///
-/// # Errors
-/// When the kernel refuses.
-pub(super) fn raise_open_files() -> anyhow::Result<u64> {
-    let (soft, hard) = open_files_limit().context("reading the limit of open files")?;
-    if soft < hard {
-        let limit = libc::rlimit { rlim_cur: hard, rlim_max: hard };
-        // SAFETY: `limit` is valid and only read.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } != 0 {
-            return Err(std::io::Error::last_os_error()).context("raising the limit of open files");
-        }
-    }
-    Ok(hard)
 }
 
 #[cfg(test)]
@@ -132,9 +110,7 @@ mod tests {
 
     #[test]
     fn this_machine_can_be_read() {
-        assert!(Limits::read().open_files.is_some());
-        assert!(raise_open_files().unwrap() > 0);
-        let (soft, hard) = open_files_limit().unwrap();
-        assert_eq!(soft, hard);
+        let Limits { open_files, local_ports, memory_maps } = Limits::read();
+        assert!(open_files.is_some() && local_ports.is_some() && memory_maps.is_some());
     }
 }

@@ -6,15 +6,16 @@
 //! | `limits` | what the machine must give for it |
 //! | `run` | one run from start to end |
 //! | `closed` `open` `schedule` `timer` | who sends when |
-//! | `agent` `answer` `watch` | one user's exchange; reading an answer; deadlines |
-//! | `recorder` `summary` `outcome` | what was measured |
+//! | `agent` `answer` `facts` `watch` | one user's exchange; reading an answer; deadlines |
+//! | `recorder` `recorders` `summary` `outcome` | what was measured |
 //! | `guard` `verdict` | whether the generator itself was the limit |
 //! | `find` `search` `objective` | the highest rate that keeps an objective |
-//! | `text` | the outcome for people |
+//! | `text` `warning` | the outcome for people, and what they should know before they trust it |
 
 mod agent;
 mod answer;
 mod closed;
+mod facts;
 mod find;
 mod guard;
 mod limits;
@@ -23,6 +24,7 @@ mod open;
 mod outcome;
 mod plan;
 mod recorder;
+mod recorders;
 mod run;
 mod schedule;
 mod search;
@@ -31,6 +33,7 @@ mod target;
 mod text;
 mod timer;
 mod verdict;
+mod warning;
 mod watch;
 
 use std::sync::Arc;

@@ -114,8 +114,9 @@ pub enum Judgement {
     Invalid,
 }
 
-/// Correct answers must come at this share of the rate at least, or a queue grows that a short window does not show.
-const KEEPS_UP_SHARE: f64 = 0.95;
+/// Correct answers must come at this share of the rate at least, or a queue grows that a short window does not show. What
+/// is in flight at the end of a window that keeps up is rate x latency: 5 % of a window of 10 s are 500 ms.
+pub(super) const KEEPS_UP_SHARE: f64 = 0.95;
 
 impl Objective {
     /// Judges a run of the open loop, with the reason and its figures.
@@ -158,6 +159,16 @@ impl Objective {
         (outcome.throughput_per_second < least).then(|| {
             format!("only {} of {} requests/s were answered in time", outcome.throughput_per_second, rounded(offered))
         })
+    }
+}
+
+impl std::fmt::Display for Objective {
+    /// `p99 at most 100 ms, errors at most 0.1 %`.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for bound in &self.bounds {
+            write!(out, "{} at most {} ms, ", bound.figure.name(), rounded(bound.milliseconds))?;
+        }
+        write!(out, "errors at most {}", percent(self.max_error_share))
     }
 }
 
@@ -275,6 +286,7 @@ pub(super) mod tests {
 
     #[test]
     fn texts() {
+        assert_eq!(objective().to_string(), "p99 at most 100 ms, max at most 200 ms, errors at most 0.1 %");
         let parse =
             |text: &str| Bound::parse(text, |text| humantime::parse_duration(text).map_err(|error| error.to_string()));
         assert_eq!(parse("p99=100ms"), Ok(Bound { figure: Figure::P99, milliseconds: 100.0 }));

@@ -9,19 +9,18 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use may::coroutine;
 use may::go;
 
 use super::agent::{Agent, Exchange};
 use super::outcome::{ErrorKind, Failure};
 use super::plan::Arrivals;
-use super::recorder::{Sample, note};
+use super::recorder::Sample;
 use super::run::{Presence, Run};
 use super::schedule::Schedule;
 use super::timer::Timer;
 use super::watch::{NEVER, Watch};
 
-/// Requests that a late dispatcher hands out before it lets the seats send.
+/// Requests that a late dispatcher hands out before it lets the seats send and read answers.
 const BURST: u32 = 32;
 
 /// A request that is due.
@@ -29,6 +28,8 @@ const BURST: u32 = 32;
 struct Job {
     target: usize,
     intended: u64,
+    /// When it was put in the queue for a connection, where every one was busy.
+    queued: Option<u64>,
 }
 
 /// A coroutine with a connection.
@@ -106,11 +107,14 @@ fn dispatch(lane: &Arc<Lane>, timer: &Timer, schedule: Schedule) {
             break;
         }
         let target = usize::from(run.pattern[(arrival.number % run.pattern.len() as u64) as usize]);
-        hand_out(lane, Job { target, intended }, now);
+        hand_out(lane, Job { target, intended, queued: None }, now);
         burst += 1;
         if burst >= BURST {
             burst = 0;
-            coroutine::yield_now();
+            // Through the event loop: a mere yield lets only those run that are ready, and no answer would be read.
+            if timer.wait(1).is_err() {
+                break;
+            }
         }
     }
     watch.end();
@@ -120,7 +124,6 @@ fn dispatch(lane: &Arc<Lane>, timer: &Timer, schedule: Schedule) {
 fn hand_out(lane: &Arc<Lane>, job: Job, now: u64) {
     let run = &lane.run;
     run.recorders.counters().begun.fetch_add(1, Ordering::Relaxed);
-    let window = run.window();
     let (mut waits, mut opens, mut wakes) = (false, false, None);
     let mut desk = lock(&lane.desk);
     if let Some(seat) = desk.idle.pop() {
@@ -130,17 +133,11 @@ fn hand_out(lane: &Arc<Lane>, job: Job, now: u64) {
         desk.seats += 1;
         opens = true;
     } else {
-        desk.waiting.push_back(job);
+        desk.waiting.push_back(Job { queued: Some(now), ..job });
         waits = true;
     }
     drop(desk);
-    let mut recorder = run.recorders.mine();
-    if window.holds(job.intended) {
-        note(&mut recorder.lag, now - job.intended);
-        recorder.waited += u64::from(waits);
-    }
-    recorder.dispatched_in_window += u64::from(window.holds(now));
-    drop(recorder);
+    run.recorders.mine().hand_out(job.intended, now, waits, run.window());
     if let Some(seat) = wakes {
         seat.watch.nudge();
     }
@@ -216,7 +213,7 @@ fn after(lane: &Lane, seat: &Arc<Seat>, agent: &mut Agent, last: Job) -> Option<
 }
 
 fn serve(run: &Run, agent: &mut Agent, job: Job) {
-    let Job { target, intended } = job;
+    let Job { target, intended, queued } = job;
     let deadline = intended.saturating_add(run.timeout);
     let mut exchange = Exchange::default();
     let sent = run.mission.clock.now();
@@ -227,5 +224,7 @@ fn serve(run: &Run, agent: &mut Agent, job: Job) {
     };
     let facts = exchange.answered.then(|| agent.facts());
     let ended = run.mission.clock.now();
-    run.record(Sample { target, intended, sent, ended, facts, failure }, exchange);
+    // Waiting for a busy connection is the node's doing, everything else before the sending is the generator's.
+    let lag = Some(queued.unwrap_or(sent).saturating_sub(intended));
+    run.record(Sample { target, intended, sent, ended, lag, facts, failure }, exchange);
 }

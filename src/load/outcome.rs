@@ -203,7 +203,8 @@ pub struct LittlesLaw {
     pub mean_seconds: Option<f64>,
     /// `ended_per_second x mean_seconds / in_flight`: 1 when both sides agree.
     pub ratio: Option<f64>,
-    /// Whether both agree within 10 %. If not, the run was not steady (a queue grew or drained) or something was not counted.
+    /// Whether both agree within 10 %; `None` when too few were in flight to tell. If not, the run was not steady (a queue
+    /// grew or drained) or something was not counted.
     pub holds: Option<bool>,
 }
 
@@ -235,7 +236,7 @@ pub enum Cause {
     Crowded,
     /// Fewer requests were handed out than were due.
     Short,
-    /// Requests were handed out, but late.
+    /// Requests were sent, but late.
     Late,
 }
 
@@ -250,7 +251,8 @@ pub struct Generator {
     pub busiest_thread_percent: Option<f64>,
     /// Time the busiest thread was ready, but waited for a CPU, in percent.
     pub busiest_thread_waiting_percent: Option<f64>,
-    /// How late requests were handed out after their intended time (open loop).
+    /// How late the generator was with its requests (open loop): from the intended time until a request was about to be
+    /// sent, or was put in the queue because every connection was busy.
     pub dispatch_lag_milliseconds: Option<Percentiles>,
     /// Requests that waited for a connection, because the most allowed were busy (open loop).
     pub waited_for_connection_total: u64,

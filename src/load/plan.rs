@@ -159,6 +159,9 @@ impl Plan {
         if matches!(&*self.method, "CONNECT" | "TRACE") {
             bail!("the method {} is not for load", self.method);
         }
+        if self.method == "HEAD" && self.expect.body.is_some() {
+            bail!("an answer to HEAD has no body, so none can be expected");
+        }
         for header in &self.headers {
             let (name, value) = header.split_once(':').unwrap_or(("", ""));
             ensure!(token(name), "'{header}' is no header field; write for instance 'Accept: text/plain'");
@@ -231,6 +234,10 @@ mod tests {
             ("one thread", |plan| plan.threads = Some(0)),
             ("no HTTP method", |plan| plan.method = "GE T".into()),
             ("not for load", |plan| plan.method = "CONNECT".into()),
+            ("no body", |plan| {
+                plan.method = "HEAD".into();
+                plan.expect.body = Some("x".into());
+            }),
             ("no header field", |plan| plan.headers = vec!["x".into()]),
             ("no header field", |plan| plan.headers = vec!["a b: c".into()]),
             ("control", |plan| plan.headers = vec!["a: c\r\nd: e".into()]),

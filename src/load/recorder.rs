@@ -1,15 +1,9 @@
-//! Where measurements are kept while a run lasts: one recorder for each generator thread, merged at the end.
-//!
-//! A coroutine records into the recorder of the thread it is on, so two threads never wait for each other there. Memory
-//! is bounded by the number of addresses, nodes and threads, not by the length of the run.
-
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! Where measurements are kept while a run lasts. Memory is bounded by the number of addresses and nodes, not by the
+//! length of the run.
 
 use hdrhistogram::Histogram;
 
-use super::answer::Facts;
+use super::facts::Facts;
 use super::outcome::{ErrorKind, Failure};
 
 /// Most nodes that are kept apart; the answers of further ones are counted under this name.
@@ -27,6 +21,8 @@ pub(super) struct Sample<'a> {
     pub sent: u64,
     /// When it ended.
     pub ended: u64,
+    /// Open loop: how late the generator was with it.
+    pub lag: Option<u64>,
     /// The whole answer, if one came.
     pub facts: Option<&'a Facts>,
     /// Why it is not correct.
@@ -75,14 +71,15 @@ pub(super) struct Recorder {
     pub ended_nanoseconds: u128,
     /// Requests sent within the window.
     pub sent_in_window: u64,
-    /// Requests that found every connection busy.
+    /// Open loop: requests due in the window that were handed out, and those of them that found every connection busy.
+    pub offered: u64,
     pub waited: u64,
-    /// Requests handed out within the window.
+    /// Open loop: requests handed out within the window.
     pub dispatched_in_window: u64,
 }
 
 /// Histograms grow with the largest value they saw, so an unused one is small.
-fn histogram() -> Histogram<u64> {
+pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new(3).unwrap_or_else(|error| unreachable!("three digits are within the library's range: {error}"))
 }
 
@@ -90,12 +87,12 @@ fn histogram() -> Histogram<u64> {
 const LONGEST: u64 = 10_u64.pow(19);
 
 /// Records a time; the histogram grows with it.
-pub(super) fn note(histogram: &mut Histogram<u64>, nanoseconds: u64) {
+fn note(histogram: &mut Histogram<u64>, nanoseconds: u64) {
     let recorded = histogram.record(nanoseconds.min(LONGEST));
     recorded.unwrap_or_else(|error| unreachable!("a growing histogram takes any value: {error}"));
 }
 
-fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
+pub(super) fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
     // Cannot fail: `to` grows as needed.
     to.add(from).unwrap_or_else(|error| unreachable!("a growing histogram takes any other: {error}"));
 }
@@ -139,8 +136,18 @@ impl Recorder {
             ended_in_window: 0,
             ended_nanoseconds: 0,
             sent_in_window: 0,
+            offered: 0,
             waited: 0,
             dispatched_in_window: 0,
+        }
+    }
+
+    /// Takes one request that was handed out at a time, and may have to wait for a connection.
+    pub fn hand_out(&mut self, intended: u64, now: u64, waits: bool, window: Window) {
+        self.dispatched_in_window += u64::from(window.holds(now));
+        if window.holds(intended) {
+            self.offered += 1;
+            self.waited += u64::from(waits);
         }
     }
 
@@ -164,6 +171,9 @@ impl Recorder {
         self.targets[sample.target].record(good);
         if correct && self.open_loop {
             note(&mut self.uncorrected, sample.ended.saturating_sub(sample.sent));
+        }
+        if let Some(lag) = sample.lag {
+            note(&mut self.lag, lag);
         }
         if let Some(facts) = sample.facts {
             self.record_answer(facts, good);
@@ -229,6 +239,7 @@ impl Recorder {
         self.ended_in_window += other.ended_in_window;
         self.ended_nanoseconds += other.ended_nanoseconds;
         self.sent_in_window += other.sent_in_window;
+        self.offered += other.offered;
         self.waited += other.waited;
         self.dispatched_in_window += other.dispatched_in_window;
     }
@@ -241,107 +252,15 @@ impl Recorder {
     }
 }
 
-/// Counters of a thread that others read while the run lasts.
-#[derive(Default)]
-#[repr(align(128))] // two cache lines: threads do not disturb each other
-pub(super) struct Counters {
-    /// Requests that are due: their intended time has come.
-    pub begun: AtomicU64,
-    /// Requests that ended, one way or another.
-    pub ended: AtomicU64,
-    /// Those with a correct answer.
-    pub good: AtomicU64,
-    /// Requests written to a connection.
-    pub sent: AtomicU64,
-    /// Whole answers.
-    pub answered: AtomicU64,
-}
-
-/// One recorder a thread.
-pub(super) struct Recorders {
-    slots: Vec<(Counters, Mutex<Recorder>)>,
-}
-
-/// What the counters say, over all threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub begun: u64,
-    pub ended: u64,
-    pub good: u64,
-    pub sent: u64,
-    pub answered: u64,
-}
-
-impl Recorders {
-    /// `threads` generator threads, and one more for whatever else runs a coroutine (the timer thread of `may`).
-    pub fn new(threads: usize, targets: usize, open_loop: bool, live: bool) -> Self {
-        let slot = || (Counters::default(), Mutex::new(Recorder::new(targets, open_loop, live)));
-        Self { slots: (0..=threads).map(|_| slot()).collect() }
-    }
-
-    /// The counters of the thread that asks.
-    pub fn counters(&self) -> &Counters {
-        &self.slots[thread_index() % self.slots.len()].0
-    }
-
-    /// The recorder of the thread that asks. It must be given back before the coroutine switches.
-    pub fn mine(&self) -> MutexGuard<'_, Recorder> {
-        self.slots[thread_index() % self.slots.len()].1.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sums of all counters.
-    pub fn counts(&self) -> Counts {
-        // What ended is read before what began, so that none seems to end before it began.
-        let sum = |read: fn(&Counters) -> &AtomicU64| {
-            self.slots.iter().map(|(counters, _)| read(counters).load(Ordering::Acquire)).sum()
-        };
-        let (ended, good, answered) = (sum(|c| &c.ended), sum(|c| &c.good), sum(|c| &c.answered));
-        Counts { ended, good, answered, sent: sum(|c| &c.sent), begun: sum(|c| &c.begun) }
-    }
-
-    /// Takes the response times since the last call.
-    pub fn take_recent(&self) -> Histogram<u64> {
-        let mut all = histogram();
-        for (_, recorder) in &self.slots {
-            let mut spare = histogram();
-            std::mem::swap(&mut spare, &mut recorder.lock().unwrap_or_else(PoisonError::into_inner).recent);
-            add(&mut all, &spare);
-        }
-        all
-    }
-
-    /// Everything, once the run is over.
-    pub fn merged(&self, targets: usize, open_loop: bool) -> Recorder {
-        let mut all = Recorder::new(targets, open_loop, false);
-        for (_, recorder) in &self.slots {
-            all.merge(&recorder.lock().unwrap_or_else(PoisonError::into_inner));
-        }
-        all
-    }
-}
-
-/// A number for the thread that runs this. Not inlined: a coroutine may come back on another thread, and the compiler
-/// must not keep the address of the old thread's variable across the switch.
-#[inline(never)]
-fn thread_index() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! { static INDEX: Cell<usize> = const { Cell::new(usize::MAX) } }
-    INDEX.with(|index| {
-        if index.get() == usize::MAX {
-            index.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        }
-        index.get()
-    })
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const WINDOW: Window = Window { start: 1_000, end: 2_000 };
+    pub const WINDOW: Window = Window { start: 1_000, end: 2_000 };
 
-    fn sample(intended: u64, ended: u64) -> Sample<'static> {
-        Sample { target: 0, intended, sent: intended + 10, ended, facts: None, failure: None }
+    /// A correct answer.
+    pub fn sample(intended: u64, ended: u64) -> Sample<'static> {
+        Sample { target: 0, intended, sent: intended + 10, ended, lag: None, facts: None, failure: None }
     }
 
     #[test]
@@ -395,23 +314,5 @@ mod tests {
         recorder.record(Sample { facts: Some(&facts), ..sample(0, u64::MAX) }, window);
         assert_eq!((recorder.queue.len(), recorder.work.len(), recorder.latency().len()), (1, 1, 1));
         assert!(recorder.latency().max() >= LONGEST);
-    }
-
-    #[test]
-    fn threads_are_merged() {
-        let recorders = Recorders::new(3, 1, false, true);
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    (0..100).for_each(|_| recorders.mine().record(sample(1_000, 1_100), WINDOW));
-                    recorders.counters().ended.fetch_add(100, Ordering::Relaxed);
-                });
-            }
-        });
-        assert_eq!(recorders.counts().ended, 800);
-        let merged = recorders.merged(1, false);
-        assert_eq!((merged.targets[0].ok, merged.latency().len()), (800, 800));
-        assert_eq!(recorders.take_recent().len(), 800);
-        assert_eq!(recorders.take_recent().len(), 0);
     }
 }

@@ -10,10 +10,11 @@ use may::sync::SyncFlag;
 
 use super::agent::{Exchange, Mission, Shot, failed_to_connect};
 use super::guard;
-use super::limits::{self, Limits};
+use super::limits::Limits;
 use super::outcome::{Failure, Outcome};
 use super::plan::{Load, Plan};
-use super::recorder::{Counts, Recorders, Sample, Window};
+use super::recorder::{Sample, Window};
+use super::recorders::{Counts, Recorders};
 use super::target;
 use super::watch::{Clock, NEVER, Watchman};
 use super::{Interrupt, Progress, closed, open, summary};
@@ -102,7 +103,8 @@ impl Drop for Presence {
     }
 }
 
-/// How often the main thread looks: it samples the requests in flight, and follows an interrupt.
+/// How often the main thread looks: it samples the requests in flight, and follows an interrupt. On average; at even
+/// times it would see even arrivals always at the same point of their way.
 const TICK: Duration = Duration::from_millis(5);
 /// How often progress is told.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -134,10 +136,10 @@ pub(super) fn run(
     mut progress: Option<&mut dyn FnMut(&Progress)>,
 ) -> anyhow::Result<Outcome> {
     plan.check()?;
-    let mut observed = Observed { open_files_limit: limits::raise_open_files().ok(), ..Observed::default() };
+    let mut observed = Observed::default();
     let run = prepare(plan, progress.is_some(), &mut observed)?;
     match plan.load {
-        Load::Closed { connections } => closed::start(&run, connections)?,
+        Load::Closed { connections } => closed::start(&run, connections, interrupt)?,
         Load::Open { rate, arrivals, max_connections, seed } => {
             open::start(&run, observed.threads, (rate, arrivals, seed), max_connections)?;
         }
@@ -174,7 +176,9 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
         Load::Closed { connections } => connections,
         Load::Open { max_connections, .. } => max_connections,
     };
-    Limits::read().check(connections as u64, authorities.len() as u64)?;
+    let limits = Limits::read();
+    observed.open_files_limit = limits.open_files;
+    limits.check(connections as u64, authorities.len() as u64)?;
     let origins = authorities
         .iter()
         .map(|(host, port)| resolve(host, *port, plan.timeout))
@@ -266,7 +270,8 @@ fn measure(
             observed.in_flight_samples += 1;
         }
         teller.tell(run, now, progress);
-        std::thread::sleep(TICK.min(Duration::from_nanos(next_mark(now, window) - now)));
+        let tick = TICK.mul_f64(0.5 + fastrand::f64());
+        std::thread::sleep(tick.min(Duration::from_nanos(next_mark(now, window) - now)));
     }
     observed.usage = before.map(|before| before.and_then(|before| guard::read()?.since(&before)));
 }
@@ -336,7 +341,8 @@ impl Teller {
             left: Duration::from_nanos(window.end.saturating_sub(now)),
             per_second: (counts.good - self.counts.good) as f64 / seconds,
             p99_milliseconds: (!recent.is_empty()).then(|| recent.value_at_quantile(0.99) as f64 / 1e6),
-            errors: counts.ended - counts.good,
+            // Both counters move on while they are read.
+            errors: counts.ended.saturating_sub(counts.good),
             in_flight: in_flight(counts),
         });
         (self.next, self.last, self.counts) = (at + PROGRESS_INTERVAL, at, counts);

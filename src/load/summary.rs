@@ -110,6 +110,8 @@ fn endpoints(plan: &Plan, recorder: &Recorder) -> BTreeMap<String, Part> {
 
 /// Both sides may differ by this share in a steady run.
 const LITTLES_TOLERANCE: f64 = 0.1;
+/// A mean of `n` counts that are L on average errs by about √(L/n): by a third of the tolerance when `n L` is this.
+const LITTLES_LEAST: f64 = 9.0 / (LITTLES_TOLERANCE * LITTLES_TOLERANCE);
 
 fn littles_law(recorder: &Recorder, observed: &Observed, seconds: f64) -> LittlesLaw {
     let ended = recorder.ended_in_window;
@@ -127,7 +129,9 @@ fn littles_law(recorder: &Recorder, observed: &Observed, seconds: f64) -> Little
         ended_per_second: rounded(ended_per_second),
         mean_seconds,
         ratio: ratio.map(rounded),
-        holds: ratio.map(|ratio| (ratio - 1.0).abs() <= LITTLES_TOLERANCE),
+        holds: ratio
+            .filter(|_| observed.in_flight_sum >= LITTLES_LEAST)
+            .map(|ratio| (ratio - 1.0).abs() <= LITTLES_TOLERANCE),
     }
 }
 
@@ -145,7 +149,6 @@ fn generator(
         Load::Open { rate, arrivals, .. } => (Some(rate), arrivals == Arrivals::Poisson),
         Load::Closed { .. } => (None, false),
     };
-    let lag_count = recorder.lag.len() as f64;
     let (verdict, cause, reason) = verdict::judge(&Evidence {
         open_loop: offered.is_some(),
         busiest_running_percent: usage.map(|usage| usage.busiest_running_percent),
@@ -167,7 +170,7 @@ fn generator(
         busiest_thread_waiting_percent: usage.map(|usage| rounded(usage.busiest_waiting_percent)),
         dispatch_lag_milliseconds: lag,
         waited_for_connection_total: recorder.waited,
-        offered_per_second: offered.filter(|_| seconds > 0.0).map(|_| rounded(lag_count / seconds)),
+        offered_per_second: offered.filter(|_| seconds > 0.0).map(|_| rounded(recorder.offered as f64 / seconds)),
         achieved_per_second: if seconds > 0.0 { rounded(recorder.sent_in_window as f64 / seconds) } else { 0.0 },
         connections_peak: run.connections_peak.load(Ordering::Relaxed) as u64,
         connections_opened_total: run.connections_opened.load(Ordering::Relaxed),

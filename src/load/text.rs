@@ -1,8 +1,9 @@
 //! The outcome for people.
 
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
-use super::outcome::{Mode, Outcome, Percentiles, Verdict};
+use super::outcome::{Mode, Outcome, Part, Percentiles, Verdict};
+use super::warning::warnings;
 
 /// Writes an outcome as a short text, line by line.
 pub fn text(outcome: &Outcome) -> String {
@@ -12,92 +13,162 @@ pub fn text(outcome: &Outcome) -> String {
     out
 }
 
-fn render(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "{}", headline(outcome))?;
-    if outcome.interrupted {
-        writeln!(
-            out,
-            "  interrupted after {:.1} s of measuring: figures are of that time only",
-            outcome.duration_seconds
-        )?;
-    }
+fn render(outcome: &Outcome, out: &mut String) -> Result {
+    headline(outcome, out)?;
     writeln!(out)?;
-    writeln!(
-        out,
-        "  goodput      {} correct answers/s   ({} of {} requests correct)",
-        figure(outcome.throughput_per_second),
-        outcome.requests_ok,
-        outcome.requests_total
-    )?;
+    goodput(outcome, out)?;
     errors(outcome, out)?;
-    writeln!(out)?;
     times(outcome, out)?;
     parts(outcome, out)?;
-    guard(outcome, out)
-}
-
-fn headline(outcome: &Outcome) -> String {
-    let what = match &*outcome.targets {
-        [one] => one.url.clone(),
-        many => many.iter().map(|target| format!("{}:{}", target.weight, target.url)).collect::<Vec<_>>().join(" "),
+    writeln!(out)?;
+    let verdict = match outcome.generator.verdict {
+        Verdict::Valid => "valid",
+        Verdict::GeneratorBound => "GENERATOR-BOUND, so nothing here is the node's ceiling",
     };
-    let how = match outcome.mode {
-        Mode::Closed => format!("closed loop, {} connections", outcome.connections.unwrap_or_default()),
-        Mode::Open => format!(
-            "open loop, {} requests/s ({} arrivals), at most {} connections",
-            outcome.rate.unwrap_or_default(),
-            outcome.arrivals.as_deref().unwrap_or("constant"),
-            outcome.max_connections.unwrap_or_default()
-        ),
-    };
-    format!("{what}\n  {how}, {:.1} s after {:.1} s of warm-up", outcome.duration_seconds, outcome.warmup_seconds)
-}
-
-fn errors(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
-    for (kind, count) in &outcome.errors {
-        let share = *count as f64 / outcome.requests_total.max(1) as f64 * 100.0;
-        write!(out, "  {:<12} {count} ({share:.2} %)", kind.words())?;
-        match outcome.error_examples.get(kind) {
-            Some(example) => writeln!(out, ", first: {example}")?,
-            None => writeln!(out)?,
-        }
+    paragraph(out, "Generator", &format!("{verdict}: {}", outcome.generator.reason))?;
+    for warning in warnings(outcome) {
+        writeln!(out)?;
+        paragraph(out, "Warning", &warning.to_string())?;
     }
     Ok(())
 }
 
-fn times(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
+/// A label, and a text that is broken between words where the line is full.
+fn paragraph(out: &mut String, label: &str, text: &str) -> Result {
+    const WIDTH: usize = 100;
+    let mut line = format!("  {label:<LABEL$}");
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && line.len() + 1 + word.len() > WIDTH {
+            writeln!(out, "{line}")?;
+            (line, empty) = (" ".repeat(2 + LABEL), true);
+        }
+        line.push_str(if empty { "" } else { " " });
+        line.push_str(word);
+        empty = false;
+    }
+    writeln!(out, "{line}")
+}
+
+/// Width of the first column, and of the columns of figures.
+const LABEL: usize = 13;
+const CELL: usize = 10;
+
+fn headline(outcome: &Outcome, out: &mut String) -> Result {
+    match &*outcome.targets {
+        [one] => writeln!(out, "{}", one.url)?,
+        many => many.iter().try_for_each(|target| writeln!(out, "{}:{}", target.weight, target.url))?,
+    }
+    match outcome.mode {
+        Mode::Closed => write!(out, "  closed loop: {} connections", grouped(outcome.connections.unwrap_or(0) as u64))?,
+        Mode::Open => {
+            let gaps = if outcome.arrivals.as_deref() == Some("poisson") { "random" } else { "even" };
+            let rate = outcome.rate.unwrap_or_default();
+            let rate = if rate.fract() == 0.0 { grouped(rate as u64) } else { rate.to_string() };
+            write!(out, "  open loop: {rate} requests/s at {gaps} gaps")?;
+        }
+    }
+    let (window, warmup) = (outcome.duration_seconds, outcome.warmup_seconds);
+    writeln!(out, ", measured for {window:.1} s after {warmup:.1} s of warm-up")?;
+    if outcome.interrupted {
+        writeln!(out, "  INTERRUPTED: these are the figures of the {window:.1} s until then")?;
+    }
+    Ok(())
+}
+
+fn goodput(outcome: &Outcome, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "  {:<LABEL$}{} correct answers/s   ({} of {} requests)",
+        "Goodput",
+        rate(outcome.throughput_per_second),
+        grouped(outcome.requests_ok),
+        grouped(outcome.requests_total)
+    )
+}
+
+fn errors(outcome: &Outcome, out: &mut String) -> Result {
+    let failed: u64 = outcome.errors.values().sum();
+    if failed == 0 {
+        return writeln!(out, "  {:<LABEL$}none", "Errors");
+    }
+    let share = |count: u64| format!("{:.2} %", count as f64 / outcome.requests_total.max(1) as f64 * 100.0);
+    writeln!(out, "  {:<LABEL$}{} ({})", "Errors", grouped(failed), share(failed))?;
+    for (kind, count) in &outcome.errors {
+        let example = outcome.error_examples.get(kind).map_or("", String::as_str);
+        writeln!(out, "    {:<18}{:>CELL$}{:>CELL$}   {example}", kind.words(), grouped(*count), share(*count))?;
+    }
+    let codes: Vec<_> = outcome.status.iter().map(|(code, count)| format!("{code}: {}", grouped(*count))).collect();
+    if codes.is_empty() { Ok(()) } else { writeln!(out, "  {:<LABEL$}{}", "Status", codes.join("   ")) }
+}
+
+fn times(outcome: &Outcome, out: &mut String) -> Result {
+    let open = outcome.mode == Mode::Open;
     let rows = [
-        ("latency", &outcome.latency_milliseconds),
+        (if open { "corrected" } else { "all" }, &outcome.latency_milliseconds),
         ("uncorrected", &outcome.latency_uncorrected_milliseconds),
-        ("node: queue", &outcome.queue_milliseconds),
-        ("node: work", &outcome.work_milliseconds),
+        ("node, queue", &outcome.queue_milliseconds),
+        ("node, work", &outcome.work_milliseconds),
     ];
     if rows.iter().all(|(_, row)| row.is_none()) {
         return Ok(());
     }
-    writeln!(out, "  {:<12}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}", "ms", "mean", "p50", "p90", "p99", "p99.9", "max")?;
+    head(out, "Latency, ms", &["mean", "p50", "p90", "p99", "p99.9", "max"])?;
     for (name, row) in rows {
-        if let Some(row) = row {
-            writeln!(out, "  {name:<12}{}", cells(row))?;
+        if let Some(Percentiles { mean, p50, p90, p99, p99_9, max, .. }) = *row {
+            line(out, name, LABEL, &[mean, p50, p90, p99, p99_9, max].map(figure))?;
         }
     }
     if outcome.latency_uncorrected_milliseconds.is_some() {
-        writeln!(
-            out,
-            "  latency runs from the moment a request was due, uncorrected only from when it was sent: \
-             what lies between is waiting that a slow node caused"
-        )?;
+        let line =
+            "corrected: from when a request was due; uncorrected: from when it was sent, which hides its waiting";
+        writeln!(out, "  {line}")?;
     }
     Ok(())
 }
 
-fn cells(row: &Percentiles) -> String {
-    [row.mean, row.p50, row.p90, row.p99, row.p99_9, row.max].map(|value| format!("{:>10}", figure(value))).concat()
+fn parts(outcome: &Outcome, out: &mut String) -> Result {
+    let answers: u64 = outcome.nodes.values().sum();
+    for (title, count, parts, least) in
+        [("Node", "answers", &outcome.node_details, 1), ("Address", "requests", &outcome.endpoints, 2)]
+    {
+        if parts.len() < least {
+            continue;
+        }
+        let widest = parts.keys().map(|name| name.chars().count() + 2).max().unwrap_or(0).max(LABEL);
+        writeln!(out)?;
+        line(out, title, widest, &[count, "share", "correct", "p50", "p99"].map(str::to_owned))?;
+        let all = if title == "Node" { answers } else { outcome.requests_total };
+        for (name, part) in parts {
+            line(out, name, widest, &cells(part, all))?;
+        }
+    }
+    Ok(())
 }
 
-/// Three or four digits, without a false precision.
+fn cells(part: &Part, all: u64) -> [String; 5] {
+    let at = |value: fn(&Percentiles) -> f64| {
+        part.latency_milliseconds.as_ref().map_or_else(|| "-".to_owned(), |latency| figure(value(latency)))
+    };
+    let share = format!("{:.1} %", part.requests as f64 / all.max(1) as f64 * 100.0);
+    [grouped(part.requests), share, grouped(part.ok), at(|latency| latency.p50), at(|latency| latency.p99)]
+}
+
+fn head(out: &mut String, title: &str, columns: &[&str; 6]) -> Result {
+    writeln!(out)?;
+    line(out, title, LABEL, &columns.map(str::to_owned))
+}
+
+fn line(out: &mut String, label: &str, width: usize, cells: &[String]) -> Result {
+    write!(out, "  {label:<width$}")?;
+    cells.iter().try_for_each(|cell| write!(out, "{cell:>CELL$}"))?;
+    writeln!(out)
+}
+
+/// A time in milliseconds: three or four digits, without a false precision.
 pub(super) fn figure(value: f64) -> String {
     match value.abs() {
+        v if v >= 1000.0 => grouped(value.round() as u64),
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
         v if v >= 1.0 => format!("{value:.2}"),
@@ -105,35 +176,72 @@ pub(super) fn figure(value: f64) -> String {
     }
 }
 
-fn parts(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
-    let total: u64 = outcome.nodes.values().sum();
-    for (title, rows, least) in [("node", &outcome.node_details, 1), ("address", &outcome.endpoints, 2)] {
-        if rows.len() < least {
-            continue;
-        }
-        writeln!(out)?;
-        for (name, part) in rows {
-            let latency = part.latency_milliseconds.as_ref();
-            let at = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{} ms", figure(value)));
-            let share = part.requests as f64 / total.max(1) as f64 * 100.0;
-            let share = if title == "node" { format!(" ({share:.1} %)") } else { String::new() };
-            writeln!(
-                out,
-                "  {title} {name}: {} answers{share}, p50 {}, p99 {}",
-                part.requests,
-                at(latency.map(|latency| latency.p50)),
-                at(latency.map(|latency| latency.p99))
-            )?;
-        }
-    }
-    Ok(())
+/// So many a second.
+pub(super) fn rate(value: f64) -> String {
+    if value >= 1000.0 { grouped(value.round() as u64) } else { format!("{value:.1}") }
 }
 
-fn guard(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
-    let generator = &outcome.generator;
-    writeln!(out)?;
-    match generator.verdict {
-        Verdict::Valid => writeln!(out, "  valid: {}", generator.reason),
-        Verdict::GeneratorBound => writeln!(out, "  GENERATOR-BOUND, no ceiling of the node: {}", generator.reason),
+/// A count with its thousands apart.
+pub(super) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::objective::tests::outcome;
+    use crate::load::outcome::ErrorKind;
+
+    #[test]
+    fn numbers() {
+        for (count, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), expected);
+        }
+        let cases = [(0.0123, "0.012"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (12_345.6, "12,346")];
+        for (value, expected) in cases {
+            assert_eq!(figure(value), expected);
+        }
+        assert_eq!([rate(0.0), rate(99.96), rate(12_345.6)], ["0.0", "100.0", "12,346"]);
+    }
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let mut outcome = outcome();
+        let part = |requests, ok| Part { requests, ok, latency_milliseconds: outcome.latency_milliseconds };
+        outcome.node_details =
+            [("a".to_owned(), part(900, 900)), ("a-long-name-of-a-node".to_owned(), part(90, 0))].into();
+        outcome.nodes = [("a".to_owned(), 900), ("a-long-name-of-a-node".to_owned(), 90)].into();
+        let text = text(&outcome);
+        let table: Vec<_> = text.lines().skip_while(|line| !line.starts_with("  Node")).take(3).collect();
+        assert!(table.iter().all(|line| line.len() == table[0].len()), "{text}");
+        assert!(
+            text.contains("at even gaps")
+                && text.contains("Errors       none")
+                && text.contains("from when it was sent")
+        );
+    }
+
+    #[test]
+    fn what_went_wrong_is_shown() {
+        let mut outcome = outcome();
+        outcome.interrupted = true;
+        outcome.errors = [(ErrorKind::UnexpectedStatus, 10)].into();
+        outcome.error_examples = [(ErrorKind::UnexpectedStatus, "status 503".to_owned())].into();
+        outcome.status = [(200, 990), (503, 10)].into();
+        outcome.generator.verdict = Verdict::GeneratorBound;
+        outcome.generator.reason = "a long story ".repeat(30);
+        let text = text(&outcome);
+        assert!(text.lines().all(|line| line.len() <= 100 && line.trim_end() == line), "{text}");
+        for part in ["INTERRUPTED", "10 (1.00 %)", "unexpected status", "status 503", "503: 10", "GENERATOR-BOUND"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 }

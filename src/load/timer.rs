@@ -1,4 +1,4 @@
-//! A precise timer for coroutines.
+//! Timers for coroutines: a precise one, and a plain sleep.
 //!
 //! `may`'s own sleep goes through a second thread and back, and its event loop counts in whole milliseconds. A timerfd
 //! is a descriptor like any connection: the kernel's high-resolution timer wakes the event loop itself, on the thread that
@@ -6,7 +6,9 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
+use may::coroutine;
 use may::io::{CoIo, WaitIo, WaitIoWaker};
 
 /// A one-shot timer that a coroutine waits for.
@@ -48,6 +50,13 @@ impl Timer {
         self.0.wait_io();
         Ok(())
     }
+}
+
+/// Sleeps at least that long, and lets all others run.
+pub(super) fn sleep(duration: Duration) {
+    coroutine::sleep(duration);
+    // The sleep ends on the timer thread; this brings the work back to the workers.
+    coroutine::yield_now();
 }
 
 fn owned(descriptor: libc::c_int) -> io::Result<OwnedFd> {

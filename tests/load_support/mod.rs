@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -53,6 +54,12 @@ pub enum Then {
     Stay,
     /// Closes the connection.
     Close,
+    /// Sends this again and again, as fast as the connection takes it.
+    Flood(&'static [u8]),
+    /// Sends this one byte at a time, for ever.
+    Drip(u8),
+    /// Sends this when nothing was asked, then waits for the next request.
+    Unasked(&'static [u8]),
 }
 
 impl Fake {
@@ -83,7 +90,28 @@ fn serve(stream: TcpStream, answer: &[u8], then: Then, count: &AtomicU64) {
             }
         }
         count.fetch_add(1, Ordering::SeqCst);
-        if reader.get_mut().write_all(answer).is_err() || then == Then::Close {
+        let stream = reader.get_mut();
+        let mut alive = stream.write_all(answer).is_ok();
+        match then {
+            Then::Stay => {}
+            Then::Close => alive = false,
+            Then::Flood(more) => {
+                let much = more.repeat(64 * 1024 / more.len());
+                while stream.write_all(&much).is_ok() {}
+                alive = false;
+            }
+            Then::Drip(byte) => {
+                while stream.write_all(&[byte]).is_ok() {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                alive = false;
+            }
+            Then::Unasked(more) => {
+                std::thread::sleep(Duration::from_millis(5));
+                alive = alive && stream.write_all(more).is_ok();
+            }
+        }
+        if !alive {
             return;
         }
     }

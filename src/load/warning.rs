@@ -1,0 +1,199 @@
+//! What the reader of an outcome should know before trusting it: what happened, the likely cause, the flag to try. Pure.
+
+use std::fmt;
+
+use super::objective::KEEPS_UP_SHARE;
+use super::outcome::{ErrorKind, Mode, Outcome};
+use super::text::{figure, grouped, rate};
+use super::verdict::LAG_SHARE;
+
+/// Something about a run that its figures alone do not say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Warning {
+    /// Too few answers for the 99th percentile.
+    FewAnswers { answers: u64 },
+    /// The generator's own lateness is a good part of the 99th percentile.
+    LagShows { lag: f64, latency: f64 },
+    /// Fewer requests ended than were due, so a queue grew.
+    FellBehind { offered: f64, ended: f64 },
+    /// Requests waited because every connection that is allowed was busy.
+    Waited { requests: u64, connections: usize },
+    /// Keep-alive was asked for, but connections were opened again and again.
+    Reconnected { opened: u64, answered: u64 },
+    /// Requests ran into the timeout.
+    TimedOut { requests: u64, seconds: f64 },
+    /// Requests in flight, seen from outside and from the recorded times, do not agree.
+    Unsteady { in_flight: f64, recorded: f64 },
+}
+
+/// Answers beyond a percentile on which it should rest.
+const ANSWERS_BEYOND: u64 = 10;
+/// More new connections than this share of the answers is no keep-alive.
+const RECONNECTED_SHARE: f64 = 0.05;
+
+/// All that apply to an outcome; what follows from another is left out.
+pub(super) fn warnings(outcome: &Outcome) -> Vec<Warning> {
+    let behind = fell_behind(outcome);
+    let symptoms = if behind.is_some() { [None, None] } else { [waited(outcome), unsteady(outcome)] };
+    let all = [few_answers(outcome), lag_shows(outcome), behind, reconnected(outcome), timed_out(outcome)];
+    all.into_iter().chain(symptoms).flatten().collect()
+}
+
+fn few_answers(outcome: &Outcome) -> Option<Warning> {
+    let answers = outcome.requests_ok;
+    (1..100 * ANSWERS_BEYOND).contains(&answers).then_some(Warning::FewAnswers { answers })
+}
+
+fn lag_shows(outcome: &Outcome) -> Option<Warning> {
+    let lag = outcome.generator.dispatch_lag_milliseconds?.p99;
+    let latency = outcome.latency_milliseconds?.p99;
+    // Where it was the limit, the verdict has said so.
+    (outcome.generator.cause.is_none() && lag > latency * LAG_SHARE).then_some(Warning::LagShows { lag, latency })
+}
+
+fn fell_behind(outcome: &Outcome) -> Option<Warning> {
+    let (offered, ended) = (outcome.generator.offered_per_second?, outcome.littles_law.ended_per_second);
+    let a_request = 1.0 / outcome.duration_seconds.max(1e-9);
+    (ended < offered * KEEPS_UP_SHARE - a_request).then_some(Warning::FellBehind { offered, ended })
+}
+
+fn waited(outcome: &Outcome) -> Option<Warning> {
+    let (requests, connections) = (outcome.generator.waited_for_connection_total, outcome.max_connections?);
+    (requests > 0).then_some(Warning::Waited { requests, connections })
+}
+
+fn reconnected(outcome: &Outcome) -> Option<Warning> {
+    // An open loop opens its connections as it needs them, and a request that fails may take its connection along.
+    let needed = if outcome.mode == Mode::Open { outcome.generator.connections_peak } else { 0 };
+    let failed: u64 = outcome.errors.values().sum();
+    let opened = outcome.generator.connections_opened_total.saturating_sub(needed + failed);
+    let answered = outcome.answered_total;
+    (outcome.keepalive && opened as f64 > answered as f64 * RECONNECTED_SHARE)
+        .then_some(Warning::Reconnected { opened, answered })
+}
+
+fn timed_out(outcome: &Outcome) -> Option<Warning> {
+    let requests = *outcome.errors.get(&ErrorKind::TimedOut)?;
+    Some(Warning::TimedOut { requests, seconds: outcome.timeout_seconds })
+}
+
+fn unsteady(outcome: &Outcome) -> Option<Warning> {
+    let law = &outcome.littles_law;
+    let (in_flight, ratio) = (law.in_flight?, law.ratio?);
+    (law.holds == Some(false)).then_some(Warning::Unsteady { in_flight, recorded: in_flight * ratio })
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::FewAnswers { answers } => write!(
+                out,
+                "with {answers} correct answers, fewer than {ANSWERS_BEYOND} lie beyond the 99th percentile: it is a matter of \
+                 chance. Measure longer (--duration)."
+            ),
+            Self::LagShows { lag, latency } => write!(
+                out,
+                "of the p99 of {} ms, up to {} ms is the generator's own lateness, most often because node and generator \
+                 share CPUs. Load from another machine, raise --threads, or lower --rate.",
+                figure(latency),
+                figure(lag)
+            ),
+            Self::FellBehind { offered, ended } => write!(
+                out,
+                "{} requests/s were due, but {} came to an end: a queue grew, and latency with it as long as the run lasted. \
+                 Lower --rate, or search the limit with --find-limit.",
+                rate(offered),
+                rate(ended)
+            ),
+            Self::Waited { requests, connections } => write!(
+                out,
+                "{} requests waited, because all {} connections were busy: the node is slow, or that is too few. Raise \
+                 --max-connections to see which.",
+                grouped(requests),
+                grouped(connections as u64)
+            ),
+            Self::Reconnected { opened, answered } => write!(
+                out,
+                "{} connections were opened for {} answers: the node or a balancer closes them, and opening them is a part of \
+                 what was measured. Raise its keep-alive limits, or measure that on purpose with --no-keepalive.",
+                grouped(opened),
+                grouped(answered)
+            ),
+            Self::TimedOut { requests, seconds } => write!(
+                out,
+                "{} requests had no answer after {seconds} s, and are in no percentile: the node is overloaded or hangs. \
+                 Lower the load, or allow more (--timeout).",
+                grouped(requests)
+            ),
+            Self::Unsteady { in_flight, recorded } => write!(
+                out,
+                "{} requests were in flight on average, but rate and times give {} (Little's law): the run was not \
+                 steady, a queue grew or drained. Measure longer (--warmup, --duration), or lower the load.",
+                figure(in_flight),
+                figure(recorded)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::objective::tests::outcome;
+    use crate::load::outcome::Cause;
+
+    #[test]
+    fn a_clean_run_has_none_and_each_fault_has_its_own() {
+        type Spoil = fn(&mut Outcome);
+        let cases: [(Spoil, &str); 14] = [
+            (|_| {}, ""),
+            (|o| o.requests_ok = 999, "--duration"),
+            (|o| o.requests_ok = 0, ""),
+            (|o| o.generator.dispatch_lag_milliseconds.as_mut().unwrap().p99 = 9.1, "of 90.0 ms, up to 9.10 ms"),
+            (|o| o.littles_law.ended_per_second = 94.0, "100.0 requests/s were due, but 94.0 came to an end"),
+            (|o| o.generator.waited_for_connection_total = 7, "--max-connections"),
+            (|o| o.generator.connections_opened_total = 400, "397 connections were opened for 1,100 answers"),
+            (|o| o.generator.connections_peak = 400, ""),
+            (
+                |o| {
+                    o.littles_law.ended_per_second = 50.0;
+                    o.littles_law.holds = Some(false);
+                    o.generator.waited_for_connection_total = 7;
+                },
+                "--find-limit",
+            ),
+            (
+                |o| {
+                    o.generator.dispatch_lag_milliseconds.as_mut().unwrap().p99 = 50.0;
+                    o.generator.cause = Some(Cause::Late);
+                },
+                "",
+            ),
+            (
+                |o| {
+                    o.generator.connections_opened_total = 400;
+                    o.keepalive = false;
+                },
+                "",
+            ),
+            (|o| o.errors = [(ErrorKind::TimedOut, 3)].into(), "--timeout"),
+            (|o| o.errors = [(ErrorKind::Reset, 3)].into(), ""),
+            (
+                |o| {
+                    o.littles_law.ratio = Some(0.5);
+                    o.littles_law.holds = Some(false);
+                },
+                "1.00 requests were in flight on average, but rate and times give 0.500",
+            ),
+        ];
+        for (spoil, says) in cases {
+            let mut outcome = outcome();
+            outcome.generator.dispatch_lag_milliseconds = outcome.latency_milliseconds;
+            outcome.generator.dispatch_lag_milliseconds.as_mut().unwrap().p99 = 1.0;
+            spoil(&mut outcome);
+            let texts: Vec<_> = warnings(&outcome).iter().map(ToString::to_string).collect();
+            assert_eq!(texts.len(), usize::from(!says.is_empty()), "{says}: {texts:?}");
+            assert!(texts.iter().all(|text| text.contains(says)), "{says}: {texts:?}");
+        }
+    }
+}
