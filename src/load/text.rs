@@ -120,8 +120,7 @@ fn times(outcome: &Outcome, out: &mut String) -> Result {
         }
     }
     if outcome.latency_uncorrected_milliseconds.is_some() {
-        let line =
-            "corrected: from when a request was due; uncorrected: from when it was sent, which hides its waiting";
+        let line = "corrected: from when a request was due; uncorrected: from when it was sent, which hides waiting";
         writeln!(out, "  {line}")?;
     }
     Ok(())
