@@ -4,10 +4,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use webapp::kernel::Root;
 use webapp::stats::{Collector, NodeReading, Sample, Unavailable, Window, window};
+
+fn node() -> NodeReading {
+    let mut node = NodeReading::default();
+    node.pool.threads = 2;
+    node
+}
 
 /// A folder that stands for `/`.
 struct Tree(TempDir);
@@ -27,15 +35,63 @@ impl Tree {
     /// A sample that was taken at `seconds`.
     fn sample(&self, seconds: f64) -> Sample {
         let mut collector = Collector::new(Root::at(self.0.path()), "127.0.0.1:3000".parse().unwrap());
-        Sample { monotonic_seconds: seconds, ..collector.sample(NodeReading::default) }
+        Sample { monotonic_seconds: seconds, ..collector.sample(node) }
     }
 
     /// The window of one second in which `change` happened.
     fn window(&self, change: impl FnOnce(&Self)) -> (Window, Unavailable) {
         let before = self.sample(0.0);
         change(self);
-        window(Some(&before), &self.sample(1.0))
+        let (window, unavailable) = window(Some(&before), &self.sample(1.0));
+        assert_eq!(unexplained(&serde_json::to_value(&window).unwrap(), &unavailable), NOTHING);
+        (window, unavailable)
     }
+}
+
+const NOTHING: [String; 0] = [];
+
+/// Places of the figures that are `null` without a reason at that place, or at one around it.
+fn unexplained(figures: &Value, unavailable: &Unavailable) -> Vec<String> {
+    fn walk(value: &Value, place: &str, unavailable: &Unavailable, found: &mut Vec<String>) {
+        let inside = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+        if unavailable.contains_key(place) {
+            return;
+        }
+        match value {
+            Value::Null => found.push(place.to_owned()),
+            Value::Object(members) => {
+                members.iter().for_each(|(name, value)| walk(value, &inside(name), unavailable, found));
+            }
+            Value::Array(items) => {
+                for item in items {
+                    let name = ["device", "interface", "path"].iter().find_map(|name| item.get(name)?.as_str());
+                    // One CPU lacks what all of them lack.
+                    let around = place.rsplit_once('.').map_or("", |(around, _)| around);
+                    walk(item, &name.map_or(around.to_owned(), inside), unavailable, found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(figures, "", unavailable, &mut found);
+    found
+}
+
+#[test]
+fn a_null_without_a_reason_is_found() {
+    let figures = json!({"a": {"b": null, "c": 1}, "disks": [{"device": "vda", "await": null}], "d": {"e": null}});
+    let unavailable = [("d".to_owned(), "why".to_owned())].into();
+    assert_eq!(unexplained(&figures, &unavailable), ["a.b", "disks.vda.await"]);
+}
+
+#[test]
+fn this_machine_has_a_figure_or_a_reason_for_everything() {
+    let mut collector = Collector::new(Root::real(), "127.0.0.1:1".parse().unwrap());
+    let before = collector.sample(node);
+    std::thread::sleep(Duration::from_millis(100));
+    let (window, unavailable) = window(Some(&before), &collector.sample(node));
+    assert_eq!(unexplained(&serde_json::to_value(&window).unwrap(), &unavailable), NOTHING);
 }
 
 #[test]
@@ -44,7 +100,16 @@ fn an_empty_machine_has_reasons_and_no_figures() {
     assert_eq!(window.cpu.shares.user, None);
     assert_eq!(window.memory.total_bytes, None);
     assert_eq!(window.disks, None);
-    for place in ["cpu", "memory", "pressure.cpu", "pressure.io", "disks", "network", "cgroup.cpu", "cgroup.memory"] {
+    for place in [
+        "cpu",
+        "memory",
+        "pressure.cpu",
+        "pressure.io",
+        "disks",
+        "network",
+        "cgroup.cpu_quota_cores",
+        "cgroup.memory_used_bytes",
+    ] {
         assert!(unavailable[place].contains("no such file"), "{place}: {}", unavailable[place]);
     }
 }
@@ -90,13 +155,17 @@ fn a_truncated_file_is_no_figure() {
 #[test]
 fn pressure_without_full() {
     let tree = Tree::new();
-    tree.put("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\n");
+    // Both kinds are undefined for the CPUs of a whole machine: a kernel before 5.13 says nothing, later ones say 0.
+    tree.put("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\nfull total=0\n");
+    tree.put("proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
     let (window, unavailable) = tree.window(|tree| {
-        tree.put("proc/pressure/cpu", "some avg10=99.00 avg60=0.00 avg300=0.00 total=1250000\n");
+        tree.put("proc/pressure/cpu", "some avg10=99.00 avg60=0.00 avg300=0.00 total=1250000\nfull total=0\n");
     });
     assert_eq!(window.pressure.cpu.some_percent, Some(25.0));
-    assert_eq!(window.pressure.cpu.full_percent, None);
-    assert!(unavailable["pressure.cpu.full_percent"].contains("no line 'full'"));
+    assert_eq!((window.pressure.cpu.full_percent, window.pressure.io.full_percent), (None, None));
+    assert!(unavailable["pressure.cpu.full_percent"].contains("no meaning"));
+    assert!(unavailable["pressure.io.full_percent"].contains("no line 'full'"));
+    assert!(unavailable["pressure.memory"].contains("no such file"));
 }
 
 #[test]
@@ -145,7 +214,8 @@ fn cgroup_v1_in_split_hierarchies() {
     assert_eq!(cgroup.throttled_percent, Some(80.0));
     assert_eq!(cgroup.throttled_window_percent, Some(80.0));
     assert_eq!(cgroup.throttled_seconds_total, Some(1.6));
-    assert!(unavailable["cgroup.memory"].contains("no cgroup2 mount"), "{}", unavailable["cgroup.memory"]);
+    let reason = &unavailable["cgroup.memory_limit_bytes"];
+    assert!(reason.contains("no cgroup2 mount"), "{reason}");
 }
 
 #[test]

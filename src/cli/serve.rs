@@ -276,6 +276,7 @@ fn reader(pool: Arc<Pool>, counters: Arc<http::Counters>, requests: Requests) ->
                     p50: now.queue_wait_p50_milliseconds,
                     p99: now.queue_wait_p99_milliseconds,
                 },
+                queue_waits: now.queue_waits,
             },
             connections: ConnectionsReading {
                 open,

@@ -31,6 +31,8 @@ pub struct Reading {
     pub queue_wait_p50_milliseconds: Option<f64>,
     /// 99th percentile of the wait in the queue over the last minute, ms.
     pub queue_wait_p99_milliseconds: Option<f64>,
+    /// Waits in the queue since the start.
+    pub queue_waits: super::Histogram,
 }
 
 /// Integrates over time what the pool does; told of every change, under the pool's lock.

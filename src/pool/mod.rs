@@ -4,6 +4,7 @@
 //! holding a thread. A full queue refuses at once; a job that nobody waits for any more is dropped unrun.
 
 mod account;
+mod waits;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,8 @@ use may::sync::Blocker;
 
 use account::Account;
 pub use account::Reading;
+pub use waits::Histogram;
+use waits::Waits;
 
 /// Stack of a pool thread, bytes. Address space only: pages are taken as they are touched.
 const STACK: usize = 512 * 1024;
@@ -62,7 +65,10 @@ struct Shared {
     config: Config,
     state: Mutex<State>,
     wake: Condvar,
-    waits: crate::recent::Recent,
+    /// Of the last minute.
+    recent_waits: crate::recent::Recent,
+    /// Since the start.
+    waits: Waits,
 }
 
 struct State {
@@ -86,8 +92,13 @@ impl Pool {
     pub fn start(config: Config) -> std::io::Result<Pool> {
         let state =
             State { queue: VecDeque::new(), closed: false, account: Account::new(config.threads, Instant::now()) };
-        let shared =
-            Arc::new(Shared { config, state: Mutex::new(state), wake: Condvar::new(), waits: Default::default() });
+        let shared = Arc::new(Shared {
+            config,
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            recent_waits: Default::default(),
+            waits: Waits::default(),
+        });
         let pool = Pool { shared };
         for number in 0..config.threads {
             let shared = pool.shared.clone();
@@ -144,7 +155,8 @@ impl Pool {
             state.account.reading(queued, self.shared.config.queue, now)
         };
         [reading.queue_wait_p50_milliseconds, reading.queue_wait_p99_milliseconds] =
-            self.shared.waits.quantiles([0.5, 0.99], now);
+            self.shared.recent_waits.quantiles([0.5, 0.99], now);
+        reading.queue_waits = self.shared.waits.reading();
         reading
     }
 }
@@ -189,7 +201,8 @@ impl Shared {
             drop(state);
 
             let waited = now.saturating_duration_since(job.submitted);
-            self.waits.record(waited, now);
+            self.recent_waits.record(waited, now);
+            self.waits.record(waited);
             let refused = if waited > self.config.queue_timeout {
                 Some(Refused::Expired)
             } else if (job.abandoned)() {

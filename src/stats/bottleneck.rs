@@ -39,12 +39,18 @@ fn found(resource: Resource, utilization: Option<f64>, figures: &str) -> Bottlen
     Bottleneck { resource, utilization, evidence: format!("{}: {figures}", resource.name()) }
 }
 
+/// `1 task`, `2 tasks`.
+fn some(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn memory(window: &Window) -> Option<Bottleneck> {
     let (machine, cgroup) = (window.memory.used_percent, window.cgroup.memory_utilization);
     let fullest = machine.into_iter().chain(cgroup).reduce(f64::max);
     let named = |figures: &str| Some(found(Resource::Memory, fullest, figures));
     if let Some(kills) = window.cgroup.oom_kills.filter(|kills| *kills > 0) {
-        return named(&format!("{kills} processes of the group killed for want of memory in this window"));
+        let processes = some(kills, "process", "processes");
+        return named(&format!("{processes} of the group killed for want of memory in this window"));
     }
     if let Some((full, limit)) =
         cgroup.filter(|full| *full >= MEMORY_FULL_PERCENT).zip(window.cgroup.memory_binding_limit_bytes)
@@ -79,13 +85,16 @@ fn cpu(window: &Window) -> Option<Bottleneck> {
     (busy >= CPU_BUSY_PERCENT).then_some(())?;
     let mut figures = format!("{busy:.0} % busy");
     if let Some(cores) = cores {
-        figures += &format!(" on {cores} cores");
+        figures += &format!(" on {}", some(cores, "core", "cores"));
+    }
+    if let Some(used) = window.process.cpu_percent {
+        figures += &format!(" (this node uses {:.1})", used / 100.0);
     }
     if let Some(runnable) = cpu.runnable {
-        figures += &format!(", {runnable} tasks ready to run");
+        figures += &format!(", {} ready to run", some(runnable, "task", "tasks"));
     }
     if let Some(steal) = cpu.shares.steal.filter(|steal| *steal >= 1.0) {
-        figures += &format!(", {steal:.0} % of it taken by the hypervisor");
+        figures += &format!(", {steal:.0} % taken by the hypervisor");
     }
     Some(found(Resource::Cpu, Some(busy), &figures))
 }
@@ -125,12 +134,13 @@ fn pool(window: &Window) -> Option<Bottleneck> {
     let saturated = pool.saturated_percent?;
     let rejected = pool.rejected.unwrap_or_default();
     (saturated >= POOL_SATURATED_PERCENT || rejected > 0).then_some(())?;
-    let mut figures = format!(
-        "all {} threads at work and jobs waiting {saturated:.0} % of the time, {} waiting now",
-        pool.threads, pool.queued
-    );
+    let mut figures = match pool.threads {
+        1 => "the one thread".to_owned(),
+        threads => format!("all {threads} threads"),
+    };
+    figures += &format!(" at work and jobs waiting {saturated:.0} % of the time, {} waiting now", pool.queued);
     if rejected > 0 {
-        figures += &format!(", {rejected} refused in this window");
+        figures += &format!(", {} refused in this window: the queue was full", some(rejected, "job", "jobs"));
     }
     Some(found(Resource::Pool, pool.utilization, &figures))
 }
@@ -139,16 +149,23 @@ fn none(window: &Window) -> Bottleneck {
     if window.window_seconds.is_none() {
         return found(Resource::None, None, "the first window has not ended yet");
     }
-    let fullest = [
+    let machine = [
         ("the CPUs are", window.cpu.shares.busy),
         ("the CPU quota is", window.cgroup.cpu_quota_utilization),
         ("the memory is", window.memory.used_percent),
         ("the memory limit is", window.cgroup.memory_utilization),
         ("the worker pool is", window.pool.utilization),
-    ]
-    .into_iter()
-    .filter_map(|(name, used)| Some((name, used?)))
-    .max_by(|left, right| left.1.total_cmp(&right.1));
+    ];
+    let disks = window.disks.iter().flatten().map(|disk| (format!("the disk {} is", disk.device), disk.utilization));
+    let links =
+        window.network.iter().flatten().map(|link| (format!("the link {} is", link.interface), link.utilization));
+    let fullest = machine
+        .map(|(name, used)| (name.to_owned(), used))
+        .into_iter()
+        .chain(disks)
+        .chain(links)
+        .filter_map(|(name, used)| Some((name, used?)))
+        .max_by(|left, right| left.1.total_cmp(&right.1));
     match fullest {
         Some((name, used)) => found(Resource::None, Some(used), &format!("{name} used most, {used:.0} %")),
         None => found(Resource::None, None, "no figure of this machine could be read"),
@@ -223,16 +240,18 @@ mod tests {
                 w.cpu.allowed_busy = Some(98.0);
             },
             Resource::Cpu,
-            "cpu: 98 % busy on 1 cores",
+            "cpu: 98 % busy on 1 core",
         ),
         (
             "stolen",
             |w| {
                 busy(w);
+                w.process.cpu_percent = Some(12.0);
+                w.cpu.runnable = Some(1);
                 w.cpu.shares.steal = Some(40.0);
             },
             Resource::Cpu,
-            "cpu: 99 % busy on 2 cores, 40 % of it taken by the hypervisor",
+            "cpu: 99 % busy on 2 cores (this node uses 0.1), 1 task ready to run, 40 % taken by the hypervisor",
         ),
         ("quota", throttled, Resource::CpuQuota, "cpu-quota: 74 % of periods throttled at 0.25 cores"),
         (
@@ -275,7 +294,12 @@ mod tests {
             Resource::Io,
             "io: tasks waited for a disk 25 % of the time, vda 97 % busy",
         ),
-        ("write-back nobody waits for", |w| disk(w, 100.0, 5.0), Resource::None, "none: the memory is used most, 30 %"),
+        (
+            "write-back nobody waits for",
+            |w| disk(w, 100.0, 5.0),
+            Resource::None,
+            "none: the disk vda is used most, 100 %",
+        ),
         (
             "io without pressure figures",
             |w| w.cpu.shares.iowait = Some(60.0),
@@ -304,10 +328,10 @@ mod tests {
             "killed",
             |w| w.cgroup.oom_kills = Some(1),
             Resource::Memory,
-            "memory: 1 processes of the group killed for want of memory in this window",
+            "memory: 1 process of the group killed for want of memory in this window",
         ),
         ("network", |w| link(w, 95.0), Resource::Network, "network: eth0 carries 95 % of its 1000 Mbit/s"),
-        ("network below the mark", |w| link(w, 80.0), Resource::None, "none: the memory is used most, 30 %"),
+        ("network below the mark", |w| link(w, 80.0), Resource::None, "none: the link eth0 is used most, 80 %"),
         (
             "pool",
             saturated,
@@ -318,7 +342,7 @@ mod tests {
             "pool that refuses",
             |w| w.pool.rejected = Some(3),
             Resource::Pool,
-            "pool: all 2 threads at work and jobs waiting 0 % of the time, 0 waiting now, 3 refused in this window",
+            "pool: all 2 threads at work and jobs waiting 0 % of the time, 0 waiting now, 3 jobs refused in this window: the queue was full",
         ),
         ("first window", |w| w.window_seconds = None, Resource::None, "none: the first window has not ended yet"),
     ];

@@ -300,7 +300,7 @@ pub struct Sockets {
 }
 
 /// The node's worker pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     /// Threads it has.
     pub threads: u64,
@@ -336,13 +336,28 @@ pub struct Pool {
     pub queue_wait_milliseconds: QueueWait,
 }
 
-/// Percentiles of a waiting time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Waiting times, in milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueueWait {
-    /// Half waited at most this.
+    /// Half waited at most this, over the last minute.
     pub p50: Option<f64>,
-    /// 99 in 100 waited at most this.
+    /// 99 in 100 waited at most this, over the last minute.
     pub p99: Option<f64>,
+    /// Jobs that a thread took up since the node started, those it then dropped unrun included.
+    pub count: u64,
+    /// How long they waited together.
+    pub sum: f64,
+    /// How many of them waited at most how long: each bucket counts those before it as well.
+    pub histogram: Vec<Bucket>,
+}
+
+/// A bucket of a histogram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Upper bound, in milliseconds.
+    pub at_most: f64,
+    /// How many waited at most that long.
+    pub count: u64,
 }
 
 /// The node's client connections.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::model::{Resource, Stats, Window};
+use super::model::{QueueWait, Resource, Stats, Window};
 use super::raw::Raw;
 use crate::kernel::pressure::Stall;
 
@@ -18,12 +18,16 @@ pub fn text(stats: &Stats) -> String {
     let node = &stats.node;
     let info = [("name", &*node.name), ("version", &node.version), ("model", &node.model), ("engine", &node.engine)];
     out.family("webapp_node_info", "gauge", "The node; always 1.", [(info.to_vec(), Some(1.0))]);
+    let started = (stats.raw.unix_seconds - node.uptime_seconds).round();
+    out.gauge("process_start_time_seconds", "When the node started, since 1970.", Some(started).filter(|at| *at > 0.0));
     out.gauge("webapp_uptime_seconds", "Time since the node started.", Some(node.uptime_seconds));
     out.gauge("webapp_window_seconds", "Length of the window behind every ratio.", stats.window.window_seconds);
     let binds = Resource::ALL.map(|resource| {
         (vec![("resource", resource.name())], Some(f64::from(u8::from(resource == stats.bottleneck.resource))))
     });
     out.family("webapp_bottleneck", "gauge", "1 for the resource that binds.", binds);
+    let used = ratio(stats.bottleneck.utilization);
+    out.gauge("webapp_bottleneck_used_ratio", "How much of it is in use; of the fullest where none binds.", used);
     cpu(&mut out, &stats.window, &stats.raw);
     cgroup(&mut out, &stats.window);
     memory(&mut out, &stats.window);
@@ -45,6 +49,16 @@ impl Text {
 
     fn counter(&mut self, name: &str, help: &str, value: Option<f64>) {
         self.family(name, "counter", help, [(Vec::new(), value)]);
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, waits: &QueueWait) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} histogram");
+        for bucket in &waits.histogram {
+            let _ = writeln!(self.0, "{name}_bucket{{le=\"{}\"}} {}", bucket.at_most / 1e3, bucket.count);
+        }
+        let _ = writeln!(self.0, "{name}_bucket{{le=\"+Inf\"}} {}", waits.count);
+        let sum = seconds(Some(waits.sum)).unwrap_or_default();
+        let _ = writeln!(self.0, "{name}_sum {sum}\n{name}_count {}", waits.count);
     }
 
     fn family<'a>(&mut self, name: &str, kind: &str, help: &str, series: impl IntoIterator<Item = Series<'a>>) {
@@ -72,8 +86,13 @@ fn count(value: u64) -> Option<f64> {
     Some(value as f64)
 }
 
+/// Percentages have two decimals, milliseconds three; dividing whole numbers leaves no trail of digits behind them.
 fn ratio(percent: Option<f64>) -> Option<f64> {
-    percent.map(|percent| percent / 100.0)
+    percent.map(|percent| (percent * 100.0).round() / 1e4)
+}
+
+fn seconds(milliseconds: Option<f64>) -> Option<f64> {
+    milliseconds.map(|milliseconds| (milliseconds * 1e3).round() / 1e6)
 }
 
 fn number(value: Option<u64>) -> Option<f64> {
@@ -108,22 +127,45 @@ fn cpu(out: &mut Text, window: &Window, raw: &Raw) {
             ("idle", idle),
         ]
     });
-    let seconds = |ticks: Option<u64>| number(ticks).map(|ticks| ticks / raw.ticks_per_second.max(1) as f64);
-    let series = ticks.into_iter().flatten().map(|(mode, ticks)| (vec![("mode", mode)], seconds(ticks)));
+    let in_seconds = |ticks: Option<u64>| number(ticks).map(|ticks| ticks / raw.ticks_per_second.max(1) as f64);
+    let series = ticks.into_iter().flatten().map(|(mode, ticks)| (vec![("mode", mode)], in_seconds(ticks)));
     out.family("webapp_host_cpu_seconds_total", "counter", "The machine's CPU time by mode.", series);
     out.gauge("webapp_host_cpu_busy_ratio", "Share that was neither idle nor iowait.", ratio(shares.busy));
+    let cores: Vec<(String, Option<f64>)> =
+        cpu.per_core.iter().map(|core| (core.core.to_string(), ratio(core.shares.busy))).collect();
+    let series = cores.iter().map(|(core, busy)| (vec![("cpu", &**core)], *busy));
+    out.family("webapp_host_cpu_core_busy_ratio", "gauge", "The same by CPU.", series);
     out.gauge("webapp_host_cpus", "CPUs online.", number(cpu.cores));
+    out.gauge("webapp_host_allowed_cpus", "CPUs that this process may run on.", number(cpu.allowed_cores));
+    out.gauge("webapp_host_allowed_cpu_busy_ratio", "Busy share of those.", ratio(cpu.allowed_busy));
     out.gauge("webapp_host_runnable_tasks", "Tasks running or ready to run.", number(cpu.runnable));
-    out.gauge("webapp_host_load1", "Load average of one minute.", cpu.load_average.map(|load| load[0]));
+    out.gauge("webapp_host_blocked_tasks", "Tasks waiting for a disk.", number(cpu.blocked));
+    for (index, (name, help)) in [
+        ("webapp_host_load1", "Load average of one minute."),
+        ("webapp_host_load5", "Load average of five minutes."),
+        ("webapp_host_load15", "Load average of fifteen minutes."),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        out.gauge(name, help, cpu.load_average.map(|load| load[index]));
+    }
 }
 
 fn cgroup(out: &mut Text, window: &Window) {
     let cgroup = &window.cgroup;
     out.gauge("webapp_cgroup_cpu_quota_cores", "Tightest CPU quota.", cgroup.cpu_quota_cores);
     out.gauge("webapp_cgroup_cpu_quota_used_ratio", "CPU time used of it.", ratio(cgroup.cpu_quota_utilization));
-    out.gauge("webapp_cgroup_throttled_periods_ratio", "Periods throttled.", ratio(cgroup.throttled_percent));
+    out.gauge("webapp_cgroup_cpu_used_cores", "CPU time used by the group of that quota.", cgroup.cpu_usage_cores);
+    let throttled = ratio(cgroup.throttled_percent);
+    out.gauge("webapp_cgroup_throttled_periods_ratio", "Of the periods with work, those throttled.", throttled);
+    let throttled = ratio(cgroup.throttled_window_percent);
+    out.gauge("webapp_cgroup_throttled_window_ratio", "Of all periods of the window, those throttled.", throttled);
     out.counter("webapp_cgroup_throttled_seconds_total", "Time throttled, over CPUs.", cgroup.throttled_seconds_total);
     out.gauge("webapp_cgroup_memory_limit_bytes", "Tightest memory limit.", number(cgroup.memory_limit_bytes));
+    out.gauge("webapp_cgroup_memory_used_bytes", "Memory, page cache included.", number(cgroup.memory_used_bytes));
+    let used = ratio(cgroup.memory_utilization);
+    out.gauge("webapp_cgroup_memory_used_ratio", "Working set of the limit.", used);
     out.gauge(
         "webapp_cgroup_memory_working_set_bytes",
         "Memory less cache that is given up first.",
@@ -141,14 +183,18 @@ fn memory(out: &mut Text, window: &Window) {
     out.gauge("webapp_host_memory_total_bytes", "The machine's memory.", number(memory.total_bytes));
     out.gauge("webapp_host_memory_available_bytes", "To be had without swapping.", number(memory.available_bytes));
     out.gauge("webapp_host_memory_cached_bytes", "Page cache and the like.", number(memory.cached_bytes));
+    out.gauge("webapp_host_memory_used_ratio", "All but what is available.", ratio(memory.used_percent));
+    out.gauge("webapp_host_swap_total_bytes", "All swap.", number(memory.swap_total_bytes));
     out.gauge("webapp_host_swap_used_bytes", "Swap in use.", number(memory.swap_used_bytes));
 }
 
 fn pressure(out: &mut Text, raw: &Raw) {
-    let stalls = [("cpu", raw.pressure.cpu), ("memory", raw.pressure.memory), ("io", raw.pressure.io)];
+    // All tasks stalled for a CPU: that has no meaning for a whole machine.
+    let cpu = raw.pressure.cpu.map(|stall| Stall { full_microseconds: None, ..stall });
+    let stalls = [("cpu", cpu), ("memory", raw.pressure.memory), ("io", raw.pressure.io)];
     let mut family = |name: &str, help: &str, total: fn(&Stall) -> Option<u64>| {
-        let seconds = |stall: Option<Stall>| stall.as_ref().and_then(total).map(|micros| micros as f64 / 1e6);
-        let series = stalls.map(|(resource, stall)| (vec![("resource", resource)], seconds(stall)));
+        let in_seconds = |stall: Option<Stall>| stall.as_ref().and_then(total).map(|micros| micros as f64 / 1e6);
+        let series = stalls.map(|(resource, stall)| (vec![("resource", resource)], in_seconds(stall)));
         out.family(name, "counter", help, series);
     };
     family("webapp_host_pressure_waiting_seconds_total", "Time in which a task stalled.", |stall| {
@@ -171,6 +217,15 @@ fn disks(out: &mut Text, raw: &Raw) {
     family("webapp_disk_busy_seconds_total", "Time with a request under way.", |disk| {
         disk.busy_milliseconds as f64 / 1e3
     });
+    family("webapp_disk_read_seconds_total", "Time that reads took, summed over them.", |disk| {
+        disk.read_milliseconds as f64 / 1e3
+    });
+    family("webapp_disk_write_seconds_total", "Time that writes took, summed over them.", |disk| {
+        disk.write_milliseconds as f64 / 1e3
+    });
+    family("webapp_disk_queue_seconds_total", "Time multiplied by the requests under way.", |disk| {
+        disk.weighted_milliseconds as f64 / 1e3
+    });
 }
 
 fn network(out: &mut Text, window: &Window, raw: &Raw) {
@@ -182,6 +237,12 @@ fn network(out: &mut Text, window: &Window, raw: &Raw) {
     family("webapp_network_transmit_bytes_total", "Bytes sent.", |read| read.transmit_bytes);
     family("webapp_network_errors_total", "Bad packets.", |read| read.errors);
     family("webapp_network_drops_total", "Packets dropped.", |read| read.drops);
+    let series =
+        raw.network.iter().map(|(name, read)| (vec![("interface", &**name)], number(read.speed_bytes_per_second)));
+    out.family("webapp_network_speed_bytes", "gauge", "Bytes a second that the link can carry.", series);
+    let tcp = raw.tcp.unwrap_or_default();
+    out.counter("webapp_tcp_sent_segments_total", "Segments sent by the machine.", number(tcp.out_segments));
+    out.counter("webapp_tcp_resent_segments_total", "Segments sent again.", number(tcp.retransmitted_segments));
     let sockets = &window.sockets;
     out.gauge("webapp_listen_queue", "Connections waiting to be accepted.", number(sockets.listen_queue));
     out.gauge("webapp_listen_queue_limit", "How many may wait.", number(sockets.listen_queue_limit));
@@ -222,10 +283,12 @@ fn pool(out: &mut Text, window: &Window) {
     out.counter("webapp_pool_completed_jobs_total", "Jobs done.", count(pool.completed_total));
     out.counter("webapp_pool_rejected_jobs_total", "Jobs refused: the queue was full.", count(pool.rejected_total));
     out.counter("webapp_pool_expired_jobs_total", "Jobs dropped unrun.", count(pool.expired_total));
-    let wait = pool.queue_wait_milliseconds;
+    out.gauge("webapp_pool_saturated_ratio", "Time of the window in which that was so.", ratio(pool.saturated_percent));
+    let wait = &pool.queue_wait_milliseconds;
+    out.histogram("webapp_pool_queue_wait_seconds", "Wait of jobs for a thread.", wait);
     let series = [("0.5", wait.p50), ("0.99", wait.p99)]
-        .map(|(quantile, wait)| (vec![("percentile", quantile)], wait.map(|wait| wait / 1e3)));
-    out.family("webapp_pool_queue_wait_seconds", "gauge", "Wait for a thread, last minute.", series);
+        .map(|(percentile, wait)| (vec![("percentile", percentile)], seconds(wait)));
+    out.family("webapp_pool_recent_queue_wait_seconds", "gauge", "Wait for a thread, last minute.", series);
 }
 
 fn requests(out: &mut Text, window: &Window) {
@@ -241,9 +304,8 @@ fn requests(out: &mut Text, window: &Window) {
     let series = endpoints.iter().map(|endpoint| (vec![("path", &*endpoint.path)], count(endpoint.errors)));
     out.family("webapp_request_errors_total", "counter", "Of them, with 4xx or 5xx.", series);
     let series = endpoints.iter().flat_map(|endpoint| {
-        [("0.5", endpoint.p50), ("0.9", endpoint.p90), ("0.99", endpoint.p99)].map(|(percentile, time)| {
-            (vec![("path", &*endpoint.path), ("percentile", percentile)], time.map(|time| time / 1e3))
-        })
+        [("0.5", endpoint.p50), ("0.9", endpoint.p90), ("0.99", endpoint.p99)]
+            .map(|(percentile, time)| (vec![("path", &*endpoint.path), ("percentile", percentile)], seconds(time)))
     });
     out.family("webapp_response_time_seconds", "gauge", "Response time, last minute.", series);
 }

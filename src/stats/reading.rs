@@ -57,8 +57,10 @@ pub struct PoolReading {
     pub busy_seconds_total: f64,
     /// Time in which every thread was at work and jobs waited.
     pub saturated_seconds_total: f64,
-    /// Time that jobs waited for a thread.
+    /// Time that jobs waited for a thread, over the last minute.
     pub queue_wait_milliseconds: Quantiles,
+    /// The same since the node started, by length.
+    pub queue_waits: crate::pool::Histogram,
 }
 
 /// The node's client connections.

@@ -7,26 +7,61 @@ use crate::stats::sample::Sample;
 
 pub fn figures(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Cgroup {
     let mut figures = Cgroup::default();
-    if let Some(cpu) = notes.take("cgroup.cpu", &after.cgroup.cpu) {
-        figures.version = Some(cpu.version);
-        figures.path = Some(cpu.path.clone());
-        bandwidth(&mut figures, span, cpu, notes);
-    }
-    if let Some(memory) = notes.take("cgroup.memory", &after.cgroup.memory) {
-        figures.version = figures.version.or(Some(memory.version));
-        figures.path = figures.path.or_else(|| Some(memory.path.clone()));
-        capacity(&mut figures, span, memory);
-        if figures.memory_limit_bytes.is_none() {
-            notes.add("cgroup.memory_limit_bytes", "no memory limit is set from this process's group upwards");
+    match &after.cgroup.cpu {
+        Ok(cpu) => {
+            figures.version = Some(cpu.version);
+            figures.path = Some(cpu.path.clone());
+            bandwidth(&mut figures, span, cpu, notes);
         }
+        Err(error) => notes.add_each(CPU_FIGURES, &error.to_string()),
+    }
+    match &after.cgroup.memory {
+        Ok(memory) => {
+            figures.version = figures.version.or(Some(memory.version));
+            figures.path = figures.path.or_else(|| Some(memory.path.clone()));
+            capacity(&mut figures, span, memory, notes);
+        }
+        Err(error) => notes.add_each(MEMORY_FIGURES, &error.to_string()),
+    }
+    if let (Err(error), None) = (&after.cgroup.cpu, figures.version) {
+        notes.add_each(["cgroup.version", "cgroup.path"], &error.to_string());
     }
     figures
 }
 
+/// What is not there without a CPU quota.
+const CPU_FIGURES: [&str; 8] = [
+    "cgroup.cpu_quota_cores",
+    "cgroup.cpu_usage_cores",
+    "cgroup.cpu_quota_utilization",
+    "cgroup.throttled_percent",
+    "cgroup.throttled_window_percent",
+    "cgroup.throttled_quota_cores",
+    "cgroup.throttled_path",
+    "cgroup.throttled_seconds_total",
+];
+
+/// What is not there without the memory controller.
+const MEMORY_FIGURES: [&str; 7] = [
+    "cgroup.memory_limit_bytes",
+    "cgroup.memory_used_bytes",
+    "cgroup.memory_working_set_bytes",
+    "cgroup.memory_utilization",
+    "cgroup.memory_binding_limit_bytes",
+    "cgroup.oom_kills_total",
+    "cgroup.oom_kills",
+];
+
 fn bandwidth(figures: &mut Cgroup, span: Option<&Span<'_>>, cpu: &Controlled<CpuLevel>, notes: &mut Notes) {
     let before = span.and_then(|span| span.before.cgroup.cpu.as_ref().ok());
     if before.is_some_and(|before| before.path != cpu.path) {
-        notes.add("cgroup.throttled_percent", "the process was moved to another group in this window");
+        let places = [
+            "cgroup.cpu_usage_cores",
+            "cgroup.cpu_quota_utilization",
+            "cgroup.throttled_percent",
+            "cgroup.throttled_window_percent",
+        ];
+        notes.add_each(places, "the process was moved to another group in this window");
     }
     let before = before.filter(|before| before.path == cpu.path);
     let levels: Vec<Bandwidth<'_>> =
@@ -36,7 +71,7 @@ fn bandwidth(figures: &mut Cgroup, span: Option<&Span<'_>>, cpu: &Controlled<Cpu
         left.after.quota_cores.unwrap_or(f64::MAX).total_cmp(&right.after.quota_cores.unwrap_or(f64::MAX))
     });
     if tightest.is_none() {
-        notes.add("cgroup.cpu_quota_cores", "no CPU quota is set from this process's group upwards");
+        notes.add_each(CPU_FIGURES, "no CPU quota is set from this process's group upwards");
     }
     if let Some(level) = tightest {
         figures.cpu_quota_cores = level.after.quota_cores.map(|cores| round(cores, 4));
@@ -44,10 +79,8 @@ fn bandwidth(figures: &mut Cgroup, span: Option<&Span<'_>>, cpu: &Controlled<Cpu
         figures.cpu_quota_utilization =
             level.usage_cores.zip(level.after.quota_cores).and_then(|(used, quota)| percent(used, quota));
         if level.after.usage_seconds.is_none() {
-            notes.add(
-                "cgroup.cpu_usage_cores",
-                format!("the kernel does not account CPU time for {}", level.after.path),
-            );
+            let reason = format!("the kernel does not account CPU time for {}", level.after.path);
+            notes.add_each(["cgroup.cpu_usage_cores", "cgroup.cpu_quota_utilization"], &reason);
         }
     }
     // Ties go to the tightest, so that an idle window names the quota that would bind first.
@@ -95,8 +128,12 @@ impl<'a> Bandwidth<'a> {
     }
 }
 
-fn capacity(figures: &mut Cgroup, span: Option<&Span<'_>>, memory: &Controlled<MemoryLevel>) {
+fn capacity(figures: &mut Cgroup, span: Option<&Span<'_>>, memory: &Controlled<MemoryLevel>, notes: &mut Notes) {
     figures.memory_limit_bytes = memory.levels.iter().filter_map(limit).min();
+    if figures.memory_limit_bytes.is_none() {
+        let places = ["cgroup.memory_limit_bytes", "cgroup.memory_utilization", "cgroup.memory_binding_limit_bytes"];
+        notes.add_each(places, "no memory limit is set from this process's group upwards");
+    }
     let fullness = |level: &MemoryLevel| Some(working_set(level)? as f64 / limit(level)? as f64);
     let fullest = memory
         .levels
@@ -110,6 +147,15 @@ fn capacity(figures: &mut Cgroup, span: Option<&Span<'_>>, memory: &Controlled<M
     figures.memory_binding_limit_bytes = limit(level);
     figures.memory_utilization = fullness(level).and_then(|share| percent(share, 1.0));
     figures.oom_kills_total = level.oom_kills;
+    if level.oom_kills.is_none() {
+        let reason = format!("the kernel does not count them for {}", level.path);
+        notes.add_each(["cgroup.oom_kills_total", "cgroup.oom_kills"], &reason);
+    }
+    if level.used_bytes.is_none() {
+        let reason = format!("the kernel does not account memory for {}", level.path);
+        let places = ["cgroup.memory_used_bytes", "cgroup.memory_working_set_bytes", "cgroup.memory_utilization"];
+        notes.add_each(places, &reason);
+    }
     let before = span
         .and_then(|span| span.before.cgroup.memory.as_ref().ok())
         .and_then(|before| before.levels.iter().find(|before| before.path == level.path));

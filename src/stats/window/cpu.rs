@@ -19,6 +19,23 @@ pub fn figures(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Cp
         load_average,
         ..Cpu::default()
     };
+    let columns = &reading.total;
+    for (name, column) in
+        [("iowait", columns.iowait), ("irq", columns.irq), ("softirq", columns.softirq), ("steal", columns.steal)]
+    {
+        if column.is_none() {
+            notes.add(&format!("cpu.{name}"), format!("/proc/stat of this kernel has no column '{name}'"));
+        }
+    }
+    for (name, line, figure) in [
+        ("cores", "cpuN", figures.cores),
+        ("runnable", "procs_running", reading.runnable),
+        ("blocked", "procs_blocked", reading.blocked),
+    ] {
+        if figure.is_none() {
+            notes.add(&format!("cpu.{name}"), format!("/proc/stat has no line '{line}'"));
+        }
+    }
     let Some(before) = span.and_then(|span| span.before.cpu.as_ref().ok()) else { return figures };
     let growths: Vec<(u32, Growth)> = common_cores(before, reading).collect();
     let sum = |growths: &mut dyn Iterator<Item = &(u32, Growth)>| {

@@ -6,10 +6,21 @@ use crate::kernel::network::InterfaceReading;
 use crate::stats::model::{Disk, Interface};
 use crate::stats::sample::Sample;
 
+const APPEARED: &str = "it appeared in this window, and has no rates yet";
+
 pub fn disks(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Option<Vec<Disk>> {
     let disks = notes.take("disks", &after.disks)?;
     let before = |name: &str| span.and_then(|span| span.before.disks.as_ref().ok()?.get(name));
     let seconds = span.map(|span| span.seconds).unwrap_or_default();
+    for (name, after) in disks.iter().filter(|_| span.is_some()) {
+        match before(name) {
+            None => notes.add(&format!("disks.{name}"), APPEARED),
+            Some(before) if after.reads + after.writes == before.reads + before.writes => {
+                notes.add(&format!("disks.{name}.await_milliseconds"), "no read or write ended in this window");
+            }
+            Some(_) => {}
+        }
+    }
     Some(disks.iter().map(|(name, after)| disk(name, before(name), after, seconds)).collect())
 }
 
@@ -34,9 +45,22 @@ fn disk(name: &str, before: Option<&DiskReading>, after: &DiskReading, seconds: 
 pub fn network(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Option<Vec<Interface>> {
     let interfaces = notes.take("network", &after.network)?;
     let before = |name: &str| span.and_then(|span| span.before.network.as_ref().ok()?.get(name));
-    for (name, _) in interfaces.iter().filter(|(_, interface)| interface.speed_bytes_per_second.is_none()) {
-        let reason = format!("the driver of {name} does not tell its speed (/sys/class/net/{name}/speed)");
-        notes.add(&format!("network.{name}.utilization"), reason);
+    for (name, interface) in interfaces {
+        if span.is_some() && before(name).is_none() {
+            notes.add(&format!("network.{name}"), APPEARED);
+        }
+        if interface.speed_bytes_per_second.is_none() {
+            let reason = if name == "lo" {
+                "the loopback has no speed".to_owned()
+            } else {
+                format!(
+                    "/sys/class/net/{name}/speed does not tell it: the interface is down, or its driver does not know (a \
+                     virtual one can be told: ethtool -s {name} speed 1000 duplex full)"
+                )
+            };
+            notes.add(&format!("network.{name}.speed_bytes_per_second"), &*reason);
+            notes.add(&format!("network.{name}.utilization"), reason);
+        }
     }
     let seconds = span.map(|span| span.seconds).unwrap_or_default();
     Some(interfaces.iter().map(|(name, after)| interface(name, before(name), after, seconds)).collect())

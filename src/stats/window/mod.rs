@@ -36,9 +36,9 @@ pub fn window(before: Option<&Sample>, after: &Sample) -> (Window, Unavailable) 
         network: devices::network(span, after, &mut notes),
         tcp: tcp(span, after, &mut notes),
         sockets: sockets(span, after, &mut notes),
-        pool: node::pool(span, after),
+        pool: node::pool(span, after, &mut notes),
         connections: node::connections(span, after),
-        requests: node::requests(span, after),
+        requests: node::requests(span, after, &mut notes),
     };
     (window, notes.0)
 }
@@ -81,6 +81,10 @@ impl Notes {
         }
     }
 
+    fn add_each<const N: usize>(&mut self, places: [&str; N], reason: &str) {
+        places.into_iter().for_each(|place| self.add(place, reason));
+    }
+
     fn error(&mut self, place: &str, error: &ReadError) {
         self.add(place, error.to_string());
     }
@@ -92,7 +96,15 @@ fn memory(after: &Sample, notes: &mut Notes) -> Memory {
             let used_bytes =
                 memory.total_bytes.zip(memory.available_bytes).map(|(total, free)| total.saturating_sub(free));
             if memory.available_bytes.is_none() {
-                notes.add("memory.available_bytes", "/proc/meminfo has no line 'MemAvailable' (Linux before 3.14)");
+                let reason = "/proc/meminfo has no line 'MemAvailable' (Linux before 3.14)";
+                notes.add_each(["memory.available_bytes", "memory.used_bytes", "memory.used_percent"], reason);
+            }
+            if memory.cached_bytes.is_none() {
+                notes.add("memory.cached_bytes", "/proc/meminfo has no line 'Cached'");
+            }
+            if memory.swap_used_bytes.is_none() {
+                let reason = "/proc/meminfo has no lines 'SwapTotal' and 'SwapFree'";
+                notes.add_each(["memory.swap_total_bytes", "memory.swap_used_bytes"], reason);
             }
             Memory {
                 total_bytes: memory.total_bytes,
@@ -116,6 +128,10 @@ fn memory(after: &Sample, notes: &mut Notes) -> Memory {
 fn process(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Process {
     let ticks_per_second = clock::ticks_per_second() as f64;
     let process = notes.take("process", &after.process);
+    let open_files_limit = notes.take("process.open_files_limit", &after.open_files_limit).copied();
+    if open_files_limit == Some(None) {
+        notes.add("process.open_files_limit", "the system sets no limit");
+    }
     let share = |ticks: fn(&crate::kernel::process::ProcessReading) -> u64| {
         let span = span?;
         let growth = span.growth(|sample| sample.process.as_ref().ok().map(ticks))?;
@@ -128,15 +144,23 @@ fn process(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Proces
         cpu_seconds_total: process.map(|process| (process.user_ticks + process.system_ticks) as f64 / ticks_per_second),
         threads: process.map(|process| process.threads),
         open_files: notes.take("process.open_files", &after.open_files).copied(),
-        open_files_limit: notes.take("process.open_files_limit", &after.open_files_limit).copied().flatten(),
+        open_files_limit: open_files_limit.flatten(),
     }
 }
+
+/// For the whole machine the kernel leaves `full` of the CPU undefined, and writes 0 since 5.13 (psi.rst): a made-up 0.
+const CPU_FULL: &str = "it has no meaning for a whole machine (Documentation/accounting/psi.rst)";
 
 fn pressures(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pressures {
     let mut one = |name: &str, reading: fn(&Sample) -> &Reading<Stall>| {
         let stall = notes.take(&format!("pressure.{name}"), reading(after));
-        if stall.is_some_and(|stall| stall.full_microseconds.is_none()) {
-            notes.add(&format!("pressure.{name}.full_percent"), format!("/proc/pressure/{name} has no line 'full'"));
+        let place = format!("pressure.{name}.full_percent");
+        match stall {
+            Some(_) if name == "cpu" => notes.add(&place, CPU_FULL),
+            Some(Stall { full_microseconds: None, .. }) => {
+                notes.add(&place, format!("/proc/pressure/{name} has no line 'full'"));
+            }
+            _ => {}
         }
         let share = |total: fn(&Stall) -> Option<u64>| {
             let span = span?;
@@ -145,7 +169,7 @@ fn pressures(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pres
         };
         Pressure {
             some_percent: share(|stall| Some(stall.some_microseconds)),
-            full_percent: share(|stall| stall.full_microseconds),
+            full_percent: share(|stall| stall.full_microseconds).filter(|_| name != "cpu"),
         }
     };
     Pressures {
@@ -159,9 +183,20 @@ fn tcp(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Tcp {
     let tcp = notes.take("tcp", &after.tcp);
     let sent = |sample: &Sample| sample.tcp.as_ref().ok()?.out_segments;
     let again = |sample: &Sample| sample.tcp.as_ref().ok()?.retransmitted_segments;
+    if tcp.is_some_and(|tcp| tcp.out_segments.is_none()) {
+        notes.add("tcp.segments_per_second", "/proc/net/snmp has no counter 'OutSegs'");
+    }
+    if tcp.is_some_and(|tcp| tcp.listen_overflows.is_none()) {
+        notes.add("tcp.listen_overflows_total", "/proc/net/netstat has no counter 'ListenOverflows'");
+    }
+    let retransmitted_percent = span.and_then(|span| percent(span.growth(again)? as f64, span.growth(sent)? as f64));
+    if tcp.is_some() && retransmitted_percent.is_none() {
+        let reason = "no segment was sent in this window, or /proc/net/snmp does not count those sent again";
+        notes.add("tcp.retransmitted_percent", reason);
+    }
     Tcp {
         segments_per_second: span.and_then(|span| span.rate(sent)),
-        retransmitted_percent: span.and_then(|span| percent(span.growth(again)? as f64, span.growth(sent)? as f64)),
+        retransmitted_percent,
         listen_overflows_total: tcp.and_then(|tcp| tcp.listen_overflows),
     }
 }
@@ -169,12 +204,16 @@ fn tcp(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Tcp {
 fn sockets(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Sockets {
     let listen = notes.take("sockets", &after.listen);
     if listen.is_some_and(|listen| listen.limit.is_none()) {
-        notes.add("sockets.listen_queue_limit", "/proc/net/tcp does not tell it");
+        notes.add("sockets.listen_queue_limit", "only NETLINK_SOCK_DIAG tells it, which did not answer here");
     }
     let dropped = |sample: &Sample| match sample.listen {
         Ok(listen) if listen.drops.is_some() => listen.drops,
         _ => sample.tcp.as_ref().ok()?.listen_overflows,
     };
+    if listen.is_some() && dropped(after).is_none() {
+        let reason = "neither NETLINK_SOCK_DIAG nor /proc/net/netstat tells them";
+        notes.add_each(["sockets.listen_overflows_total", "sockets.listen_overflows"], reason);
+    }
     Sockets {
         listen_queue: listen.map(|listen| listen.queue),
         listen_queue_limit: listen.and_then(|listen| listen.limit),

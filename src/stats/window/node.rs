@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::{Span, percent, round};
-use crate::stats::model::{Connections, Endpoint, Pool, QueueWait, Requests};
+use super::{Notes, Span, percent, round};
+use crate::stats::model::{Bucket, Connections, Endpoint, Pool, QueueWait, Requests};
 use crate::stats::reading::PoolReading;
 use crate::stats::sample::Sample;
 
-pub fn pool(span: Option<&Span<'_>>, after: &Sample) -> Pool {
+pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pool {
     let pool = &after.node.pool;
+    if pool.queue_wait_milliseconds.p50.is_none() {
+        notes.add("pool.queue_wait_milliseconds", "no job was taken up in the last minute");
+    }
     let growth =
         |counter: fn(&PoolReading) -> u64| span.and_then(|span| span.growth(|sample| Some(counter(&sample.node.pool))));
     let share = |seconds: fn(&PoolReading) -> f64, parts: f64| {
@@ -37,6 +40,9 @@ pub fn pool(span: Option<&Span<'_>>, after: &Sample) -> Pool {
         queue_wait_milliseconds: QueueWait {
             p50: pool.queue_wait_milliseconds.p50.map(|wait| round(wait, 3)),
             p99: pool.queue_wait_milliseconds.p99.map(|wait| round(wait, 3)),
+            count: pool.queue_waits.count,
+            sum: round(pool.queue_waits.sum_milliseconds, 3),
+            histogram: pool.queue_waits.at_most.iter().map(|&(at_most, count)| Bucket { at_most, count }).collect(),
         },
     }
 }
@@ -52,8 +58,14 @@ pub fn connections(span: Option<&Span<'_>>, after: &Sample) -> Connections {
     }
 }
 
-pub fn requests(span: Option<&Span<'_>>, after: &Sample) -> Requests {
+pub fn requests(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Requests {
     let requests = &after.node.requests;
+    if requests.endpoints.iter().any(|endpoint| endpoint.p50.is_none()) {
+        notes.add(
+            "requests.endpoints",
+            "null times: that address answered nothing but errors, or nothing, in the last minute",
+        );
+    }
     let errors = |sample: &Sample| Some(sample.node.requests.endpoints.iter().map(|endpoint| endpoint.errors).sum());
     Requests {
         in_flight: requests.in_flight,
