@@ -5,15 +5,16 @@
 
 readonly QUOTA_PERIOD_MICROSECONDS=100000
 
-# cgroup_folder 1|2 PID: the folder of the process in the cgroup hierarchy of that version (1: the one with "cpu").
+# cgroup_folder 1|2 PID [CONTROLLER]: the folder of the process in the cgroup hierarchy of that version (1: the one with
+# the controller, "cpu" if none is named).
 cgroup_folder() {
-  local version=$1 pid=$2 mount root path
+  local version=$1 pid=$2 named=,${3:-cpu}, mount root path
   if [[ "$version" == 2 ]]; then
     read -r root mount < <(awk '{ for (i = 7; $i != "-"; i++); if ($(i + 1) == "cgroup2") { print $4, $5; exit } }' /proc/self/mountinfo) || return 1
     path=$(awk -F: '$1 == 0 { sub(/^0::/, ""); print; exit }' "/proc/$pid/cgroup") || return 1
   else
-    read -r root mount < <(awk '{ for (i = 7; $i != "-"; i++); if ($(i + 1) == "cgroup" && ("," $(i + 3) ",") ~ /,cpu,/) { print $4, $5; exit } }' /proc/self/mountinfo) || return 1
-    path=$(awk -F: '("," $2 ",") ~ /,cpu,/ { sub(/^[^:]*:[^:]*:/, ""); print; exit }' "/proc/$pid/cgroup") || return 1
+    read -r root mount < <(awk -v named="$named" '{ for (i = 7; $i != "-"; i++); if ($(i + 1) == "cgroup" && index("," $(i + 3) ",", named)) { print $4, $5; exit } }' /proc/self/mountinfo) || return 1
+    path=$(awk -F: -v named="$named" 'index("," $2 ",", named) { sub(/^[^:]*:[^:]*:/, ""); print; exit }' "/proc/$pid/cgroup") || return 1
   fi
   [[ -n "$path" ]] || return 1
   # In a container the mount shows only a part of the hierarchy: its root is not ours to name.
