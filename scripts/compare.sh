@@ -1,120 +1,152 @@
-#!/bin/bash
-# Puts mpstat, iostat, top and /stats side by side, over the same window: idle, then under cpu, io and sleep load.
+#!/usr/bin/env bash
+# Puts mpstat, iostat, top, free and /stats side by side, over the same window, and judges the difference. See --help.
 set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+source "$root/scripts/lib/common.sh"
+
+# Farthest that /stats may be from mpstat, in percentage points; and from free, in percent of what free says.
+readonly MARK_POINTS=2 MARK_MEMORY=1
 
 usage() {
   cat <<'TEXT'
-usage: scripts/compare.sh [--url URL] [--seconds N] [--on vagrant [--machine NAME]]
+Runs mpstat, iostat -y, top -b, free and /stats over the same window, idle and then under each kind of load, and prints
+them side by side: what top and iostat see, what they cannot see, and how far /stats is from them.
 
-Runs mpstat, `iostat -y`, `top -b` and /stats over the same window, idle and then under each kind of load, and prints
-them side by side with the difference between /stats and mpstat, in percentage points.
+usage: scripts/compare.sh [--url URL] [--seconds N] [--on vagrant [--machine NAME]] [LOAD…]
 
+  LOAD          only these: idle cpu io sleep [default: all]
   --url URL     a node that runs on this machine already [default: one is started on a free port, and ended]
   --seconds N   length of each window [default: 10]
   --on vagrant  on a machine of the Vagrantfile, beside the node that runs there
   --machine M   which one [default: node1]
 
-The binary is the one that WEBAPP_BIN names, else the release build. Needs curl, jq, procps and sysstat.
+Exit code 1 when a figure of /stats is farther away than 2 percentage points of mpstat's, or 1 % of free's.
+The program is the one that WEBAPP_BIN names, else the release build. Run it alone: other load is measured too.
 TEXT
 }
 
-url='' seconds=10 on=here machine=node1
+url='' seconds=10 on=here machine=node1 loads=()
 while (($#)); do
   case $1 in
-    --url) url=${2:?--url needs an address}; shift 2 ;;
-    --seconds) seconds=${2:?--seconds needs a number}; shift 2 ;;
-    --on) on=${2:?--on needs a place}; shift 2 ;;
-    --machine) machine=${2:?--machine needs a name}; shift 2 ;;
-    -h | --help) usage; exit 0 ;;
-    *) echo "error: unknown argument '$1'; see --help" >&2; exit 2 ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    --url | --seconds | --on | --machine)
+      (($# >= 2)) || usage_error "$1 needs a value"
+      case $1 in
+        --url) url=${2%/} ;;
+        --seconds) seconds=$2 ;;
+        --on) on=$2 ;;
+        --machine) machine=$2 ;;
+      esac
+      shift 2
+      ;;
+    idle | cpu | io | sleep)
+      loads+=("$1")
+      shift
+      ;;
+    *) usage_error "there is no '$1'" ;;
   esac
 done
-[[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "error: --seconds is '$seconds'; a whole number from 1 on" >&2; exit 2; }
+is_count "$seconds" || usage_error "--seconds is '$seconds'; a whole number from 1 on"
+((${#loads[@]})) || loads=(idle cpu io sleep)
+
 case $on in
   here) ;;
   vagrant)
-    lib=$(cd "$(dirname "$0")/lib" && pwd)
-    # shellcheck source=scripts/lib/vagrant.sh
-    source "$lib/common.sh" && source "$lib/process.sh" && source "$lib/vagrant.sh"
+    source "$root/scripts/lib/process.sh"
+    source "$root/scripts/lib/vagrant.sh"
     vagrant_start "$machine"
-    # provision.sh left a copy of this script there.
-    vagrant_root "$machine" --url "http://127.0.0.1:$VAGRANT_PORT" --seconds "$seconds" <<<'exec /usr/local/lib/webapp/scripts/compare.sh "$@"'
+    # provision.sh left a copy of the scripts there.
+    vagrant_root "$machine" --url "http://127.0.0.1:$VAGRANT_PORT" --seconds "$seconds" "${loads[@]}" \
+      <<<'exec /usr/local/lib/webapp/scripts/compare.sh "$@"'
     exit
     ;;
-  *) echo "error: --on is '$on', but may be: here vagrant" >&2; exit 2 ;;
+  *) usage_error "--on is '$on', but may be: here vagrant" ;;
 esac
-for tool in curl jq mpstat iostat top; do
-  command -v "$tool" >/dev/null || { echo "error: '$tool' is missing; apt-get install curl jq procps sysstat" >&2; exit 1; }
-done
+
+need curl
+need jq
+need mpstat sysstat
+need top procps
+bin=$(find_binary "$root")
 
 work=$(mktemp -d)
 pids=()
-clean() {
+end_pids() {
+  local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$work"
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  pids=()
 }
-trap clean EXIT
-trap 'exit 130' INT TERM
+end() {
+  [[ -z "${node:-}" ]] || pids+=("$node")
+  end_pids
+  rm -rf -- "$work"
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 if [[ -z $url ]]; then
-  root=$(cd "$(dirname "$0")/.." && pwd)
-  bin=${WEBAPP_BIN:-$(find "$root/target" -path '*/release/webapp' -type f 2>/dev/null | head -n 1)}
-  [[ -x $bin ]] || { echo "error: no binary; scripts/build.sh makes it, or WEBAPP_BIN names one" >&2; exit 1; }
-  "$bin" serve --listen 127.0.0.1:0 >"$work/node" 2>"$work/log" &
-  pids+=($!)
-  for _ in {1..50}; do
-    url=$(sed -n 's/^listening on //p' "$work/node")
-    [[ -n $url ]] && break
-    sleep 0.1
-  done
-  [[ -n $url ]] || { cat "$work/log" >&2; exit 1; }
+  "$bin" serve --listen 127.0.0.1:0 --log-level error --drain-timeout 1s >"$work/node" 2>"$work/log" &
+  node=$!
+  wait_until 10 test -s "$work/node" || die "the node did not start: $(cat "$work/log")"
+  url=$(sed -n '1s/^listening on //p' "$work/node")
 fi
+cores=$(curl -fsS --max-time 20 "$url/stats" | jq '.cpu.cores // 1') || die "$url/stats does not answer"
 
-fresh() { # a /stats whose sample is not older than this call
-  local before now
-  before=$(curl -fsS "$url/stats" | jq -r .raw.monotonic_seconds)
-  while now=$(curl -fsS "$url/stats") && [[ $(jq -r .raw.monotonic_seconds <<<"$now") == "$before" ]]; do sleep 0.02; done
-  printf '%s\n' "$now"
+# Each load: the address that is asked again and again, and by how many connections.
+declare -A TARGET=([idle]='' [cpu]='/fib?number=32' [io]='/io?mb=16' [sleep]='/sleep?seg=1&model=sync')
+declare -A CONNECTIONS=([idle]=0 [cpu]=$((cores * 2)) [io]=4 [sleep]=16)
+declare -A LOOK=(
+  [idle]='Nothing is asked of the node.'
+  [cpu]='Every thread of the pool computes: user rises, idle falls.'
+  [io]='Every thread of the pool writes, syncs and reads: iowait rises. A CPU in iowait is idle: it could do other work.'
+  [sleep]='Every thread of the pool sleeps: to top and iostat the machine looks idle, yet requests wait.'
+)
+
+section() { sed -n "/^=== $1\$/,/^=== /{ /^=== /d; p }" "$work/window"; }
+
+# tools: what the tools said, as JSON; each state in percent. iostat counts interrupts as system.
+tools() {
+  local mpstat iostat top memory
+  # usr nice sys iowait irq soft steal guest gnice idle: guest time is a part of user everywhere else.
+  mpstat=$(section mpstat | awk '/^Average/ && $2 == "all" { print $3 + $4 + $10 + $11 "," $5 "," $6 "," $7 + $8 "," $9 "," $12 }')
+  iostat=$(section iostat | awk '/avg-cpu/ { getline; print $1 + $2 "," $3 "," $4 ",null," $5 "," $6 }')
+  # us sy ni id wa hi si st, of the second frame.
+  top=$(section top | grep '%Cpu' | tail -n 1 | sed 's/[^0-9.]\+/ /g' | awk '{ print $1 + $3 "," $2 "," $5 "," $6 + $7 "," $8 "," $4 }')
+  memory=$(section free | awk '/^Mem/ { print $2 "," $7 "," $2 - $7 }')
+  printf '{"mpstat":[%s],"iostat":[%s],"top":[%s],"free":[%s]}' "$mpstat" "$iostat" "$top" "$memory"
 }
 
-load() { # four clients that ask again and again until they are killed
-  for _ in 1 2 3 4; do
-    while :; do curl -fsS -o /dev/null --max-time 30 "$url$1" || sleep 0.2; done 2>/dev/null &
-    clients+=($!)
-  done
+# compare LOAD: one window under it; the figures farther away than allowed are added to the file "missed".
+compare() {
+  if [[ -n "${TARGET[$1]}" ]]; then
+    "$bin" load "$url${TARGET[$1]}" --connections "${CONNECTIONS[$1]}" --warmup 0s --duration $((seconds + 60))s --timeout 60s \
+      >/dev/null 2>&1 &
+    pids+=("$!")
+    sleep 2
+  fi
+  bash "$root/scripts/lib/window.sh" "$url" "$seconds" >"$work/window"
+  end_pids
+  local name
+  for name in before after memory; do section "$name" >"$work/$name"; done
+  jq -n -r --arg load "$1" --arg target "${TARGET[$1]}" --arg connections "${CONNECTIONS[$1]}" --arg look "${LOOK[$1]}" \
+    --argjson seconds "$seconds" --argjson points "$MARK_POINTS" --argjson percent "$MARK_MEMORY" --argjson tools "$(tools)" \
+    --slurpfile before "$work/before" --slurpfile after "$work/after" --slurpfile memory "$work/memory" \
+    -f "$root/scripts/lib/compare.jq" >"$work/report"
+  grep -v '^missed ' "$work/report"
+  sed -n 's/^missed //p' "$work/report" >>"$work/missed"
 }
 
-compare() { # name, address
-  clients=()
-  if [[ -n $2 ]]; then load "$2"; sleep 2; fi
-  fresh >"$work/before"
-  LC_ALL=C mpstat "$seconds" 1 >"$work/mpstat" &
-  local mpstat=$!
-  LC_ALL=C iostat -y -c "$seconds" 1 >"$work/iostat" &
-  local iostat=$!
-  LC_ALL=C top -b -d "$seconds" -n 2 >"$work/top" &
-  local top=$!
-  wait "$mpstat" "$iostat" "$top"
-  # The sample that ended with the window is there by now: asking again and again would load what is measured.
-  curl -fsS "$url/stats" >"$work/after"
-  for pid in "${clients[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${clients[@]}"; do wait "$pid" 2>/dev/null || true; done
-  jq -n -r --arg name "$1" --slurpfile before "$work/before" --slurpfile after "$work/after" \
-    --arg mpstat "$(awk '/^Average/ && $2 == "all" {print $3+$4, $5, $6, $9, $NF}' "$work/mpstat")" \
-    --arg iostat "$(awk '/avg-cpu/ {getline; print $1+$2, $3, $4, $5, $6}' "$work/iostat")" \
-    --arg top "$(grep '%Cpu' "$work/top" | tail -n 1 | sed 's/[^0-9.]\+/ /g' | awk '{print $1+$3, $2, $5, $8, $4}')" '
-    ($before[0].raw.cpu) as $b | ($after[0].raw.cpu) as $a
-    | ($a | with_entries(.value -= $b[.key]) | with_entries(.value |= ([., 0] | max))) as $d
-    | ($d | add) as $sum
-    | [$d.user + $d.nice, $d.system, $d.iowait, $d.steal, $d.idle] | map(100 * . / $sum) as $ours
-    | ($mpstat | split(" ") | map(tonumber)) as $m | ($iostat | split(" ")) as $i | ($top | split(" ")) as $t
-    | "\n\($name): \($after[0].bottleneck.evidence)", "state\tmpstat\tiostat\ttop\t/stats\tdifference",
-      (["user", "system", "iowait", "steal", "idle"] | to_entries[]
-      | "\(.value)\t\($m[.key])\t\($i[.key])\t\($t[.key])\t\($ours[.key] * 100 | round / 100)\t\(($ours[.key] - $m[.key]) * 100 | round / 100)")'
-}
-
-compare idle ''
-compare cpu '/fib?number=38'
-compare io '/io?mb=50'
-compare sleep '/sleep?seg=1'
+: >"$work/missed"
+for load in "${loads[@]}"; do compare "$load"; done
+if [[ -s "$work/missed" ]]; then
+  echo "MISSED: $(wc -l <"$work/missed") figures are farther away than $MARK_POINTS points of mpstat or $MARK_MEMORY % of free:"
+  sed 's/^/  /' "$work/missed"
+  exit 1
+fi
+echo "reached: every figure of /stats is within $MARK_POINTS percentage points of mpstat, and its memory within $MARK_MEMORY % of free"
