@@ -51,5 +51,10 @@ say "== systemd: a real one, in namespaces of its own"
 scripts/test-systemd.sh
 say "== vagrant: the Vagrantfile, for both providers"
 scripts/test-vagrant.sh --validate
+say "== bottlenecks: a real node driven into each"
+scripts/test-bottleneck.sh
+say "== /stats beside mpstat, iostat, top and free"
+# A breach is measured again: free and /stats read at two moments, and other work may move memory between them.
+scripts/compare.sh --seconds 5 || scripts/compare.sh --seconds 5
 say "== page: a real browser"
 scripts/test-page.sh

@@ -58,8 +58,8 @@ pub fn network(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Op
                      virtual one can be told: ethtool -s {name} speed 1000 duplex full)"
                 )
             };
-            notes.add(&format!("network.{name}.speed_bytes_per_second"), &*reason);
-            notes.add(&format!("network.{name}.utilization"), reason);
+            notes.add(&format!("network.{name}.speed_bytes_per_second"), reason);
+            notes.add(&format!("network.{name}.utilization"), "the speed of the link is not known");
         }
     }
     let seconds = span.map(|span| span.seconds).unwrap_or_default();

@@ -191,8 +191,7 @@ fn tcp(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Tcp {
     }
     let retransmitted_percent = span.and_then(|span| percent(span.growth(again)? as f64, span.growth(sent)? as f64));
     if tcp.is_some() && retransmitted_percent.is_none() {
-        let reason = "no segment was sent in this window, or /proc/net/snmp does not count those sent again";
-        notes.add("tcp.retransmitted_percent", reason);
+        notes.add("tcp.retransmitted_percent", "no segment was counted as sent in this window");
     }
     Tcp {
         segments_per_second: span.and_then(|span| span.rate(sent)),
