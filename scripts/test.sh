@@ -26,6 +26,7 @@ need jq
 need shellcheck
 need haproxy
 need nginx nginx-light
+need ab apache2-utils
 need promtool prometheus
 
 say "== format"

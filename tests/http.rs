@@ -53,9 +53,23 @@ fn table() -> Vec<(&'static str, String, &'static [u16], Then)> {
         ("two spaces", head("GET  /healthz HTTP/1.1", "Host: a\r\n"), &[400], Closed),
         ("bad method", head("G@T /healthz HTTP/1.1", "Host: a\r\n"), &[400], Closed),
         ("NUL in the target", head("GET /health\0z HTTP/1.1", "Host: a\r\n"), &[400], Closed),
+        ("bare CR before", format!("\r{OK}"), &[400], Closed),
+        (
+            "a line just short enough",
+            head(&format!("GET /healthz?{} HTTP/1.1", "q".repeat(8_170)), "Host: a\r\n"),
+            &[200],
+            Open,
+        ),
+        (
+            "a line just too long",
+            head(&format!("GET /healthz?{} HTTP/1.1", "q".repeat(8_171)), "Host: a\r\n"),
+            &[414],
+            Closed,
+        ),
         ("garbage", "\x16\x03\x01\x02\r\n\r\n".into(), &[400], Closed),
         // Methods.
         ("HEAD", head("HEAD /healthz HTTP/1.1", "Host: a\r\n"), &[200], Open),
+        ("HEAD, refused", head("HEAD /healthz HTTP/1.1", ""), &[400], Closed),
         ("OPTIONS", head("OPTIONS /healthz HTTP/1.1", "Host: a\r\n"), &[204], Open),
         ("POST", post("Content-Length: 0\r\n", ""), &[405], Open),
         ("DELETE", head("DELETE /fib HTTP/1.1", "Host: a\r\n"), &[405], Open),
@@ -132,6 +146,12 @@ fn table() -> Vec<(&'static str, String, &'static [u16], Then)> {
         ("huge chunk size", post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n"), &[400], Closed),
         ("chunk too long", post("Transfer-Encoding: chunked\r\n", "5\r\nhello!\r\n"), &[400], Closed),
         ("chunk with bare LF", post("Transfer-Encoding: chunked\r\n", "5\nhello\n0\n\n"), &[400], Closed),
+        (
+            "endless extensions",
+            post("Transfer-Encoding: chunked\r\n", &format!("1;{}\r\nx\r\n", "e".repeat(1_000)).repeat(5)),
+            &[400],
+            Closed,
+        ),
         ("chunked too large", post("Transfer-Encoding: chunked\r\n", "100001\r\n"), &[413], Closed),
         // Expectations.
         ("unknown expectation", get("Host: a\r\nExpect: tea\r\n"), &[417], Closed),
@@ -196,9 +216,11 @@ fn check_form(name: &str, answer: &Answer, head_only: bool) {
 
 #[test]
 fn every_request_has_its_exact_outcome() {
-    let node = Node::start(&["--node", "n1"]);
-    for (name, raw, statuses, then) in table() {
-        check(&node, name, &raw, &[raw.as_bytes()], statuses, then);
+    for pipeline in ["64", "1"] {
+        let node = Node::start(&["--node", "n1", "--max-pipeline", pipeline]);
+        for (name, raw, statuses, then) in table() {
+            check(&node, name, &raw, &[raw.as_bytes()], statuses, then);
+        }
     }
 }
 
@@ -366,6 +388,9 @@ fn running_out_of_descriptors_is_survived() {
         stream = node.connect();
         let _ = stream.write_all(OK.as_bytes());
     }
+    let errors = node.wait_for_stats("/connections/accept_errors_total", |errors| errors.as_u64() >= Some(1));
+    // Backing off makes a few errors of what would be thousands.
+    assert!(errors.as_u64() < Some(100), "{errors} errors");
     let complaints = node.log().lines().filter(|line| line.contains("cannot accept")).count();
     assert!(complaints == 1, "logged {complaints} times: {}", node.log());
 }
@@ -436,6 +461,101 @@ fn a_flood_of_half_open_connections_does_not_lock_others_out() {
     }
     drop(slow);
     node.wait_for_stats("/connections/open", |open| open.as_u64() <= Some(1));
+}
+
+#[test]
+fn a_client_that_never_pauses_does_not_keep_a_worker_to_itself() {
+    let node = Node::start(&["--workers", "1"]);
+    let mut sender = node.connect();
+    let mut receiver = sender.try_clone().unwrap();
+    let flood = OK.repeat(2_000);
+    let sending = std::thread::spawn(move || while sender.write_all(flood.as_bytes()).is_ok() {});
+    let receiving = std::thread::spawn(move || std::io::copy(&mut receiver, &mut std::io::sink()));
+    for _ in 0..50 {
+        assert_eq!(node.get("/healthz").status, 200);
+    }
+    drop(node);
+    sending.join().unwrap();
+    let _ = receiving.join().unwrap();
+}
+
+#[test]
+fn memory_is_given_back_while_idle() {
+    let node = Node::start(&["--max-connections", "2000"]);
+    let resident = |node: &Node| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", node.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    node.get("/healthz");
+    let before = resident(&node);
+    // Each has filled both of its buffers once.
+    let large = format!("GET /payload?kb=12 HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "v".repeat(15_000));
+    let idle: Vec<_> = (0..1_000)
+        .map(|_| {
+            let mut stream = node.connect();
+            stream.write_all(large.as_bytes()).unwrap();
+            assert_eq!(read_answer(&mut stream, false).body.len(), 12_000);
+            stream
+        })
+        .collect();
+    let each = resident(&node).saturating_sub(before) / idle.len() as u64;
+    // Buffers that are kept would alone be 28 KiB.
+    assert!(each < 20, "{each} KiB for an idle connection");
+}
+
+#[test]
+fn connections_fit_under_the_limit_of_open_files() {
+    for (limit, asked, warned) in [("1000", "900", true), ("1000", "700", false)] {
+        let mut command = std::process::Command::new("sh");
+        let script = format!("ulimit -n {limit}; exec \"$0\" serve --listen 127.0.0.1:0 --max-connections {asked}");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_webapp")]);
+        let node = Node::spawn(command);
+        assert_eq!(node.get("/healthz").status, 200);
+        let said = node.log().contains("744 it is (ulimit -n, LimitNOFILE)");
+        assert_eq!(said, warned, "{limit}, {asked}: {}", node.log());
+        let files = std::fs::read_to_string(format!("/proc/{}/limits", node.child.id())).unwrap();
+        assert!(files.lines().any(|line| line.starts_with("Max open files") && line.contains(limit)), "{files}");
+    }
+}
+
+#[test]
+fn a_socket_that_was_handed_over_is_served_and_readiness_is_told() {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::process::CommandExt;
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let supervisor = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The process must find its own id in LISTEN_PID (sd_listen_fds(3)), which only it can write there.
+    let mut command = std::process::Command::new("sh");
+    let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve --listen 127.0.0.1:1";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_webapp")]).env("NOTIFY_SOCKET", &path);
+    let descriptor = listener.as_raw_fd();
+    // SAFETY: dup2(2) and fcntl(2) may be called between fork and exec. The latter is for a listener that has the
+    // number already, and with it the flag to close it.
+    unsafe {
+        command.pre_exec(move || {
+            let handed = libc::dup2(descriptor, 3) == 3 && libc::fcntl(3, libc::F_SETFD, 0) == 0;
+            if handed { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+        });
+    }
+    let mut node = Node::spawn(command);
+    assert_eq!(node.address, address);
+    drop(listener);
+    assert_eq!(node.get("/healthz").status, 200);
+    let told = || {
+        let mut message = [0; 256];
+        let length = supervisor.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    assert!(told().contains("READY=1"));
+    node.signal(libc::SIGTERM);
+    assert!(told().contains("STOPPING=1"));
+    assert!(node.wait().success());
 }
 
 #[test]

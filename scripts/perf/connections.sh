@@ -7,10 +7,6 @@ source "$root/scripts/perf/lib.sh"
 need jq
 
 COUNT=${COUNT:-8000}
-example() {
-  (cd "$root" && cargo build --release --quiet --example "$1" --message-format=json |
-    jq -r --arg name "$1" 'select(.executable != null and .target.name == $name) | .executable' | tail -n 1)
-}
 HOLD=$(example hold)
 BARE=$(example bare_minihttp)
 

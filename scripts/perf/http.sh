@@ -4,6 +4,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 source "$root/scripts/lib/common.sh"
 source "$root/scripts/perf/lib.sh"
+need jq
 need wrk
 need nginx nginx-light
 
@@ -11,9 +12,7 @@ ROUNDS=${ROUNDS:-9}
 SECONDS_EACH=${SECONDS_EACH:-2}
 is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
-(cd "$root" && cargo build --release --quiet --example bare_minihttp)
-bare=$(cd "$root" && cargo build --release --quiet --example bare_minihttp --message-format=json |
-  jq -r 'select(.executable != null and .target.name == "bare_minihttp") | .executable' | tail -n 1)
+bare=$(example bare_minihttp)
 
 declare -A URL PIDS
 start_node strict 0 --workers 1 --pool-threads 1

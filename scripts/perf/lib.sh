@@ -22,6 +22,12 @@ median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print (NR % 2) ? v[(NR + 
 # ratio A B DIGITS
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
 
+# example NAME: the program of examples/NAME.rs, built for release
+example() {
+  (cd "$root" && cargo build --release --quiet --example "$1" --message-format=json |
+    jq -r --arg name "$1" 'select(.executable != null and .target.name == $name) | .executable' | tail -n 1)
+}
+
 STARTED=()
 end_started() {
   local pid

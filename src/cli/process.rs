@@ -133,3 +133,41 @@ fn notify(state: &[NotifyState<'_>]) {
         log::warn!("cannot tell the service manager: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps what is logged.
+    struct Memory(Mutex<Vec<String>>);
+
+    impl log::Log for Memory {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            self.0.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
+        }
+
+        fn flush(&self) {}
+    }
+
+    #[test]
+    fn a_panic_is_one_line_of_the_log() {
+        static MEMORY: Memory = Memory(Mutex::new(Vec::new()));
+        log::set_logger(&MEMORY).unwrap();
+        log::set_max_level(log::LevelFilter::Error);
+        let usual = std::panic::take_hook();
+        log_panics();
+        let caught = std::panic::catch_unwind(|| panic!("the first line\nand a second"));
+        std::panic::set_hook(usual);
+        assert!(caught.is_err());
+        let seen = MEMORY.0.lock().unwrap();
+        let ours: Vec<&String> = seen.iter().filter(|line| line.contains("the first line")).collect();
+        assert!(ours.len() == 1 && ours[0].starts_with("ERROR panic at src/cli/process.rs:"), "{seen:?}");
+        assert!(ours[0].ends_with(": the first line"), "{seen:?}");
+    }
+}

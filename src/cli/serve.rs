@@ -283,10 +283,12 @@ fn reader(pool: Arc<Pool>, counters: Arc<http::Counters>, requests: Requests) ->
                 peak: counters.peak.load(Ordering::Relaxed) as u64,
                 accepted_total: counters.accepted_total.load(Ordering::Relaxed),
                 rejected_total: counters.rejected_total.load(Ordering::Relaxed),
+                accept_errors_total: counters.accept_errors_total.load(Ordering::Relaxed),
             },
             requests: RequestsReading {
                 in_flight: counters.in_flight.load(Ordering::Relaxed) as u64,
                 total: requests.total(),
+                panics_total: counters.panics_total.load(Ordering::Relaxed),
                 endpoints: requests.endpoints(),
             },
         }

@@ -4,8 +4,9 @@
 
 use super::head::BodyLength;
 
-/// Longest chunk-size line, extensions included, and longest trailer section, bytes.
-const MAX_LINE: usize = 4096;
+/// Most bytes of chunk extensions in a body, and longest trailer section. Without a bound on all extensions together,
+/// a body of a few bytes could take any number of them to read.
+const MAX_EXTRA: usize = 4096;
 
 /// Where a body stands; fed with what arrives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,19 +15,20 @@ pub struct Framing {
     /// Body bytes so far, framing not counted.
     received: u64,
     limit: u64,
+    /// Bytes of chunk extensions so far.
+    extensions: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     /// So many bytes to come.
     Known(u64),
-    /// In a chunk-size line: size so far, digits so far, whether the digits are over, length of the line.
+    /// In a chunk-size line: size so far, digits so far, whether the digits are over, whether its CR was seen.
     Size {
         size: u64,
         digits: u8,
         extension: bool,
         cr: bool,
-        length: usize,
     },
     /// So many bytes of the chunk to come.
     Chunk(u64),
@@ -61,7 +63,7 @@ impl Framing {
             BodyLength::Known(length) => State::Known(length),
             BodyLength::Chunked => SIZE,
         };
-        Ok(Framing { state, received: 0, limit })
+        Ok(Framing { state, received: 0, limit, extensions: 0 })
     }
 
     /// Whether the body has ended.
@@ -89,9 +91,7 @@ impl Framing {
                 let used = left.min(bytes.len() as u64);
                 (if used == left { State::ChunkEnd { cr: false } } else { State::Chunk(left - used) }, used as usize)
             }
-            State::Size { size, digits, extension, cr, length } => {
-                (self.size_line(byte, size, digits, extension, cr, length)?, 1)
-            }
+            State::Size { size, digits, extension, cr } => (self.size_line(byte, size, digits, extension, cr)?, 1),
             State::ChunkEnd { cr } => match (cr, byte) {
                 (false, b'\r') => (State::ChunkEnd { cr: true }, 1),
                 (true, b'\n') => (SIZE, 1),
@@ -104,19 +104,7 @@ impl Framing {
         Ok(used)
     }
 
-    fn size_line(
-        &mut self,
-        byte: u8,
-        size: u64,
-        digits: u8,
-        extension: bool,
-        cr: bool,
-        length: usize,
-    ) -> Result<State, BodyError> {
-        if length >= MAX_LINE {
-            return Err(BodyError::Malformed);
-        }
-        let length = length + 1;
+    fn size_line(&mut self, byte: u8, size: u64, digits: u8, extension: bool, cr: bool) -> Result<State, BodyError> {
         if cr {
             if byte != b'\n' {
                 return Err(BodyError::Malformed);
@@ -128,27 +116,26 @@ impl Framing {
             return Ok(if size == 0 { State::Trailer { length: 0, line: 0, cr: false } } else { State::Chunk(size) });
         }
         match byte {
-            b'\r' if digits > 0 => Ok(State::Size { size, digits, extension, cr: true, length }),
-            b';' | b' ' | b'\t' if digits > 0 && !extension => {
-                Ok(State::Size { size, digits, extension: true, cr, length })
-            }
-            _ if extension && (byte == b'\t' || (0x20..0x7f).contains(&byte)) => {
-                Ok(State::Size { size, digits, extension, cr, length })
+            b'\r' if digits > 0 => Ok(State::Size { size, digits, extension, cr: true }),
+            b';' | b' ' | b'\t' if digits > 0 && !extension => Ok(State::Size { size, digits, extension: true, cr }),
+            _ if extension && (byte == b'\t' || (0x20..0x7f).contains(&byte)) && self.extensions < MAX_EXTRA => {
+                self.extensions += 1;
+                Ok(State::Size { size, digits, extension, cr })
             }
             _ if !extension && byte.is_ascii_hexdigit() && digits < 15 => {
                 let digit = (byte as char).to_digit(16).unwrap_or(0);
-                Ok(State::Size { size: size * 16 + u64::from(digit), digits: digits + 1, extension, cr, length })
+                Ok(State::Size { size: size * 16 + u64::from(digit), digits: digits + 1, extension, cr })
             }
             _ => Err(BodyError::Malformed),
         }
     }
 }
 
-const SIZE: State = State::Size { size: 0, digits: 0, extension: false, cr: false, length: 0 };
+const SIZE: State = State::Size { size: 0, digits: 0, extension: false, cr: false };
 
 /// Trailer fields are dropped; only their end matters.
 fn trailer(byte: u8, length: usize, line: usize, cr: bool) -> Result<State, BodyError> {
-    if length >= MAX_LINE {
+    if length >= MAX_EXTRA {
         return Err(BodyError::Malformed);
     }
     let length = length + 1;

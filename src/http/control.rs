@@ -1,9 +1,12 @@
 //! What watches over connections: limits, counters, the registry, and the reaper of overdue ones.
 
+use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::{Problem, Response};
 
 /// How often the reaper looks for overdue connections; the precision of every limit in [`Limits`].
 const SWEEP: Duration = Duration::from_millis(100);
@@ -24,8 +27,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Size of a request head, bytes.
     pub max_head_bytes: usize,
-    /// Size of a request line's target, bytes.
-    pub max_target_bytes: usize,
+    /// Size of a request line, bytes.
+    pub max_line_bytes: usize,
     /// Size of a request body, bytes.
     pub max_body_bytes: u64,
     /// Requests answered before the answers are written; more wait in the socket.
@@ -41,7 +44,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             max_head_bytes: 16 * 1024,
-            max_target_bytes: 8 * 1024,
+            max_line_bytes: 8 * 1024,
             max_body_bytes: 1024 * 1024,
             max_pipeline: 64,
         }
@@ -67,6 +70,14 @@ pub struct Counters {
     pub panics_total: AtomicU64,
 }
 
+impl Counters {
+    /// Counts a panic of a handler; gives the answer to the client.
+    pub(super) fn panicked(&self) -> Response {
+        self.panics_total.fetch_add(1, Ordering::Relaxed);
+        Problem::new(500, "the handler of this address failed; the log says where").into()
+    }
+}
+
 /// What a connection does, as far as its deadline is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -88,7 +99,7 @@ pub(super) enum Phase {
 }
 
 /// One connection as the reaper sees it.
-pub(super) struct Control {
+struct Control {
     fd: RawFd,
     phase: AtomicU8,
     /// In ticks of the registry's clock, ms; 0 for none.
@@ -98,15 +109,35 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Whether the reaper has ended this connection's wait.
-    pub fn is_expired(&self) -> bool {
-        self.expired.load(Ordering::Acquire)
-    }
-
     fn shutdown(&self, how: libc::c_int) {
         // SAFETY: the descriptor is open: a connection leaves the registry, under the shard's lock that the
         // caller holds, before it closes it.
         unsafe { libc::shutdown(self.fd, how) };
+    }
+}
+
+/// A connection's place in the registry. Must be dropped before the descriptor is closed, or the reaper would shut
+/// down whatever gets its number next.
+pub(super) struct Entry<'r> {
+    registry: &'r Registry,
+    control: Arc<Control>,
+}
+
+impl Entry<'_> {
+    /// Whether the reaper has ended a wait of this connection.
+    pub fn is_expired(&self) -> bool {
+        self.control.expired.load(Ordering::Acquire)
+    }
+
+    /// Says what the connection does from now on, and sets its deadline accordingly.
+    pub fn enter(&self, phase: Phase) {
+        self.registry.enter(&self.control, phase);
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.registry.remove(&self.control);
     }
 }
 
@@ -122,7 +153,9 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub fn new(limits: Limits, counters: Arc<Counters>) -> Arc<Registry> {
+    /// # Errors
+    /// When there is no thread for the reaper.
+    pub fn new(limits: Limits, counters: Arc<Counters>) -> io::Result<Arc<Registry>> {
         let registry = Arc::new(Registry {
             shards: Default::default(),
             start: Instant::now(),
@@ -139,10 +172,8 @@ impl Registry {
                 registry.sweep();
             }
         };
-        if let Err(error) = std::thread::Builder::new().name("reaper".into()).spawn(reaper) {
-            log::error!("no thread for the reaper, connections have no time limits: {error}");
-        }
-        registry
+        std::thread::Builder::new().name("reaper".into()).spawn(reaper)?;
+        Ok(registry)
     }
 
     pub fn is_draining(&self) -> bool {
@@ -150,7 +181,7 @@ impl Registry {
     }
 
     /// Enters a connection.
-    pub fn add(&self, fd: RawFd) -> Arc<Control> {
+    pub fn add(&self, fd: RawFd) -> Entry<'_> {
         let control = Arc::new(Control {
             fd,
             phase: AtomicU8::new(Phase::Fresh as u8),
@@ -161,11 +192,10 @@ impl Registry {
         let mut shard = self.shard(fd);
         control.slot.store(shard.len(), Ordering::Relaxed);
         shard.push(control.clone());
-        control
+        Entry { registry: self, control }
     }
 
-    /// Takes a connection out; must come before its descriptor is closed.
-    pub fn remove(&self, control: &Control) {
+    fn remove(&self, control: &Control) {
         let mut shard = self.shard(control.fd);
         let slot = control.slot.load(Ordering::Relaxed);
         shard.swap_remove(slot);
@@ -174,8 +204,7 @@ impl Registry {
         }
     }
 
-    /// Says what the connection does from now on, and sets its deadline accordingly.
-    pub fn enter(&self, control: &Control, phase: Phase) {
+    fn enter(&self, control: &Control, phase: Phase) {
         let limit = match phase {
             Phase::Fresh | Phase::Head => Some(self.limits.header_timeout),
             Phase::Idle => Some(self.limits.idle_timeout),
@@ -217,7 +246,10 @@ impl Registry {
                 if deadline == 0 || deadline > now {
                     continue;
                 }
-                control.deadline.store(0, Ordering::Relaxed);
+                // The connection may have gone on to its next phase in between, with a deadline of its own.
+                if control.deadline.compare_exchange(deadline, 0, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+                    continue;
+                }
                 control.expired.store(true, Ordering::Release);
                 let phase = control.phase.load(Ordering::SeqCst);
                 let write = phase == Phase::Write as u8 || phase == Phase::Linger as u8;

@@ -29,8 +29,6 @@ pub enum BodyLength {
 pub struct Head<'b> {
     /// The method's name.
     pub method: &'b str,
-    /// The target as sent.
-    pub target: &'b str,
     /// Path of the target, `*` for the server as a whole.
     pub path: &'b str,
     /// Query of the target.
@@ -204,7 +202,7 @@ fn check<'b>(
         (None, length) => BodyLength::Known(length.unwrap_or(0)),
     };
     let keep_alive = !close && (minor == 1 || keep_alive);
-    Ok(Head { method, target, path, query, minor, keep_alive, expects_continue, body, length })
+    Ok(Head { method, path, query, minor, keep_alive, expects_continue, body, length })
 }
 
 /// What the transfer codings seen so far come to.

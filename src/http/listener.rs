@@ -12,12 +12,14 @@ use may::coroutine;
 use may::io::{WaitIo, WaitIoWaker};
 
 use super::control::Registry;
-use super::{Counters, Limits, Service, connection};
+use super::{Counters, Limits, Service, connection, worker};
 
 /// Connections the kernel completes ahead of `accept`; it lowers this to `net.core.somaxconn`.
 const BACKLOG: libc::c_int = 4096;
 /// Connections over the limit that are told so at once; more are just closed.
 const MAX_REFUSING: usize = 128;
+/// Connections taken in a row before others go first.
+const TURN: u32 = 64;
 /// First and longest pause after a failed accept.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// How long the log stays quiet about failing to accept.
@@ -57,20 +59,22 @@ impl Server {
         counters: Arc<Counters>,
         fixed: &[(&str, &str)],
     ) -> io::Result<Server> {
+        worker::open_doors()?;
         let fixed: String = fixed.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         listener.set_nonblocking(true)?;
         // SAFETY: the descriptor comes straight from the listener, which gave up its ownership.
         let listener = unsafe { may::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
         let waker = listener.waker();
         let inner = Arc::new(Inner {
-            registry: Registry::new(limits, counters),
+            registry: Registry::new(limits, counters)?,
             fixed: fixed.into_bytes(),
             refusing: AtomicUsize::new(0),
             listening: AtomicBool::new(true),
         });
         let acceptor = inner.clone();
         let service = Arc::new(service);
-        may::go!(coroutine::Builder::new().name("accept".into()), move || {
+        let builder = coroutine::Builder::new().name("accept".into()).id(listener.as_raw_fd() as usize);
+        may::go!(builder, move || {
             acceptor.accept(&listener, &service);
             drop(listener);
             acceptor.listening.store(false, Ordering::SeqCst);
@@ -100,11 +104,16 @@ impl Inner {
     fn accept<S: Service>(self: &Arc<Self>, listener: &may::net::TcpListener, service: &Arc<S>) {
         let mut pause = BACK_OFF.0;
         let mut complained: Option<Instant> = None;
+        let mut in_a_row: u32 = 0;
         loop {
             match listener.inner().accept() {
                 Ok((stream, address)) => {
                     pause = BACK_OFF.0;
                     self.take(stream, address, service);
+                    in_a_row = in_a_row.wrapping_add(1);
+                    if in_a_row.is_multiple_of(TURN) {
+                        worker::let_others_go_first(listener.as_raw_fd());
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.registry.is_draining() {
@@ -122,8 +131,8 @@ impl Inner {
                         complained = Some(Instant::now());
                     }
                     coroutine::sleep(pause);
-                    // Sleep ends on the timer thread; go back to a worker.
-                    coroutine::yield_now();
+                    // Sleep ends on the timer thread.
+                    worker::go_home(listener.as_raw_fd());
                     pause = (pause * 2).min(BACK_OFF.1);
                 }
             }
@@ -149,7 +158,7 @@ impl Inner {
             counters.accept_errors_total.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        // A connection's events arrive at worker `fd % workers`; start it there.
+        // The worker that watches the connection (see `worker`).
         let builder = coroutine::Builder::new().id(stream.as_raw_fd() as usize);
         let service = service.clone();
         let spawned = may::go!(builder, move || {

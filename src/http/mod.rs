@@ -19,6 +19,8 @@ mod peer;
 mod problem;
 mod request;
 mod response;
+mod wire;
+mod worker;
 
 pub use control::{Counters, Limits};
 pub use listener::{Server, bind};

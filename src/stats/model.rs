@@ -373,6 +373,9 @@ pub struct Connections {
     pub rejected_total: u64,
     /// Of them, in this window.
     pub rejected: Option<u64>,
+    /// Failures to accept one (out of file descriptors or memory) since the node started.
+    #[serde(default)]
+    pub accept_errors_total: u64,
 }
 
 /// The node's requests.
@@ -382,6 +385,9 @@ pub struct Requests {
     pub in_flight: u64,
     /// Answered since the node started.
     pub total: u64,
+    /// Of them, answered with 500 because their handler panicked.
+    #[serde(default)]
+    pub panics_total: u64,
     /// Answered in this window.
     pub per_second: Option<f64>,
     /// Of them, with 4xx or 5xx.

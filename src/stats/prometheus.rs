@@ -297,7 +297,11 @@ fn requests(out: &mut Text, window: &Window) {
     out.gauge("webapp_connections_peak", "Most ever open at once.", count(connections.peak));
     out.counter("webapp_connections_accepted_total", "Connections accepted.", count(connections.accepted_total));
     out.counter("webapp_connections_rejected_total", "Connections turned away.", count(connections.rejected_total));
+    let errors = count(connections.accept_errors_total);
+    out.counter("webapp_accept_errors_total", "Failures to accept a connection.", errors);
     out.gauge("webapp_requests_in_flight", "Requests under way.", count(window.requests.in_flight));
+    let panics = count(window.requests.panics_total);
+    out.counter("webapp_panics_total", "Requests answered with 500 because their handler panicked.", panics);
     let endpoints = &window.requests.endpoints;
     let series = endpoints.iter().map(|endpoint| (vec![("path", &*endpoint.path)], count(endpoint.count)));
     out.family("webapp_requests_total", "counter", "Requests answered, by route.", series);

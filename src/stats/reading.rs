@@ -74,6 +74,8 @@ pub struct ConnectionsReading {
     pub accepted_total: u64,
     /// Turned away since the node started.
     pub rejected_total: u64,
+    /// Failures to accept one since the node started.
+    pub accept_errors_total: u64,
 }
 
 /// The requests of one address.
@@ -100,6 +102,8 @@ pub struct RequestsReading {
     pub in_flight: u64,
     /// Answered since the node started.
     pub total: u64,
+    /// Of them, answered with 500 because their handler panicked.
+    pub panics_total: u64,
     /// The same by address.
     pub endpoints: Vec<EndpointReading>,
 }

@@ -55,6 +55,7 @@ pub fn connections(span: Option<&Span<'_>>, after: &Sample) -> Connections {
         accepted_total: connections.accepted_total,
         rejected_total: connections.rejected_total,
         rejected: span.and_then(|span| span.growth(|sample| Some(sample.node.connections.rejected_total))),
+        accept_errors_total: connections.accept_errors_total,
     }
 }
 
@@ -70,6 +71,7 @@ pub fn requests(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> R
     Requests {
         in_flight: requests.in_flight,
         total: requests.total,
+        panics_total: requests.panics_total,
         per_second: span.and_then(|span| span.rate(|sample| Some(sample.node.requests.total))),
         errors_per_second: span.and_then(|span| span.rate(errors)),
         endpoints: requests

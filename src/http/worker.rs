@@ -1,0 +1,159 @@
+//! The one worker on which a connection may wait for its socket, and how to get there.
+//!
+//! `may` 0.3.51 watches a descriptor from worker `descriptor % workers`, and resumes what waited for a pool or for
+//! a timer on any worker. A coroutine that waits for its socket on a foreign worker is in a race: while that one is
+//! still inside `RawIoBlock::subscribe` (io/sys/unix/wait_io.rs), the watching worker may already run the coroutine
+//! to its end, and free what `subscribe` looks at last. So nobody waits abroad: coroutines go home first, through a
+//! door that the home worker watches. This holds because work stealing is off (Cargo.toml).
+//!
+//! The door also is the way to let others go first: `yield_now` comes back before the worker has looked at any
+//! socket, so that a coroutine with endless work would keep the worker to itself.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use may::coroutine::{self, Coroutine};
+use may::io::{CoIo, WaitIo};
+
+/// The doors, one a worker; none when they could not be made.
+static DOORS: OnceLock<Vec<Arc<Door>>> = OnceLock::new();
+
+thread_local! {
+    static WORKER: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+struct Door {
+    /// An eventfd(2) that this worker watches.
+    bell: CoIo<File>,
+    waiting: Mutex<Vec<Coroutine>>,
+}
+
+/// Makes the doors; once a process.
+///
+/// # Errors
+/// When the kernel gives no descriptor.
+pub(super) fn open_doors() -> io::Result<()> {
+    static OPENING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = lock(&OPENING);
+    if DOORS.get().is_some() {
+        return Ok(());
+    }
+    let workers = may::config().get_workers();
+    let mut bells: Vec<Option<File>> = (0..workers).map(|_| None).collect();
+    // Descriptors are given lowest first, so that soon each worker has its own; the surplus is closed.
+    let mut surplus = Vec::new();
+    while bells.iter().any(Option::is_none) {
+        let bell = event()?;
+        let place = &mut bells[bell.as_raw_fd() as usize % workers];
+        surplus.extend(place.replace(bell));
+    }
+    let mut doors = Vec::new();
+    for (worker, bell) in bells.into_iter().flatten().enumerate() {
+        let door = Arc::new(Door { bell: CoIo::new(bell)?, waiting: Mutex::default() });
+        doors.push(door.clone());
+        may::go!(coroutine::Builder::new().name(format!("door-{worker}")).id(worker), move || door.attend(worker))?;
+    }
+    let _ = DOORS.set(doors);
+    Ok(())
+}
+
+fn event() -> io::Result<File> {
+    // SAFETY: eventfd(2) takes no pointer.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just opened, and owned by nobody else.
+    Ok(unsafe { File::from_raw_fd(descriptor) })
+}
+
+/// Takes the calling coroutine to the worker that watches `descriptor`, if it is not there.
+pub(super) fn go_home(descriptor: RawFd) {
+    let Some(doors) = DOORS.get() else { return };
+    let home = descriptor as usize % doors.len();
+    // Again when the coroutine was woken before it slept, and so stayed where it was.
+    while here() != home {
+        doors[home].pass();
+    }
+}
+
+/// Lets every other coroutine of the worker that watches `descriptor` go first, and its sockets be looked at.
+pub(super) fn let_others_go_first(descriptor: RawFd) {
+    if let Some(doors) = DOORS.get() {
+        doors[descriptor as usize % doors.len()].pass();
+    }
+}
+
+/// The worker that runs the caller. Never inlined: a coroutine may change threads between two calls.
+#[inline(never)]
+fn here() -> usize {
+    WORKER.get()
+}
+
+#[inline(never)]
+fn mark(worker: usize) {
+    WORKER.set(worker);
+}
+
+impl Door {
+    /// Runs on the door's worker for ever: wakes those who came, which makes them run there.
+    fn attend(&self, worker: usize) {
+        mark(worker);
+        loop {
+            self.bell.wait_io();
+            let _ = self.bell.inner().read(&mut [0; 8]);
+            for coroutine in std::mem::take(&mut *lock(&self.waiting)) {
+                coroutine.unpark();
+            }
+        }
+    }
+
+    fn pass(&self) {
+        let first = {
+            let mut waiting = lock(&self.waiting);
+            waiting.push(coroutine::current());
+            waiting.len() == 1
+        };
+        if first {
+            // Fails only when the bell rings already.
+            let _ = self.bell.inner().write(&1_u64.to_ne_bytes());
+        }
+        coroutine::park();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn coroutines_come_home_from_wherever_they_were_woken() {
+        open_doors().unwrap();
+        let workers = may::config().get_workers();
+        let travellers: Vec<_> = (0..500_usize)
+            .map(|number| {
+                may::go!(move || {
+                    for descriptor in number..number + 20 {
+                        coroutine::sleep(Duration::from_micros(50));
+                        assert_eq!(here(), usize::MAX, "a sleeper wakes on the timer's thread");
+                        go_home(descriptor as RawFd);
+                        assert_eq!(here(), descriptor % workers);
+                        let_others_go_first(descriptor as RawFd);
+                    }
+                })
+            })
+            .collect();
+        for traveller in travellers {
+            traveller.join().unwrap();
+        }
+    }
+}
