@@ -177,10 +177,10 @@ node_prepare() {
   node_set "$@" "$sum" || code=$?
   if ((code == OTHER_PROGRAM)); then
     step "$machine has another webapp than $PROGRAM: provisioning"
-    WEBAPP_BIN=$PROGRAM vagrant_run provision "$machine"
+    WEBAPP_BIN=$PROGRAM vagrant_alone provision "$machine"
   elif ((code == TOO_FEW_CPUS)); then
     step "$machine has fewer CPUs than $cpus: reloading"
-    vagrant_run reload "$machine"
+    vagrant_alone reload "$machine"
   elif ((code == 0)); then
     return 0
   else
@@ -227,6 +227,8 @@ command_up() {
   state_lock
   [[ ! -s "$STATE/name" ]] || state_mine ||
     die "the machines belong to the cluster $(<"$STATE/name") now; if that is over: scripts/vagrant-driver.sh down --name $(<"$STATE/name")"
+  # One that is up ends first: the next may need fewer of the machines.
+  ! state_mine || cluster_end
   PROGRAM=$(find_binary "${here%/*}")
   mapfile -t machines < <(cluster_machines)
   if [[ "$TOPOLOGY" == vertical ]]; then
@@ -240,7 +242,6 @@ command_up() {
   # Noted before it is done: a `down` after a failure then knows where to look.
   echo "$NAME" >"$STATE/name"
   printf '%s\n' "${machines[@]}" >"$STATE/nodes"
-  rm -f -- "$STATE/killed"
   for machine in "${machines[@]}"; do
     node_prepare "$machine" "$cpus" "$quota" "$MODEL" &
     jobs+=($!)
@@ -300,6 +301,7 @@ command_status() {
 }
 
 command_kill() {
+  [[ -n "$VICTIM" ]] || usage_error "kill needs the name of a machine"
   state_lock
   { state_mine && grep -qx -e "$VICTIM" "$STATE/nodes"; } ||
     die "there is no node '$VICTIM' in a cluster $NAME; there are: $(paste -sd ' ' "$STATE/nodes" 2>/dev/null || echo none)"
@@ -311,16 +313,18 @@ command_kill() {
 }
 
 command_down() {
+  [[ ! -s "$STATE/name" ]] || state_lock
+  if state_mine; then
+    cluster_end
+    step "the cluster $NAME is down; the machines run on"
+  else
+    step "there is no cluster $NAME on the machines"
+  fi
+}
+
+# cluster_end: every machine of it back to how vagrant made it.
+cluster_end() {
   local machine jobs=() failed=0
-  [[ -s "$STATE/name" ]] || {
-    step "there is no cluster $NAME on the machines"
-    return 0
-  }
-  state_lock
-  state_mine || {
-    step "there is no cluster $NAME on the machines"
-    return 0
-  }
   while read -r machine; do
     restore_node "$machine" &
     jobs+=($!)
@@ -332,7 +336,6 @@ command_down() {
   for machine in "${jobs[@]}"; do wait "$machine" || failed=1; done
   rm -f -- "$STATE"/{json,name,nodes,killed}
   ((failed == 0)) || die "not every machine could be put back; a reboot does it: vagrant reload"
-  step "the cluster $NAME is down; the machines run on"
 }
 
 # A machine that is off has forgotten everything already.

@@ -35,6 +35,9 @@ vagrant_run() {
   (cd -- "$VAGRANT_ROOT" && vagrant "$@" >&2 9<&-) || die "vagrant $* failed"
 }
 
+# vagrant_alone ARGUMENT…: vagrant_run, one at a time: each packs the file that goes to the machines anew.
+vagrant_alone() { (flock 8 && vagrant_run "$@") 8>"$VAGRANT_STATE/lock"; }
+
 # vagrant_answers MACHINE: its node, or its balancer, answers anything at all.
 vagrant_answers() {
   if [[ "$1" == balancer ]]; then
