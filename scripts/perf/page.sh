@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What ten open browsers cost the node. Prints two lines; exit code 1 when it is 1 % of a core or more.
+# What ten open browsers cost the node, and how soon the page names what is wrong. Exit code 1 when a mark is missed.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -7,7 +7,8 @@ source "$root/scripts/lib/common.sh"
 
 if [[ "${1:-}" == --help || "${1:-}" == -h ]]; then
   cat <<'TEXT'
-Measures what ten open browsers cost the node: CPU time of its process without and with them.
+Measures what ten open browsers cost the node (CPU time of its process without and with them), and how soon the page
+names a saturated pool, a quota of 25 % and a killed node.
 
 usage: scripts/perf/page.sh [SECONDS]   (15: the length of each of the six windows)
 
@@ -20,10 +21,15 @@ is_count "$seconds" || usage_error "'$seconds' is no number of seconds"
 
 need node nodejs
 need npm
+need haproxy
+need jq
 have "${CHROMIUM:-chromium}" || [[ $EUID -ne 0 ]] || apt_install --no-install-recommends chromium || true
 need "${CHROMIUM:-chromium}" chromium
 WEBAPP_BIN=$(find_binary "$root")
 export WEBAPP_BIN
 cd -- "$root/tests/page"
 npm ci --ignore-scripts --no-audit --no-fund --silent
-node cost.mjs "$seconds"
+missed=0
+node cost.mjs "$seconds" || missed=1
+node quick.mjs || missed=1
+exit "$missed"

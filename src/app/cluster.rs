@@ -30,6 +30,9 @@ const TYPED_KEPT: Duration = Duration::from_secs(60);
 
 /// Seconds of history.
 const HISTORY: u64 = 300;
+/// An answer is handed to everybody who asks within this time: many lookers cost, and hold in memory, what one does.
+const KEPT: Duration = Duration::from_millis(100);
+const KEPT_HISTORY: Duration = Duration::from_millis(500);
 
 /// The peers of this node.
 pub struct Cluster {
@@ -39,6 +42,25 @@ pub struct Cluster {
     typed: Mutex<Vec<Arc<Peer>>>,
     /// The file of peers is being read.
     reading: AtomicBool,
+    /// The last answer without history, and the last with it.
+    answers: [Answer; 2],
+}
+
+/// An answer that is kept for a moment.
+#[derive(Default)]
+struct Answer(Mutex<Option<(Instant, Arc<[u8]>)>>);
+
+impl Answer {
+    /// The kept answer while it is younger than `keep`, else a new one by `make`; whoever comes meanwhile waits for it.
+    fn get(&self, keep: Duration, make: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
+        let mut kept = lock(&self.0);
+        if let Some((_, bytes)) = kept.as_ref().filter(|(made_at, _)| made_at.elapsed() < keep) {
+            return bytes.clone();
+        }
+        let bytes: Arc<[u8]> = make().into();
+        *kept = Some((Instant::now(), bytes.clone()));
+        bytes
+    }
 }
 
 /// The peers as they were last read.
@@ -52,8 +74,13 @@ struct Known {
 impl Cluster {
     /// A cluster of these peers, in this order; the node's own address may be among them.
     pub fn new(named: Peers) -> Arc<Cluster> {
-        let cluster =
-            Cluster { named, known: Mutex::default(), typed: Mutex::default(), reading: AtomicBool::new(false) };
+        let cluster = Cluster {
+            named,
+            known: Mutex::default(),
+            typed: Mutex::default(),
+            reading: AtomicBool::new(false),
+            answers: Default::default(),
+        };
         cluster.read();
         Arc::new(cluster)
     }
@@ -123,6 +150,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
         query.number("history", HISTORY)?;
     }
     let typed = typed_in(request, query.text("peers", "addresses http://HOST:PORT, separated by commas")?)?;
+    let shared = typed.is_empty();
     let members = app.cluster.members(typed);
     let app = app.clone();
     Ok(Reply::Later(Box::new(move |_| {
@@ -133,7 +161,12 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
             // What follows a sleep would run on the timer's thread.
             coroutine::yield_now();
         }
-        let body = Body::Bytes(compose(&app, &members, history));
+        let body = if shared {
+            let keep = if history { KEPT_HISTORY } else { KEPT };
+            Body::Shared(app.cluster.answers[usize::from(history)].get(keep, || compose(&app, &members, history)))
+        } else {
+            Body::Bytes(compose(&app, &members, history))
+        };
         Response::new(200, "application/json", body).header("Cache-Control", "no-store")
     })))
 }
@@ -141,14 +174,16 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
 /// The addresses that a visitor typed in.
 ///
 /// The node would ask them on the visitor's behalf, so it does so only for a browser on its own machine that shows
-/// this node's own page: not through a balancer, not for another site's page, not under a foreign name.
+/// this node's own page: not through a balancer, not for another site's page, not under another name or address than
+/// the machine's own (to those a browser says `Sec-Fetch-Site`, and no name server can lend them to a foreign page).
 fn typed_in(request: &Request<'_>, peers: Option<String>) -> Result<Vec<Origin>, Problem> {
     let Some(peers) = peers.filter(|peers| !peers.is_empty()) else { return Ok(Vec::new()) };
     let forwarded = ["x-forwarded-for", "forwarded", "via"].iter().any(|name| request.header(name).is_some());
     let foreign = request.header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
     let host = request.header("host").and_then(|host| Origin::parse(&format!("http://{host}")).ok());
-    let named = host.is_some_and(|host| host.host() == "localhost" || host.host().parse::<IpAddr>().is_ok());
-    if !request.peer.ip().to_canonical().is_loopback() || forwarded || foreign || !named {
+    let loopback = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    let local = host.is_some_and(|host| host.host() == "localhost" || loopback(host.host()));
+    if !request.peer.ip().to_canonical().is_loopback() || forwarded || foreign || !local {
         let detail =
             "only a browser on the node's own machine may type in addresses; start the node with --peers instead";
         return Err(Problem::new(403, detail));
@@ -236,4 +271,18 @@ fn entry(head: &Head<'_>, stats: Option<&[u8]>, history: Option<&[u8]>) -> Vec<u
     }
     bytes.push(b'}');
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_made_once_while_it_is_kept() {
+        let answer = Answer::default();
+        let first = answer.get(Duration::from_secs(3600), || b"first".to_vec());
+        assert_eq!(&*answer.get(Duration::from_secs(3600), || b"second".to_vec()), b"first");
+        assert_eq!(&*answer.get(Duration::ZERO, || b"second".to_vec()), b"second");
+        assert_eq!(&*first, b"first");
+    }
 }

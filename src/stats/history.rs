@@ -10,6 +10,9 @@ use super::model::{Resource, Stats};
 /// Points that are kept: five minutes at one a second.
 pub const POINTS: usize = 300;
 
+/// Addresses that look at the node or ask whether it lives: no work of it, and no measure of how long work takes.
+const WATCHING: &[&str] = &["/", "/stats", "/cluster", "/metrics", "/healthz", "/readyz", "/assets/"];
+
 /// One window in short. `null` where unknown.
 #[derive(Serialize)]
 struct Point {
@@ -31,11 +34,13 @@ struct Point {
     in_flight: u64,
     requests_per_second: Option<f64>,
     errors_per_second: Option<f64>,
-    /// The highest of the endpoints' 99th percentiles.
+    /// The highest of the endpoints' 99th percentiles, of those that do work.
     p99_milliseconds: Option<f64>,
     /// Over all interfaces but the loopback.
     receive_bytes_per_second: Option<f64>,
     transmit_bytes_per_second: Option<f64>,
+    /// Through the loopback, where a load from the same machine comes in.
+    loopback_bytes_per_second: Option<f64>,
     /// Of the busiest disk.
     disk_utilization: Option<f64>,
     bottleneck: Resource,
@@ -45,7 +50,9 @@ impl From<&Stats> for Point {
     fn from(stats: &Stats) -> Self {
         let window = &stats.window;
         let shares = window.cpu.shares;
-        let outside = || window.network.iter().flatten().filter(|interface| interface.interface != "lo");
+        let interfaces = || window.network.iter().flatten();
+        let outside = || interfaces().filter(|interface| interface.interface != "lo");
+        let working = window.requests.endpoints.iter().filter(|endpoint| !WATCHING.contains(&&*endpoint.path));
         Self {
             t: stats.raw.unix_seconds,
             user: shares.user,
@@ -64,11 +71,14 @@ impl From<&Stats> for Point {
             in_flight: window.requests.in_flight,
             requests_per_second: window.requests.per_second,
             errors_per_second: window.requests.errors_per_second,
-            p99_milliseconds: window.requests.endpoints.iter().filter_map(|endpoint| endpoint.p99).reduce(f64::max),
+            p99_milliseconds: working.filter_map(|endpoint| endpoint.p99).reduce(f64::max),
             receive_bytes_per_second: outside().filter_map(|interface| interface.receive_bytes_per_second).reduce(sum),
             transmit_bytes_per_second: outside()
                 .filter_map(|interface| interface.transmit_bytes_per_second)
                 .reduce(sum),
+            loopback_bytes_per_second: interfaces()
+                .find(|interface| interface.interface == "lo")
+                .and_then(|interface| interface.transmit_bytes_per_second),
             disk_utilization: window.disks.iter().flatten().filter_map(|disk| disk.utilization).reduce(f64::max),
             bottleneck: stats.bottleneck.resource,
         }

@@ -74,6 +74,13 @@ describe('the view of a cluster, through HAProxy', () => {
     assert.match(await text(page, '#evidence'), /^3 of 4 nodes serve/);
     assert.equal(await card(page, 'node2').locator('.limit').innerText(), 'connection refused');
     assert.equal(await card(page, 'node2').locator('.kpis b').first().innerText(), 'n/a');
+    // Each node answers in turn, and knows the lost one a moment earlier or later: its age must only grow.
+    await until('its age', async () => /^last seen [4-9] s ago$/.test(await card(page, 'node2').locator('.said').innerText()));
+    assert.equal(await page.locator('#panel-by-node .legend li', { hasText: 'node2' }).locator('b').innerText(), 'n/a');
+    const visitor = await open(chromium, `${told.target}/#/node/node2`);
+    await until('gone, for one who comes late too', async () => (await text(visitor.page, '#limit')) === 'node2 is gone');
+    assert.match(await text(visitor.page, '#evidence'), /^Connection refused, last seen \d+ s ago\. /);
+    await visitor.close();
     await lab.call('start', 'node2');
     await until('back', async () => (await card(page, 'node2').getAttribute('data-state')) === 'ready');
     await until('a calm headline', async () => !(await text(page, '#limit')).includes('gone'));
@@ -159,7 +166,7 @@ describe('peers', () => {
     const ask = (headers, peers = 'http://127.0.0.1:9') => get(`${here.url}/cluster?peers=${encodeURIComponent(peers)}`, headers).then(({ status }) => status);
     try {
       assert.equal(await ask({}), 200);
-      for (const headers of [{ 'X-Forwarded-For': '10.0.0.1' }, { Via: '1.1 x' }, { Forwarded: 'for=10.0.0.1' }, { 'Sec-Fetch-Site': 'cross-site' }, { 'Sec-Fetch-Site': 'same-site' }, { Host: 'evil.example' }]) {
+      for (const headers of [{ 'X-Forwarded-For': '10.0.0.1' }, { Via: '1.1 x' }, { Forwarded: 'for=10.0.0.1' }, { 'Sec-Fetch-Site': 'cross-site' }, { 'Sec-Fetch-Site': 'same-site' }, { Host: 'evil.example' }, { Host: '192.168.56.11:3000' }, { Host: '127.0.0.1.evil.example' }]) {
         assert.equal(await ask(headers), 403, JSON.stringify(headers));
       }
       for (const peers of ['file:///etc/passwd', 'https://127.0.0.1', 'http://127.0.0.1:9/admin', 'http://a:b@c', Array(17).fill('http://127.0.0.1:9').join(',')]) {
@@ -167,6 +174,31 @@ describe('peers', () => {
       }
     } finally {
       await here.stop();
+    }
+  });
+
+  test('a peer that tells nonsense breaks nothing but its own card', async () => {
+    const { createServer } = await import('node:http');
+    const nonsense = { node: { name: '<b>odd</b>', pid: 1 }, sampled_at: 'today', cpu: { per_core: 'x', busy: 'x' }, memory: 7, disks: {}, network: [null, 7], requests: { endpoints: 3 }, pool: { threads: 'x', active: {} }, bottleneck: { resource: { toString: 1 } } };
+    const odd = createServer((request, response) => response.end(JSON.stringify(request.url.includes('history') ? { points: [null, 7, { t: 'x' }] } : nonsense))).listen(0, '127.0.0.1');
+    await new Promise((done) => odd.once('listening', done));
+    const chromium = await browser();
+    const here = await node('--node', 'here', '--peers', `http://127.0.0.1:${odd.address().port}`);
+    const { page, seen, close } = await open(chromium, here.url);
+    try {
+      await until('two cards', async () => (await page.locator('.card').count()) === 2);
+      await until('figures of the good one', async () => /%/.test(await card(page, 'here').locator('.map b').first().innerText()));
+      assert.equal(await page.locator('.card .name').last().innerText(), '<b>odd</b>');
+      await page.locator('.card .name').last().click();
+      await page.waitForSelector('#panel-pool');
+      await sleep(2500);
+      assert.equal(await page.locator('#stale').isVisible(), false);
+      assert.deepEqual(seen.errors, []);
+    } finally {
+      await close();
+      await chromium.close();
+      await here.stop();
+      odd.close();
     }
   });
 

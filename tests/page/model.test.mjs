@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytes, duration, milliseconds, percent, rate } from '../../src/app/page/assets/format.js';
 import { serverTiming } from '../../src/app/page/assets/load.js';
-import { byNode, clusterVerdict, fullness, growth, niceCeiling, pointOf, quantile, reason, shares, stateOf } from '../../src/app/page/assets/model.js';
+import { byNode, clusterVerdict, fullest, fullness, growth, networkRate, niceCeiling, pointOf, quantile, reason, shaped, shapedPoints, shares, stateOf } from '../../src/app/page/assets/model.js';
 import { keys, preferred, speak, t } from '../../src/app/page/assets/words.js';
 import { normal } from '../../src/app/page/assets/add.js';
 
@@ -54,6 +54,21 @@ test('a point of history from nothing is made of nulls', () => {
   assert.ok(Object.values(rest).every((value) => value === null), JSON.stringify(rest));
 });
 
+test('stats of another shape are unknown, not a fault', () => {
+  for (const told of [null, 'x', 7, []]) assert.equal(shaped(told), null);
+  const odd = shaped({ cpu: 'x', disks: 3, network: [null, 'x', { interface: 'eth0' }], requests: { endpoints: [{ path: 5 }, 'x'] }, pool: [], unavailable: null, bottleneck: 1 });
+  assert.deepEqual([odd.disks, odd.network, odd.requests.endpoints, odd.cpu.per_core], [null, [{ interface: 'eth0' }], [], null]);
+  assert.deepEqual(fullness(odd), { cpu: null, 'cpu-quota': null, io: null, memory: null, network: null, pool: null });
+  assert.equal(pointOf(odd, null).p99_milliseconds, null);
+  assert.equal(reason(odd, 'cpu.user'), null);
+  const whole = { cpu: { busy: 1, per_core: [{ busy: 1 }], load_average: [1, 2, 3] }, disks: [], network: null, requests: { endpoints: [{ path: '/fib' }] } };
+  assert.deepEqual([odd.bottleneck.resource, shaped({ bottleneck: { resource: 'pool', evidence: 'x' } }).bottleneck], ['none', { resource: 'pool', evidence: 'x' }]);
+  assert.deepEqual(shapedPoints([null, 7, { t: 'x' }, { t: 1, user: 'x', busy: 2, bottleneck: 'cpu' }, { t: 2, bottleneck: 'x' }]), [{ t: 1, user: null, busy: 2, bottleneck: 'cpu' }, { t: 2, bottleneck: null }]);
+  assert.deepEqual(shapedPoints({}), []);
+  assert.deepEqual(shaped(whole).cpu, whole.cpu);
+  assert.deepEqual([shaped(whole).disks, shaped(whole).network, shaped(whole).requests], [[], null, whole.requests]);
+});
+
 test('how full a resource is, and where that cannot be known', () => {
   assert.deepEqual(fullness({}), { cpu: null, 'cpu-quota': null, io: null, memory: null, network: null, pool: null });
   const stats = {
@@ -62,6 +77,18 @@ test('how full a resource is, and where that cannot be known', () => {
   };
   assert.deepEqual(fullness(stats), { cpu: 40, 'cpu-quota': 80, io: 8, memory: 90, network: 25, pool: 25 });
   assert.equal(fullness({ cgroup: { cpu_quota_cores: null, throttled_percent: 0 } })['cpu-quota'], null);
+});
+
+test('the fullest resource, and nothing where nothing is known', () => {
+  assert.deepEqual(fullest({ cpu: { busy: 40 }, pool: { threads: 4, active: 3 } }), ['pool', 75]);
+  assert.deepEqual(fullest({}), [null, null]);
+});
+
+test('the loopback is told apart from the network', () => {
+  const stats = { network: [{ interface: 'lo', transmit_bytes_per_second: 9 }, { interface: 'eth0', transmit_bytes_per_second: 2 }, { interface: 'eth1', transmit_bytes_per_second: null }] };
+  assert.equal(networkRate(stats, 'transmit_bytes_per_second'), 2);
+  assert.equal(networkRate(stats, 'transmit_bytes_per_second', true), 9);
+  assert.equal(networkRate({ network: stats.network.slice(0, 1) }, 'transmit_bytes_per_second'), null);
 });
 
 test('the reason for n/a is looked up from the narrowest place to the widest', () => {
@@ -82,6 +109,8 @@ test('what a node is doing', () => {
 test('shares of the last ten seconds', () => {
   const node = (counts, reachable = true) => ({ reachable, demo: counts.map((count, t_) => ({ t: t_, count })) });
   assert.deepEqual(shares([node([0, 30]), node([5, 15]), node([0, 99], false)]), [75, 25, 0]);
+  // The same rate seen over windows of different lengths is the same share.
+  assert.deepEqual(shares([node([0, 10, 20, 30]), node([0, 10])]), [50, 50]);
   assert.equal(shares([node([7, 7]), node([])]), null);
 });
 
@@ -96,12 +125,12 @@ test('the verdict on a cluster', () => {
 test('nodes whose clocks disagree stand on one time line', () => {
   const node = (offset, rates) => ({ points: rates.map((value, index) => ({ t: offset + index, requests_per_second: value })) });
   const nodes = [node(1000, [1, 2, 3]), node(7000.4, [10, 20, 30])];
-  const points = byNode(nodes, (one) => one.points.at(-1).t, 50);
-  assert.deepEqual(points, [{ t: 48, rates: [1, 10] }, { t: 49, rates: [2, 20] }, { t: 50, rates: [3, 30] }]);
+  const points = byNode(nodes, (point) => point.requests_per_second, (one) => one.points.at(-1).t, 50);
+  assert.deepEqual(points, [{ t: 48, values: [1, 10] }, { t: 49, values: [2, 20] }, { t: 50, values: [3, 30] }]);
 });
 
 test('scales and quantiles', () => {
-  assert.deepEqual([0, 0.3, 1, 1.1, 2.4, 3, 7, 99, 101].map(niceCeiling), [1, 0.5, 1, 2, 2.5, 5, 10, 100, 200]);
+  assert.deepEqual([0, 0.3, 1, 1.1, 2.4, 3, 5, 7, 99, 101].map(niceCeiling), [1, 0.4, 1, 2, 4, 4, 6, 8, 100, 200]);
   assert.deepEqual([0.5, 0.99, 1].map((q) => quantile([1, 2, 3, 4], q)), [2, 4, 4]);
   assert.equal(quantile([], 0.5), null);
 });

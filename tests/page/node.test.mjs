@@ -30,6 +30,14 @@ describe('the view of one node', () => {
     }
     assert.match(await text(page, '#panel-memory .legend b'), /%/);
     assert.equal(await page.locator('.cells i').count(), 2);
+    const stats = JSON.parse((await get(`${served.url}/stats`)).body);
+    const rows = (selector) => page.locator(selector).allInnerTexts();
+    assert.equal(await page.locator('.cores li').count(), stats.cpu.cores);
+    for (const core of await rows('.cores b')) assert.match(core, /^\d+(\.\d)? %$/);
+    assert.deepEqual(await rows('#panel-disk tbody th'), stats.disks.map(({ device }) => device));
+    assert.deepEqual(await rows('#panel-network tbody th'), stats.network.map((one) => one.interface).slice(0, 8));
+    assert.match(await text(page, '#panel-memory .facts dd'), new RegExp(`of ${(stats.memory.total_bytes / 2 ** 30).toFixed(1).replace(/\.0$/, '')} GiB$`));
+    assert.match(await text(page, '#panel-cpu .scale .high'), /^100 %$/);
     assert.equal(await overflows(page), false);
     assert.deepEqual(seen.errors, []);
     assert.ok(seen.requests.length > 10);
@@ -78,6 +86,36 @@ describe('the view of one node', () => {
     await close();
   });
 
+  test('percentiles stand by their endpoint, and the page is no part of the response time', async () => {
+    const fresh = await node('--node', 'fresh');
+    const { page, close } = await open(chromium, fresh.url);
+    await get(`${fresh.url}/sleep?seg=0.3`);
+    const cells = (path) => page.locator('#panel-endpoints tbody tr', { has: page.locator(`th:text-is("${path}")`) }).locator('td').allInnerTexts();
+    await until('/sleep in its row', async () => (await cells('/sleep')).length === 6);
+    // rate, count, errors, p50, p90, p99: it slept 300 ms, or longer on a busy machine.
+    const [, count, errors, ...percentiles] = await cells('/sleep');
+    assert.deepEqual([count, errors], ['1', '0']);
+    for (const one of percentiles) assert.match(one, /^(3\d\d|[4-9]\d\d) ms|^[\d.]+ s/);
+    await until('the slowest', async () => (await text(page, '#kpi-p99')) === percentiles[2].trim());
+    await close();
+    await fresh.stop();
+  });
+
+  test('a break in the connection leaves no hole: the server fills it', async () => {
+    const { page, close } = await open(chromium, served.url);
+    const lines = async () => ((await page.locator('#panel-requests path').first().getAttribute('d')) ?? '').match(/M/g)?.length;
+    const length = async () => (await page.locator('#panel-requests path').first().getAttribute('d')).length;
+    await until('one line', async () => (await lines()) === 1);
+    const before = await length();
+    await page.context().setOffline(true);
+    await until('stale', async () => (await page.locator('#stale').isVisible()));
+    await sleep(4000);
+    await page.context().setOffline(false);
+    await until('live', async () => (await text(page, '#live')) === 'live');
+    await until('one line again, and a longer one', async () => (await lines()) === 1 && (await length()) > before);
+    await close();
+  });
+
   test('what is not known is n/a with its reason, never 0', async () => {
     const { page, close } = await open(chromium, served.url);
     const stats = JSON.parse((await get(`${served.url}/stats`)).body);
@@ -122,7 +160,7 @@ describe('the view of one node', () => {
     await page.click('#lab-compare');
     await until('a verdict', () => page.locator('#lab-verdict:not(:empty)').count());
     // Five sleepers share two threads in one lane, and hold none in the other: arithmetic, not speed.
-    assert.match(await text(page, '#lab-verdict'), /^sync took [\d.]+ times as long as async .* 2 pool threads/);
+    assert.match(await text(page, '#lab-verdict'), /^sync took [\d.]+ times as long as async .*pool \(2\)/);
     assert.equal(await page.locator('.lane:visible').count(), 2);
     assert.equal(await page.locator('#stale').isVisible(), false, 'the page kept its own figures fresh meanwhile');
     assert.deepEqual(seen.errors, []);

@@ -45,7 +45,7 @@ export function addPanel(changed, choices) {
       input.value = '';
       if (!urls.includes(url)) set([...urls, url]);
     },
-  }, h('label', { for: 'add-url' }, t('add.label')), h('div', null, input, h('button', { type: 'submit' }, '+')), list, said, h('p', { class: 'small' }, t('add.note')));
+  }, h('label', { for: 'add-url' }, t('add.label')), h('div', null, input, h('button', { type: 'submit', 'aria-label': t('add.do') }, '+')), list, said, h('p', { class: 'small' }, t('add.note')));
   const element = h('details', { class: 'add' }, h('summary', null, t('bar.add')), form);
   element.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') element.open = false;

@@ -2,7 +2,7 @@
 // One crosshair is shared by all of them: pointing at a moment anywhere shows that moment everywhere.
 
 import { h, s, put, attr, figure } from './dom.js';
-import { ago } from './format.js';
+import { ago, duration } from './format.js';
 import { SPAN, niceCeiling } from './model.js';
 import { t } from './words.js';
 
@@ -41,6 +41,25 @@ function pointing(element) {
     pointAt(Math.max(0, Math.min(SPAN, (pointer.back ?? 0) + step)));
   });
 }
+
+/**
+ * Axes around a plot: the scale on its left (top, middle, zero), moments evenly spread below.
+ * `scale(top, format)` and `moments(texts)` write them.
+ */
+export function axes(plot) {
+  const values = ['high', 'middle', 'zero'].map((name) => h('span', { class: name }));
+  const below = h('div', { class: 'axis', 'aria-hidden': 'true' });
+  return {
+    element: h('div', { class: 'frame' }, h('div', { class: 'scale', 'aria-hidden': 'true' }, values), plot, below),
+    scale: (top, format) => [top, top / 2, 0].forEach((value, index) => put(values[index], format(value))),
+    moments(texts) {
+      below.replaceChildren(...texts.map((text) => h('span', null, text)));
+      [...below.children].forEach((mark, index) => (mark.style.left = `${(100 * index) / (texts.length - 1)}%`));
+    },
+  };
+}
+
+const minutes = () => ['−5 min', '−4', '−3', '−2', '−1', t('chart.now')];
 
 /** The point nearest to `when`, no further away than a hole may be. */
 function nearest(points, when) {
@@ -112,15 +131,15 @@ export function timeline({ title, series, format, stacked = false, top = null, l
     [60, 120, 180, 240].map((x) => s('line', { class: 'grid', x1: x, x2: x, y1: 0, y2: HEIGHT })), shapes, cross);
   const values = series.map(() => h('b'));
   const when = h('span', { class: 'when' });
-  const [high, middle] = [h('span', { class: 'high' }), h('span', { class: 'middle' })];
-  const plot = h('div', { class: 'plot', tabindex: '0', role: 'img' }, svg, high, middle);
+  const plot = h('div', { class: 'plot', tabindex: '0', role: 'img' }, svg);
+  const frame = axes(plot);
+  frame.moments(minutes());
   const extra = note ? h('p', { class: 'note' }) : null;
   const element = h('section', { class: 'panel chart' },
     h('h2', null, title, when),
     h('ul', { class: 'legend' }, series.map((one, index) =>
       h('li', null, h('i', { class: `swatch c-${one.key}${one.dashed ? ' dashed' : ''}` }), h('span', null, one.label), values[index]))),
-    plot,
-    h('div', { class: 'axis', 'aria-hidden': 'true' }, ['−5', '−4', '−3', '−2', '−1 min', t('chart.now')].map((text) => h('span', null, text))),
+    frame.element,
     extra);
   pointing(plot);
 
@@ -156,8 +175,7 @@ export function timeline({ title, series, format, stacked = false, top = null, l
       });
       scale = niceCeiling(Math.max(least, ...heights));
     }
-    put(high, format(scale));
-    put(middle, format(scale / 2));
+    frame.scale(scale, format);
     const paths = stacked ? areas(points, series, start, scale) : series.map((one) => line(points, one, start, scale));
     shapes.forEach((shape, index) => attr(shape, 'd', paths[index]));
     redraw();
@@ -165,31 +183,34 @@ export function timeline({ title, series, format, stacked = false, top = null, l
   return { element, update, redraw, extra };
 }
 
-/** A small line without axes, for cards; `value` picks what is drawn. */
-export function spark(value, least = 1) {
+/** A small line without axes, for cards; `value` picks what is drawn, and all cards are drawn to one `scale`. */
+export function spark(value) {
   const shape = s('path', { class: 'line c-own' });
   const under = s('path', { class: 'under c-own' });
   const element = s('svg', { class: 'spark', viewBox: `0 0 ${SPAN} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, under, shape);
   const series = { value };
   return {
     element,
-    update(points, now) {
+    update(points, now, scale) {
       const start = now - SPAN;
-      const scale = niceCeiling(Math.max(least, ...points.map((point) => value(point) ?? 0))) * 1.05;
       attr(shape, 'd', line(points, series, start, scale));
       attr(under, 'd', areas(points, [series], start, scale)[0]);
     },
   };
 }
 
-/** A ribbon: for each second of the last five minutes, what was the limit. */
-export function ribbon({ title, name }) {
+/** A ribbon: for each second of the last five minutes, what was the limit; and for how long each of `resources` was. */
+export function ribbon({ title, name, resources }) {
   const strip = s('g');
   const cross = s('line', { class: 'cross', y1: 0, y2: 10, hidden: true });
   const svg = s('svg', { viewBox: `0 0 ${SPAN} 10`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, strip, cross);
   const plot = h('div', { class: 'strip', tabindex: '0', role: 'img' }, svg);
   const said = h('span', { class: 'when' });
-  const element = h('div', { class: 'ribbon' }, h('p', { class: 'small' }, title, said), plot);
+  const times = resources.map((resource) => ({ resource, text: h('span') }));
+  const legend = h('ul', { class: 'legend' }, times.map(({ resource, text }) => h('li', null, h('i', { class: `swatch r-${resource}` }), text)));
+  const frame = axes(plot);
+  frame.moments(minutes());
+  const element = h('div', { class: 'ribbon' }, h('div', { class: 'small' }, h('span', null, title), said, legend), frame.element);
   pointing(plot);
 
   let points = [];
@@ -223,7 +244,12 @@ export function ribbon({ title, name }) {
     }));
     const seconds = new Map();
     for (const run of runs) seconds.set(run.resource, (seconds.get(run.resource) ?? 0) + run.to - run.from + 1);
-    attr(plot, 'aria-label', `${title}: ${[...seconds].map(([resource, time]) => `${name(resource)} ${Math.round(time)} s`).join(', ')}`);
+    for (const { resource, text } of times) {
+      const time = seconds.get(resource);
+      put(text, time ? `${name(resource)} ${duration(Math.round(time))}` : '');
+      attr(text.parentElement, 'hidden', !time);
+    }
+    attr(plot, 'aria-label', `${title}: ${times.map(({ text }) => text.textContent).filter(Boolean).join(', ')}`);
     redraw();
   };
   return { element, update, redraw };

@@ -2,8 +2,8 @@
 
 import { h, put, attr, figure, width, keyed } from './dom.js';
 import { forget, spark, timeline } from './chart.js';
-import { cores, count, duration, milliseconds, percent, rate } from './format.js';
-import { RESOURCES, byNode, clusterVerdict, fullness, reason, shares, stateOf, worstP99 } from './model.js';
+import { cores, count, duration, milliseconds, percent, perSecond, rate } from './format.js';
+import { RESOURCES, byNode, clusterVerdict, fullness, niceCeiling, reason, shares, stateOf, worstP99 } from './model.js';
 import { feed, nowOf } from './feed.js';
 import { figures, headline } from './hero.js';
 import { cells } from './pool.js';
@@ -55,7 +55,7 @@ function shareBar() {
       keyed(bar, shown, ({ node }) => node.key, make).forEach(({ element: part, label }, at) => {
         attr(part, 'class', colour(shown[at].index));
         width(part, shown[at].share);
-        put(label, shown[at].share >= 6 ? percent(shown[at].share) : '');
+        put(label, shown[at].share >= 6 ? `${shown[at].node.name} ${percent(shown[at].share)}` : '');
       });
       attr(bar, 'aria-label', shown.map(({ node, share }) => `${node.name} ${percent(share)}`).join(', '));
     },
@@ -73,18 +73,19 @@ function card(node, index) {
   const share = h('b');
   const p99 = h('b');
   const flight = h('b');
-  const line = spark((point) => point.requests_per_second, 5);
+  const line = spark((point) => point.requests_per_second);
+  const scaled = h('p', { class: 'when' });
   const meters = METERS.map((resource) => ({ resource, bar: h('i', { class: `r-${resource}` }), value: h('b') }));
   const grid = cells();
   const pool = h('span');
   const element = h('article', { class: `card ${colour(index)}`, 'data-node': node.name },
     h('header', null, h('i', { class: 'swatch c-own' }), link, state), limit, said,
-    line.element,
+    scaled, line.element,
     h('dl', { class: 'kpis' }, [['kpi.requests', served], ['cluster.part', share], ['latency.p99', p99], ['kpi.flight', flight]]
       .map(([key, value]) => h('div', null, h('dt', null, t(key)), h('dd', null, value)))),
     h('ul', { class: 'map' }, meters.map(({ resource, bar, value }) => h('li', { 'data-resource': resource }, h('span', null, t(`name.${resource}`)), h('div', { class: 'meter' }, bar), value))),
     h('div', { class: 'pool' }, h('p', { class: 'small' }, pool), grid.element));
-  const update = (now, part) => {
+  const update = (now, part, top) => {
     const { stats } = node;
     const status = stateOf(node);
     const here = node.reachable ? stats : null;
@@ -108,12 +109,16 @@ function card(node, index) {
       width(bar, full[key]);
     }
     attr(element, 'data-saturated', here?.pool?.saturated === true);
-    line.update(node.points, now);
+    line.update(node.points, now, top);
+    put(scaled, t('cluster.spark', { top: perSecond(top) }));
     grid.update(stats?.pool?.threads, here?.pool?.active);
-    put(pool, here ? `${t('pool.threads', { active: count(here.pool?.active), threads: count(here.pool?.threads) })} · ${t('pool.waiting')} ${count(here.pool?.queued)}` : '');
+    put(pool, here ? `${t(here.pool?.threads === 1 ? 'pool.thread' : 'pool.threads', { active: count(here.pool?.active), threads: count(here.pool?.threads) })} · ${t('pool.waiting')} ${count(here.pool?.queued)}` : '');
   };
   return { element, update };
 }
+
+/** What the two charts draw, a line a node. */
+const FIGURES = [(point) => point.requests_per_second, (point) => point.p99_milliseconds];
 
 /** Builds the view; `update(nodes)` shows them. */
 export function clusterView(lab) {
@@ -124,22 +129,23 @@ export function clusterView(lab) {
   const place = h('div', { class: 'grid' });
   const cards = h('div', { class: 'cards' });
   const element = h('div', { class: 'cluster' }, hero, lab, cards, place);
-  let chart = null;
+  let charts = [];
   let drawn = '';
 
-  // The chart has one series a node: another set of nodes is another chart.
-  const ensureChart = (nodes) => {
+  // A chart has one series a node: another set of nodes is another chart.
+  const ensureCharts = (nodes) => {
     const wanted = nodes.map((node) => `${node.key} ${node.name}`).join('\n');
     if (wanted === drawn) return;
     drawn = wanted;
-    if (chart) forget([chart]);
-    chart = timeline({
-      title: t('cluster.by-node'), format: rate, stacked: true, least: 10, reason: () => t('why.gone'),
-      series: nodes.map((node, index) => ({ key: `own ${colour(index)}`, label: node.name, value: (point) => point.rates[index] ?? 0, shown: (point) => point.rates[index] })),
-    });
-    chart.element.classList.add('full');
-    chart.element.id = 'panel-by-node';
-    place.replaceChildren(chart.element);
+    forget(charts);
+    const series = (value, dashed) => nodes.map((node, index) => ({ key: `own ${colour(index)}`, label: node.name, value: value(index), shown: (point) => point.values[index], dashed: dashed && index % 2 === 1 }));
+    charts = [
+      timeline({ title: t('cluster.by-node'), format: perSecond, stacked: true, least: 10, reason: () => t('why.gone'), series: series((index) => (point) => point.values[index] ?? 0, false) }),
+      timeline({ title: t('cluster.p99-by-node'), format: milliseconds, least: 10, reason: () => t('why.window'), series: series((index) => (point) => point.values[index], true) }),
+    ];
+    charts[0].element.id = 'panel-by-node';
+    charts[1].element.id = 'panel-p99-by-node';
+    place.replaceChildren(...charts.map((chart) => chart.element));
   };
 
   return {
@@ -160,11 +166,13 @@ export function clusterView(lab) {
         connections: [count(sumOf(live.map((node) => node.stats?.connections?.open))), t('why.gone')],
       });
       share.update(nodes, parts);
-      keyed(cards, nodes, (node) => node.key, card).forEach((one, index) => one.update(nowOf(nodes[index]), parts?.[index] ?? null));
-      ensureChart(nodes);
+      // One scale for the small lines of all cards: side by side they must compare.
+      const top = niceCeiling(Math.max(10, ...nodes.flatMap((node) => node.points.map((point) => point.requests_per_second ?? 0))));
+      keyed(cards, nodes, (node) => node.key, card).forEach((one, index) => one.update(nowOf(nodes[index]), parts?.[index] ?? null, top));
+      ensureCharts(nodes);
       const base = nowOf(feed.self ?? live[0] ?? nodes[0]);
-      chart.update(byNode(nodes, nowOf, base), base);
+      FIGURES.forEach((read, index) => charts[index].update(byNode(nodes, read, nowOf, base), base));
     },
-    end: () => chart && forget([chart]),
+    end: () => forget(charts),
   };
 }

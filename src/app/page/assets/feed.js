@@ -1,12 +1,14 @@
 // The live feed: asks this server once a second for the cluster (a lone node is a cluster of one),
 // keeps five minutes of history for each node, and starts over by itself after a break.
 
-import { SPAN, demoTotal, pointOf, sampledAt } from './model.js';
+import { SPAN, demoTotal, pointOf, sampledAt, shaped, shapedPoints } from './model.js';
 
 const PERIOD = 1000;
 const TIMEOUT = 4000;
 /** Seconds without an answer after which the page says that it is stale. */
 const STALE = 3;
+/** Milliseconds by which an answer must be later to be believed against its own clock. */
+const CLOCK_SET = 3000;
 
 // No credentials: these requests then use connections of their own, so that a load
 // started on this page cannot hold them up (a browser opens six connections to one address).
@@ -49,7 +51,7 @@ function address() {
 
 /** Puts the server's points of the past in front of those that came live. */
 function merge(node, points) {
-  const usable = points.filter((point) => typeof point?.t === 'number');
+  const usable = shapedPoints(points);
   if (usable.length === 0) return;
   const [first, last] = [usable[0].t, usable.at(-1).t];
   node.points = [...node.points.filter((point) => point.t < first - 0.5), ...usable, ...node.points.filter((point) => point.t > last + 0.5)];
@@ -63,20 +65,26 @@ function take(told, known) {
   node.ready = told.ready ?? null;
   node.error = told.error ?? null;
   node.age = told.age_seconds ?? null;
-  if (told.stats) {
-    const fresh = sampledAt(told.stats) !== sampledAt(node.stats);
-    if (fresh) {
-      const point = pointOf(told.stats, node.stats);
+  const stats = shaped(told.stats);
+  if (stats) {
+    const seenAt = performance.now() - 1000 * (told.age_seconds ?? 0);
+    // Through a balancer every answer may come from another node, and one knows its peers a little later than the
+    // other: only what is newer counts. What is older by its own clock and yet came later is from a clock set back.
+    const newer = node.stats === null || sampledAt(stats) > sampledAt(node.stats);
+    const setBack = !newer && seenAt > node.seenAt + CLOCK_SET;
+    if (newer || setBack) {
+      const point = pointOf(stats, setBack ? null : node.stats);
+      if (setBack) node.points = node.points.filter(({ t }) => t < point.t);
       const last = node.points.at(-1);
       node.before = node.stats;
-      node.stats = told.stats;
-      node.seenAt = performance.now();
+      node.stats = stats;
+      node.seenAt = seenAt;
       if (point.t !== null && (!last || point.t > last.t + 0.2)) node.points.push(point);
-      node.demo.push({ t: point.t, count: demoTotal(told.stats) });
+      node.demo.push({ t: point.t, count: demoTotal(stats) });
       if (node.demo.length > 30) node.demo.shift();
     }
   }
-  if (told.history?.points) merge(node, told.history.points);
+  if (told.history) merge(node, told.history.points);
   const edge = (node.points.at(-1)?.t ?? 0) - SPAN - 5;
   while (node.points.length && node.points[0].t < edge) node.points.shift();
   node.name = String(told.name ?? node.stats?.node?.name ?? node.url.replace(/^https?:\/\//, ''));
@@ -117,8 +125,8 @@ async function turn() {
   } catch {
     // Nothing to do but to try again: the page shows how long the server has been silent.
   }
-  listener();
   setTimeout(turn, Math.max(100, PERIOD - (performance.now() - began)));
+  listener();
 }
 
 /** Starts asking; calls `changed` after every turn, answered or not. */

@@ -2,9 +2,11 @@
 
 import { h, put, attr, figure, width } from './dom.js';
 import { ribbon } from './chart.js';
-import { byteRate, cores, count, milliseconds, percent, rate } from './format.js';
-import { RESOURCES, busiestDisk, fullness, memoryPercent, networkRate, reason, withoutQuota, worstP99 } from './model.js';
+import { byteRate, cores, count, duration, milliseconds, percent, rate } from './format.js';
+import { RESOURCES, busiestDisk, fullest, fullness, memoryPercent, networkRate, reason, withoutQuota, worstP99 } from './model.js';
 import { language, t } from './words.js';
+
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 
 const name = (resource) => t(`name.${resource}`);
 
@@ -12,9 +14,11 @@ const name = (resource) => t(`name.${resource}`);
 export function evidence(stats) {
   const { resource = 'none', evidence: said } = stats?.bottleneck ?? {};
   // The server's sentence begins with the resource, which the headline already names.
-  if (language() === 'en' && said) return said.startsWith(`${resource}: `) ? said.slice(resource.length + 2) : said;
+  if (language() === 'en' && said) return sentence(said.startsWith(`${resource}: `) ? said.slice(resource.length + 2) : said);
+  const [most, full] = fullest(stats);
+  if (resource === 'none' && most) return t('evidence.most', { resource: name(most), full: percent(full) });
   return t(`evidence.${resource}`, {
-    active: count(stats?.pool?.active), threads: count(stats?.pool?.threads), queued: count(stats?.pool?.queued),
+    active: count(stats?.pool?.active), threads: count(stats?.pool?.threads), queued: count(stats?.pool?.queued), saturated: percent(stats?.pool?.saturated_percent),
     throttled: percent(stats?.cgroup?.throttled_percent), quota: cores(stats?.cgroup?.cpu_quota_cores),
     busy: percent(stats?.cpu?.busy), cores: cores(stats?.cpu?.cores), iowait: percent(stats?.cpu?.iowait),
     utilization: percent(busiestDisk(stats)), used: percent(memoryPercent(stats)),
@@ -101,19 +105,28 @@ export function map() {
   };
 }
 
+/** Why a node is missing, since when, and what held it then. */
+function lastWords(node) {
+  const since = node.seenAt ? (performance.now() - node.seenAt) / 1000 : null;
+  const words = [t(`error.${node.error ?? 'refused'}`), since === null ? t('state.never') : t('state.last-seen', { ago: duration(since) })];
+  const limit = node.stats?.bottleneck?.resource ?? 'none';
+  return `${sentence(words.join(', '))}${node.stats ? ` ${t('state.before', { limit: t(`limit.${limit}`) })}` : ''}`;
+}
+
 /** The hero of one node: headline, figures, map and ribbon. */
 export function nodeHero() {
   const head = headline();
   const kpis = figures(['requests', 'errors', 'p99', 'flight', 'connections'].map((key) => ({ key, label: t(`kpi.${key}`) })));
   const resources = map();
-  const past = ribbon({ title: t('ribbon.title'), name });
+  const past = ribbon({ title: t('ribbon.title'), name, resources: [...RESOURCES, 'none'] });
   const element = h('section', { class: 'hero' }, head.element, kpis.element, resources.element, past.element);
   return {
     element,
     charts: [past],
-    update(node, now) {
-      const resource = node.stats?.bottleneck?.resource ?? 'none';
-      head.update(resource, t(`limit.${resource}`), evidence(node.stats));
+    update(node, now, state) {
+      const resource = state === 'gone' ? 'gone' : node.stats?.bottleneck?.resource ?? 'none';
+      if (state === 'gone') head.update(resource, t('cluster.gone', { name: node.name }), lastWords(node));
+      else head.update(resource, t(`limit.${resource}`), evidence(node.stats));
       kpis.update(nodeFigures(node));
       resources.update(node.stats);
       past.update(node.points, now);

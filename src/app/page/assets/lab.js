@@ -4,6 +4,7 @@ import { h, put, attr, figure } from './dom.js';
 import { count, duration, milliseconds, rate } from './format.js';
 import { feed } from './feed.js';
 import { niceCeiling, quantile } from './model.js';
+import { axes } from './chart.js';
 import { run } from './load.js';
 import { t } from './words.js';
 
@@ -21,10 +22,10 @@ function lane() {
   const name = h('h3');
   const nodes = h('p', { class: 'small' });
   const canvas = h('canvas', { class: 'dots', role: 'img' });
-  const top = h('span', { class: 'high' });
+  const frame = axes(h('div', { class: 'plot' }, canvas));
   const element = h('div', { class: 'lane' }, name,
     h('dl', { class: 'kpis' }, keys.map((key) => h('div', null, h('dt', null, t(`lab.${key}`)), h('dd', null, values[key])))),
-    h('div', { class: 'plot' }, canvas, top), nodes);
+    frame.element, nodes);
   let answers = [];
   let seconds = 1;
   let began = 0;
@@ -41,6 +42,7 @@ function lane() {
       ended = null;
       put(name, label);
       attr(element, 'data-kind', kind);
+      frame.moments([0, length / 2, length].map((second) => milliseconds(1000 * second)));
     },
     add: (answer) => answers.push(answer),
     end: () => (ended = performance.now()),
@@ -62,7 +64,7 @@ function lane() {
       const said = [...tally].sort().map(([node, times_]) => `${node} ${count(times_)}`).join(' · ');
       put(nodes, said ? `${t('lab.done', { count: count(answers.length) })}; ${t('lab.nodes')}: ${said}` : '');
       const ceiling = niceCeiling(scale);
-      put(top, milliseconds(ceiling));
+      frame.scale(ceiling, milliseconds);
       attr(canvas, 'aria-label', `${t('lab.dots')}. p50 ${values.p50.textContent}, p99 ${values.p99.textContent}`);
       paint(canvas, answers, Math.max(seconds, elapsed), ceiling);
     },
@@ -104,7 +106,7 @@ export function labPanel() {
   const concurrency = choice('concurrency', t('lab.concurrency'), [], null, String);
   const seconds = choice('seconds', t('lab.seconds'), [5, 10, 20, 30], 10, String);
   const start = h('button', { type: 'button', class: 'main', id: 'lab-start', onclick: () => (stop ? stop.abort() : single()) }, t('lab.start'));
-  const compare = h('button', { type: 'button', id: 'lab-compare', title: t('lab.compare-note'), onclick: () => both() }, t('lab.compare'));
+  const compare = h('button', { type: 'button', id: 'lab-compare', 'aria-describedby': 'lab-note', onclick: () => both() }, t('lab.compare'));
   const status = h('span', { class: 'status', role: 'status', id: 'lab-status' });
   const lanes = [lane(), lane()];
   const verdict = h('p', { class: 'lead', id: 'lab-verdict', role: 'status' });
@@ -123,7 +125,7 @@ export function labPanel() {
   }, t('lab.copy'));
   const element = h('section', { class: 'panel lab', id: 'panel-lab' }, h('h2', null, t('lab.title')),
     h('div', { class: 'controls' }, endpoint.element, value.element, concurrency.element, seconds.element, start, compare, status),
-    verdict, results, h('p', { class: 'small terminal' }, bound, ' ', command, ' ', copy));
+    h('p', { class: 'small', id: 'lab-note' }, t('lab.compare-note')), verdict, results, h('p', { class: 'small terminal' }, bound, ' ', command, ' ', copy));
 
   function terminal(path = ENDPOINTS[endpoint.select.value].path(value.select.value)) {
     put(command, `webapp load --connections 200 --duration 10s '${location.origin}${path}'`);

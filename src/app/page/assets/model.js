@@ -3,7 +3,7 @@
 /** The resources that can bind, in the order in which they are drawn. */
 export const RESOURCES = ['cpu', 'cpu-quota', 'io', 'memory', 'network', 'pool'];
 
-/** The addresses that do demo work: shares are counted on these, so that probes and this page do not blur them. */
+/** The addresses that do demo work: shares and response times are taken of these, so that probes and this page do not blur them. */
 const DEMO = new Set(['/fib', '/primes', '/sleep', '/io', '/memory', '/payload', '/whoami']);
 
 /** Seconds of history that are kept and drawn. */
@@ -29,6 +29,32 @@ export function growth(now, before, read) {
   return (to - from) / seconds;
 }
 
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Parts of the stats that are objects, and lists of objects; by their paths. */
+const OBJECTS = ['node', 'cpu', 'cgroup', 'memory', 'process', 'pressure', 'sockets', 'pool', 'connections', 'requests', 'bottleneck', 'unavailable'];
+
+/**
+ * Stats in the shape that this page reads, whoever sent them: another version's node, or no node at all, must not
+ * break the view of the others. What has another shape counts as unknown; no stats at all are `null`.
+ */
+export function shaped(told) {
+  if (!isObject(told)) return null;
+  const stats = { ...told };
+  const list = (value) => (Array.isArray(value) ? value.filter(isObject) : null);
+  for (const key of OBJECTS) if (!isObject(stats[key])) stats[key] = {};
+  for (const key of ['disks', 'network']) stats[key] = list(stats[key]);
+  stats.cpu = { ...stats.cpu, per_core: list(stats.cpu.per_core), load_average: Array.isArray(stats.cpu.load_average) ? stats.cpu.load_average : null };
+  const { resource, evidence } = stats.bottleneck;
+  stats.bottleneck = { resource: RESOURCES.includes(resource) ? resource : 'none', evidence: typeof evidence === 'string' ? evidence : null };
+  stats.requests = { ...stats.requests, endpoints: list(stats.requests.endpoints)?.filter((one) => typeof one.path === 'string') ?? [] };
+  return stats;
+}
+
+/** The same for a list of points of history. */
+export const shapedPoints = (told) => (Array.isArray(told) ? told : []).filter((point) => isObject(point) && number(point.t) !== null).map((point) =>
+  Object.fromEntries(Object.entries(point).map(([key, value]) => [key, key === 'bottleneck' && (value === 'none' || RESOURCES.includes(value)) ? value : number(value)])));
+
 const endpoints = (stats) => stats?.requests?.endpoints ?? [];
 
 /** Requests that failed, of all addresses, since start. */
@@ -37,18 +63,16 @@ export const errorsTotal = (stats) => sum(endpoints(stats).map((endpoint) => end
 /** Demo requests since start. */
 export const demoTotal = (stats) => sum(endpoints(stats).filter((endpoint) => DEMO.has(endpoint.path)).map((endpoint) => endpoint.count));
 
-/** The slowest address' p99 of the last minute, in milliseconds. */
-export const worstP99 = (stats) => most(endpoints(stats).map((endpoint) => endpoint.p99));
+/** The slowest demo address' p99 of the last minute, in milliseconds. */
+export const worstP99 = (stats) => most(endpoints(stats).filter((endpoint) => DEMO.has(endpoint.path)).map((endpoint) => endpoint.p99));
 
 /** The busiest disk's utilization in percent. */
 export const busiestDisk = (stats) => most((stats?.disks ?? []).map((disk) => disk.utilization));
 
-/** Bytes a second over all interfaces but loopback; loopback too when there is nothing else. */
-export function networkRate(stats, field) {
-  const all = stats?.network;
-  if (!Array.isArray(all) || all.length === 0) return null;
-  const real = all.filter((one) => one.interface !== 'lo');
-  return sum((real.length ? real : all).map((one) => one[field]));
+/** Bytes a second over all interfaces but the loopback, or over the loopback alone. */
+export function networkRate(stats, field, loopback = false) {
+  const some = (stats?.network ?? []).filter((one) => (one.interface === 'lo') === loopback).map((one) => number(one[field]));
+  return some.some((one) => one !== null) ? sum(some) : null;
 }
 
 /** Memory in use, in percent: of the limit around the node where there is one, else of the machine. */
@@ -80,6 +104,7 @@ export function pointOf(stats, before) {
     p99_milliseconds: worstP99(stats),
     receive_bytes_per_second: networkRate(stats, 'receive_bytes_per_second'),
     transmit_bytes_per_second: networkRate(stats, 'transmit_bytes_per_second'),
+    loopback_bytes_per_second: networkRate(stats, 'transmit_bytes_per_second', true),
     disk_utilization: busiestDisk(stats),
     bottleneck: stats.bottleneck?.resource ?? null,
   };
@@ -87,11 +112,11 @@ export function pointOf(stats, before) {
 
 /** CPU as it is drawn: nice counts as user, interrupts as system. */
 export const cpuParts = (one) => ({
-  user: one?.user == null ? null : one.user + (one.nice ?? 0),
-  system: one?.system == null ? null : one.system + (one.irq ?? 0) + (one.softirq ?? 0),
-  iowait: one?.iowait ?? null,
-  steal: one?.steal ?? null,
-  idle: one?.idle ?? null,
+  user: number(one.user) === null ? null : sum([one.user, one.nice]),
+  system: number(one.system) === null ? null : sum([one.system, one.irq, one.softirq]),
+  iowait: number(one.iowait),
+  steal: number(one.steal),
+  idle: number(one.idle),
 });
 
 /** Use of the CPU quota in percent: of its group where that is counted, else of this process; else how often it was throttled. */
@@ -120,6 +145,12 @@ export function fullness(stats) {
   };
 }
 
+/** The resource that is used most, and how full it is: `[resource, percent]`; `[null, null]` when nothing is known. */
+export function fullest(stats) {
+  const known = Object.entries(fullness(stats)).filter(([, full]) => full !== null);
+  return known.reduce((most, one) => (most[0] === null || one[1] > most[1] ? one : most), [null, null]);
+}
+
 /** Why a figure is missing: the machine's own word under `unavailable`, looked up from the narrowest key to the widest. */
 export function reason(stats, path) {
   const entries = stats?.unavailable ?? {};
@@ -141,15 +172,16 @@ export function stateOf(node) {
 
 /** Share of the demo requests of the last `window` seconds, by node key; `null` when there were none. */
 export function shares(nodes, window = 10) {
-  const counts = nodes.map((node) => {
+  // By rate, not by count: a node's last sample may be a second older than another's, and its window as much shorter.
+  const rates = nodes.map((node) => {
     const marks = node.demo ?? [];
     const last = marks.at(-1);
     if (!last || !node.reachable) return 0;
     const first = marks.find((mark) => mark.t >= last.t - window) ?? last;
-    return Math.max(0, last.count - first.count);
+    return last.t > first.t ? Math.max(0, last.count - first.count) / (last.t - first.t) : 0;
   });
-  const total = sum(counts);
-  return total > 0 ? counts.map((one) => (100 * one) / total) : null;
+  const total = sum(rates);
+  return total > 0 ? rates.map((one) => (100 * one) / total) : null;
 }
 
 /** The cluster in one verdict: what to say first, and about how many nodes. */
@@ -171,25 +203,25 @@ export function clusterVerdict(nodes) {
 /** The value at quantile `q` (0-1) of sorted numbers, nearest rank. */
 export const quantile = (sorted, q) => (sorted.length ? sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] : null);
 
-/** The smallest round number that is at least `value`: 1, 2, 5, 10, 20, 50 … */
+/** The smallest round number that is at least `value`, and has a round half: 1, 2, 4, 6, 8, 10, 20, 40 … */
 export function niceCeiling(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 2, 2.5, 5, 10].find((one) => one * power >= value * 0.9999);
+  const step = [1, 2, 4, 6, 8, 10].find((one) => one * power >= value * 0.9999);
   return step * power;
 }
 
 /**
- * Requests a second of all nodes on one time line, oldest first: `[{ t, rates: [one per node or null] }]`.
+ * One figure of all nodes on one time line, oldest first: `[{ t, values: [one per node or null] }]`; `read` takes it from a point.
  * Nodes may disagree about the time of day, so each is placed by its age on its own clock (`nowOf`).
  */
-export function byNode(nodes, nowOf, base) {
+export function byNode(nodes, read, nowOf, base) {
   const columns = nodes.map((node) => {
     const now = nowOf(node);
     const column = new Array(SPAN + 1).fill(null);
     for (const point of node.points) {
       const back = Math.round(now - point.t);
-      if (back >= 0 && back <= SPAN && point.requests_per_second !== null) column[back] = point.requests_per_second;
+      if (back >= 0 && back <= SPAN && number(read(point)) !== null) column[back] = read(point);
     }
     // Samples come about once a second: a second without one, between two with, is no hole.
     for (let back = SPAN - 1; back >= 0; back -= 1) {
@@ -200,8 +232,8 @@ export function byNode(nodes, nowOf, base) {
   });
   const points = [];
   for (let back = SPAN; back >= 0; back -= 1) {
-    const rates = columns.map((column) => column[back]);
-    if (rates.some((one) => one !== null)) points.push({ t: base - back, rates });
+    const values = columns.map((column) => column[back]);
+    if (values.some((one) => one !== null)) points.push({ t: base - back, values });
   }
   return points;
 }

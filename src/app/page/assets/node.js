@@ -2,7 +2,7 @@
 
 import { h, put, attr, figure, width, keyed } from './dom.js';
 import { forget, timeline } from './chart.js';
-import { byteRate, cores, count, duration, memory, milliseconds, percent, perSecond, rate, short } from './format.js';
+import { byteRate, cores, count, memory, milliseconds, percent, perSecond, rate, short } from './format.js';
 import { cpuParts, growth, memoryPercent, reason, withoutQuota } from './model.js';
 import { nodeHero } from './hero.js';
 import { poolPanel } from './pool.js';
@@ -18,10 +18,10 @@ function cpuPanel(why) {
   const list = h('ol', { class: 'cores', 'aria-label': t('cpu.cores') });
   chart.element.id = 'panel-cpu';
   chart.element.append(list);
-  const core = () => {
+  const core = (_, index) => {
     const parts = CPU.map((key) => h('i', { class: `c-${key}` }));
-    const label = h('span');
-    return { element: h('li', null, ...parts, label), parts, label };
+    const value = h('b');
+    return { element: h('li', null, h('span', null, t('cpu.core', { index })), h('div', null, parts), value), parts, value };
   };
   return {
     chart,
@@ -32,17 +32,16 @@ function cpuPanel(why) {
       const [one, five, fifteen] = (cpu.load_average ?? []).map((value) => rate(value));
       put(chart.extra, t('cpu.load', { one, five, fifteen }));
       attr(list, 'data-density', (cpu.per_core?.length ?? 0) <= 8 ? 'few' : 'many');
-      keyed(list, cpu.per_core ?? [], (_, index) => index, core).forEach(({ element, parts, label }, index) => {
+      keyed(list, cpu.per_core ?? [], (_, index) => index, core).forEach(({ element, parts, value }, index) => {
         const told = cpu.per_core[index];
-        const split = typeof told === 'number' ? { user: told } : cpuParts(told);
+        const split = cpuParts(told);
         parts.forEach((part, at) => {
           const basis = `${(split[CPU[at]] ?? 0).toFixed(1)}%`;
           if (part.style.flexBasis !== basis) part.style.flexBasis = basis;
         });
-        const busy = typeof told === 'number' ? told : told?.busy ?? (told?.idle == null ? null : 100 - told.idle - (told.iowait ?? 0));
-        const text = t('cpu.core', { index, busy: percent(busy) });
-        attr(element, 'title', text);
-        put(label, text);
+        const busy = percent(told.busy);
+        attr(element, 'title', `${t('cpu.core', { index })}: ${busy ?? 'n/a'}`);
+        figure(value, busy, why('cpu.per_core')());
       });
     },
   };
@@ -54,8 +53,9 @@ function quotaPanel() {
     series: [{ key: 'throttled', label: t('quota.throttled'), value: (point) => point.throttled_percent }],
   });
   const allowed = h('p', { class: 'lead', id: 'quota' });
+  const how = h('p', { class: 'small' }, t('quota.how'));
   chart.element.id = 'panel-quota';
-  chart.element.insertBefore(allowed, chart.element.children[1]);
+  chart.element.children[0].after(allowed, how);
   return {
     chart,
     element: chart.element,
@@ -63,7 +63,11 @@ function quotaPanel() {
       const group = node.stats?.cgroup;
       const none = withoutQuota(node.stats) ? t('quota.none') : reason(node.stats, 'cgroup.cpu_quota_cores') ?? t('why.source');
       put(allowed, group?.cpu_quota_cores == null ? none : t('quota.cores', { cores: cores(group.cpu_quota_cores) }));
-      put(chart.extra, group?.throttled_seconds_total == null ? '' : t('quota.total', { time: duration(group.throttled_seconds_total) }));
+      put(chart.extra, group?.throttled_seconds_total == null ? '' : t('quota.total', { time: milliseconds(1000 * group.throttled_seconds_total) }));
+      // Without a quota, now and in the last minutes, there is nothing to draw.
+      const drawn = !withoutQuota(node.stats) || node.points.some((point) => point.throttled_percent != null);
+      attr(how, 'hidden', drawn);
+      attr(chart.element, 'data-empty', !drawn);
       chart.update(node.points, now);
     },
   };
@@ -72,15 +76,16 @@ function quotaPanel() {
 function endpointsPanel() {
   const body = h('tbody');
   const none = h('p', { class: 'note' }, t('endpoints.none'));
+  // The heads are the columns' classes as well: on a phone one of the percentiles gives way.
   const heads = [t('endpoints.path'), t('endpoints.rate'), t('endpoints.count'), t('endpoints.errors'), 'p50', 'p90', 'p99'];
   const element = h('section', { class: 'panel wide', id: 'panel-endpoints' }, h('h2', null, t('endpoints.title'), h('span', { class: 'when' }, t('endpoints.note'))),
     h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('endpoints.title') },
-      h('table', null, h('thead', null, h('tr', null, heads.map((head) => h('th', { scope: 'col' }, head)))), body)), none);
+      h('table', null, h('thead', null, h('tr', null, heads.map((head) => h('th', { scope: 'col', class: head }, head)))), body)), none);
   const make = (endpoint) => {
-    const cells = heads.slice(1).map(() => h('td'));
+    const cells = heads.slice(1).map(() => h('span'));
     const bar = h('i', { class: 'c-p99' });
-    cells.at(-1).append(h('b'), h('div', { class: 'meter' }, bar));
-    return { element: h('tr', null, h('th', { scope: 'row' }, endpoint.path), cells), cells, bar };
+    const row = cells.map((cell, index) => h('td', { class: heads[index + 1] }, cell, index === cells.length - 1 ? h('div', { class: 'meter' }, bar) : null));
+    return { element: h('tr', null, h('th', { scope: 'row' }, endpoint.path), row), cells, bar };
   };
   return {
     element,
@@ -96,8 +101,7 @@ function endpointsPanel() {
         put(cells[1], short(one.count));
         put(cells[2], short(one.errors));
         attr(cells[2], 'data-bad', one.errors > 0);
-        ['p50', 'p90'].forEach((key, at) => figure(cells[3 + at], milliseconds(one[key]), t('why.window')));
-        figure(cells[5].firstChild, milliseconds(one.p99), t('why.window'));
+        ['p50', 'p90', 'p99'].forEach((key, at) => figure(cells[3 + at], milliseconds(one[key]), t('why.window')));
         width(bar, one.p99 === null ? 0 : (100 * one.p99) / slowest);
       });
     },
@@ -131,21 +135,21 @@ function memoryPanel(why) {
   };
 }
 
-/** A table with one row a device; `columns` is `[[label, row => text, field]]`. */
+/** A table with one row a device; `columns` is `[[label, row => text, field, reason]]`. */
 function devices(source, first, name, columns) {
   const body = h('tbody');
   const element = h('div', { class: 'scroll' }, h('table', { class: 'tight' },
     h('thead', null, h('tr', null, h('th', { scope: 'col' }, first), columns.map(([label]) => h('th', { scope: 'col' }, label)))), body));
   const make = (row) => {
-    const cells = columns.map(() => h('td'));
-    return { element: h('tr', null, h('th', { scope: 'row' }, String(row[name])), cells), cells };
+    const cells = columns.map(() => h('span'));
+    return { element: h('tr', null, h('th', { scope: 'row' }, String(row[name])), cells.map((cell) => h('td', null, cell))), cells };
   };
   return {
     element,
     update(stats) {
       const rows = (stats?.[source] ?? []).slice(0, 8);
       keyed(body, rows, (row) => String(row[name]), make).forEach(({ cells }, index) => {
-        columns.forEach(([, read, field], at) => figure(cells[at], read(rows[index]), reason(stats, `${source}.${field}`) ?? t('why.source')));
+        columns.forEach(([, read, field, why = t('why.source')], at) => figure(cells[at], read(rows[index]), reason(stats, `${source}.${field}`) ?? why));
       });
     },
   };
@@ -160,7 +164,7 @@ function diskPanel(why) {
     ['%', (disk) => percent(disk.utilization), 'utilization'],
     [t('disk.read'), (disk) => byteRate(disk.read_bytes_per_second), 'read_bytes_per_second'],
     [t('disk.write'), (disk) => byteRate(disk.write_bytes_per_second), 'write_bytes_per_second'],
-    [t('disk.await'), (disk) => milliseconds(disk.await_milliseconds), 'await_milliseconds'],
+    [t('disk.await'), (disk) => milliseconds(disk.await_milliseconds), 'await_milliseconds', t('why.idle')],
   ]);
   chart.element.append(table.element);
   chart.element.id = 'panel-disk';
@@ -181,17 +185,15 @@ function networkPanel(why) {
   const chart = timeline({
     title: t('network.title'), format: byteRate, least: 1000, reason: why('network'),
     series: [{ key: 'in', label: t('network.in'), value: (point) => point.receive_bytes_per_second },
-      { key: 'out', label: t('network.out'), value: (point) => point.transmit_bytes_per_second, dashed: true }],
+      { key: 'out', label: t('network.out'), value: (point) => point.transmit_bytes_per_second, dashed: true },
+      { key: 'loopback', label: t('network.loopback'), value: (point) => point.loopback_bytes_per_second }],
   });
-  const table = devices('network', t('network.title'), 'interface', [
+  const table = devices('network', t('network.interface'), 'interface', [
     [t('network.in'), (one) => byteRate(one.receive_bytes_per_second), 'receive_bytes_per_second'],
     [t('network.out'), (one) => byteRate(one.transmit_bytes_per_second), 'transmit_bytes_per_second'],
     [t('network.drops'), (one) => short(one.drops_total), 'drops_total'],
   ]);
-  const queue = h('b');
-  const overflows = h('b');
-  chart.element.append(table.element, h('dl', { class: 'facts' },
-    h('div', null, h('dt', null, t('network.listen')), h('dd', null, queue)), h('div', null, h('dt', null, t('network.overflows')), h('dd', null, overflows))));
+  chart.element.append(table.element);
   chart.element.id = 'panel-network';
   return {
     chart,
@@ -199,9 +201,6 @@ function networkPanel(why) {
     update(node, now) {
       chart.update(node.points, now);
       table.update(node.stats);
-      const sockets = node.stats?.sockets ?? {};
-      figure(queue, sockets.listen_queue == null ? null : `${count(sockets.listen_queue)} / ${count(sockets.listen_queue_limit) ?? 'n/a'}`, reason(node.stats, 'sockets') ?? t('why.source'));
-      figure(overflows, short(sockets.listen_overflows_total), reason(node.stats, 'sockets.listen_overflows_total') ?? t('why.source'));
     },
   };
 }
@@ -215,12 +214,20 @@ function pressurePanel() {
     return { key, element, some, full, values };
   });
   const counts = ['open', 'peak', 'accepted_total', 'rejected_total'].map((key) => [key, h('b')]);
+  const queue = h('b');
+  const overflows = h('b');
+  const fact = (label, value) => h('div', null, h('dt', null, label), h('dd', null, value));
   const element = h('section', { class: 'panel pressure', id: 'panel-pressure' }, h('h2', null, t('pressure.title')), h('ul', { class: 'bars' }, rows.map((row) => row.element)),
     h('h2', { class: 'second' }, t('connections.title')),
-    h('dl', { class: 'facts' }, counts.map(([key, value]) => h('div', null, h('dt', null, t(`connections.${key}`)), h('dd', null, value)))));
+    h('dl', { class: 'facts' }, counts.map(([key, value]) => fact(t(`connections.${key}`), value)),
+      fact(t('connections.queue'), queue), fact(t('connections.overflows'), overflows)));
   return {
     element,
     update({ stats }) {
+      const sockets = stats?.sockets ?? {};
+      const limit = count(sockets.listen_queue_limit);
+      figure(queue, sockets.listen_queue == null ? null : `${count(sockets.listen_queue)}${limit === null ? '' : ` / ${limit}`}`, reason(stats, 'sockets') ?? t('why.source'));
+      figure(overflows, short(sockets.listen_overflows_total), reason(stats, 'sockets.listen_overflows_total') ?? t('why.source'));
       for (const { key, some, full, values } of rows) {
         const told = stats?.pressure?.[key];
         const missing = (field) => reason(stats, `pressure.${key}.${field}`) ?? t('why.source');
@@ -241,7 +248,7 @@ export function nodeView(lab) {
   const hero = nodeHero();
   const lost = h('p', { class: 'banner', role: 'status', hidden: true });
   const requests = timeline({
-    title: t('requests.title'), format: rate, least: 10, reason: () => t('why.first'),
+    title: t('requests.title'), format: perSecond, least: 10, reason: () => t('why.first'),
     series: [{ key: 'requests', label: t('requests.all'), value: (point) => point.requests_per_second },
       { key: 'errors', label: t('requests.errors'), value: (point) => point.errors_per_second, dashed: true }],
   });
@@ -260,10 +267,11 @@ export function nodeView(lab) {
     update(node, now, state) {
       shown = node;
       const absent = state === 'gone' || state === 'slow' || state === 'asking';
-      attr(lost, 'hidden', !absent && state !== 'draining');
+      // Of a node that is gone the headline speaks.
+      attr(lost, 'hidden', state === 'ready' || state === 'gone');
       put(lost, `${node.name}: ${t(`state.${state}`)}${node.error ? ` (${t(`error.${node.error}`)})` : ''}`);
       element.classList.toggle('absent', absent);
-      hero.update(node, now);
+      hero.update(node, now, state);
       for (const panel of panels) panel.update(node, now);
     },
     end: () => forget([...hero.charts, ...panels.map((panel) => panel.chart).filter(Boolean)]),

@@ -41,7 +41,7 @@ export function poolPanel() {
     update({ stats }) {
       const pool = stats?.pool ?? {};
       const size = grid.update(pool.threads, pool.active);
-      put(threads, t('pool.threads', { active: count(pool.active), threads: count(pool.threads) }));
+      put(threads, t(pool.threads === 1 ? 'pool.thread' : 'pool.threads', { active: count(pool.active), threads: count(pool.threads) }));
       put(scale, size > 1 ? t('pool.cell', { count: size }) : '');
       const full = pool.queue_capacity > 0 && pool.queued >= pool.queue_capacity;
       put(queued, full ? t('pool.full') : t('pool.queued', { queued: count(pool.queued), capacity: count(pool.queue_capacity) }));
