@@ -9,6 +9,8 @@ const folder = process.argv[2];
 mkdirSync(folder, { recursive: true });
 const shot = async (page, name) => {
   await page.mouse.move(0, 0);
+  // Nothing half-way through a transition.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
   console.log(`  ${join(folder, name)}.png`);
 };
