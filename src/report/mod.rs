@@ -145,7 +145,10 @@ fn cautions(points: &[Point], machine_speed: Option<Spread>) -> Vec<String> {
             );
         }
         words += &cpu_used(points).map_or_else(String::new, |(low, high)| {
-            format!(", while the nodes used {low:.0} to {high:.0} % of their quota throughout: what changed is how far a CPU second goes")
+            let range = if high - low < 1.0 { format!("{high:.0}") } else { format!("{low:.0} to {high:.0}") };
+            format!(
+                ", while the nodes used {range} % of their quota throughout: what changed is how far a CPU second goes"
+            )
         });
         words += ". A quieter machine, or --full, narrows it";
         cautions.push(words);
@@ -211,6 +214,6 @@ mod tests {
         let report = Report::of(&results, &Prices::example()).unwrap();
         let caution = &report.cautions[0];
         assert!(caution.contains("spread by up to 29 %") && caution.contains("changed by 30 %"), "{caution}");
-        assert!(caution.contains("99 to 99 % of their quota"), "{caution}");
+        assert!(caution.contains("the nodes used 99 % of their quota"), "{caution}");
     }
 }
