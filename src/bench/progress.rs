@@ -50,14 +50,13 @@ impl Progress {
         self.before += self.present;
         self.present = seconds;
         self.visit_began = Instant::now();
-        let node = if visit.point.units == 1 { "unit" } else { "units" };
         self.words = format!(
-            "{} {}/{} · {} · {} {node}",
+            "{} {}/{} · {} · {}",
             if visit.ladder == Ladder::Closed { "ceiling" } else { "latency" },
             visit.repeat,
             self.repeats(visit.ladder),
             visit.point.topology,
-            visit.point.units
+            number::counted(visit.point.units, "unit")
         );
         if let Some(bar) = &self.bar {
             bar.set_position((self.before * 10.0) as u64);

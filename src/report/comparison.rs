@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::analysis::{Death, LatencyPoint, Point};
-use super::number::{plain, signed_percent};
+use super::number::{counted, plain, signed_percent};
 use super::statistics::Ratio;
 use crate::bench::plan::Topology;
 
@@ -162,7 +162,7 @@ impl Pair {
 
     /// The comparison of the ceilings in one sentence.
     pub fn sentence(&self) -> String {
-        let units = if self.units == 1 { "1 unit".to_owned() } else { format!("{} units", self.units) };
+        let units = counted(self.units, "unit");
         let mut words = format!(
             "{units}: horizontal {}/s, vertical {}/s; {}",
             plain(self.horizontal_per_second),

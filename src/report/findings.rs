@@ -3,7 +3,7 @@
 use super::analysis::Point;
 use super::comparison::Pair;
 use super::cost::Cost;
-use super::number::{milliseconds, or_dash, percent, plain, price};
+use super::number::{counted, milliseconds, or_dash, percent, plain, price};
 use super::table;
 use super::usl::{Estimate, Fit};
 use super::{Law, Report};
@@ -168,8 +168,8 @@ fn deaths(pairs: &[Pair]) -> String {
         };
         for (words, death) in [("the one big node", vertical), ("one of the small nodes", horizontal)] {
             out += &paragraph(&format!(
-                "{} units: {words} ({}) dies {:.1} s into {:.1} s at {}/s: {} of {} requests fail, p99 of the rest {} ms",
-                pair.units,
+                "{}: {words} ({}) dies {:.1} s into {:.1} s at {}/s: {} of {} requests fail, p99 of the rest {} ms",
+                counted(pair.units, "unit"),
                 death.node,
                 death.at_seconds,
                 death.window_seconds,

@@ -43,6 +43,11 @@ pub fn signed_percent(value: f64) -> String {
     format!("{value:+.1} %")
 }
 
+/// A count with its word: `1 unit`, `4 units`.
+pub fn counted(count: u32, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
 /// An amount of money or of another price unit.
 pub fn price(value: f64) -> String {
     match value.abs() {
@@ -108,6 +113,7 @@ mod tests {
         assert_eq!(percent(0.0), "0");
         assert_eq!(price(1.5), "1.50");
         assert_eq!(price(0.0416), "0.0416");
+        assert_eq!((counted(1, "unit"), counted(4, "unit")), ("1 unit".to_owned(), "4 units".to_owned()));
         assert_eq!(or_dash(None, plain), "-");
     }
 }

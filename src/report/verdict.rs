@@ -3,7 +3,7 @@
 use super::Report;
 use super::analysis::Point;
 use super::comparison::{OneDead, Pair, SameLoad};
-use super::number::{milliseconds, or_dash, percent, plain, significant};
+use super::number::{counted, milliseconds, or_dash, percent, plain, significant};
 use crate::bench::plan::Topology;
 
 /// A loss of goodput up to this share, in percent, is no reason to choose the other way.
@@ -188,10 +188,6 @@ pub fn headline(report: &Report) -> Option<String> {
         (true, false) => "one big node does more with the same CPU, for less; many pay where a death must not stop the service, or where no bigger machine is to be had.".to_owned(),
     };
     Some(format!("At {}, {words}", counted(pair.units, "unit")))
-}
-
-fn counted(count: u32, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 fn lower_first(text: &str) -> String {
