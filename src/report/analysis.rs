@@ -231,13 +231,16 @@ fn is_limit(results: &Results, key: PointKey, connections: u32) -> bool {
     own.is_some_and(|own| own < connections) || ladder.iter().any(|&(level, _)| level > connections)
 }
 
+/// CPU that the nodes used in a run, as a percentage of their quota; without quota, of one core.
+pub fn cpu_percent(run: &Run) -> Option<f64> {
+    let used = sum(&run.nodes, |node| node.cpu_cores)?;
+    Some(100.0 * used / sum(&run.nodes, |node| node.quota_cores).unwrap_or(1.0))
+}
+
 /// What was used in some runs of one level.
 fn used(runs: &[&Run]) -> Use {
     Use {
-        cpu_percent: median(runs, |run| {
-            let used = sum(&run.nodes, |node| node.cpu_cores)?;
-            Some(100.0 * used / sum(&run.nodes, |node| node.quota_cores).unwrap_or(1.0))
-        }),
+        cpu_percent: median(runs, cpu_percent),
         throttled_percent: median(runs, |run| mean(&run.nodes, |node| node.throttled_percent)),
         pool_percent: median(runs, |run| mean(&run.nodes, |node| node.pool_percent)),
         pool_queued: median(runs, |run| mean(&run.nodes, |node| node.pool_queued)),
