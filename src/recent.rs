@@ -77,6 +77,7 @@ impl Slices {
     }
 }
 
+#[cold]
 fn empty() -> Histogram<u32> {
     match Histogram::new_with_bounds(1, LONGEST, DIGITS) {
         Ok(histogram) => histogram,

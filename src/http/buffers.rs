@@ -2,17 +2,27 @@
 
 use std::cell::RefCell;
 
+use super::head::Fields;
+
 /// What a buffer holds when new, bytes; a larger one is not kept.
 const KEEP: usize = 8 * 1024;
-/// How many pairs a worker thread keeps for later.
+/// How many of them a worker thread keeps for later.
 const SPARE: usize = 64;
 
-/// The two buffers of a connection at work.
+/// The buffers of a connection at work.
 pub(super) struct Buffers {
     /// Bytes read and not yet used.
     pub input: Input,
     /// Bytes to be written.
     pub output: Vec<u8>,
+    /// Room for the fields of a head.
+    pub fields: Fields,
+}
+
+impl Buffers {
+    fn new() -> Buffers {
+        Buffers { input: Input::new(), output: Vec::with_capacity(KEEP), fields: Fields::new() }
+    }
 }
 
 /// Bytes read: the part between `start` and `end` is not used yet.
@@ -64,19 +74,18 @@ impl Input {
 }
 
 thread_local! {
-    // Boxed, since a connection at rest should hold one pointer, not two buffers.
+    // Boxed, since a connection at rest should hold one pointer, not the buffers.
     #[allow(clippy::vec_box)]
     static FREE: RefCell<Vec<Box<Buffers>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Takes a pair of empty buffers. Never inlined, as a coroutine may change threads between two calls.
+/// Takes empty buffers. Never inlined, as a coroutine may change threads between two calls.
 #[inline(never)]
 pub(super) fn take() -> Box<Buffers> {
-    FREE.with_borrow_mut(Vec::pop)
-        .unwrap_or_else(|| Box::new(Buffers { input: Input::new(), output: Vec::with_capacity(KEEP) }))
+    FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| Box::new(Buffers::new()))
 }
 
-/// Gives a pair back.
+/// Gives buffers back.
 #[inline(never)]
 pub(super) fn give(mut buffers: Box<Buffers>) {
     if buffers.input.bytes.len() > KEEP || buffers.output.capacity() > KEEP {

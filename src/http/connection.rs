@@ -109,24 +109,22 @@ impl<'c> Connection<'c> {
             self.parsed = 0;
         }
         let limits = &self.registry.limits;
-        let input = self.wire.unused();
-        if input.is_empty() {
-            return Ok(None);
-        }
+        let Some((input, fields)) = self.wire.head() else { return Ok(None) };
         self.head_only = input.starts_with(b"HEAD ");
         let line_end = memchr(b'\n', &input[self.parsed..]).map(|at| self.parsed + at);
         let first_line_end = if self.parsed == 0 { line_end } else { memchr(b'\n', input) };
         check_line(&input[..first_line_end.unwrap_or(input.len())], limits)?;
         // A head cannot have ended without a further line end: slow senders do not cost a parse a byte. A last look,
         // when no more can come, is for the right refusal: it must not depend on how the bytes arrived.
-        let full = input.len() >= limits.max_head_bytes;
+        let available = input.len();
+        let full = available >= limits.max_head_bytes;
         if line_end.is_none() && !full && !self.ended {
-            self.parsed = input.len();
+            self.parsed = available;
             return Ok(None);
         }
         let counters = &self.registry.counters;
         let peer = self.peer.address;
-        let outcome = head::parse(input, |head, fields| {
+        let outcome = head::parse(input, fields, |head, fields| {
             let Some(method) = Method::parse(head.method) else {
                 return Err(Problem::new(501, "this server does not know that request method"));
             };
@@ -145,7 +143,7 @@ impl<'c> Connection<'c> {
             }
             Ok(None) if self.ended => Err(Problem::new(400, "the request ended inside its head")),
             Ok(None) => {
-                self.parsed = input.len();
+                self.parsed = available;
                 Ok(None)
             }
         }

@@ -3,14 +3,11 @@
 //! Strict where leniency lets two parties read one stream differently (request smuggling: lengths, codings,
 //! hosts, line folding), lenient only where the RFC asks for it (empty lines before a request, bare LF).
 
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 
 use httparse::{Header, Status};
 
 use super::Problem;
-
-/// Header fields that most requests fit in; more cost a second parse.
-const USUAL_FIELDS: usize = 32;
 
 /// Header fields that are accepted at most.
 pub const MAX_FIELDS: usize = 100;
@@ -94,26 +91,33 @@ impl HeadError {
     }
 }
 
-/// Parses the head that `buffer` starts with and hands it to `with` together with its header fields.
-///
-/// `Ok(None)` when the head is not complete yet. The caller bounds the size of `buffer`.
-pub fn parse<T>(buffer: &[u8], with: impl FnOnce(Head<'_>, &[Header<'_>]) -> T) -> Result<Option<T>, HeadError> {
-    let mut with = Some(with);
-    match attempt::<USUAL_FIELDS, _, _>(buffer, &mut with) {
-        Err(HeadError::TooManyFields) => attempt::<MAX_FIELDS, _, _>(buffer, &mut with),
-        other => other,
+/// Room for the fields of a head while it is parsed: on the heap, since a coroutine's stack must stay small.
+pub struct Fields(Box<[MaybeUninit<Header<'static>>]>);
+
+impl Fields {
+    /// Room for [`MAX_FIELDS`].
+    pub fn new() -> Fields {
+        Fields(Box::new_uninit_slice(MAX_FIELDS))
+    }
+
+    /// The room, for fields that borrow from any buffer.
+    fn room<'b>(&mut self) -> &mut [MaybeUninit<Header<'b>>] {
+        // SAFETY: both types have one layout, as they differ in a lifetime only; and nothing that is written here is
+        // ever read through `self.0`, so that no field outlives what it borrows from.
+        unsafe { mem::transmute::<&mut [MaybeUninit<Header<'static>>], &mut [MaybeUninit<Header<'b>>]>(&mut self.0) }
     }
 }
 
-// Kept apart so that the rare large array does not widen the stack frame of the usual one.
-#[inline(never)]
-fn attempt<const FIELDS: usize, T, F: FnOnce(Head<'_>, &[Header<'_>]) -> T>(
+/// Parses the head that `buffer` starts with and hands it to `with` together with its header fields.
+///
+/// `Ok(None)` when the head is not complete yet. The caller bounds the size of `buffer`.
+pub fn parse<T>(
     buffer: &[u8],
-    with: &mut Option<F>,
+    fields: &mut Fields,
+    with: impl FnOnce(Head<'_>, &[Header<'_>]) -> T,
 ) -> Result<Option<T>, HeadError> {
-    let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
     let mut request = httparse::Request::new(&mut []);
-    let length = match request.parse_with_uninit_headers(buffer, &mut fields) {
+    let length = match request.parse_with_uninit_headers(buffer, fields.room()) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
         Err(error) => return Err(parse_error(error, buffer)),
@@ -122,7 +126,7 @@ fn attempt<const FIELDS: usize, T, F: FnOnce(Head<'_>, &[Header<'_>]) -> T>(
         return Err(HeadError::RequestLine);
     };
     let head = check(method, target, minor, request.headers, length)?;
-    Ok(with.take().map(|with| with(head, request.headers)))
+    Ok(Some(with(head, request.headers)))
 }
 
 fn parse_error(error: httparse::Error, buffer: &[u8]) -> HeadError {
@@ -291,7 +295,9 @@ mod tests {
     use super::*;
 
     fn outcome(text: &str) -> Result<Option<(String, String, bool, BodyLength)>, HeadError> {
-        parse(text.as_bytes(), |head, _| (head.path.to_owned(), head.query.to_owned(), head.keep_alive, head.body))
+        parse(text.as_bytes(), &mut Fields::new(), |head, _| {
+            (head.path.to_owned(), head.query.to_owned(), head.keep_alive, head.body)
+        })
     }
 
     #[test]

@@ -9,6 +9,7 @@ use may::net::TcpStream;
 
 use super::buffers::{self, Buffers};
 use super::control::{Entry, Phase};
+use super::head::Fields;
 use super::worker;
 
 /// Events after which the socket must be read to its end: an edge is reported once.
@@ -66,6 +67,13 @@ impl<'c> Wire<'c> {
     /// Bytes read and not used yet.
     pub fn unused(&self) -> &[u8] {
         self.buffers.as_deref().map_or(&[], |buffers| buffers.input.unused())
+    }
+
+    /// Bytes read and not used yet, and room for the fields of a head among them; none when there are no bytes.
+    pub fn head(&mut self) -> Option<(&[u8], &mut Fields)> {
+        let Buffers { input, fields, .. } = self.buffers.as_deref_mut()?;
+        let unused = input.unused();
+        (!unused.is_empty()).then_some((unused, fields))
     }
 
     /// Marks bytes as used.
