@@ -2,12 +2,12 @@
 //!
 //! Usage: hold HOST:PORT COUNT idle|slow|sleep:SECONDS
 //!
-//! `idle` sends one request and keeps the connection; `slow` sends half a head and a byte of it now and then;
-//! `sleep:S` asks all connections for `/sleep?seg=S` at once and says how late the answers were. Prints `held` when all
-//! connections stand, and ends with the answers or at the end of its standard input.
+//! `idle` sends one request and keeps the connection; `slow` sends half a head, then a byte of it a second;
+//! `sleep:S` asks on all connections for `/sleep?seg=S` at once and says how late the answers were: p50, p99 and the latest,
+//! ms. Prints `held` when all connections stand, and ends with the answers or at the end of its standard input.
 
 use std::error::Error;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for stream in &mut streams {
         if what == "idle" {
-            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")?;
+            stream.write_all(b"GET /whoami HTTP/1.1\r\nHost: a\r\n\r\n")?;
             read_answer(stream)?;
         } else {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nX: ")?;
@@ -37,9 +37,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     if what == "slow" {
         // Ends with its standard input, as the other kinds do; the process ends with it.
         std::thread::spawn(move || {
-            loop {
-                std::thread::sleep(Duration::from_secs(1));
-                streams.retain_mut(|stream| stream.write_all(b"x").is_ok());
+            // A byte a second each, evenly: clients that know nothing of each other.
+            let pace = Duration::from_secs(1) / count.max(1) as u32;
+            for stream in streams.iter().cycle() {
+                let mut stream = stream;
+                // A client that was cut off has nothing more to send.
+                let _ = stream.write_all(b"x");
+                std::thread::sleep(pace);
             }
         });
         std::io::stdin().lock().lines().count();
@@ -49,42 +53,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Reads an answer to the end of its head; its body is shorter than a segment.
+/// Reads an answer, which must be a 200; it is shorter than a segment.
 fn read_answer(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut buffer = [0; 1024];
-    match stream.read(&mut buffer)? {
-        0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(()),
+    let count = stream.read(&mut buffer)?;
+    if buffer[..count].starts_with(b"HTTP/1.1 200 ") {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(format!("no 200: {}", String::from_utf8_lossy(&buffer[..count]))))
     }
 }
 
-/// Asks on all connections, then notes when each answer came: a coroutine a connection.
-fn sleepers(streams: Vec<TcpStream>, seconds: &str) -> Result<(), Box<dyn Error>> {
+/// Asks on all connections, then reads the answers in the order of the questions, by which an answer can only be made out
+/// later than it was. No connection ends before the last answer, so that what is timed is the answers alone.
+fn sleepers(mut streams: Vec<TcpStream>, seconds: &str) -> Result<(), Box<dyn Error>> {
     let asked: f64 = seconds.parse()?;
-    may::config().set_workers(1).set_worker_pin(false);
-    let waiting: Vec<_> = streams
-        .into_iter()
-        .map(|stream| {
-            let target = format!("GET /sleep?seg={seconds} HTTP/1.1\r\nHost: a\r\n\r\n");
-            let stream = may::io::CoIo::new(stream).map_err(|error| error.to_string());
-            may::go!(move || -> Result<f64, String> {
-                let mut stream = stream?;
-                let start = Instant::now();
-                stream.write_all(target.as_bytes()).map_err(|error| error.to_string())?;
-                let mut line = String::new();
-                BufReader::with_capacity(512, &mut stream).read_line(&mut line).map_err(|error| error.to_string())?;
-                if !line.contains(" 200 ") {
-                    return Err(line);
-                }
-                Ok(start.elapsed().as_secs_f64())
-            })
-        })
-        .collect();
+    let request = format!("GET /sleep?seg={seconds} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut sent = Vec::with_capacity(streams.len());
+    for stream in &mut streams {
+        sent.push(Instant::now());
+        stream.write_all(request.as_bytes())?;
+    }
     println!("held");
-    let mut late: Vec<f64> = Vec::new();
-    for answer in waiting {
-        let took = answer.join().map_err(|_| "a coroutine panicked")??;
-        late.push((took - asked) * 1_000.0);
+    let mut late = Vec::with_capacity(streams.len());
+    for (stream, sent) in streams.iter_mut().zip(sent) {
+        read_answer(stream)?;
+        late.push((sent.elapsed().as_secs_f64() - asked) * 1_000.0);
     }
     late.sort_by(f64::total_cmp);
     let at = |share: f64| late[((late.len() - 1) as f64 * share) as usize];
