@@ -13,6 +13,7 @@ SECONDS_EACH=${SECONDS_EACH:-2}
 is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
 bare=$(example bare_minihttp)
+floor=$(example bare_epoll)
 
 declare -A URL PIDS
 start_node strict 0 --workers 1 --pool-threads 1
@@ -24,6 +25,12 @@ port=$((20000 + RANDOM % 10000))
 taskset -c 0 "$bare" "$port" 1 &
 STARTED+=("$!")
 URL[bare]=http://127.0.0.1:$port/ PIDS[bare]=$!
+
+# What the kernel takes for one recv and one send of the same answer, whoever calls them.
+curl -si -H 'User-Agent:' -H 'Accept:' "${URL[strict]}" >"$WORK/answer"
+taskset -c 0 "$floor" $((port + 2)) "$WORK/answer" &
+STARTED+=("$!")
+URL[floor]=http://127.0.0.1:$((port + 2))/ PIDS[floor]=$!
 
 body=$(curl -s -H 'User-Agent:' -H 'Accept:' "${URL[strict]}")
 cat >"$WORK/nginx.conf" <<CONF
@@ -50,7 +57,7 @@ URL[nginx]=http://127.0.0.1:$((port + 1))/
 PIDS[nginx]="$nginx_master $(cat "$children")"
 
 tick=$(getconf CLK_TCK)
-engines=(strict minihttp bare nginx)
+engines=(strict minihttp bare nginx floor)
 for engine in "${engines[@]}"; do : >"$WORK/$engine.cpu"; done
 for ((round = 0; round < ROUNDS; round++)); do
   for engine in "${engines[@]}"; do
@@ -64,11 +71,14 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 echo "CPU a request (user + system), /whoami over keep-alive, 32 connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s:"
 for engine in "${engines[@]}"; do printf '  %-10s %6.2f µs\n' "$engine" "$(median <"$WORK/$engine.cpu")"; done
+# against A B: the median of A / B, round by round
+against() { paste "$WORK/$1.cpu" "$WORK/$2.cpu" | awk '{ print $1 / $2 }' | median; }
 compare() {
   local figure
-  figure=$(paste "$WORK/strict.cpu" "$WORK/$1.cpu" | awk '{ print $1 / $2 }' | median)
+  figure=$(against strict "$1")
   printf '  strict / %-26s %.3f   at most %.2f   %s\n' "$2" "$figure" "$3" "$(verdict "$figure" "$3")"
 }
 compare minihttp "minihttp, same routes" 1.00
 compare bare "minihttp, one fixed answer" 1.00
 compare nginx "nginx return 200" 0.90
+printf '  floor / nginx                       %.3f   nothing that calls recv and send once a request gets below it\n' "$(against floor nginx)"
