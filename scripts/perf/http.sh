@@ -8,8 +8,8 @@ need jq
 need wrk
 need nginx nginx-light
 
-ROUNDS=${ROUNDS:-9}
-SECONDS_EACH=${SECONDS_EACH:-2}
+ROUNDS=${ROUNDS:-20}
+SECONDS_EACH=${SECONDS_EACH:-1}
 is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
 bare=$(example bare_minihttp)
@@ -56,17 +56,22 @@ done
 URL[nginx]=http://127.0.0.1:$((port + 1))/
 PIDS[nginx]="$nginx_master $(cat "$children")"
 
-tick=$(getconf CLK_TCK)
+# cpu ENGINE: CPU time of its processes, ns
+cpu() {
+  local pid sum=0
+  for pid in ${PIDS[$1]}; do sum=$((sum + $(cpu_nanoseconds "$pid"))); done
+  echo "$sum"
+}
+
 engines=(strict minihttp bare nginx floor)
-for engine in "${engines[@]}"; do : >"$WORK/$engine.cpu"; done
 for ((round = 0; round < ROUNDS; round++)); do
-  for engine in "${engines[@]}"; do
-    # shellcheck disable=SC2086 # a list of process numbers
-    before=$(cpu_ticks ${PIDS[$engine]})
+  # Another one begins each round: whoever runs after the same one each time gets what that one leaves behind.
+  for ((turn = 0; turn < ${#engines[@]}; turn++)); do
+    engine=${engines[$(((turn + round) % ${#engines[@]}))]}
+    before=$(cpu "$engine")
     requests=$(taskset -c 1 wrk -t1 -c32 -d"$SECONDS_EACH"s "${URL[$engine]}" | awk '/requests in/ { print $1 }')
-    # shellcheck disable=SC2086
-    after=$(cpu_ticks ${PIDS[$engine]})
-    awk -v t=$((after - before)) -v hz="$tick" -v n="$requests" 'BEGIN { printf "%.4f\n", t * 1e6 / hz / n }' >>"$WORK/$engine.cpu"
+    after=$(cpu "$engine")
+    awk -v t=$((after - before)) -v n="$requests" 'BEGIN { printf "%.4f\n", t / 1e3 / n }' >>"$WORK/$engine.cpu"
   done
 done
 echo "CPU a request (user + system), /whoami over keep-alive, 32 connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s:"

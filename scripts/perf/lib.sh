@@ -13,6 +13,17 @@ cpu_ticks() {
   echo "$sum"
 }
 
+# cpu_nanoseconds PID [NAME]: CPU time of the process's threads (of that name): the scheduler's own account, in ns.
+cpu_nanoseconds() {
+  local task sum=0 time
+  for task in "/proc/$1/task"/*; do
+    [[ -z "${2:-}" || "$(<"$task/comm")" == "$2" ]] || continue
+    read -r time _ <"$task/schedstat"
+    sum=$((sum + time))
+  done
+  echo "$sum"
+}
+
 # resident_kib PID
 resident_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"; }
 

@@ -11,16 +11,6 @@ IDLE_SECONDS=${IDLE_SECONDS:-15}
 SECONDS_EACH=${SECONDS_EACH:-2}
 is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
-# cpu_nanoseconds PID [NAME]: CPU time of the process's threads (of that name): the scheduler's own account, in ns.
-cpu_nanoseconds() {
-  local task sum=0 time
-  for task in "/proc/$1/task"/*; do
-    [[ -z "${2:-}" || "$(<"$task/comm")" == "$2" ]] || continue
-    read -r time _ <"$task/schedstat"
-    sum=$((sum + time))
-  done
-  echo "$sum"
-}
 # percent NANOSECONDS SECONDS: of one core
 percent() { awk -v n="$1" -v s="$2" 'BEGIN { printf "%.4f\n", n / s / 1e7 }'; }
 row() { printf '  %-52s %8s %-10s at most %-6s %s\n' "$1" "$2" "$3" "$4" "$(verdict "$2" "$4")"; }

@@ -1,6 +1,7 @@
 //! `GET /whoami`: which node answered, and what it saw of the request.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -62,16 +63,23 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
     let trusted = &app.config.trusted_proxies;
     let believes = trusted.iter().any(|network| network.contains(request.peer.ip()));
     let client = if believes { forwarded_client(request, trusted) } else { request.peer.ip() };
-    let scheme = believes.then(|| request.header("x-forwarded-proto")).flatten().unwrap_or("http");
+    let scheme = believes.then(|| request.header("x-forwarded-proto")).flatten();
 
     let mut body = Vec::with_capacity(1024);
     body.extend_from_slice(app.whoami.start.as_bytes());
     body.extend_from_slice(b",\"peer\":\"");
-    put_socket(&mut body, request.peer);
+    let address = put_socket(&mut body, request.peer);
     body.extend_from_slice(b"\",\"client\":\"");
-    put_address(&mut body, client);
+    if client == request.peer.ip() {
+        body.extend_from_within(address);
+    } else {
+        put_address(&mut body, client);
+    }
     body.extend_from_slice(b"\",\"scheme\":");
-    put_text(&mut body, scheme);
+    match scheme {
+        Some(scheme) => put_text(&mut body, scheme),
+        None => body.extend_from_slice(b"\"http\""),
+    }
     body.extend_from_slice(b",\"headers\":{");
     for (index, field) in request.headers.iter().enumerate() {
         let same = |other: &httparse::Header<'_>| other.name.eq_ignore_ascii_case(field.name);
@@ -91,10 +99,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
         } else if request.headers[index + 1..].iter().any(same) {
             put_text(&mut body, &joined_values(request, field.name));
         } else {
-            match std::str::from_utf8(field.value) {
-                Ok(value) => put_text(&mut body, value),
-                Err(_) => put_text(&mut body, &String::from_utf8_lossy(field.value)),
-            }
+            put_bytes(&mut body, field.value);
         }
     }
     body.extend_from_slice(b"}}\n");
@@ -107,32 +112,52 @@ fn put_text(body: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(body, text);
 }
 
+/// Appends bytes as a JSON string; what is no UTF-8 in them is replaced.
+fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
+    // Most values need nothing checked or escaped but this.
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if bytes.iter().all(plain) {
+        body.push(b'"');
+        body.extend_from_slice(bytes);
+        body.push(b'"');
+    } else {
+        put_text(body, &String::from_utf8_lossy(bytes));
+    }
+}
+
 // Addresses go into every answer; the formatting machinery costs several times what their digits do.
 fn put_address(body: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    body.push(b'.');
+            for octet in address.octets() {
+                if octet >= 100 {
+                    body.push(b'0' + octet / 100);
                 }
-                body.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+                if octet >= 10 {
+                    body.push(b'0' + octet / 10 % 10);
+                }
+                body.extend_from_slice(&[b'0' + octet % 10, b'.']);
             }
+            body.pop();
         }
         IpAddr::V6(address) => body.extend_from_slice(address.to_string().as_bytes()),
     }
 }
 
-fn put_socket(body: &mut Vec<u8>, socket: SocketAddr) {
-    let bracketed = socket.is_ipv6();
-    if bracketed {
+/// Appends address and port; where the address alone lies.
+fn put_socket(body: &mut Vec<u8>, socket: SocketAddr) -> Range<usize> {
+    if socket.is_ipv6() {
         body.push(b'[');
     }
+    let start = body.len();
     put_address(body, socket.ip());
-    if bracketed {
+    let address = start..body.len();
+    if socket.is_ipv6() {
         body.push(b']');
     }
     body.push(b':');
     body.extend_from_slice(itoa::Buffer::new().format(socket.port()).as_bytes());
+    address
 }
 
 /// All values of a field, joined as RFC 9110, section 5.3 does.
@@ -187,6 +212,25 @@ mod tests {
             (&[], "127.0.0.1"),
         ] {
             assert_eq!(client(chain, "127.0.0.1:4000"), expected, "{chain:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_are_read() {
+        for text in ["0.0.0.0", "9.10.99.100", "255.254.200.1", "::1", "fe80::1"] {
+            let mut body = Vec::new();
+            put_address(&mut body, text.parse().unwrap());
+            assert_eq!(String::from_utf8(body).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn values_are_json_strings_whatever_they_hold() {
+        for bytes in [&b""[..], b"plain", b"a \"b\" \\ c", b"tab\tdel\x7f", "\u{e9}t\u{e9}".as_bytes(), b"\xff\xfe"] {
+            let mut body = Vec::new();
+            put_bytes(&mut body, bytes);
+            let text: String = serde_json::from_slice(&body).unwrap();
+            assert_eq!(text, String::from_utf8_lossy(bytes));
         }
     }
 

@@ -6,6 +6,7 @@
 use std::mem::{self, MaybeUninit};
 
 use httparse::{Header, Status};
+use memchr::memchr;
 
 use super::Problem;
 
@@ -246,7 +247,8 @@ fn split_target<'b>(method: &str, target: &'b str) -> Result<(&'b str, &'b str),
         return Err(HeadError::Target);
     }
     if target.starts_with('/') {
-        return Ok(target.split_once('?').unwrap_or((target, "")));
+        // A byte that is ASCII stands for itself alone: what lies on both sides of it is text.
+        return Ok(memchr(b'?', target.as_bytes()).map_or((target, ""), |at| (&target[..at], &target[at + 1..])));
     }
     if target == "*" {
         return if method == "OPTIONS" { Ok(("*", "")) } else { Err(HeadError::Target) };
@@ -267,6 +269,23 @@ fn split_target<'b>(method: &str, target: &'b str) -> Result<(&'b str, &'b str),
     Ok((if path.is_empty() { "/" } else { path }, query))
 }
 
+/// The bytes of a `reg-name` (RFC 3986, section 3.2.2), as a table: every request has a host to check.
+const HOST_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let others = b"-._~!$&'()*+,;=%";
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut index = 0;
+    while index < others.len() {
+        table[others[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
+
 /// `uri-host [ ":" port ]` of RFC 9110, section 7.2; empty is allowed there.
 fn valid_host(value: &[u8]) -> bool {
     let (host, port) = if value.first() == Some(&b'[') {
@@ -280,7 +299,7 @@ fn valid_host(value: &[u8]) -> bool {
     } else {
         value.split_at(value.iter().position(|byte| *byte == b':').unwrap_or(value.len()))
     };
-    let name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte);
+    let name = |byte: &u8| HOST_NAME[usize::from(*byte)];
     let digits = |text: &[u8]| text.len() <= 5 && text.iter().all(u8::is_ascii_digit);
     host.iter().all(name)
         && match port {
