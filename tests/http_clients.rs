@@ -112,6 +112,13 @@ struct Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
+        // nginx ends its workers only when it is asked to: one that is killed leaves them behind.
+        // SAFETY: signals a child that was not waited for yet, so that its number is still its own.
+        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM) };
+        let end = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
