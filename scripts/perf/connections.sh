@@ -9,7 +9,7 @@ need jq
 COUNT=${COUNT:-8000}
 ROUNDS=${ROUNDS:-5}
 HOLD=$(example hold)
-BARE=$(example bare_minihttp)
+BARE=$(example bare_engine)
 
 # hold ADDRESS COUNT WHAT: starts the holder and waits until it holds. Ends with end_hold.
 hold() {
@@ -48,7 +48,7 @@ start_node idle 0,1 --idle-timeout 10m
 measure_idle "${NODE_URL#http://}" "$NODE_PID"
 row "idle, strict" "$IDLE_KIB" KiB 12
 port=$((20000 + RANDOM % 10000))
-"$BARE" "$port" 2 &
+"$BARE" minihttp "$port" 2 &
 STARTED+=("$!")
 bare_pid=$!
 sleep 0.5

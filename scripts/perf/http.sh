@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# CPU a request: the strict engine against the reference engines and nginx, one core each side, in turn.
+# CPU a request: the strict engine against minihttp and nginx, one core each side, in turn.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 source "$root/scripts/lib/common.sh"
 source "$root/scripts/perf/lib.sh"
 need jq
+need curl
 need wrk
 need nginx nginx-light
 
@@ -12,27 +13,30 @@ ROUNDS=${ROUNDS:-20}
 SECONDS_EACH=${SECONDS_EACH:-1}
 is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
-bare=$(example bare_minihttp)
+engine=$(example bare_engine)
 floor=$(example bare_epoll)
-
-declare -A URL PIDS
-start_node strict 0 --workers 1 --pool-threads 1
-URL[strict]=$NODE_URL/whoami PIDS[strict]=$NODE_PID
-start_node minihttp 0 --engine minihttp --workers 1 --pool-threads 1
-URL[minihttp]=$NODE_URL/whoami PIDS[minihttp]=$NODE_PID
-
 port=$((20000 + RANDOM % 10000))
-taskset -c 0 "$bare" "$port" 1 &
-STARTED+=("$!")
-URL[bare]=http://127.0.0.1:$port/ PIDS[bare]=$!
+declare -A URL PIDS
 
-# What the kernel takes for one recv and one send of the same answer, whoever calls them.
-curl -si -H 'User-Agent:' -H 'Accept:' "${URL[strict]}" >"$WORK/answer"
-taskset -c 0 "$floor" $((port + 2)) "$WORK/answer" &
-STARTED+=("$!")
-URL[floor]=http://127.0.0.1:$((port + 2))/ PIDS[floor]=$!
+# serve SIDE PORT COMMAND…: starts it on core 0 and waits until it answers.
+serve() {
+  local side=$1 tries=0
+  URL[$side]=http://127.0.0.1:$2/
+  shift 2
+  taskset -c 0 "$@" 2>>"$WORK/log" &
+  STARTED+=("$!")
+  PIDS[$side]=$!
+  until curl -s -o /dev/null "${URL[$side]}"; do
+    sleep 0.05
+    ((++tries < 100)) || die "$* does not answer: $(cat "$WORK/log")"
+  done
+}
 
-body=$(curl -s -H 'User-Agent:' -H 'Accept:' "${URL[strict]}")
+# One fixed answer, the same bytes from all but minihttp, which has a head of its own.
+serve strict "$port" "$engine" strict "$port" 1
+serve minihttp "$((port + 1))" "$engine" minihttp "$((port + 1))" 1
+curl -si "${URL[strict]}" >"$WORK/answer"
+serve floor "$((port + 2))" "$floor" "$((port + 2))" "$WORK/answer"
 cat >"$WORK/nginx.conf" <<CONF
 worker_processes 1;
 pid $WORK/nginx.pid;
@@ -42,48 +46,58 @@ http {
   access_log off;
   keepalive_requests 1000000000;
   default_type application/json;
-  server { listen 127.0.0.1:$((port + 1)); location / { return 200 '$body'; } }
+  server { listen 127.0.0.1:$((port + 3)); location / { return 200 '$(curl -s "${URL[strict]}")'; } }
 }
 CONF
-taskset -c 0 nginx -p "$WORK" -c "$WORK/nginx.conf" -g 'daemon off;' 2>/dev/null &
-STARTED+=("$!")
-nginx_master=$!
-children=/proc/$nginx_master/task/$nginx_master/children
-for ((tries = 0; tries < 100; tries++)); do
-  [[ -z "$(cat "$children")" ]] || break
-  sleep 0.05
-done
-URL[nginx]=http://127.0.0.1:$((port + 1))/
-PIDS[nginx]="$nginx_master $(cat "$children")"
+serve nginx "$((port + 3))" nginx -p "$WORK" -c "$WORK/nginx.conf" -g 'daemon off;'
+PIDS[nginx]+=" $(cat "/proc/${PIDS[nginx]}/task/${PIDS[nginx]}/children")"
 
-# cpu ENGINE: CPU time of its processes, ns
+# A node, which also routes, writes JSON, and times and counts what it answers.
+start_node strict 0 --workers 1 --pool-threads 1
+URL[node]=$NODE_URL/whoami PIDS[node]=$NODE_PID
+start_node minihttp 0 --engine minihttp --workers 1 --pool-threads 1
+URL[node_minihttp]=$NODE_URL/whoami PIDS[node_minihttp]=$NODE_PID
+
+# cpu SIDE: CPU time of its processes, ns
 cpu() {
   local pid sum=0
   for pid in ${PIDS[$1]}; do sum=$((sum + $(cpu_nanoseconds "$pid"))); done
   echo "$sum"
 }
 
-engines=(strict minihttp bare nginx floor)
+sides=(strict minihttp nginx floor node node_minihttp)
 for ((round = 0; round < ROUNDS; round++)); do
   # Another one begins each round: whoever runs after the same one each time gets what that one leaves behind.
-  for ((turn = 0; turn < ${#engines[@]}; turn++)); do
-    engine=${engines[$(((turn + round) % ${#engines[@]}))]}
-    before=$(cpu "$engine")
-    requests=$(taskset -c 1 wrk -t1 -c32 -d"$SECONDS_EACH"s "${URL[$engine]}" | awk '/requests in/ { print $1 }')
-    after=$(cpu "$engine")
-    awk -v t=$((after - before)) -v n="$requests" 'BEGIN { printf "%.4f\n", t / 1e3 / n }' >>"$WORK/$engine.cpu"
+  for ((turn = 0; turn < ${#sides[@]}; turn++)); do
+    side=${sides[$(((turn + round) % ${#sides[@]}))]}
+    before=$(cpu "$side")
+    requests=$(taskset -c 1 wrk -t1 -c32 -d"$SECONDS_EACH"s "${URL[$side]}" | awk '/requests in/ { print $1 }')
+    after=$(cpu "$side")
+    awk -v t=$((after - before)) -v n="$requests" 'BEGIN { printf "%.4f\n", t / 1e3 / n }' >>"$WORK/$side.cpu"
   done
 done
-echo "CPU a request (user + system), /whoami over keep-alive, 32 connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s:"
-for engine in "${engines[@]}"; do printf '  %-10s %6.2f µs\n' "$engine" "$(median <"$WORK/$engine.cpu")"; done
+
+took() { printf '  %-40s %6.2f µs\n' "$2" "$(median <"$WORK/$1.cpu")"; }
 # against A B: the median of A / B, round by round
 against() { paste "$WORK/$1.cpu" "$WORK/$2.cpu" | awk '{ print $1 / $2 }' | median; }
 compare() {
   local figure
-  figure=$(against strict "$1")
-  printf '  strict / %-26s %.3f   at most %.2f   %s\n' "$2" "$figure" "$3" "$(verdict "$figure" "$3")"
+  figure=$(against "$1" "$2")
+  printf '  %-40s %6.3f   at most %.2f   %s\n' "$3" "$figure" "$4" "$(verdict "$figure" "$4")"
 }
-compare minihttp "minihttp, same routes" 1.00
-compare bare "minihttp, one fixed answer" 1.00
-compare nginx "nginx return 200" 0.90
-printf '  floor / nginx                       %.3f   nothing that calls recv and send once a request gets below it\n' "$(against floor nginx)"
+told() { printf '  %-40s %6.3f\n' "$3" "$(against "$1" "$2")"; }
+
+echo "CPU a request (user + system) over keep-alive, 32 connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s"
+echo "engines by themselves, one fixed answer:"
+took strict 'strict'
+took minihttp 'minihttp'
+took nginx 'nginx, return 200'
+took floor 'one recv and one send, nothing else'
+compare strict minihttp 'strict / minihttp' 1.00
+compare strict nginx 'strict / nginx' 0.90
+told floor nginx 'the floor / nginx'
+echo "/whoami of a node, by engine:"
+took node 'strict'
+took node_minihttp 'minihttp'
+compare node node_minihttp 'strict / minihttp' 1.00
+told node nginx 'strict / nginx, return 200'
