@@ -3,6 +3,8 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=scripts/lib/common.sh
+source "$root/scripts/lib/common.sh"
 
 usage() {
   cat <<'TEXT'
@@ -53,46 +55,18 @@ for word in "$@"; do
   previous=$word
   arguments+=("$word")
 done
-[[ "$on" == here || "$on" == vagrant ]] || {
-  echo "error: --on is '$on', but may be: here vagrant" >&2
-  exit 2
-}
-
-# have PROGRAM: a balancer may live where only root's path leads.
-have() {
-  PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null
-}
-
-# install PROGRAM PACKAGE: with apt when that may be done without asking; else the one command to run.
-install() {
-  have "$1" && return 0
-  local by=()
-  if [[ $EUID -ne 0 ]]; then
-    by=(sudo -n)
-  fi
-  if command -v apt-get >/dev/null && { [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; }; then
-    echo "installing $2" >&2
-    "${by[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >&2 || {
-      "${by[@]}" apt-get update -qq >&2
-      "${by[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >&2
-    }
-  fi
-  have "$1" || {
-    echo "error: $1 is not installed; run: sudo apt-get install $2" >&2
-    exit 1
-  }
-}
+[[ "$on" == here || "$on" == vagrant ]] || usage_error "--on is '$on', but may be: here vagrant"
 
 # The machines bring their own balancer.
 case $on-$balancer in
   vagrant-*) ;;
-  here-nginx) install nginx nginx-light ;;
-  *) install haproxy haproxy ;;
+  here-nginx) need nginx nginx-light ;;
+  *) need haproxy ;;
 esac
 
-echo "building (the first time takes a few minutes)" >&2
+say "building (the first time takes a few minutes)"
 binary=$("$root/scripts/build.sh" --quiet)
-export PATH=$PATH:/usr/sbin:/sbin
+export PATH
 export WEBAPP_DRIVER=${WEBAPP_DRIVER:-$root/scripts/cluster.sh}
 if [[ "$on" == vagrant ]]; then
   export WEBAPP_DRIVER=$root/scripts/vagrant-driver.sh WEBAPP_BIN=$binary

@@ -30,10 +30,10 @@ have() { command -v "$1" >/dev/null 2>&1; }
 need() {
   local command=$1 package=${2:-$1}
   have "$command" && return 0
-  if [[ $EUID -eq 0 ]] && have apt-get; then
+  if may_install; then
     say "installing $package (it brings $command)"
     # A machine that never asked for the package lists has no names to install from.
-    apt_install "$package" || { apt-get update -qq >&2 && apt_install "$package"; } ||
+    apt_install "$package" || { as_root apt-get update -qq >&2 && apt_install "$package"; } ||
       die "$command is missing and apt-get could not install $package"
     hash -r
     have "$command" || die "$package is installed, but $command is not on the PATH"
@@ -45,7 +45,14 @@ need() {
   die "$command is missing; install it with the package manager of this machine"
 }
 
-apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=120 "$@" >&2; }
+# may_install: packages can be installed without asking anybody.
+may_install() { have apt-get && { [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; }; }
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n "$@"; fi
+}
+
+apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=120 "$@" >&2; }
 
 # is_count TEXT: a whole number from 1 to 99999999 without a leading zero.
 is_count() { [[ "$1" =~ ^[1-9][0-9]{0,7}$ ]]; }
