@@ -13,6 +13,8 @@
 //! | [`pool`] | the bounded worker pool and its counters |
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
 //! | [`recent`] | histograms of the last minute |
+//! | [`sleep`](mod@sleep) | sleeping coroutines, and the thread that wakes them |
+//! | `worker` | keeps a coroutine on the worker that watches its socket |
 //! | [`kernel`] | readers of `/proc`, cgroups and sockets: one file a source |
 
 pub mod app;
@@ -24,4 +26,6 @@ pub mod load;
 pub mod pool;
 pub mod recent;
 pub mod report;
+pub mod sleep;
 pub mod stats;
+mod worker;

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use may::coroutine;
 use serde::Serialize;
 
 use crate::http::client::Origin;
 use crate::http::{Body, Problem, Reply, Request, Response};
+use crate::sleep::sleep;
 
 use super::Inner;
 use super::peer::{Done, FRESH, Lost, Peer, lock};
@@ -157,9 +157,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
         members.iter().filter(|peer| !is_self(&app, peer)).for_each(|peer| peer.look(history));
         let end = Instant::now() + if history { WAIT_HISTORY } else { WAIT };
         while members.iter().any(|peer| peer.asking.load(Ordering::Acquire)) && Instant::now() < end {
-            coroutine::sleep(Duration::from_millis(5));
-            // What follows a sleep would run on the timer's thread.
-            coroutine::yield_now();
+            sleep(Duration::from_millis(5));
         }
         let body = if shared {
             let keep = if history { KEPT_HISTORY } else { KEPT };

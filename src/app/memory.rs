@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use may::coroutine;
 use serde_json::json;
 
 use crate::http::{Peer, Problem, Reply, Request};
+use crate::sleep::sleep;
 
 use super::query::Query;
 use super::work::{Asked, in_pool, run};
@@ -42,10 +42,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
             Err(problem) => return problem.into(),
         };
         let start = Instant::now();
-        wait(hold, peer, |duration| {
-            coroutine::sleep(duration);
-            coroutine::yield_now();
-        });
+        wait(hold, peer, sleep);
         let worked = filled.worked + start.elapsed();
         let block = filled.value;
         // Giving back many pages takes the kernel a while: that is a thread's work too.

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use may::coroutine;
 use serde_json::json;
 
 use crate::http::{Peer, Problem, Reply, Request};
+use crate::sleep::sleep;
 
 use super::query::Query;
 use super::work::{Asked, in_pool};
@@ -51,9 +51,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
             let app = app.clone();
             Reply::Later(Box::new(move |_| {
                 let start = Instant::now();
-                coroutine::sleep(duration);
-                // Sleep ends on the one timer thread; what follows belongs on a worker.
-                coroutine::yield_now();
+                sleep(duration);
                 asked.answer(&app, json!(total), Duration::ZERO, start.elapsed())
             }))
         }

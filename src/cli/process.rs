@@ -112,8 +112,7 @@ impl Supervisor {
         let pause = (timeout / 3).max(Duration::from_millis(10));
         let beat = move || {
             loop {
-                may::coroutine::sleep(pause);
-                may::coroutine::yield_now();
+                crate::sleep::sleep(pause);
                 notify(&[NotifyState::Watchdog]);
             }
         };

@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use may::coroutine;
 use may::io::{WaitIo, WaitIoWaker};
 
+use crate::sleep::sleep;
+use crate::worker;
+
 use super::control::Registry;
-use super::{Counters, Limits, Service, connection, worker};
+use super::{Counters, Limits, Service, connection};
 
 /// Connections the kernel completes ahead of `accept`; it lowers this to `net.core.somaxconn`.
 const BACKLOG: libc::c_int = 4096;
@@ -130,8 +133,7 @@ impl Inner {
                         log::error!("cannot accept connections, will keep trying: {error}");
                         complained = Some(Instant::now());
                     }
-                    coroutine::sleep(pause);
-                    // Sleep ends on the timer thread.
+                    sleep(pause);
                     worker::go_home(listener.as_raw_fd());
                     pause = (pause * 2).min(BACK_OFF.1);
                 }

@@ -20,7 +20,6 @@ mod problem;
 mod request;
 mod response;
 mod wire;
-mod worker;
 
 pub use control::{Counters, Limits};
 pub use listener::{Server, bind};

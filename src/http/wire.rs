@@ -10,7 +10,7 @@ use may::net::TcpStream;
 use super::buffers::{self, Buffers};
 use super::control::{Entry, Phase};
 use super::head::Fields;
-use super::worker;
+use crate::worker;
 
 /// Events after which the socket must be read to its end: an edge is reported once.
 const HANGUP: usize = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as usize;

@@ -14,8 +14,8 @@ use super::answer::Reader;
 use super::facts::Facts;
 use super::outcome::{ErrorKind, Failure};
 use super::plan::Expect;
-use super::timer::sleep;
 use super::watch::{Clock, NEVER, Watch};
+use crate::sleep::sleep;
 
 /// A target, made ready: the bytes to send and where to.
 pub(super) struct Shot {

@@ -12,7 +12,7 @@ use super::agent::{Agent, Exchange};
 use super::outcome::ErrorKind;
 use super::recorder::Sample;
 use super::run::{Presence, Run};
-use super::timer::sleep;
+use crate::sleep::sleep;
 
 /// Connections that are opened at the same time, so that a listen queue does not overflow.
 const CONNECTING_AT_ONCE: usize = 128;

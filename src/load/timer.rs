@@ -1,14 +1,12 @@
-//! Timers for coroutines: a precise one, and a plain sleep.
+//! A precise timer for coroutines.
 //!
-//! `may`'s own sleep goes through a second thread and back, and its event loop counts in whole milliseconds. A timerfd
+//! A sleep goes through a second thread and back, and the event loop of `may` counts in whole milliseconds. A timerfd
 //! is a descriptor like any connection: the kernel's high-resolution timer wakes the event loop itself, on the thread that
 //! will send. Its slack is zero, where that of a sleep is 50 µs.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::time::Duration;
 
-use may::coroutine;
 use may::io::{CoIo, WaitIo, WaitIoWaker};
 
 /// A one-shot timer that a coroutine waits for.
@@ -50,13 +48,6 @@ impl Timer {
         self.0.wait_io();
         Ok(())
     }
-}
-
-/// Sleeps at least that long, and lets all others run.
-pub(super) fn sleep(duration: Duration) {
-    coroutine::sleep(duration);
-    // The sleep ends on the timer thread; this brings the work back to the workers.
-    coroutine::yield_now();
 }
 
 fn owned(descriptor: libc::c_int) -> io::Result<OwnedFd> {

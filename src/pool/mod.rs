@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use may::sync::Blocker;
+use crate::worker::Waiter;
 
 use account::Account;
 pub use account::Reading;
@@ -83,7 +83,7 @@ struct Job {
     run: Box<dyn FnOnce(Option<Refused>, Duration) + Send>,
     /// Whether nobody waits any more.
     abandoned: Box<dyn Fn() -> bool + Send>,
-    submitter: Arc<Blocker>,
+    submitter: Waiter,
     submitted: Instant,
 }
 
@@ -118,7 +118,7 @@ impl Pool {
         A: Fn() -> bool + Send + 'static,
     {
         let slot = Arc::new(Mutex::new(None));
-        let submitter = Blocker::current();
+        let submitter = Waiter::current();
         let outcome = slot.clone();
         let run = move |refused: Option<Refused>, queued: Duration| {
             let result = match refused {
@@ -138,8 +138,7 @@ impl Pool {
             submitted: Instant::now(),
         })?;
         loop {
-            // Ends early only for a reason that is not ours; look, and wait on.
-            let _ = submitter.park(None);
+            submitter.wait();
             if let Some(result) = lock(&slot).take() {
                 return result;
             }
@@ -216,7 +215,7 @@ impl Shared {
             let queued = state.queue.len();
             state.account.ended(refused.is_none(), queued, Instant::now());
             drop(state);
-            job.submitter.unpark();
+            job.submitter.wake();
             state = lock(&self.state);
         }
     }

@@ -35,8 +35,7 @@ impl Service for Echo {
             "/filler" => Reply::Now(answer(Body::Filler(100_000))),
             "/no" => Reply::Now(http::Problem::new(404, "there is nothing").into()),
             "/later" => Reply::Later(Box::new(move |_| {
-                may::coroutine::sleep(Duration::from_micros(10));
-                may::coroutine::yield_now();
+                webapp::sleep::sleep(Duration::from_micros(10));
                 answer(Body::Bytes(said.into_bytes()))
             })),
             "/panic" => panic!("on purpose"),

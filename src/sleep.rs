@@ -1,0 +1,150 @@
+//! Sleeping coroutines, and the one thread that wakes them.
+//!
+//! The sleep of `may` is not safe (see `worker`), and goes on upon the thread of its timer; this one ends on the worker
+//! that it began on.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use may::coroutine;
+
+use crate::worker::Waiter;
+
+/// None when there was no thread for it.
+static TIMER: OnceLock<Option<Arc<Timer>>> = OnceLock::new();
+
+#[derive(Default)]
+struct Timer {
+    sleepers: Mutex<BinaryHeap<Sleeper>>,
+    /// Told when a sleeper comes before all others.
+    sooner: Condvar,
+}
+
+struct Sleeper {
+    end: Instant,
+    waiter: Waiter,
+}
+
+/// Sleeps at least that long: a coroutine without holding a thread.
+pub fn sleep(duration: Duration) {
+    if !coroutine::is_coroutine() || duration.is_zero() {
+        return std::thread::sleep(duration);
+    }
+    let Some(timer) = TIMER.get_or_init(Timer::start) else { return coroutine::sleep(duration) };
+    let end = Instant::now() + duration;
+    let waiter = Waiter::current();
+    timer.add(Sleeper { end, waiter: waiter.clone() });
+    while Instant::now() < end {
+        waiter.wait();
+    }
+}
+
+impl Timer {
+    fn start() -> Option<Arc<Timer>> {
+        let timer = Arc::<Timer>::default();
+        let inside = timer.clone();
+        match std::thread::Builder::new().name("timer".into()).spawn(move || inside.run()) {
+            Ok(_) => Some(timer),
+            Err(error) => {
+                log::error!("no thread for the timer: {error}");
+                None
+            }
+        }
+    }
+
+    fn add(&self, sleeper: Sleeper) {
+        let end = sleeper.end;
+        let mut sleepers = lock(&self.sleepers);
+        let first = sleepers.peek().is_none_or(|next| end < next.end);
+        sleepers.push(sleeper);
+        drop(sleepers);
+        if first {
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Wakes every sleeper in its time, for ever.
+    fn run(&self) {
+        let mut due = Vec::new();
+        let mut sleepers = lock(&self.sleepers);
+        loop {
+            let now = Instant::now();
+            while sleepers.peek().is_some_and(|next| next.end <= now) {
+                due.extend(sleepers.pop());
+            }
+            if !due.is_empty() {
+                // Nobody who goes to sleep has to wait for those who wake.
+                drop(sleepers);
+                due.drain(..).for_each(|sleeper: Sleeper| sleeper.waiter.wake());
+                sleepers = lock(&self.sleepers);
+                continue;
+            }
+            sleepers = match sleepers.peek().map(|next| next.end - now) {
+                None => self.sooner.wait(sleepers).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => self.sooner.wait_timeout(sleepers, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+}
+
+// The heap has its greatest on top: that is who wakes first.
+impl Ord for Sleeper {
+    fn cmp(&self, other: &Sleeper) -> Ordering {
+        other.end.cmp(&self.end)
+    }
+}
+
+impl PartialOrd for Sleeper {
+    fn partial_cmp(&self, other: &Sleeper) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Sleeper {
+    fn eq(&self, other: &Sleeper) -> bool {
+        self.end == other.end
+    }
+}
+
+impl Eq for Sleeper {}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_wakes_early_and_everybody_wakes() {
+        crate::worker::open_doors().unwrap();
+        let sleepers: Vec<_> = (0..2_000_u64)
+            .map(|number| {
+                may::go!(move || {
+                    for turn in 0..5 {
+                        // Long, short and none at all, so that each comes before and after others.
+                        let duration = Duration::from_micros((number * 7 + turn * 13) % 20 * 500);
+                        let start = Instant::now();
+                        sleep(duration);
+                        assert!(start.elapsed() >= duration);
+                    }
+                })
+            })
+            .collect();
+        for sleeper in sleepers {
+            sleeper.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn the_next_to_wake_is_the_one_with_the_least_left() {
+        let start = Instant::now();
+        let at = |seconds| Sleeper { end: start + Duration::from_secs(seconds), waiter: Waiter::current() };
+        let mut heap: BinaryHeap<Sleeper> = [3, 1, 2].map(at).into();
+        let order = std::iter::from_fn(|| heap.pop()).map(|sleeper| (sleeper.end - start).as_secs());
+        assert_eq!(order.collect::<Vec<_>>(), [1, 2, 3]);
+    }
+}
