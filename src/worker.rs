@@ -86,6 +86,14 @@ pub(crate) fn go_home(descriptor: RawFd) {
     }
 }
 
+/// Takes the calling coroutine back to the worker it was on before a wait, which then is done with that wait.
+pub(crate) fn return_to(worker: usize) {
+    let Some(door) = DOORS.get().and_then(|doors| doors.get(worker)) else { return };
+    while here() != worker {
+        door.pass();
+    }
+}
+
 /// Lets every other coroutine of the worker that watches `descriptor` go first, and its sockets be looked at.
 pub(crate) fn let_others_go_first(descriptor: RawFd) {
     if let Some(doors) = DOORS.get() {
@@ -93,9 +101,9 @@ pub(crate) fn let_others_go_first(descriptor: RawFd) {
     }
 }
 
-/// The worker that runs the caller. Never inlined: a coroutine may change threads between two calls.
+/// The worker that runs the caller; a number that no worker has where there are no doors. Never inlined: a coroutine may change threads between two calls.
 #[inline(never)]
-fn here() -> usize {
+pub(crate) fn here() -> usize {
     WORKER.get()
 }
 

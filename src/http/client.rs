@@ -4,9 +4,12 @@
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use may::net::TcpStream;
+
+use crate::worker;
 
 /// Longest head of an answer, bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -139,7 +142,12 @@ pub fn get(
     let deadline = Instant::now() + timeout;
     let left =
         || deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or(GetError::TimedOut);
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    // Which worker watches the socket is not known before it is there.
+    let began = worker::here();
+    let connected = TcpStream::connect_timeout(&address, timeout);
+    worker::return_to(began);
+    let mut stream = connected?;
+    worker::go_home(stream.as_raw_fd());
     stream.set_write_timeout(Some(left()?))?;
     let request = format!(
         "GET {target} HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nUser-Agent: webapp/{}\r\nConnection: close\r\n\r\n",
