@@ -43,7 +43,7 @@ trap 'rm -f -- "$log"' EXIT
 status=0
 cargo fuzz run --sanitizer none connection fuzz/corpus/connection fuzz/seeds -- \
   -runs="$runs" -max_len=2048 -timeout=60 -rss_limit_mb=1024 -dict=fuzz/http.dict -print_final_stats=1 2>&1 |
-  tee "$log" | grep --line-buffered -E '^heap after|panicked|^SUMMARY|ERROR|Done ' >&2 || status=$?
+  tee "$log" | awk '/^heap after|panicked|^SUMMARY|ERROR|Done / || told { print; fflush() } { told = /panicked/ }' >&2 || status=$?
 ((status == 0)) || tail -n 40 "$log" >&2
 
 figure() { sed -n "s/^stat::$1: *//p" "$log" | tail -n 1; }

@@ -101,7 +101,8 @@ pub(crate) fn let_others_go_first(descriptor: RawFd) {
     }
 }
 
-/// The worker that runs the caller; a number that no worker has where there are no doors. Never inlined: a coroutine may change threads between two calls.
+/// The worker that runs the caller; a number that no worker has where there are no doors.
+/// Never inlined: a coroutine may change threads between two calls.
 #[inline(never)]
 pub(crate) fn here() -> usize {
     WORKER.get()
