@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two pieces of a request: long enough for the server to take the first, mostly.
 const PAUSE: Duration = Duration::from_micros(30);
 
+/// How long the answer of `/large` is at least, bytes; not much longer, whatever was asked.
+const LARGE: usize = 24 * 1024;
+
 /// A server for the rest of the process.
 pub struct Loop {
     pub address: SocketAddr,
@@ -31,7 +34,7 @@ impl Service for Echo {
         match request.path {
             "/close" => Reply::Now(answer(Body::Bytes(said.into_bytes())).closing()),
             "/none" => Reply::Now(Response::new(204, "", Body::Static(b""))),
-            "/large" => Reply::Now(answer(Body::Bytes(said.into_bytes().repeat(1_000)))),
+            "/large" => Reply::Now(answer(Body::Bytes(said.repeat(1 + LARGE / said.len()).into_bytes()))),
             "/filler" => Reply::Now(answer(Body::Filler(100_000))),
             "/no" => Reply::Now(http::Problem::new(404, "there is nothing").into()),
             "/later" => Reply::Later(Box::new(move |_| {
