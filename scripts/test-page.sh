@@ -48,7 +48,7 @@ need npm
 need haproxy
 need jq
 # Chromium recommends half a desktop; none of it is needed here.
-have "${CHROMIUM:-chromium}" || [[ $EUID -ne 0 ]] || apt_install --no-install-recommends chromium || true
+have "${CHROMIUM:-chromium}" || ! may_install || apt_install --no-install-recommends chromium || true
 need "${CHROMIUM:-chromium}" chromium
 # Pictures look the same everywhere with the same font.
 [[ -z "$screenshots" ]] || compgen -G '/usr/share/fonts/*/inter*' >/dev/null || apt_install fonts-inter ||

@@ -14,6 +14,7 @@
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
 //! | [`recent`] | histograms of the last minute |
 //! | [`sleep`](mod@sleep) | sleeping coroutines, and the thread that wakes them |
+//! | `lock` | a lock that outlives a panic of its holder |
 //! | `worker` | keeps a coroutine on the worker that watches its socket |
 //! | [`kernel`] | readers of `/proc`, cgroups and sockets: one file a source |
 
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod http;
 pub mod kernel;
 pub mod load;
+mod lock;
 pub mod pool;
 pub mod recent;
 pub mod report;

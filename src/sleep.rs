@@ -5,11 +5,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use may::coroutine;
 
+use crate::lock::lock;
 use crate::worker::Waiter;
 
 /// None when there was no thread for it.
@@ -27,12 +28,12 @@ struct Sleeper {
     waiter: Waiter,
 }
 
-/// Sleeps at least that long: a coroutine without holding a thread.
+/// Sleeps at least that long: a coroutine without holding a thread, unless there was none for the timer.
 pub fn sleep(duration: Duration) {
     if !coroutine::is_coroutine() || duration.is_zero() {
         return std::thread::sleep(duration);
     }
-    let Some(timer) = TIMER.get_or_init(Timer::start) else { return coroutine::sleep(duration) };
+    let Some(timer) = TIMER.get_or_init(Timer::start) else { return std::thread::sleep(duration) };
     let end = Instant::now() + duration;
     let waiter = Waiter::current();
     timer.add(Sleeper { end, waiter: waiter.clone() });
@@ -48,7 +49,7 @@ impl Timer {
         match std::thread::Builder::new().name("timer".into()).spawn(move || inside.run()) {
             Ok(_) => Some(timer),
             Err(error) => {
-                log::error!("no thread for the timer: {error}");
+                log::error!("no thread for the timer, so that every sleep holds one: {error}");
                 None
             }
         }
@@ -109,10 +110,6 @@ impl PartialEq for Sleeper {
 }
 
 impl Eq for Sleeper {}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[cfg(test)]
 mod tests {

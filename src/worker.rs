@@ -17,11 +17,13 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use may::coroutine::{self, Coroutine};
 use may::io::{CoIo, WaitIo};
 use may::sync::Blocker;
+
+use crate::lock::lock;
 
 /// The doors, one a worker; none when they could not be made.
 static DOORS: OnceLock<Vec<Arc<Door>>> = OnceLock::new();
@@ -177,10 +179,6 @@ impl Waiter {
             Waiter::Apart(blocker) => blocker.unpark(),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

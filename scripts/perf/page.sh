@@ -23,7 +23,7 @@ need node nodejs
 need npm
 need haproxy
 need jq
-have "${CHROMIUM:-chromium}" || [[ $EUID -ne 0 ]] || apt_install --no-install-recommends chromium || true
+have "${CHROMIUM:-chromium}" || ! may_install || apt_install --no-install-recommends chromium || true
 need "${CHROMIUM:-chromium}" chromium
 WEBAPP_BIN=$(find_binary "$root")
 export WEBAPP_BIN

@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use crate::http::client::Origin;
 use crate::http::{Body, Problem, Reply, Request, Response};
+use crate::lock::lock;
 use crate::sleep::sleep;
 
 use super::Inner;
-use super::peer::{Done, FRESH, Lost, Peer, lock};
+use super::peer::{Done, FRESH, Lost, Peer};
 use super::peers::Peers;
 use super::query::Query;
 

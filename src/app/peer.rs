@@ -5,13 +5,14 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use may::coroutine;
 use serde::{Deserialize, Serialize};
 
 use crate::http::client::{self, GetError, Origin};
+use crate::lock::lock;
 
 /// A peer's figures are asked for again when they are this old.
 pub const FRESH: Duration = Duration::from_millis(900);
@@ -91,11 +92,6 @@ pub struct Peer {
     pub asking: AtomicBool,
     /// A look-up of its name is under way.
     resolving: AtomicBool,
-}
-
-/// A lock that outlives a panic of its holder: what it guards is replaced as a whole.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Peer {

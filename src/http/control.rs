@@ -3,10 +3,11 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::{Problem, Response};
+use crate::lock::lock;
 
 /// How often the reaper looks for overdue connections; the precision of every limit in [`Limits`].
 const SWEEP: Duration = Duration::from_millis(100);
@@ -265,8 +266,4 @@ impl Registry {
     fn shard(&self, fd: RawFd) -> MutexGuard<'_, Vec<Arc<Control>>> {
         lock(&self.shards[fd as usize % SHARDS])
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

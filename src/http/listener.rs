@@ -134,7 +134,6 @@ impl Inner {
                         complained = Some(Instant::now());
                     }
                     sleep(pause);
-                    worker::go_home(listener.as_raw_fd());
                     pause = (pause * 2).min(BACK_OFF.1);
                 }
             }

@@ -6,10 +6,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use may::go;
+
+use crate::lock::lock;
 
 use super::agent::{Agent, Exchange};
 use super::outcome::{ErrorKind, Failure};
@@ -51,10 +53,6 @@ struct Lane {
     run: Arc<Run>,
     desk: Mutex<Desk>,
     most_seats: usize,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes the lanes ready; they start with the run.

@@ -41,7 +41,7 @@ pub(super) struct Counts {
 }
 
 impl Recorders {
-    /// `threads` generator threads, and one more for whatever else runs a coroutine (the timer thread of `may`).
+    /// `threads` generator threads, and one more for whatever else runs a coroutine.
     pub fn new(threads: usize, targets: usize, open_loop: bool, live: bool) -> Self {
         let slot = || (Counters::default(), Mutex::new(Recorder::new(targets, open_loop, live)));
         Self { slots: (0..=threads).map(|_| slot()).collect() }
