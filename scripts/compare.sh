@@ -110,7 +110,7 @@ declare -A LOOK=(
 
 section() { sed -n "/^=== $1\$/,/^=== /{ /^=== /d; p }" "$work/window"; }
 
-# tools: what the tools said, as JSON; each state in percent. iostat counts interrupts as system.
+# tools: what the tools said, as JSON; each state in percent, and two readings of free. iostat counts interrupts as system.
 tools() {
   local mpstat iostat top memory
   # usr nice sys iowait irq soft steal guest gnice idle: guest time is a part of user everywhere else.
@@ -118,7 +118,7 @@ tools() {
   iostat=$(section iostat | awk '/avg-cpu/ { getline; print $1 + $2 "," $3 "," $4 ",null," $5 "," $6 }')
   # us sy ni id wa hi si st, of the second frame.
   top=$(section top | grep '%Cpu' | tail -n 1 | sed 's/[^0-9.]\+/ /g' | awk '{ print $1 + $3 "," $2 "," $5 "," $6 + $7 "," $8 "," $4 }')
-  memory=$(section free | awk '/^Mem/ { print $2 "," $7 "," $2 - $7 }')
+  memory=$(section free | awk '/^Mem/ { print "[" $2 "," $7 "," $2 - $7 "]" }' | paste -sd,)
   printf '{"mpstat":[%s],"iostat":[%s],"top":[%s],"free":[%s]}' "$mpstat" "$iostat" "$top" "$memory"
 }
 

@@ -1,5 +1,5 @@
 # The report of one window of scripts/compare.sh: a table, and a line "missed …" for each figure that is too far away.
-# $before, $after: /stats at its two ends; $memory: /stats just before free ran; $tools: what the tools said.
+# $before, $after: /stats at its two ends; $memory: /stats between two runs of free; $tools: what the tools said.
 
 def cell($width): tostring | " " * ([$width - length, 0] | max) + .;
 def fixed($digits):
@@ -20,6 +20,8 @@ def row($cells): "  " + ($cells[0] | . + " " * (14 - length)) + ($cells[1:] | ma
 | map(100 * . / $all) as $shares
 | ($after[0].raw.monotonic_seconds - $before[0].raw.monotonic_seconds) as $length
 | ($memory[0].memory | [.total_bytes, .available_bytes, .used_bytes]) as $bytes
+# The sample was taken between the two: the nearer one is the fair one.
+| ($tools.free | min_by(.[1] - $bytes[1] | fabs)) as $free
 | $after[0].pool as $pool
 | [["user", "system", "iowait", "interrupts", "steal", "idle"] | to_entries[]
     | .key as $index
@@ -28,8 +30,8 @@ def row($cells): "  " + ($cells[0] | . + " " * (14 - length)) + ($cells[1:] | ma
           ($shares[$index] | fixed(1))]}] as $states
 | [["total", "available", "used"] | to_entries[]
     | .key as $index
-    | {name: .value, unit: "%", allowed: $percent, difference: (100 * ($bytes[$index] / $tools.free[$index] - 1)),
-        cells: [($tools.free[$index] / 1e6 | fixed(0)), ($bytes[$index] / 1e6 | fixed(0))]}] as $amounts
+    | {name: .value, unit: "%", allowed: $percent, difference: (100 * ($bytes[$index] / $free[$index] - 1)),
+        cells: [($free[$index] / 1e6 | fixed(0)), ($bytes[$index] / 1e6 | fixed(0))]}] as $amounts
 | "\($load): " + (if $target == "" then $look else "GET \($target), again and again on \($connections) connections\n  \($look)" end),
   "",
   row(["CPU %", "mpstat", "iostat", "top", "/stats", "difference"]),
