@@ -15,12 +15,14 @@
 //! | [`recent`] | histograms of the last minute |
 //! | [`sleep`](mod@sleep) | sleeping coroutines, and the thread that wakes them |
 //! | `lock` | a lock that outlives a panic of its holder |
+//! | `connect` | connections that a coroutine opens |
 //! | `worker` | keeps a coroutine on the worker that watches its socket |
 //! | [`kernel`] | readers of `/proc`, cgroups and sockets: one file a source |
 
 pub mod app;
 pub mod bench;
 pub mod cli;
+mod connect;
 pub mod http;
 pub mod kernel;
 pub mod load;

@@ -5,13 +5,14 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use may::coroutine;
 
 use crate::lock::lock;
-use crate::worker::Waiter;
+use crate::worker::{Nudge, Waiter};
 
 /// None when there was no thread for it.
 static TIMER: OnceLock<Option<Arc<Timer>>> = OnceLock::new();
@@ -25,7 +26,13 @@ struct Timer {
 
 struct Sleeper {
     end: Instant,
-    waiter: Waiter,
+    alarm: Alarm,
+}
+
+/// How a sleeper is woken.
+enum Alarm {
+    Waiter(Waiter),
+    Nudge(Nudge),
 }
 
 /// Sleeps at least that long: a coroutine without holding a thread, unless there was none for the timer.
@@ -36,10 +43,20 @@ pub fn sleep(duration: Duration) {
     let Some(timer) = TIMER.get_or_init(Timer::start) else { return std::thread::sleep(duration) };
     let end = Instant::now() + duration;
     let waiter = Waiter::current();
-    timer.add(Sleeper { end, waiter: waiter.clone() });
+    timer.add(Sleeper { end, alarm: Alarm::Waiter(waiter.clone()) });
     while Instant::now() < end {
         waiter.wait();
     }
+}
+
+/// Gives that nudge when `end` has come.
+///
+/// # Errors
+/// When there is no thread for the timer.
+pub(crate) fn nudge_at(end: Instant, nudge: Nudge) -> io::Result<()> {
+    let timer = TIMER.get_or_init(Timer::start).as_ref().ok_or_else(|| io::Error::other("no thread for the timer"))?;
+    timer.add(Sleeper { end, alarm: Alarm::Nudge(nudge) });
+    Ok(())
 }
 
 impl Timer {
@@ -78,7 +95,7 @@ impl Timer {
             if !due.is_empty() {
                 // Nobody who goes to sleep has to wait for those who wake.
                 drop(sleepers);
-                due.drain(..).for_each(|sleeper: Sleeper| sleeper.waiter.wake());
+                due.drain(..).for_each(|sleeper: Sleeper| sleeper.alarm.ring());
                 sleepers = lock(&self.sleepers);
                 continue;
             }
@@ -86,6 +103,15 @@ impl Timer {
                 None => self.sooner.wait(sleepers).unwrap_or_else(PoisonError::into_inner),
                 Some(left) => self.sooner.wait_timeout(sleepers, left).unwrap_or_else(PoisonError::into_inner).0,
             };
+        }
+    }
+}
+
+impl Alarm {
+    fn ring(&self) {
+        match self {
+            Alarm::Waiter(waiter) => waiter.wake(),
+            Alarm::Nudge(nudge) => nudge.give(),
         }
     }
 }
@@ -139,7 +165,8 @@ mod tests {
     #[test]
     fn the_next_to_wake_is_the_one_with_the_least_left() {
         let start = Instant::now();
-        let at = |seconds| Sleeper { end: start + Duration::from_secs(seconds), waiter: Waiter::current() };
+        let at =
+            |seconds| Sleeper { end: start + Duration::from_secs(seconds), alarm: Alarm::Waiter(Waiter::current()) };
         let mut heap: BinaryHeap<Sleeper> = [3, 1, 2].map(at).into();
         let order = std::iter::from_fn(|| heap.pop()).map(|sleeper| (sleeper.end - start).as_secs());
         assert_eq!(order.collect::<Vec<_>>(), [1, 2, 3]);

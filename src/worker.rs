@@ -16,11 +16,13 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use may::coroutine::{self, Coroutine};
-use may::io::{CoIo, WaitIo};
+use may::io::{CoIo, WaitIo, WaitIoWaker};
+use may::net::TcpStream;
 use may::sync::Blocker;
 
 use crate::lock::lock;
@@ -36,7 +38,15 @@ thread_local! {
 pub(crate) struct Door {
     /// An eventfd(2) that this worker watches.
     bell: CoIo<File>,
-    waiting: Mutex<Vec<Coroutine>>,
+    waiting: Mutex<Vec<Visitor>>,
+}
+
+/// Who is to be woken by a door.
+enum Visitor {
+    /// One that is parked.
+    Parked(Coroutine),
+    /// One that waits for its descriptor.
+    AtSocket(Arc<WaitIoWaker>),
 }
 
 /// Makes the doors; once a process.
@@ -88,14 +98,6 @@ pub(crate) fn go_home(descriptor: RawFd) {
     }
 }
 
-/// Takes the calling coroutine back to the worker it was on before a wait, which then is done with that wait.
-pub(crate) fn return_to(worker: usize) {
-    let Some(door) = DOORS.get().and_then(|doors| doors.get(worker)) else { return };
-    while here() != worker {
-        door.pass();
-    }
-}
-
 /// Lets every other coroutine of the worker that watches `descriptor` go first, and its sockets be looked at.
 pub(crate) fn let_others_go_first(descriptor: RawFd) {
     if let Some(doors) = DOORS.get() {
@@ -122,16 +124,19 @@ impl Door {
         loop {
             self.bell.wait_io();
             let _ = self.bell.inner().read(&mut [0; 8]);
-            for coroutine in std::mem::take(&mut *lock(&self.waiting)) {
-                coroutine.unpark();
+            for visitor in std::mem::take(&mut *lock(&self.waiting)) {
+                match visitor {
+                    Visitor::Parked(coroutine) => coroutine.unpark(),
+                    Visitor::AtSocket(waker) => waker.wakeup(),
+                }
             }
         }
     }
 
-    fn let_in(&self, coroutine: Coroutine) {
+    fn let_in(&self, visitor: Visitor) {
         let first = {
             let mut waiting = lock(&self.waiting);
-            waiting.push(coroutine);
+            waiting.push(visitor);
             waiting.len() == 1
         };
         if first {
@@ -141,7 +146,7 @@ impl Door {
     }
 
     fn pass(&self) {
-        self.let_in(coroutine::current());
+        self.let_in(Visitor::Parked(coroutine::current()));
         coroutine::park();
     }
 }
@@ -175,10 +180,58 @@ impl Waiter {
     /// Ends its wait, or the next one if it does not wait yet.
     pub fn wake(&self) {
         match self {
-            Waiter::Behind(door, coroutine) => door.let_in(coroutine.clone()),
+            Waiter::Behind(door, coroutine) => door.let_in(Visitor::Parked(coroutine.clone())),
             Waiter::Apart(blocker) => blocker.unpark(),
         }
     }
+}
+
+/// Ends a wait for a descriptor (`wait_io`), or the next one if there is none now, from any thread. The one who waited
+/// must look why it was woken.
+#[derive(Clone)]
+pub(crate) struct Nudge {
+    descriptor: RawFd,
+    waker: Arc<WaitIoWaker>,
+}
+
+impl Nudge {
+    /// For whoever waits for `io`.
+    pub fn new(io: &(impl WaitIo + AsRawFd)) -> Nudge {
+        Nudge { descriptor: io.as_raw_fd(), waker: Arc::new(io.waker()) }
+    }
+
+    /// Ends the wait.
+    pub fn give(&self) {
+        let home = DOORS.get().map(|doors| self.descriptor as usize % doors.len());
+        match DOORS.get().zip(home) {
+            Some((doors, home)) if here() != home => doors[home].let_in(Visitor::AtSocket(self.waker.clone())),
+            // The worker itself, which has left `subscribe` if it can come here.
+            _ => self.waker.wakeup(),
+        }
+    }
+}
+
+/// Gives a file a descriptor that `worker` watches; leaves it as it is where there is no such worker, or no descriptor.
+pub(crate) fn place(mut file: OwnedFd, worker: usize) -> OwnedFd {
+    let workers = may::config().get_workers();
+    while worker < workers && file.as_raw_fd() as usize % workers != worker {
+        match rustix::io::fcntl_dupfd_cloexec(&file, file.as_raw_fd() + 1) {
+            Ok(next) => file = next,
+            Err(_) => break,
+        }
+    }
+    file
+}
+
+/// Hands a connection to the event loop.
+///
+/// # Errors
+/// When the kernel refuses to watch it, at which `may` panics.
+pub(crate) fn watch(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    let descriptor = stream.into_raw_fd();
+    // SAFETY: the descriptor comes straight from the stream, which gave up its ownership.
+    let watched = || unsafe { TcpStream::from_raw_fd(descriptor) };
+    catch_unwind(watched).map_err(|_| io::Error::other("the kernel watches no more descriptors"))
 }
 
 #[cfg(test)]
@@ -232,5 +285,51 @@ mod tests {
             waiter.join().unwrap();
         }
         waker.join().unwrap();
+    }
+
+    #[test]
+    fn files_get_the_descriptor_of_a_worker() {
+        let workers = may::config().get_workers();
+        for worker in 0..workers {
+            assert_eq!(place(event().unwrap().into(), worker).as_raw_fd() as usize % workers, worker);
+        }
+        let file = OwnedFd::from(event().unwrap());
+        let descriptor = file.as_raw_fd();
+        assert_eq!(place(file, usize::MAX).as_raw_fd(), descriptor);
+    }
+
+    #[test]
+    fn nudges_from_anywhere_end_a_wait_where_it_began() {
+        open_doors().unwrap();
+        let workers = may::config().get_workers();
+        let (hand_over, nudges) = std::sync::mpsc::channel::<Nudge>();
+        let nudger = std::thread::spawn(move || nudges.iter().for_each(|nudge| nudge.give()));
+        let waiters: Vec<_> = (0..200_usize)
+            .map(|number| {
+                let hand_over = hand_over.clone();
+                may::go!(move || {
+                    go_home(number as RawFd);
+                    let silent = CoIo::new(place(event().unwrap().into(), number % workers)).unwrap();
+                    go_home(silent.as_raw_fd());
+                    let home = here();
+                    // What the event loop says first: that it can be written.
+                    silent.wait_io();
+                    let mine = Nudge::new(&silent);
+                    for _ in 0..20 {
+                        hand_over.send(mine.clone()).unwrap();
+                        silent.wait_io();
+                        assert_eq!(here(), home);
+                    }
+                    // By the worker itself, ahead of the wait.
+                    mine.give();
+                    silent.wait_io();
+                })
+            })
+            .collect();
+        drop(hand_over);
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+        nudger.join().unwrap();
     }
 }

@@ -7,9 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use may::io::WaitIo;
 use may::net::TcpStream;
 
-use crate::worker;
+use crate::worker::{self, Nudge};
+use crate::{connect, sleep};
 
 /// Longest head of an answer, bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -121,7 +123,7 @@ impl From<std::io::Error> for GetError {
     fn from(error: std::io::Error) -> GetError {
         match error.kind() {
             ErrorKind::ConnectionRefused => GetError::Refused,
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => GetError::TimedOut,
+            ErrorKind::TimedOut => GetError::TimedOut,
             _ => GetError::Lost,
         }
     }
@@ -140,20 +142,20 @@ pub fn get(
     max_bytes: usize,
 ) -> Result<Answer, GetError> {
     let deadline = Instant::now() + timeout;
-    let left =
-        || deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or(GetError::TimedOut);
-    // Which worker watches the socket is not known before it is there.
-    let began = worker::here();
-    let connected = TcpStream::connect_timeout(&address, timeout);
-    worker::return_to(began);
-    let mut stream = connected?;
-    worker::go_home(stream.as_raw_fd());
-    stream.set_write_timeout(Some(left()?))?;
+    let stream = connect::begin(address)?;
+    sleep::nudge_at(deadline, Nudge::new(&stream))?;
+    while !connect::is_open(&stream)? {
+        wait(&stream, deadline)?;
+    }
     let request = format!(
         "GET {target} HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nUser-Agent: webapp/{}\r\nConnection: close\r\n\r\n",
         env!("CARGO_PKG_VERSION")
     );
-    stream.write_all(request.as_bytes())?;
+    let mut unsent = request.as_bytes();
+    while !unsent.is_empty() {
+        let count = once_ready(&stream, deadline, || stream.inner().write(unsent))?;
+        unsent = &unsent[count..];
+    }
 
     let mut bytes = Vec::new();
     let mut piece = vec![0; PIECE_BYTES];
@@ -171,8 +173,7 @@ pub fn get(
             bytes.truncate(end + length);
             return Ok(Answer { status, body: bytes.split_off(end) });
         }
-        stream.set_read_timeout(Some(left()?))?;
-        let count = stream.read(&mut piece)?;
+        let count = once_ready(&stream, deadline, || stream.inner().read(&mut piece))?;
         if count == 0 {
             return match head {
                 Some(Head { status, end, length: None }) => Ok(Answer { status, body: bytes.split_off(end) }),
@@ -185,6 +186,31 @@ pub fn get(
             return Err(GetError::TooLarge);
         }
     }
+}
+
+/// Tries until the socket does not ask for patience any more.
+fn once_ready<T>(
+    stream: &TcpStream,
+    deadline: Instant,
+    mut attempt: impl FnMut() -> std::io::Result<T>,
+) -> Result<T, GetError> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait(stream, deadline)?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// Waits for an event of the socket, or for the deadline.
+fn wait(stream: &TcpStream, deadline: Instant) -> Result<(), GetError> {
+    if Instant::now() >= deadline {
+        return Err(GetError::TimedOut);
+    }
+    worker::go_home(stream.as_raw_fd());
+    stream.wait_io();
+    Ok(())
 }
 
 /// The head of an answer.
@@ -321,5 +347,19 @@ mod tests {
         assert_eq!(ask(server(b"HTTP/1.1 200 OK\r\n", true), Duration::from_millis(200)), Err(GetError::TimedOut));
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         assert_eq!(ask(closed, Duration::from_secs(20)), Err(GetError::Refused));
+    }
+
+    #[test]
+    fn a_listener_whose_queue_is_full() {
+        use socket2::{Domain, Socket, Type};
+
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let _taken: Vec<_> = (0..4).map(|_| connect::begin(address).unwrap()).collect();
+        let start = Instant::now();
+        assert_eq!(ask(address, Duration::from_millis(200)), Err(GetError::TimedOut));
+        assert!(start.elapsed() >= Duration::from_millis(200));
     }
 }

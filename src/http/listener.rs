@@ -3,16 +3,15 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use may::coroutine;
-use may::io::{WaitIo, WaitIoWaker};
+use may::io::WaitIo;
 
 use crate::sleep::sleep;
-use crate::worker;
+use crate::worker::{self, Nudge};
 
 use super::control::Registry;
 use super::{Counters, Limits, Service, connection};
@@ -41,7 +40,7 @@ pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
 /// A running server.
 pub struct Server {
     inner: Arc<Inner>,
-    waker: WaitIoWaker,
+    acceptor: Nudge,
 }
 
 struct Inner {
@@ -67,7 +66,7 @@ impl Server {
         listener.set_nonblocking(true)?;
         // SAFETY: the descriptor comes straight from the listener, which gave up its ownership.
         let listener = unsafe { may::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
-        let waker = listener.waker();
+        let nudge = Nudge::new(&listener);
         let inner = Arc::new(Inner {
             registry: Registry::new(limits, counters)?,
             fixed: fixed.into_bytes(),
@@ -82,7 +81,7 @@ impl Server {
             drop(listener);
             acceptor.listening.store(false, Ordering::SeqCst);
         })?;
-        Ok(Server { inner, waker })
+        Ok(Server { inner, acceptor: nudge })
     }
 
     /// Takes no new connection, lets requests in flight finish; whether all did within `timeout`.
@@ -90,7 +89,7 @@ impl Server {
     pub fn drain(&self, timeout: Duration) -> bool {
         let end = Instant::now() + timeout;
         self.inner.registry.drain();
-        self.waker.wakeup();
+        self.acceptor.give();
         let counters = &self.inner.registry.counters;
         while self.inner.listening.load(Ordering::SeqCst) || counters.open.load(Ordering::SeqCst) > 0 {
             if Instant::now() >= end {
@@ -155,7 +154,7 @@ impl Inner {
             counters.peak.fetch_max(open, Ordering::Relaxed);
         }
         let guard = Place { inner: self.clone(), refused: full };
-        let Some(stream) = register(stream) else {
+        let Ok(stream) = stream.set_nodelay(true).and_then(|()| worker::watch(stream)) else {
             counters.accept_errors_total.fetch_add(1, Ordering::Relaxed);
             return;
         };
@@ -190,13 +189,4 @@ impl Drop for Place {
             self.inner.registry.counters.open.fetch_sub(1, Ordering::SeqCst);
         }
     }
-}
-
-/// Hands a socket to the event loop, which panics when the kernel refuses it (`epoll_ctl`).
-fn register(stream: std::net::TcpStream) -> Option<may::net::TcpStream> {
-    stream.set_nodelay(true).ok()?;
-    let descriptor = stream.into_raw_fd();
-    // SAFETY: the descriptor comes straight from the stream, which gave up its ownership.
-    let register = || unsafe { may::net::TcpStream::from_raw_fd(descriptor) };
-    catch_unwind(AssertUnwindSafe(register)).ok()
 }

@@ -1,11 +1,13 @@
 //! The socket of a connection and its buffers: reads, writes and waits, each under the deadline of its phase.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 
 use may::io::WaitIo;
 use may::net::TcpStream;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::buffers::{self, Buffers};
 use super::control::{Entry, Phase};
@@ -114,28 +116,29 @@ impl<'c> Wire<'c> {
             let buffers = self.buffers.get_or_insert_with(buffers::take);
             let room = buffers.input.room(self.input_limit);
             let size = room.len();
-            match self.stream.inner().read(room) {
-                Ok(0) => return Ok(Input::End),
-                Ok(count) => {
+            match recv(self.stream.inner(), room, RecvFlags::empty()) {
+                Ok((0, _)) => return Ok(Input::End),
+                Ok((count, _)) => {
                     buffers.input.filled(count);
                     // Fewer bytes than asked for: the socket is empty, unless its end is behind them.
                     self.ready = count == size || self.hangup;
                     self.spend(count);
                     return Ok(Input::Data);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(Errno::WOULDBLOCK) => {
                     self.ready = false;
                     self.release();
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Waits for an event of the socket.
+    /// Waits for an event of the socket, which ends the turn: meanwhile the worker looks at all the others.
     fn wait(&mut self) {
         worker::go_home(self.stream.as_raw_fd());
+        self.spent = 0;
         let events = self.stream.wait_io();
         self.hangup |= events & HANGUP != 0;
         self.ready = true;
@@ -155,14 +158,14 @@ impl<'c> Wire<'c> {
         let phase = self.phase;
         let mut stuck = false;
         while !bytes.is_empty() {
-            match self.stream.inner().write(bytes) {
+            match send(self.stream.inner(), bytes, SendFlags::NOSIGNAL) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     bytes = &bytes[count..];
                     stuck = false;
                     self.spend(count);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(Errno::WOULDBLOCK) => {
                     // Only progress sets a new deadline; a client that sends instead of reading does not.
                     if !stuck {
                         self.enter(Phase::Write);
@@ -173,8 +176,8 @@ impl<'c> Wire<'c> {
                         return Err(io::ErrorKind::TimedOut.into());
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         if self.phase == Phase::Write {

@@ -1,21 +1,26 @@
 //! One user of the load: a coroutine's connections, and the exchange of one request for one answer.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind as Io, Read, Write};
+use std::io::{self, ErrorKind as Io};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use may::io::WaitIo;
 use may::net::TcpStream;
 use memchr::memmem::Finder;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::answer::Reader;
 use super::facts::Facts;
 use super::outcome::{ErrorKind, Failure};
 use super::plan::Expect;
 use super::watch::{Clock, NEVER, Watch};
+use crate::connect;
 use crate::sleep::sleep;
+use crate::worker::{self, Nudge};
 
 /// A target, made ready: the bytes to send and where to.
 pub(super) struct Shot {
@@ -49,8 +54,6 @@ pub(super) struct Exchange {
 /// One user: at most one connection to each origin, one request at a time.
 pub(super) struct Agent {
     watch: Arc<Watch>,
-    /// The watch does not know the connection yet.
-    fresh: bool,
     /// By origin.
     streams: Vec<Option<TcpStream>>,
     reader: Reader,
@@ -61,7 +64,7 @@ impl Agent {
     pub fn new(mission: &Mission, watch: Arc<Watch>) -> Self {
         let streams = mission.origins.iter().map(|_| None).collect();
         let search = mission.expect.body.as_deref().map(Search::new);
-        Self { watch, fresh: true, streams, reader: Reader::default(), search }
+        Self { watch, streams, reader: Reader::default(), search }
     }
 
     /// What the last whole answer said.
@@ -77,7 +80,7 @@ impl Agent {
     /// Tells the watch which connection to wake, before a wait without a request.
     pub fn announce(&mut self, origin: usize) {
         if let (Some(stream), true) = (&self.streams[origin], self.streams.len() > 1) {
-            self.watch.set_waker(stream.waker());
+            self.watch.set_nudge(Nudge::new(stream));
         }
     }
 
@@ -85,7 +88,7 @@ impl Agent {
     /// request: what comes unasked would be taken for the next answer.
     pub fn wait_idle(&mut self, origin: usize) -> bool {
         let alive = match &self.streams[origin] {
-            Some(stream) => is_usable(stream, stream.wait_io()),
+            Some(stream) => is_usable(stream, wait(stream)),
             None => false,
         };
         if !alive {
@@ -97,14 +100,23 @@ impl Agent {
     /// Opens the connection to an origin, if there is none, by `deadline` (nanoseconds on the clock of the run).
     pub fn connect(&mut self, mission: &Mission, origin: usize, deadline: u64) -> Result<(), Failure> {
         if self.streams[origin].is_none() {
-            let left = Duration::from_nanos(deadline.saturating_sub(mission.clock.now()));
-            if left.is_zero() {
-                return Err(Failure::new(ErrorKind::TimedOut, "no time left to connect"));
-            }
-            let stream = TcpStream::connect_timeout(&mission.origins[origin], left).map_err(failed_to_connect)?;
+            let stream = connect::begin(mission.origins[origin]).map_err(failed_to_connect)?;
+            self.watch.set_nudge(Nudge::new(&stream));
+            self.watch.set_deadline(deadline);
+            let opened = self.open(mission, &stream, deadline);
+            self.watch.set_deadline(NEVER);
+            opened?;
             // Requests are written whole; without this the tail of a long one could wait for an acknowledgement.
             let _ = stream.set_nodelay(true);
             self.streams[origin] = Some(stream);
+        }
+        Ok(())
+    }
+
+    /// Waits until a connection has been made.
+    fn open(&self, mission: &Mission, stream: &TcpStream, deadline: u64) -> Result<(), Failure> {
+        while !connect::is_open(stream).map_err(failed_to_connect)? {
+            self.late(mission, stream, deadline, "no connection within the timeout")?;
         }
         Ok(())
     }
@@ -127,9 +139,9 @@ impl Agent {
         let Some(stream) = self.streams[shot.origin].take() else {
             return Err(Failure::new(ErrorKind::Other, "no connection"));
         };
-        if exchange.opened || mission.origins.len() > 1 || self.fresh {
-            self.fresh = false;
-            self.watch.set_waker(stream.waker());
+        // Else it knows the one connection since that was opened.
+        if mission.origins.len() > 1 {
+            self.watch.set_nudge(Nudge::new(&stream));
         }
         self.watch.set_deadline(deadline);
         let result = self.converse(mission, &stream, &shot.request, deadline, exchange);
@@ -153,14 +165,14 @@ impl Agent {
     ) -> Result<bool, Failure> {
         let mut rest = request;
         loop {
-            match stream.inner().write(rest) {
+            match send(stream.inner(), rest, SendFlags::NOSIGNAL) {
                 Ok(count) if count == rest.len() => break,
                 Ok(count) => rest = &rest[count..],
-                Err(error) if error.kind() == Io::WouldBlock => {
-                    self.late(mission, stream, deadline)?;
+                Err(Errno::WOULDBLOCK) => {
+                    self.late(mission, stream, deadline, NO_ANSWER)?;
                 }
-                Err(error) if error.kind() == Io::Interrupted => {}
-                Err(error) => return Err(lost(error)),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(lost(error.into())),
             }
         }
         exchange.sent = true;
@@ -168,7 +180,7 @@ impl Agent {
         if let Some(search) = &mut self.search {
             search.start();
         }
-        let mut events = stream.wait_io();
+        let mut events = wait(stream);
         let mut reads = 0u32;
         loop {
             match read_some(stream.inner(), &mut self.reader, self.search.as_mut()) {
@@ -176,7 +188,7 @@ impl Agent {
                 Ok(Some(false)) => {
                     reads += 1;
                     if reads.is_multiple_of(READS_IN_A_ROW) {
-                        self.in_time(mission, deadline)?;
+                        self.in_time(mission, deadline, NO_ANSWER)?;
                         sleep(REST);
                     }
                 }
@@ -187,12 +199,12 @@ impl Agent {
                 Ok(None) => {
                     return Err(Failure::new(ErrorKind::Reset, "the node closed the connection without an answer"));
                 }
-                Err(Trouble::Io(error)) if error.kind() == Io::WouldBlock => {
+                Err(Trouble::Socket(Errno::WOULDBLOCK)) => {
                     reads = 0;
-                    events = self.late(mission, stream, deadline)?;
+                    events = self.late(mission, stream, deadline, NO_ANSWER)?;
                 }
-                Err(Trouble::Io(error)) if error.kind() == Io::Interrupted => {}
-                Err(Trouble::Io(error)) => return Err(lost(error)),
+                Err(Trouble::Socket(Errno::INTR)) => {}
+                Err(Trouble::Socket(error)) => return Err(lost(error.into())),
                 Err(Trouble::Malformed(text)) => return Err(Failure::new(ErrorKind::Malformed, text)),
             }
         }
@@ -200,16 +212,22 @@ impl Agent {
     }
 
     /// Nothing came yet: waits on, unless the time is over. Gives the events that ended the wait.
-    fn late(&self, mission: &Mission, stream: &TcpStream, deadline: u64) -> Result<usize, Failure> {
-        self.in_time(mission, deadline)?;
-        Ok(stream.wait_io())
+    fn late(
+        &self,
+        mission: &Mission,
+        stream: &TcpStream,
+        deadline: u64,
+        missing: &'static str,
+    ) -> Result<usize, Failure> {
+        self.in_time(mission, deadline, missing)?;
+        Ok(wait(stream))
     }
 
-    /// Fails when the time of a request is over.
-    fn in_time(&self, mission: &Mission, deadline: u64) -> Result<(), Failure> {
+    /// Fails when the time of a request is over; `missing` says what there is not.
+    fn in_time(&self, mission: &Mission, deadline: u64, missing: &'static str) -> Result<(), Failure> {
         let now = mission.clock.now();
         if now >= deadline {
-            return Err(Failure::new(ErrorKind::TimedOut, "no complete answer within the timeout"));
+            return Err(Failure::new(ErrorKind::TimedOut, missing));
         }
         if now >= self.watch.latest(deadline) {
             return Err(Failure::new(ErrorKind::Unfinished, "in flight when the run was interrupted"));
@@ -230,6 +248,14 @@ impl Agent {
             _ => Ok(()),
         }
     }
+}
+
+const NO_ANSWER: &str = "no complete answer within the timeout";
+
+/// Waits for events of a connection, or a nudge; gives the events.
+fn wait(stream: &TcpStream) -> usize {
+    worker::go_home(stream.as_raw_fd());
+    stream.wait_io()
 }
 
 /// What the event loop noted about a connection since it was last asked. Costs no system call.
@@ -253,7 +279,7 @@ const READS_IN_A_ROW: u32 = 64;
 const REST: Duration = Duration::from_micros(1);
 
 enum Trouble {
-    Io(io::Error),
+    Socket(Errno),
     Malformed(std::borrow::Cow<'static, str>),
 }
 
@@ -265,13 +291,13 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 /// inside: the coroutine may continue on another thread later.
 #[inline(never)]
 fn read_some(
-    mut stream: &std::net::TcpStream,
+    stream: &std::net::TcpStream,
     reader: &mut Reader,
     search: Option<&mut Search>,
 ) -> Result<Option<bool>, Trouble> {
     thread_local! { static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into()) }
     SCRATCH.with_borrow_mut(|scratch| {
-        let count = stream.read(scratch).map_err(Trouble::Io)?;
+        let (count, _) = recv(stream, &mut **scratch, RecvFlags::empty()).map_err(Trouble::Socket)?;
         if count == 0 {
             return Ok(None);
         }

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use may::go;
-use may::sync::Semphore;
 
 use super::Interrupt;
 use super::agent::{Agent, Exchange};
+use super::gate::Gate;
 use super::outcome::ErrorKind;
 use super::recorder::Sample;
 use super::run::{Presence, Run};
@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Opens the connections, and waits until all are open or have failed. They start with the run.
 pub(super) fn start(run: &Arc<Run>, connections: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let gate = Arc::new(Semphore::new(CONNECTING_AT_ONCE));
+    let gate = Arc::new(Gate::new(CONNECTING_AT_ONCE));
     for index in 0..connections {
         let presence = Presence::of_connection(run);
         let (run, gate) = (Arc::clone(run), Arc::clone(&gate));
@@ -39,18 +39,18 @@ pub(super) fn start(run: &Arc<Run>, connections: usize, interrupt: &Interrupt) -
     Ok(())
 }
 
-fn drive(run: &Run, gate: &Semphore, index: usize) {
+fn drive(run: &Run, gate: &Gate, index: usize) {
     let mission = &run.mission;
     let watch = run.watchman.enlist();
     let mut agent = Agent::new(mission, Arc::clone(&watch));
     let mut turn = index;
     let target = |turn: usize| usize::from(run.pattern[turn % run.pattern.len()]);
-    gate.wait();
+    gate.pass();
     // A connection that cannot be opened now is tried again, and counted, when the run has begun.
     let _ = agent.connect(mission, mission.shots[target(turn)].origin, mission.clock.now() + run.timeout);
-    gate.post();
+    gate.add(1);
     run.ready.fetch_add(1, Ordering::AcqRel);
-    run.start.wait();
+    run.start.pass();
     let mut pause = SHORTEST_PAUSE;
     loop {
         let intended = mission.clock.now();

@@ -17,6 +17,7 @@ mod answer;
 mod closed;
 mod facts;
 mod find;
+mod gate;
 mod guard;
 mod limits;
 mod objective;

@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
+use may::coroutine::Builder;
 use may::go;
 
 use crate::lock::lock;
+use crate::worker;
 
 use super::agent::{Agent, Exchange};
 use super::outcome::{ErrorKind, Failure};
@@ -66,13 +68,15 @@ pub(super) fn start(
     for index in 0..lanes {
         let most_seats = max_connections / lanes + usize::from(index < max_connections % lanes);
         let lane = Lane { run: Arc::clone(run), desk: Mutex::default(), most_seats };
-        let timer = Timer::new(index % threads, threads).context("making a timer")?;
+        let worker = index % threads;
+        let timer = Timer::new(worker).context("making a timer")?;
         let schedule = Schedule::new(arrivals, rate, seed, index, lanes);
         let presence = Presence::new(run);
-        go!(move || {
+        let dispatcher = move || {
             let _presence = presence;
             dispatch(&Arc::new(lane), &timer, schedule);
-        });
+        };
+        go!(Builder::new().id(worker), dispatcher).context("starting a dispatcher")?;
     }
     while run.ready.load(Ordering::Acquire) < lanes {
         std::thread::sleep(std::time::Duration::from_millis(1));
@@ -85,9 +89,9 @@ fn dispatch(lane: &Arc<Lane>, timer: &Timer, schedule: Schedule) {
     let run = &lane.run;
     let clock = run.mission.clock;
     let watch = run.watchman.enlist();
-    watch.set_waker(timer.waker());
+    watch.set_nudge(timer.nudge());
     run.ready.fetch_add(1, Ordering::AcqRel);
-    run.start.wait();
+    run.start.pass();
     let start = run.started_at();
     let mut burst = 0;
     'run: for arrival in schedule {
@@ -142,10 +146,14 @@ fn hand_out(lane: &Arc<Lane>, job: Job, now: u64) {
     if opens {
         let presence = Presence::of_connection(run);
         let lane = Arc::clone(lane);
-        go!(move || {
+        let seat = move || {
             let _presence = presence;
             sit(&lane, job);
-        });
+        };
+        // On the dispatcher's worker, which can then wake it at no cost.
+        if let Err(error) = go!(Builder::new().id(worker::here()), seat) {
+            log::error!("cannot start a coroutine for a connection, so that a request was lost: {error}");
+        }
     }
 }
 

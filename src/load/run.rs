@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use may::sync::SyncFlag;
 
 use super::agent::{Exchange, Mission, Shot, failed_to_connect};
+use super::gate::Gate;
 use super::guard;
 use super::limits::Limits;
 use super::outcome::{Failure, Outcome};
@@ -18,6 +18,7 @@ use super::recorders::{Counts, Recorders};
 use super::target;
 use super::watch::{Clock, NEVER, Watchman};
 use super::{Interrupt, Progress, closed, open, summary};
+use crate::worker;
 
 /// What all coroutines of a run share.
 pub(super) struct Run {
@@ -30,8 +31,8 @@ pub(super) struct Run {
     started_at: AtomicU64,
     window_start: AtomicU64,
     window_end: AtomicU64,
-    /// Fired when the clock starts.
-    pub start: SyncFlag,
+    /// Opened when the clock starts.
+    pub start: Gate,
     /// Coroutines that are ready for the start.
     pub ready: AtomicUsize,
     /// Coroutines that have not ended.
@@ -47,7 +48,7 @@ impl Run {
         Window { start: self.window_start.load(Ordering::Acquire), end: self.window_end.load(Ordering::Acquire) }
     }
 
-    /// When the clock started; known once `start` has fired.
+    /// When the clock started; known once `start` is open.
     pub fn started_at(&self) -> u64 {
         self.started_at.load(Ordering::Acquire)
     }
@@ -151,14 +152,16 @@ pub(super) fn run(
 }
 
 /// Starts the coroutine workers, the first time. Gives how many there are.
-fn start_workers(plan: &Plan) -> usize {
+fn start_workers(plan: &Plan) -> anyhow::Result<usize> {
     static WORKERS: OnceLock<usize> = OnceLock::new();
-    *WORKERS.get_or_init(|| {
+    let threads = *WORKERS.get_or_init(|| {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = plan.thread_count(cpus);
         may::config().set_workers(threads).set_worker_pin(false);
         threads
-    })
+    });
+    worker::open_doors().context("starting the coroutine workers")?;
+    Ok(threads)
 }
 
 fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<Arc<Run>> {
@@ -183,7 +186,7 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
         .iter()
         .map(|(host, port)| resolve(host, *port, plan.timeout))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    observed.threads = start_workers(plan);
+    observed.threads = start_workers(plan)?;
     let clock = Clock(Instant::now());
     let head_request = plan.method == "HEAD";
     let open_loop = matches!(plan.load, Load::Open { .. });
@@ -203,7 +206,7 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
         started_at: AtomicU64::new(0),
         window_start: AtomicU64::new(NEVER),
         window_end: AtomicU64::new(NEVER),
-        start: SyncFlag::new(),
+        start: Gate::default(),
         ready: AtomicUsize::new(0),
         agents: AtomicUsize::new(0),
         connections: AtomicUsize::new(0),
@@ -238,7 +241,7 @@ fn begin(run: &Run, plan: &Plan) {
     let from = start + nanoseconds(plan.warmup);
     run.window_end.store(from + nanoseconds(plan.duration), Ordering::Release);
     run.window_start.store(from, Ordering::Release);
-    run.start.fire();
+    run.start.open();
 }
 
 /// Sits through warm-up and window.

@@ -7,28 +7,29 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use may::io::{CoIo, WaitIo, WaitIoWaker};
+use may::io::{CoIo, WaitIo};
+
+use crate::worker::{self, Nudge};
 
 /// A one-shot timer that a coroutine waits for.
 pub(super) struct Timer(CoIo<OwnedFd>);
 
 impl Timer {
-    /// A timer that wakes its coroutine on worker `lane` of `lanes`: `may` gives descriptor `n` to worker `n % workers`.
-    pub fn new(lane: usize, lanes: usize) -> io::Result<Self> {
+    /// A timer for a coroutine on that worker.
+    pub fn new(worker: usize) -> io::Result<Self> {
         // SAFETY: no pointers are passed.
-        let first = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
-        let mut descriptor = owned(first)?;
-        while descriptor.as_raw_fd() as usize % lanes.max(1) != lane {
-            let next = descriptor.as_raw_fd() + 1;
-            // SAFETY: the descriptor is open, and the call takes plain numbers.
-            descriptor = owned(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, next) })?;
+        let descriptor = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
         }
-        CoIo::new(descriptor).map(Self).map_err(io::Error::from)
+        // SAFETY: the kernel just gave this descriptor to us, and nobody else has it.
+        let timer = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        CoIo::new(worker::place(timer, worker)).map(Self).map_err(io::Error::from)
     }
 
     /// What wakes the coroutine before its time.
-    pub fn waker(&self) -> WaitIoWaker {
-        self.0.waker()
+    pub fn nudge(&self) -> Nudge {
+        Nudge::new(&self.0)
     }
 
     /// Waits about that long; may return early, never late by design.
@@ -45,15 +46,8 @@ impl Timer {
         if unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &once, std::ptr::null_mut()) } != 0 {
             return Err(io::Error::last_os_error());
         }
+        worker::go_home(self.0.as_raw_fd());
         self.0.wait_io();
         Ok(())
     }
-}
-
-fn owned(descriptor: libc::c_int) -> io::Result<OwnedFd> {
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel just gave this descriptor to us, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

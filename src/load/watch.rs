@@ -2,11 +2,12 @@
 //! watchman nudges those that are late. (A timer set for each read costs about a tenth of the throughput.)
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use may::io::WaitIoWaker;
+use crate::lock::lock;
+use crate::worker::Nudge;
 
 /// No deadline is set.
 pub(super) const NEVER: u64 = u64::MAX;
@@ -25,7 +26,7 @@ impl Clock {
 pub(super) struct Watch {
     deadline: AtomicU64,
     gone: AtomicBool,
-    waker: Mutex<Option<WaitIoWaker>>,
+    nudge: Mutex<Option<Nudge>>,
     latest: Arc<AtomicU64>,
 }
 
@@ -41,14 +42,14 @@ impl Watch {
     }
 
     /// States whom to nudge.
-    pub fn set_waker(&self, waker: WaitIoWaker) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+    pub fn set_nudge(&self, nudge: Nudge) {
+        *lock(&self.nudge) = Some(nudge);
     }
 
     /// Wakes the connection; a spurious wake-up is harmless, it looks at the clock and waits on.
     pub fn nudge(&self) {
-        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
-            waker.wakeup();
+        if let Some(nudge) = &*lock(&self.nudge) {
+            nudge.give();
         }
     }
 
@@ -100,10 +101,10 @@ impl Watchman {
         let watch = Arc::new(Watch {
             deadline: AtomicU64::new(NEVER),
             gone: AtomicBool::new(false),
-            waker: Mutex::new(None),
+            nudge: Mutex::new(None),
             latest: Arc::clone(&self.shared.latest),
         });
-        self.shared.watches.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&watch));
+        lock(&self.shared.watches).push(Arc::clone(&watch));
         watch
     }
 
@@ -116,7 +117,7 @@ impl Watchman {
 impl Watchman {
     /// Wakes everyone: what they waited for may have changed.
     pub fn nudge_all(&self) {
-        self.shared.watches.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|watch| watch.nudge());
+        lock(&self.shared.watches).iter().for_each(|watch| watch.nudge());
     }
 }
 
@@ -133,7 +134,7 @@ impl Drop for Watchman {
 fn sweep(shared: &Shared, now: u64) {
     let latest = shared.latest.load(Ordering::Acquire);
     let late = |watch: &Watch| watch.deadline.load(Ordering::Acquire).min(latest) <= now;
-    let mut watches = shared.watches.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut watches = lock(&shared.watches);
     watches.retain(|watch| !watch.gone.load(Ordering::Acquire));
     watches.iter().filter(|watch| late(watch)).for_each(|watch| watch.nudge());
 }
