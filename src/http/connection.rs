@@ -111,14 +111,16 @@ impl<'c> Connection<'c> {
         let limits = &self.registry.limits;
         let Some((input, fields)) = self.wire.head() else { return Ok(None) };
         self.head_only = input.starts_with(b"HEAD ");
-        let line_end = memchr(b'\n', &input[self.parsed..]).map(|at| self.parsed + at);
-        let first_line_end = if self.parsed == 0 { line_end } else { memchr(b'\n', input) };
-        check_line(&input[..first_line_end.unwrap_or(input.len())], limits)?;
+        if input.len() > limits.max_line_bytes {
+            check_line(&input[..memchr(b'\n', input).unwrap_or(input.len())], limits)?;
+        }
+        let fresh = &input[self.parsed..];
+        let line_ended = fresh.ends_with(b"\n") || memchr(b'\n', fresh).is_some();
         // A head cannot have ended without a further line end: slow senders do not cost a parse a byte. A last look,
         // when no more can come, is for the right refusal: it must not depend on how the bytes arrived.
         let available = input.len();
         let full = available >= limits.max_head_bytes;
-        if line_end.is_none() && !full && !self.ended {
+        if !line_ended && !full && !self.ended {
             self.parsed = available;
             return Ok(None);
         }

@@ -4,6 +4,7 @@
 //! hosts, line folding), lenient only where the RFC asks for it (empty lines before a request, bare LF).
 
 use std::mem::{self, MaybeUninit};
+use std::net::Ipv6Addr;
 
 use httparse::{Header, Status};
 use memchr::memchr;
@@ -288,25 +289,22 @@ const HOST_NAME: [bool; 256] = {
 
 /// `uri-host [ ":" port ]` of RFC 9110, section 7.2; empty is allowed there.
 fn valid_host(value: &[u8]) -> bool {
-    let (host, port) = if value.first() == Some(&b'[') {
-        let Some(end) = value.iter().position(|byte| *byte == b']') else { return false };
-        let inside = &value[1..end];
-        let literal = std::str::from_utf8(inside).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+    let port = if value.first() == Some(&b'[') {
+        let Some(end) = memchr(b']', value) else { return false };
+        let literal = std::str::from_utf8(&value[1..end]).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
         if !literal {
             return false;
         }
-        (&b""[..], &value[end + 1..])
+        &value[end + 1..]
     } else {
-        value.split_at(value.iter().position(|byte| *byte == b':').unwrap_or(value.len()))
+        let end = value.iter().position(|byte| !HOST_NAME[usize::from(*byte)]);
+        &value[end.unwrap_or(value.len())..]
     };
-    let name = |byte: &u8| HOST_NAME[usize::from(*byte)];
-    let digits = |text: &[u8]| text.len() <= 5 && text.iter().all(u8::is_ascii_digit);
-    host.iter().all(name)
-        && match port {
-            [] => true,
-            [b':', digits_of @ ..] => digits(digits_of),
-            _ => false,
-        }
+    match port {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
