@@ -11,6 +11,10 @@ need nginx nginx-light
 
 ROUNDS=${ROUNDS:-20}
 SECONDS_EACH=${SECONDS_EACH:-1}
+# A generator of one core is slower than any of these servers. The faster a server is, the more often it finds nothing to
+# do, sleeps, and is woken for one request; the more connections there are, the more requests wait when it wakes.
+CONNECTIONS=${CONNECTIONS:-128}
+FEW=32
 is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
 engine=$(example bare_engine)
@@ -65,13 +69,18 @@ cpu() {
   echo "$sum"
 }
 
-sides=(strict minihttp nginx floor node node_minihttp)
+sides=(strict minihttp nginx floor node node_minihttp strict_few nginx_few)
+for side in strict nginx; do
+  URL[${side}_few]=${URL[$side]} PIDS[${side}_few]=${PIDS[$side]}
+done
 for ((round = 0; round < ROUNDS; round++)); do
   # Another one begins each round: whoever runs after the same one each time gets what that one leaves behind.
   for ((turn = 0; turn < ${#sides[@]}; turn++)); do
     side=${sides[$(((turn + round) % ${#sides[@]}))]}
     before=$(cpu "$side")
-    requests=$(taskset -c 1 wrk -t1 -c32 -d"$SECONDS_EACH"s "${URL[$side]}" | awk '/requests in/ { print $1 }')
+    connections=$CONNECTIONS
+    [[ $side != *_few ]] || connections=$FEW
+    requests=$(taskset -c 1 wrk -t1 -c"$connections" -d"$SECONDS_EACH"s "${URL[$side]}" | awk '/requests in/ { print $1 }')
     after=$(cpu "$side")
     awk -v t=$((after - before)) -v n="$requests" 'BEGIN { printf "%.4f\n", t / 1e3 / n }' >>"$WORK/$side.cpu"
   done
@@ -87,7 +96,7 @@ compare() {
 }
 told() { printf '  %-40s %6.3f\n' "$3" "$(against "$1" "$2")"; }
 
-echo "CPU a request (user + system) over keep-alive, 32 connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s"
+echo "CPU a request (user + system) over keep-alive, $CONNECTIONS connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s"
 echo "engines by themselves, one fixed answer:"
 took strict 'strict'
 took minihttp 'minihttp'
@@ -101,3 +110,7 @@ took node 'strict'
 took node_minihttp 'minihttp'
 compare node node_minihttp 'strict / minihttp' 1.00
 told node nginx 'strict / nginx, return 200'
+echo "engines by themselves again, $FEW connections:"
+took strict_few 'strict'
+took nginx_few 'nginx, return 200'
+told strict_few nginx_few 'strict / nginx'
