@@ -5,6 +5,7 @@ mod common;
 mod load_support;
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use common::{Node, webapp};
 use load_support::{Fake, Then, load, load_json, node, signal_to, stderr};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 const QUICK: [&str; 4] = ["--duration", "500ms", "--warmup", "200ms"];
 
@@ -44,8 +46,16 @@ fn counted(node: &Node, expected: u64) -> u64 {
 fn generator_and_node_count_the_same_to_the_request() {
     let node = node(&[]);
     let mut sent = 0;
-    let pacings =
-        [&["--connections", "8"][..], &["--rate", "300"], &["--rate", "200", "--poisson"], &["--no-keepalive"]];
+    let pacings = [
+        &["--connections", "8"][..],
+        &["--rate", "300"],
+        &["--rate", "200", "--poisson"],
+        &["--no-keepalive"],
+        &["--threads", "3", "--connections", "32"],
+        &["--threads", "3", "--connections", "32", "--no-keepalive"],
+        &["--threads", "3", "--rate", "2000"],
+        &["--threads", "3", "--rate", "500", "--no-keepalive"],
+    ];
     for pacing in pacings {
         let (code, json) = load_json(&[&[&*node.url("/whoami")], pacing, &QUICK].concat());
         assert!(measured(code), "{json:#}");
@@ -59,6 +69,26 @@ fn generator_and_node_count_the_same_to_the_request() {
     // Nothing comes after.
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(counted(&node, sent), sent);
+}
+
+#[test]
+fn who_cannot_even_connect_is_told_in_time() {
+    for threads in ["1", "3"] {
+        for pacing in [["--connections", "8"], ["--rate", "40"]] {
+            // A listener that accepts nobody: its queue takes three, who get no answer, and the others get no connection.
+            let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+            listener.listen(2).unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap().as_socket().unwrap());
+            let start = Instant::now();
+            let asked = [&*url, "--threads", threads, "--timeout", "300ms"];
+            let (_, json) = load_json(&[&asked[..], &pacing, &QUICK].concat());
+            assert!(start.elapsed() < Duration::from_secs(10), "{json:#}");
+            let requests = count(&json, "/requests_total");
+            assert!(requests > 0 && count(&json, "/sent_total") < requests, "{json:#}");
+            assert_eq!(json["errors"], serde_json::json!({ "timed_out": requests }), "{json:#}");
+        }
+    }
 }
 
 #[test]
