@@ -1,20 +1,8 @@
 // For everybody: by rules (axe: names, roles, order, contrast in both themes), and by keyboard alone.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
-import { browser, load, node, open, text, until } from './world.mjs';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What axe finds wrong with the page as it is now: one line a rule and place. */
-async function faults(page) {
-  await page.evaluate(AXE);
-  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-  assert.ok(passes.length > 10, 'axe looked at nothing');
-  return violations.flatMap(({ id, nodes }) => nodes.map((one) => `${id}: ${one.target.join(' ')} ${one.any[0]?.message ?? one.failureSummary}`));
-}
+import { browser, faults, load, node, open, text, until } from './world.mjs';
 
 /** Presses Tab until the element is reached; every stop on the way must be seen. */
 async function tabTo(page, selector, most = 60) {

@@ -1,10 +1,13 @@
 // What the tests share: the real binary, the real cluster, a real Chromium, and a watch over what the page does.
 
+import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
@@ -99,15 +102,37 @@ export function cluster(name) {
   };
 }
 
+/** A bench as short as it can be, in a folder of its own; `page` is its report.html. */
+export async function bench() {
+  const folder = mkdtempSync(join(tmpdir(), 'webapp-bench-'));
+  const out = join(folder, 'results');
+  const port = await freePort();
+  const quota = process.getuid() === 0 ? [] : ['--unit-cpu', 'none'];
+  const shortest = ['--units', '1,2', '--repeats', '1', '--window', '500ms', '--fractions', '0.6', ...quota];
+  await run(BINARY, ['bench', '--driver', join(ROOT, 'scripts/cluster.sh'), '--out', out, ...shortest, '--', '--port', port], {
+    env: { ...process.env, WEBAPP_BIN: BINARY, WEBAPP_STATE_DIR: join(folder, 'state') },
+    maxBuffer: 1 << 22,
+  });
+  return { page: pathToFileURL(join(out, 'report.html')).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+const freePort = () => new Promise((done, failed) => {
+  const server = http.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    server.close(() => done(String(port)));
+  });
+  server.on('error', failed);
+});
+
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 export const browser = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
 
 /**
- * A page at `url`, watched: `seen.errors` (console errors, uncaught exceptions), `seen.requests` (every address asked for).
+ * A page at `url`, once `ready` is there, watched: `seen.errors` (console errors, uncaught exceptions), `seen.requests` (every address asked for).
  * `options` are Playwright's for a context.
  */
-export async function open(from, url, options = {}) {
+export async function open(from, url, { ready = '#limit', ...options } = {}) {
   const context = await from.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-US', colorScheme: 'light', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
@@ -119,11 +144,21 @@ export async function open(from, url, options = {}) {
     if (!request.failure()?.errorText.includes('ERR_ABORTED')) seen.errors.push(`${request.url()}: ${request.failure()?.errorText}`);
   });
   await page.goto(url);
-  await page.waitForSelector('#limit');
+  await page.waitForSelector(ready);
   return { page, seen, close: () => context.close() };
 }
 
 export const text = (page, selector) => page.locator(selector).first().innerText();
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds wrong with the page as it is now: one line a rule and place. */
+export async function faults(page) {
+  await page.evaluate(AXE);
+  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  assert.ok(passes.length > 10, 'axe looked at nothing');
+  return violations.flatMap(({ id, nodes }) => nodes.map((one) => `${id}: ${one.target.join(' ')} ${one.any[0]?.message ?? one.failureSummary}`));
+}
 
 /** Does the page ever need to be scrolled sideways? */
 export const overflows = (page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);
