@@ -77,20 +77,32 @@ port_choose() {
     return 0
   fi
   port=$2
-  until port_free "$port"; do
+  until port_free "$port" && ! port_claimed "$port"; do
     port=$((port + 1))
   done
   S["$key"]=$port
 }
 
-up_new() {
-  local quota
-  ! has_balancer || "${S[balancer]}_require"
+# port_claimed PORT: another cluster has written it down, whether it listens there yet or not.
+port_claimed() { grep -qsxE "(port|tls_port|stats_port)=$1" "${DIR%/*}"/*/settings; }
+
+# ports_choose: one cluster at a time, until its choice is written down: a port that nobody has taken yet looks free to all.
+ports_choose() {
+  local lock
+  exec {lock}<"${DIR%/*}"
+  flock -w 120 "$lock" || die "another cluster chooses its ports for two minutes already"
   port_choose port 8080
   [[ -z "${S[tls]}" ]] || port_choose tls_port 8443
   S[stats_port]=$(free_port)
-  S[mechanism]=none S[group_folder]=-
   settings_save
+  exec {lock}<&-
+}
+
+up_new() {
+  local quota
+  ! has_balancer || "${S[balancer]}_require"
+  S[mechanism]=none S[group_folder]=-
+  ports_choose
   printf '%s\n' "${FURTHER[@]}" | sed '/^$/d' >"$DIR/node-arguments"
   if [[ "${S[unit_cpu]}" != none ]]; then
     quota=$(limits_choose "${S[group]}")

@@ -76,6 +76,21 @@ test_side_by_side() {
   check "another name, another cluster" is "$(curl -s "$(jq -r .target <<<"$other")/whoami" | jq -r .node) $(get /whoami | jq -r .node)" "node1 node1"
   check "its end" cluster down --name t2
   check "is not the first one's end" is "$(status_of /whoami)" 200
+
+  # At the same moment, and none says which port.
+  local starting=() name process failed=0
+  for name in t3 t4 t5; do
+    cluster up --name "$name" --nodes 1 --unit-cpu none >"$work/$name" &
+    starting+=("$!")
+  done
+  for process in "${starting[@]}"; do
+    wait "$process" || failed=$((failed + 1))
+  done
+  check "several at the same moment all come up" is "$failed" 0
+  check "each on a port of its own" is "$(jq -r .target "$work"/t[345] | sort -u | wc -l)" 3
+  for name in t3 t4 t5; do
+    check "and $name ends" cluster down --name "$name"
+  done
 }
 
 test_quota() {
