@@ -1,9 +1,11 @@
 //! A histogram of the last minute: six histograms of ten seconds each, the oldest one forgotten as time goes on.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+
+use crate::lock::lock;
 
 const SLICES: usize = 6;
 const SLICE: Duration = Duration::from_secs(10);
@@ -33,7 +35,7 @@ impl Default for Recent {
 impl Recent {
     /// Records one duration that ended at `now`.
     pub fn record(&self, duration: Duration, now: Instant) {
-        let mut slices = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slices = lock(&self.inner);
         slices.move_on(self.slice_of(now));
         let slot = (slices.current % SLICES as u64) as usize;
         let histogram = slices.ring[slot].get_or_insert_with(empty);
@@ -44,7 +46,7 @@ impl Recent {
     pub fn quantiles<const N: usize>(&self, quantiles: [f64; N], now: Instant) -> [Option<f64>; N] {
         let mut sum = empty();
         {
-            let mut slices = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slices = lock(&self.inner);
             slices.move_on(self.slice_of(now));
             for histogram in slices.ring.iter().flatten().filter(|histogram| !histogram.is_empty()) {
                 // Same bounds and digits: adding cannot fail.

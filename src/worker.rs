@@ -89,13 +89,19 @@ fn event() -> io::Result<File> {
 }
 
 /// Takes the calling coroutine to the worker that watches `descriptor`, if it is not there.
-pub(crate) fn go_home(descriptor: RawFd) {
+fn go_home(descriptor: RawFd) {
     let Some(doors) = DOORS.get() else { return };
     let home = descriptor as usize % doors.len();
     // Again when the coroutine was woken before it slept, and so stayed where it was.
     while here() != home {
         doors[home].pass();
     }
+}
+
+/// Waits for events of `io`, or a [`Nudge`], on the worker that watches it; gives the events (epoll_ctl(2)).
+pub(crate) fn wait(io: &(impl WaitIo + AsRawFd)) -> usize {
+    go_home(io.as_raw_fd());
+    io.wait_io()
 }
 
 /// Lets every other coroutine of the worker that watches `descriptor` go first, and its sockets be looked at.
@@ -202,12 +208,14 @@ impl Nudge {
 
     /// Ends the wait.
     pub fn give(&self) {
-        let home = DOORS.get().map(|doors| self.descriptor as usize % doors.len());
-        match DOORS.get().zip(home) {
-            Some((doors, home)) if here() != home => doors[home].let_in(Visitor::AtSocket(self.waker.clone())),
-            // The worker itself, which has left `subscribe` if it can come here.
-            _ => self.waker.wakeup(),
+        if let Some(doors) = DOORS.get() {
+            let home = self.descriptor as usize % doors.len();
+            if here() != home {
+                return doors[home].let_in(Visitor::AtSocket(self.waker.clone()));
+            }
         }
+        // The worker itself, which has left `subscribe` if it can come here.
+        self.waker.wakeup();
     }
 }
 

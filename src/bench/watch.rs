@@ -1,7 +1,7 @@
 //! Watches nodes, balancer and machine while a run is driven, all on one clock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::http_get;
 use super::process;
 use super::record::{Bottleneck, NodeSample, Sample, StatsSample};
 use super::speed::{PAUSE, Probe};
+use crate::lock::lock;
 
 /// CPU clocks are read this often: four points in each second of the charts.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -97,7 +98,7 @@ fn look(
     let mut samples = Vec::new();
     loop {
         let last = over.load(Ordering::Relaxed);
-        let stats = latest.iter().map(|latest| locked(latest).take());
+        let stats = latest.iter().map(|latest| lock(latest).take());
         let nodes = pids
             .iter()
             .zip(stats)
@@ -109,7 +110,7 @@ fn look(
             balancer_cpu_seconds: balancer
                 .map(|family| family.iter().filter_map(|&pid| process::cpu_seconds(pid)).sum()),
             machine_ticks: process::machine_ticks(),
-            speed: Some(*locked(counted)),
+            speed: Some(*lock(counted)),
         });
         if last {
             return samples;
@@ -122,13 +123,9 @@ fn probe(counted: &Counted, over: &AtomicBool) {
     let mut probe = Probe::new();
     while !over.load(Ordering::Relaxed) {
         probe.compute();
-        *locked(counted) = probe.total();
+        *lock(counted) = probe.total();
         thread::sleep(PAUSE);
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
@@ -138,7 +135,7 @@ fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
         if let Some(stats) =
             answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json))
         {
-            *locked(latest) = Some(stats);
+            *lock(latest) = Some(stats);
         }
         if last {
             return;

@@ -4,10 +4,8 @@
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use may::io::WaitIo;
 use may::net::TcpStream;
 
 use crate::worker::{self, Nudge};
@@ -208,8 +206,7 @@ fn wait(stream: &TcpStream, deadline: Instant) -> Result<(), GetError> {
     if Instant::now() >= deadline {
         return Err(GetError::TimedOut);
     }
-    worker::go_home(stream.as_raw_fd());
-    stream.wait_io();
+    worker::wait(stream);
     Ok(())
 }
 

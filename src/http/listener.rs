@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use may::coroutine;
-use may::io::WaitIo;
 
 use crate::sleep::sleep;
 use crate::worker::{self, Nudge};
@@ -121,7 +120,7 @@ impl Inner {
                     if self.registry.is_draining() {
                         return;
                     }
-                    listener.wait_io();
+                    worker::wait(listener);
                 }
                 // The client gave up while it waited, or a signal came: nothing is wrong here.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {

@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use may_minihttp::{HttpServer, HttpService};
 
 use super::response::reason;
 use super::{Body, Method, Peer, Problem, Reply, Request, Service};
+use crate::lock::lock;
 
 /// Serves `service` on `address`; gives the bound address. Cannot be drained: it ends with the process.
 pub fn start<S: Service>(address: SocketAddr, service: S, fixed: &[(&str, &str)]) -> io::Result<SocketAddr> {
@@ -86,7 +87,7 @@ impl<S: Service> HttpService for Engine<S> {
 
 impl<S> Engine<S> {
     fn line(&self, name: &'static str, value: &'static str) -> &'static str {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = lock(&self.lines);
         lines.entry((name, value)).or_insert_with(|| leak(format!("{name}: {value}")))
     }
 }

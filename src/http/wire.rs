@@ -4,7 +4,6 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 
-use may::io::WaitIo;
 use may::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -137,9 +136,8 @@ impl<'c> Wire<'c> {
 
     /// Waits for an event of the socket, which ends the turn: meanwhile the worker looks at all the others.
     fn wait(&mut self) {
-        worker::go_home(self.stream.as_raw_fd());
         self.spent = 0;
-        let events = self.stream.wait_io();
+        let events = worker::wait(self.stream);
         self.hangup |= events & HANGUP != 0;
         self.ready = true;
     }

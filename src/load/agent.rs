@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::io::{self, ErrorKind as Io};
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,7 +87,7 @@ impl Agent {
     /// request: what comes unasked would be taken for the next answer.
     pub fn wait_idle(&mut self, origin: usize) -> bool {
         let alive = match &self.streams[origin] {
-            Some(stream) => is_usable(stream, wait(stream)),
+            Some(stream) => is_usable(stream, worker::wait(stream)),
             None => false,
         };
         if !alive {
@@ -180,7 +179,7 @@ impl Agent {
         if let Some(search) = &mut self.search {
             search.start();
         }
-        let mut events = wait(stream);
+        let mut events = worker::wait(stream);
         let mut reads = 0u32;
         loop {
             match read_some(stream.inner(), &mut self.reader, self.search.as_mut()) {
@@ -220,7 +219,7 @@ impl Agent {
         missing: &'static str,
     ) -> Result<usize, Failure> {
         self.in_time(mission, deadline, missing)?;
-        Ok(wait(stream))
+        Ok(worker::wait(stream))
     }
 
     /// Fails when the time of a request is over; `missing` says what there is not.
@@ -251,12 +250,6 @@ impl Agent {
 }
 
 const NO_ANSWER: &str = "no complete answer within the timeout";
-
-/// Waits for events of a connection, or a nudge; gives the events.
-fn wait(stream: &TcpStream) -> usize {
-    worker::go_home(stream.as_raw_fd());
-    stream.wait_io()
-}
 
 /// What the event loop noted about a connection since it was last asked. Costs no system call.
 #[allow(deprecated)] // `reset_io` is the only way to read it without waiting

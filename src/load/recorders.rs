@@ -3,11 +3,12 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use hdrhistogram::Histogram;
 
 use super::recorder::{Recorder, add, histogram};
+use crate::lock::lock;
 
 /// Counters of a thread that others read while the run lasts.
 #[derive(Default)]
@@ -54,7 +55,7 @@ impl Recorders {
 
     /// The recorder of the thread that asks. It must be given back before the coroutine switches.
     pub fn mine(&self) -> MutexGuard<'_, Recorder> {
-        self.slots[thread_index() % self.slots.len()].1.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots[thread_index() % self.slots.len()].1)
     }
 
     /// Sums of all counters.
@@ -72,7 +73,7 @@ impl Recorders {
         let mut all = histogram();
         for (_, recorder) in &self.slots {
             let mut spare = histogram();
-            std::mem::swap(&mut spare, &mut recorder.lock().unwrap_or_else(PoisonError::into_inner).recent);
+            std::mem::swap(&mut spare, &mut lock(recorder).recent);
             add(&mut all, &spare);
         }
         all
@@ -82,7 +83,7 @@ impl Recorders {
     pub fn merged(&self, targets: usize, open_loop: bool) -> Recorder {
         let mut all = Recorder::new(targets, open_loop, false);
         for (_, recorder) in &self.slots {
-            all.merge(&recorder.lock().unwrap_or_else(PoisonError::into_inner));
+            all.merge(&lock(recorder));
         }
         all
     }

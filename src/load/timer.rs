@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use may::io::{CoIo, WaitIo};
+use may::io::CoIo;
 
 use crate::worker::{self, Nudge};
 
@@ -46,8 +46,7 @@ impl Timer {
         if unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &once, std::ptr::null_mut()) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        worker::go_home(self.0.as_raw_fd());
-        self.0.wait_io();
+        worker::wait(&self.0);
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use super::sample::{Collector, Sample};
 use super::{bottleneck, prometheus, window};
 use crate::kernel::Root;
 use crate::kernel::host::Host;
+use crate::lock::lock;
 
 /// The longest time from the start to the end of the first window.
 const FIRST_WINDOW: Duration = Duration::from_millis(200);
@@ -48,7 +49,7 @@ impl Board {
     }
 
     fn history(&self) -> MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.history)
     }
 
     fn publish(&self, snapshot: Snapshot) {

@@ -16,12 +16,16 @@ describe('the report', () => {
     measured?.remove();
   });
 
-  const show = (options = {}) => open(chromium, measured.page, { ready: 'section.verdict', ...options });
+  // With everything unfolded.
+  const show = async (options = {}) => {
+    const opened = await open(chromium, measured.page, { ready: 'section.verdict', ...options });
+    await opened.page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
+    return opened;
+  };
 
   test('asks nobody for anything, and has nothing to complain of', async () => {
     const { page, seen, close } = await show();
     try {
-      await page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
       assert.deepEqual(seen.requests.filter((url) => url !== measured.page && !url.startsWith('data:')), []);
       assert.deepEqual(seen.errors, []);
     } finally {
@@ -47,7 +51,6 @@ describe('the report', () => {
       assert.ok(charts.length >= 3, JSON.stringify(charts));
       for (const chart of charts) assert.ok(chart.caption && chart.named && chart.large && chart.marks > 2, JSON.stringify(chart));
       // Every run that was made is a row of the last table.
-      await page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
       const claimed = Number.parseInt(await page.locator('details summary', { hasText: 'runs, in order' }).innerText(), 10);
       assert.ok(claimed > 0);
       assert.equal(await page.locator('details', { hasText: 'runs, in order' }).locator('tbody tr').count(), claimed);
@@ -60,7 +63,6 @@ describe('the report', () => {
     test(`breaks no rule for everybody: ${colorScheme}`, async () => {
       const { page, close } = await show({ colorScheme });
       try {
-        await page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
         assert.deepEqual(await faults(page), []);
       } finally {
         await close();
@@ -73,7 +75,6 @@ describe('the report', () => {
     test(`is never scrolled sideways: ${what}`, async () => {
       const { page, close } = await show({ viewport: { width, height: 740 } });
       try {
-        await page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
         await page.evaluate((wanted) => (document.documentElement.style.fontSize = wanted), size);
         assert.equal(await overflows(page), false);
       } finally {

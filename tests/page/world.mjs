@@ -109,11 +109,17 @@ export async function bench() {
   const port = await freePort();
   const quota = process.getuid() === 0 ? [] : ['--unit-cpu', 'none'];
   const shortest = ['--units', '1,2', '--repeats', '1', '--window', '500ms', '--fractions', '0.6', ...quota];
-  await run(BINARY, ['bench', '--driver', join(ROOT, 'scripts/cluster.sh'), '--out', out, ...shortest, '--', '--port', port], {
-    env: { ...process.env, WEBAPP_BIN: BINARY, WEBAPP_STATE_DIR: join(folder, 'state') },
-    maxBuffer: 1 << 22,
-  });
-  return { page: pathToFileURL(join(out, 'report.html')).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    await run(BINARY, ['bench', '--driver', join(ROOT, 'scripts/cluster.sh'), '--out', out, ...shortest, '--', '--port', port], {
+      env: { ...process.env, WEBAPP_BIN: BINARY, WEBAPP_STATE_DIR: join(folder, 'state') },
+      maxBuffer: 1 << 22,
+    });
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { page: pathToFileURL(join(out, 'report.html')).href, remove };
 }
 
 const freePort = () => new Promise((done, failed) => {
