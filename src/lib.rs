@@ -9,6 +9,7 @@
 //! | [`report`] | fit, limits, cost, charts: pure functions of what `bench` wrote |
 //! | [`load`] | the load generator: schedule, client, recorder, verdict |
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
+//! | [`results`] | what `bench` writes and everybody reads: plan, manifest, run, folder; statistics and numbers |
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
@@ -30,6 +31,7 @@ mod lock;
 pub mod pool;
 pub mod recent;
 pub mod report;
+pub mod results;
 pub mod sleep;
 pub mod stats;
 mod worker;

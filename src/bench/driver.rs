@@ -12,8 +12,8 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use super::child::{self, Finished};
-use super::plan::{Plan, PointKey, Topology};
-use super::record::{BalancerIdentity, Limited};
+use crate::results::manifest::{BalancerIdentity, Limited};
+use crate::results::plan::{Plan, PointKey, Topology};
 
 /// What `up` answers.
 #[derive(Clone, Debug, Deserialize)]

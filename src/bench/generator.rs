@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::plan::WeightedPath;
-use super::record::{Level, LoadResult};
+use crate::results::plan::WeightedPath;
+use crate::results::run::{Level, LoadResult};
 
 /// One run of the generator.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ fn arguments(job: &Job<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::plan::Workload;
+    use crate::results::plan::Workload;
 
     #[test]
     fn asks_as_agreed() {

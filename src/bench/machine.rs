@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::record::{Git, Machine};
+use crate::results::manifest::{Git, Machine};
 
 /// This machine. What cannot be read is `None`.
 pub fn describe() -> Machine {

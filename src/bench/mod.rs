@@ -6,16 +6,12 @@
 
 pub mod child;
 pub mod driver;
-pub mod folder;
 pub mod generator;
 pub mod http_get;
 pub mod interrupt;
-pub mod ladder;
 pub mod machine;
-pub mod plan;
 pub mod process;
 pub mod progress;
-pub mod record;
 pub mod speed;
 pub mod steps;
 pub mod summary;
@@ -28,17 +24,18 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 
+use crate::results::folder::Folder;
+use crate::results::manifest::{FORMAT, Manifest};
+use crate::results::plan::{Ladder, Plan, Visit};
+use crate::results::run::{Killed, Level, Run};
 use child::Caretaker;
 use driver::{Cluster, Driver};
-use folder::Folder;
 use generator::Job;
-use plan::{Ladder, Plan, Visit};
 use progress::Progress;
-use record::{FORMAT, Killed, Level, Manifest, Run};
 use summary::Window;
 use watch::Watch;
 
-use crate::report::prices::Prices;
+use crate::results::prices::Prices;
 
 /// What [`run`] needs.
 pub struct Settings {

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::plan::{Ladder, Plan, Visit};
-use super::record::{Level, Run};
-use crate::report::number;
+use crate::results::number;
+use crate::results::plan::{Ladder, Plan, Visit};
+use crate::results::run::{Level, Run};
 
 /// Shows how far the bench is.
 pub struct Progress {

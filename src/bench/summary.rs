@@ -1,7 +1,7 @@
 //! From what was sampled to what was used over the measured window: arithmetic on plain data.
 
 use super::driver::Cluster;
-use super::record::{BalancerUse, Bottleneck, LoadResult, MachineUse, NodeUse, Sample, StatsSample, Verdict};
+use crate::results::run::{BalancerUse, Bottleneck, LoadResult, MachineUse, NodeUse, Sample, StatsSample, Verdict};
 
 /// A node's snapshot covers the second before it: one taken earlier in the window also covers what was before it.
 const SNAPSHOT_SECONDS: f64 = 1.0;
@@ -138,7 +138,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::bench::record::{Generator, NodeSample};
+    use crate::results::run::{Generator, NodeSample};
 
     fn cluster() -> Cluster {
         serde_json::from_str(

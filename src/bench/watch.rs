@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::driver::Cluster;
 use super::http_get;
 use super::process;
-use super::record::{Bottleneck, NodeSample, Sample, StatsSample};
 use super::speed::{PAUSE, Probe};
 use crate::lock::lock;
+use crate::results::run::{Bottleneck, NodeSample, Sample, StatsSample};
 
 /// CPU clocks are read this often: four points in each second of the charts.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 
 use super::Exit;
-use crate::bench::plan::{self, Objective, Plan, Topology, WeightedPath, Workload};
 use crate::bench::progress::Progress;
-use crate::bench::{Ended, Settings, folder, interrupt, now, run as run_bench};
+use crate::bench::{Ended, Settings, interrupt, now, run as run_bench};
+use crate::results::folder;
+use crate::results::plan::{self, Objective, Plan, Topology, WeightedPath, Workload};
 
 /// Arguments of `webapp bench`.
 #[derive(clap::Args)]

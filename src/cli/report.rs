@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 
 use super::Exit;
-use crate::bench::folder;
-use crate::report::prices::Prices;
 use crate::report::{Report, findings, page};
+use crate::results::folder;
+use crate::results::prices::Prices;
 
 /// Arguments of `webapp report`.
 #[derive(clap::Args)]

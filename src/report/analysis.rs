@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::binding::{self, Binding};
-use super::statistics::Spread;
 use super::usl::{self, Fit};
-use crate::bench::folder::Results;
-use crate::bench::ladder;
-use crate::bench::plan::{PointKey, Topology};
-use crate::bench::record::{Latency, Level, NodeUse, Run};
-use crate::bench::steps;
+use crate::results::folder::Results;
+use crate::results::ladder;
+use crate::results::plan::{PointKey, Topology};
+use crate::results::queries;
+use crate::results::run::{Latency, Level, NodeUse, Run};
+use crate::results::statistics::Spread;
 
 /// What was found at one point.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -212,11 +212,11 @@ fn by_repeat(runs: &[&Run]) -> BTreeMap<u32, f64> {
 
 /// The runs behind a point's ceiling: those of its level, the valid ones where there are any.
 pub fn ceiling_runs(results: &Results, key: PointKey) -> Vec<&Run> {
-    let ladder = steps::closed_ladder(steps::at(&results.runs, key));
-    let common = steps::ceiling_connections(&results.manifest.plan, &results.runs, key)
+    let ladder = queries::closed_ladder(queries::at(&results.runs, key));
+    let common = queries::ceiling_connections(&results.manifest.plan, &results.runs, key)
         .filter(|common| ladder.iter().any(|(connections, _)| connections == common));
     let Some(connections) = common.or_else(|| ladder::ceiling_level(&ladder)) else { return Vec::new() };
-    valid_or_all(steps::at(&results.runs, key).filter(|run| run.level == Level::Closed { connections }).collect())
+    valid_or_all(queries::at(&results.runs, key).filter(|run| run.level == Level::Closed { connections }).collect())
 }
 
 fn valid_or_all(runs: Vec<&Run>) -> Vec<&Run> {
@@ -226,7 +226,7 @@ fn valid_or_all(runs: Vec<&Run>) -> Vec<&Run> {
 
 /// Whether more connections were tried and brought no more, or the point's own ladder ended below the common level.
 fn is_limit(results: &Results, key: PointKey, connections: u32) -> bool {
-    let ladder = steps::closed_ladder(steps::at(&results.runs, key));
+    let ladder = queries::closed_ladder(queries::at(&results.runs, key));
     let own = ladder::ceiling_level(&ladder);
     own.is_some_and(|own| own < connections) || ladder.iter().any(|&(level, _)| level > connections)
 }
@@ -252,7 +252,7 @@ fn used(runs: &[&Run]) -> Use {
 
 fn latency_points(results: &Results, key: PointKey) -> Vec<LatencyPoint> {
     let objective = &results.manifest.plan.objective;
-    let open: Vec<(f64, &Run)> = steps::at(&results.runs, key)
+    let open: Vec<(f64, &Run)> = queries::at(&results.runs, key)
         .filter_map(|run| match run.level {
             Level::Open { fraction, .. } => Some((fraction, run)),
             _ => None,
@@ -274,9 +274,9 @@ fn latency_points(results: &Results, key: PointKey) -> Vec<LatencyPoint> {
             goodput_per_second: median(&runs, |run| Some(run.load.throughput_per_second))?,
             p50_milliseconds: latency_median(&runs, |latency| latency.p50),
             p99_milliseconds: latency_median(&runs, |latency| latency.p99),
-            objective_milliseconds: latency_median(&runs, |latency| steps::percentile(latency, objective.percentile)),
+            objective_milliseconds: latency_median(&runs, |latency| queries::percentile(latency, objective.percentile)),
             failed_percent: median(&runs, failed).unwrap_or(100.0),
-            met: runs.iter().any(|run| steps::meets(&run.load, rate_per_second, objective)),
+            met: runs.iter().any(|run| queries::meets(&run.load, rate_per_second, objective)),
             used: used(&runs),
             valid: runs.iter().any(|run| run.verdict.valid),
         })
@@ -285,7 +285,7 @@ fn latency_points(results: &Results, key: PointKey) -> Vec<LatencyPoint> {
 }
 
 fn objective_limit(results: &Results, key: PointKey, latency: &[LatencyPoint]) -> ObjectiveLimit {
-    let ladder = steps::open_ladder(steps::at(&results.runs, key), &results.manifest.plan.objective);
+    let ladder = queries::open_ladder(queries::at(&results.runs, key), &results.manifest.plan.objective);
     let (success, failure) = ladder::objective_limit(&ladder);
     let rate = |wanted: Option<f64>| {
         latency.iter().find(|point| Some(point.fraction) == wanted).map(|point| point.rate_per_second)
@@ -294,7 +294,7 @@ fn objective_limit(results: &Results, key: PointKey, latency: &[LatencyPoint]) -
 }
 
 fn death(results: &Results, key: PointKey) -> Option<Death> {
-    let run = steps::at(&results.runs, key).filter(|run| run.killed.is_some()).last()?;
+    let run = queries::at(&results.runs, key).filter(|run| run.killed.is_some()).last()?;
     let (Level::Death { fraction, rate_per_second, .. }, Some(killed)) = (run.level, &run.killed) else { return None };
     Some(Death {
         node: killed.node.clone(),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::analysis::Use;
-use super::number::{or_dash, percent, plain, significant};
-use crate::bench::record::{Bottleneck, Run};
+use crate::results::number::{or_dash, percent, plain, significant};
+use crate::results::run::{Bottleneck, Run};
 
 /// A balancer that uses this much of one core has hardly more to give, in percent.
 const BALANCER_BUSY_PERCENT: f64 = 90.0;
@@ -76,8 +76,8 @@ fn most_named<'a>(runs: &[&'a Run]) -> Option<&'a Bottleneck> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::record::{Generator, NodeUse};
     use crate::report::sample;
+    use crate::results::run::{Generator, NodeUse};
 
     #[test]
     fn what_stops_a_point() {

@@ -11,7 +11,7 @@ use plotters::prelude::{
 };
 use plotters::style::{IntoFont, TextStyle};
 
-use super::number;
+use crate::results::number;
 
 /// Drawn at twice the size it is shown at: coordinates are whole numbers.
 const SIZE: (u32, u32) = (1120, 680);

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::analysis::{Death, LatencyPoint, Point};
-use super::number::{counted, plain, signed_percent};
-use super::statistics::Ratio;
-use crate::bench::plan::Topology;
+use crate::results::number::{counted, plain, signed_percent};
+use crate::results::plan::Topology;
+use crate::results::statistics::Ratio;
 
 /// Below this difference of the ceilings there is nothing to explain, in percent.
 const WORTH_EXPLAINING_PERCENT: f64 = 5.0;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::analysis::Point;
-use super::prices::Prices;
-use crate::bench::plan::Topology;
+use crate::results::plan::Topology;
+use crate::results::prices::Prices;
 
 /// Costs at every unit count that both has prices and was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]

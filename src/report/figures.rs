@@ -5,8 +5,8 @@ use super::analysis::{LatencyPoint, Point};
 use super::charts::{Chart, Ink, Rule, Series, Stroke};
 use super::cost::BreakEven;
 use super::findings::objective_words;
-use super::number::{milliseconds, or_dash, percent, plain, price};
-use crate::bench::plan::Topology;
+use crate::results::number::{milliseconds, or_dash, percent, plain, price};
+use crate::results::plan::Topology;
 
 /// Points of a fitted curve.
 const CURVE: usize = 60;

@@ -3,10 +3,10 @@
 use super::analysis::Point;
 use super::comparison::Pair;
 use super::cost::Cost;
-use super::number::{counted, milliseconds, or_dash, percent, plain, price};
 use super::table;
 use super::usl::{Estimate, Fit};
 use super::{Law, Report};
+use crate::results::number::{counted, milliseconds, or_dash, percent, plain, price};
 
 /// Everything, as text.
 pub fn text(report: &Report) -> String {
@@ -228,8 +228,8 @@ pub fn parameters(fit: &Fit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::prices::Prices;
     use crate::report::sample;
+    use crate::results::prices::Prices;
 
     #[test]
     fn fits_the_terminal_and_says_everything() {

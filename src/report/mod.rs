@@ -10,13 +10,10 @@ pub mod comparison;
 pub mod cost;
 pub mod figures;
 pub mod findings;
-pub mod number;
 pub mod page;
 pub mod points;
-pub mod prices;
 #[cfg(test)]
 mod sample;
-pub mod statistics;
 pub mod table;
 pub mod usl;
 mod usl_text;
@@ -26,15 +23,15 @@ pub use usl_text::describe_fit;
 
 use serde::Serialize;
 
-use crate::bench::folder::Results;
-use crate::bench::plan::Topology;
-use crate::bench::record::Manifest;
 use crate::bench::steps;
+use crate::results::folder::Results;
+use crate::results::manifest::Manifest;
+use crate::results::plan::Topology;
+use crate::results::prices::Prices;
+use crate::results::statistics::Spread;
 use analysis::Point;
 use comparison::Pair;
 use cost::Cost;
-use prices::Prices;
-use statistics::Spread;
 use usl::{Fit, FitError};
 
 /// Everything that a results folder tells: the content of `report.json`.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::bench::folder::Results;
-use crate::bench::plan::{Plan, Topology};
-use crate::bench::record::{
-    Bottleneck, Generator, Killed, Latency, Level, LoadResult, MachineUse, Manifest, NodeUse, Run, Verdict,
+use crate::results::folder::Results;
+use crate::results::manifest::Manifest;
+use crate::results::plan::{Plan, Topology};
+use crate::results::run::{
+    Bottleneck, Generator, Killed, Latency, Level, LoadResult, MachineUse, NodeUse, Run, Verdict,
 };
 
 /// A valid closed run of the vertical topology.

@@ -13,7 +13,7 @@ use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::{DMatrix, DVector, Dyn, Matrix3, Owned, Vector3};
 use serde::Serialize;
 
-use super::statistics::t_quantile_95;
+use crate::results::statistics::t_quantile_95;
 
 /// Fewer different unit counts than this leave the shape of the curve to chance; Gunther asks for six.
 pub const ENOUGH_POINTS: usize = 6;

@@ -1,8 +1,8 @@
 //! A fit in words and tables, for a terminal.
 
-use super::number::{or_dash, percent, plain, significant};
 use super::table;
 use super::usl::{Estimate, Fit, Point};
+use crate::results::number::{or_dash, percent, plain, significant};
 
 /// The fit as text within 100 columns: parameters with their uncertainty, what follows from them, the points against
 /// the curve, and the cautions.

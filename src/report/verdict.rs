@@ -3,8 +3,8 @@
 use super::Report;
 use super::analysis::Point;
 use super::comparison::{OneDead, Pair, SameLoad};
-use super::number::{counted, milliseconds, or_dash, percent, plain, significant};
-use crate::bench::plan::Topology;
+use crate::results::number::{counted, milliseconds, or_dash, percent, plain, significant};
+use crate::results::plan::Topology;
 
 /// A loss of goodput up to this share, in percent, is no reason to choose the other way.
 const MATTERS_PERCENT: f64 = 5.0;
@@ -198,8 +198,8 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::prices::Prices;
     use crate::report::sample;
+    use crate::results::prices::Prices;
 
     #[test]
     fn says_what_was_found() {

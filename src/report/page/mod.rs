@@ -6,9 +6,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{Chart, Ink, Stroke};
 use super::findings::parameters;
-use super::number::{milliseconds, percent, plain};
 use super::{Report, figures};
-use crate::bench::record::Run;
+use crate::results::number::{milliseconds, percent, plain};
+use crate::results::run::Run;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -182,11 +182,11 @@ fn inks() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::plan::Topology;
-    use crate::report::prices::Prices;
     use crate::report::sample;
+    use crate::results::plan::Topology;
+    use crate::results::prices::Prices;
 
-    fn page(results: &crate::bench::folder::Results) -> String {
+    fn page(results: &crate::results::folder::Results) -> String {
         render(&Report::of(results, &Prices::example()).unwrap(), &results.runs)
     }
 

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::bench::record::{Level, Run};
 use crate::report::Report;
 use crate::report::findings::{bounded, objective_words};
-use crate::report::number::{milliseconds, or_dash, percent, plain, price, signed_percent};
-use crate::report::statistics::Spread;
+use crate::results::number::{milliseconds, or_dash, percent, plain, price, signed_percent};
+use crate::results::run::{Level, Run};
+use crate::results::statistics::Spread;
 
 /// A table that scrolls by itself on a narrow screen.
 fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
-use super::record::{FORMAT, Manifest, Run};
+use super::manifest::{FORMAT, Manifest};
+use super::run::Run;
 
 /// Name of the manifest in the folder.
 pub const MANIFEST: &str = "manifest.json";

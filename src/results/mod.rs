@@ -1,0 +1,12 @@
+//! What `bench` writes and everybody reads: plan, manifest, runs, folder, and the queries, statistics and number formats
+//! that its readers share. It knows no clock, starts no process and asks no network.
+
+pub mod folder;
+pub mod ladder;
+pub mod manifest;
+pub mod number;
+pub mod plan;
+pub mod prices;
+pub mod queries;
+pub mod run;
+pub mod statistics;
