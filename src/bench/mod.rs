@@ -10,7 +10,6 @@ pub mod generator;
 pub mod http_get;
 pub mod interrupt;
 pub mod machine;
-pub mod process;
 pub mod progress;
 pub mod speed;
 pub mod steps;

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::driver::Cluster;
 use super::http_get;
-use super::process;
 use super::speed::{PAUSE, Probe};
+use crate::kernel::{Root, clock, cpu, process};
 use crate::lock::lock;
 use crate::results::run::{Bottleneck, NodeSample, Sample, StatsSample};
 
@@ -52,7 +52,11 @@ impl Watch {
             })
             .collect();
         let pids: Vec<Option<u32>> = cluster.nodes.iter().map(|node| node.pid).collect();
-        let balancer = cluster.balancer.as_ref().and_then(|balancer| balancer.pid).map(process::family);
+        let balancer = cluster
+            .balancer
+            .as_ref()
+            .and_then(|balancer| balancer.pid)
+            .map(|pid| process::descendants(&Root::real(), pid));
         let counted = Counted::default();
         {
             let (counted, over) = (Arc::clone(&counted), Arc::clone(&over));
@@ -102,14 +106,14 @@ fn look(
         let nodes = pids
             .iter()
             .zip(stats)
-            .map(|(pid, stats)| NodeSample { cpu_seconds: pid.and_then(process::cpu_seconds), stats })
+            .map(|(pid, stats)| NodeSample { cpu_seconds: pid.and_then(clock::process_cpu_seconds), stats })
             .collect();
         samples.push(Sample {
             t_seconds: (started.elapsed().as_secs_f64() * 1e4).round() / 1e4,
             nodes,
             balancer_cpu_seconds: balancer
-                .map(|family| family.iter().filter_map(|&pid| process::cpu_seconds(pid)).sum()),
-            machine_ticks: process::machine_ticks(),
+                .map(|family| family.iter().filter_map(|&pid| clock::process_cpu_seconds(pid)).sum()),
+            machine_ticks: machine_ticks(),
             speed: Some(*lock(counted)),
         });
         if last {
@@ -117,6 +121,12 @@ fn look(
         }
         thread::park_timeout(LOOK_EVERY);
     }
+}
+
+/// Clock ticks of the machine since its start: busy, stolen by the hypervisor, all.
+fn machine_ticks() -> Option<[u64; 3]> {
+    let ticks = cpu::read(&Root::real()).ok()?.total;
+    Some([ticks.busy(), ticks.steal?, ticks.all()])
 }
 
 fn probe(counted: &Counted, over: &AtomicBool) {

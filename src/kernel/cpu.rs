@@ -28,6 +28,19 @@ pub struct Ticks {
     pub steal: Option<u64>,
 }
 
+impl Ticks {
+    /// Time in any state. A column that this kernel lacks counts as none.
+    pub fn all(&self) -> u64 {
+        let optional = [self.iowait, self.irq, self.softirq, self.steal].map(Option::unwrap_or_default);
+        [self.user, self.nice, self.system, self.idle].into_iter().chain(optional).fold(0, u64::saturating_add)
+    }
+
+    /// Time that was neither idle nor iowait, so with what was stolen.
+    pub fn busy(&self) -> u64 {
+        self.all().saturating_sub(self.idle).saturating_sub(self.iowait.unwrap_or_default())
+    }
+}
+
 /// One reading of `/proc/stat`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpuReading {
@@ -157,5 +170,9 @@ mod tests {
         assert_eq!(ticks("10 1 5"), None);
         assert_eq!(ticks("10 1 x 5"), None);
         assert_eq!(ticks("1 2 3 4 5 6 7 8 9 10").unwrap().steal, Some(8));
+        // Guest time, the last two columns, is inside user and nice already.
+        let whole = ticks("100 1 20 800 50 3 6 20 7 0").unwrap();
+        assert_eq!((whole.busy(), whole.all()), (150, 1_000));
+        assert_eq!((short.busy(), short.all()), (16, 116));
     }
 }

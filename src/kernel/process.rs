@@ -1,4 +1,4 @@
-//! This process: `/proc/self/stat`, `/proc/self/limits` and `/proc/self/fd`.
+//! This process: `/proc/self/stat`, `/proc/self/limits` and `/proc/self/fd`; and which processes descend from one.
 
 use serde::{Deserialize, Serialize};
 
@@ -69,9 +69,67 @@ pub fn open_files_limit(root: &Root) -> Reading<Option<u64>> {
     Ok(soft.parse().ok())
 }
 
+/// The numbers of `pid` and of all its descendants, parents first: a balancer may be a master with workers. Those that
+/// end meanwhile are left out.
+///
+/// Source: `/proc/PID/task/TID/children` (proc_tid_children(5)).
+pub fn descendants(root: &Root, pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        next += 1;
+        for child in children(root, parent) {
+            if !found.contains(&child) {
+                found.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// The children of a process: each of its threads has a list of its own.
+fn children(root: &Root, pid: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(root.path(format!("/proc/{pid}/task")));
+    let mut found = Vec::new();
+    for thread in threads.into_iter().flatten().flatten() {
+        let list = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        found.extend(list.split_ascii_whitespace().filter_map(|word| word.parse::<u32>().ok()));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn descendants_of_every_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        for (list, children) in [
+            ("7/task/7", "8 "),
+            ("7/task/9", "10 x 8 "),
+            ("8/task/8", ""),
+            ("10/task/10", "11 7 "),
+            // A process that has ended meanwhile has no folder any more: 11.
+        ] {
+            let place = folder.path().join("proc").join(list);
+            std::fs::create_dir_all(&place).unwrap();
+            std::fs::write(place.join("children"), children).unwrap();
+        }
+        let mut found = descendants(&Root::at(folder.path()), 7);
+        found.sort_unstable();
+        assert_eq!(found, [7, 8, 10, 11]);
+        assert_eq!(descendants(&Root::at(folder.path()), 1), [1]);
+    }
+
+    #[test]
+    fn a_child_of_this_very_process() {
+        let mut child = std::process::Command::new("/bin/sleep").arg("30").spawn().unwrap();
+        let found = descendants(&Root::real(), std::process::id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found.contains(&child.id()), "{found:?}");
+    }
 
     #[test]
     fn a_name_with_parentheses() {

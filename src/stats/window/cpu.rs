@@ -85,10 +85,8 @@ impl Growth {
 
     fn shares(&self) -> CpuShares {
         let ticks = &self.0;
-        let optional = [ticks.iowait, ticks.irq, ticks.softirq, ticks.steal];
-        let resting = ticks.idle + ticks.iowait.unwrap_or_default();
-        let total = ticks.user + ticks.nice + ticks.system + ticks.idle + optional.iter().flatten().sum::<u64>();
-        let share = |part: u64| percent(part as f64, total as f64);
+        let total = ticks.all() as f64;
+        let share = |part: u64| percent(part as f64, total);
         CpuShares {
             user: share(ticks.user),
             nice: share(ticks.nice),
@@ -98,7 +96,7 @@ impl Growth {
             softirq: ticks.softirq.and_then(share),
             steal: ticks.steal.and_then(share),
             idle: share(ticks.idle),
-            busy: share(total - resting),
+            busy: share(ticks.busy()),
         }
     }
 }
