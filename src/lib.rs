@@ -9,7 +9,7 @@
 //! | [`report`] | fit, limits, cost, charts: pure functions of what `bench` wrote |
 //! | [`load`] | the load generator: schedule, client, recorder, verdict |
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
-//! | [`results`] | what `bench` writes and everybody reads: plan, manifest, run, folder; statistics and numbers |
+//! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |

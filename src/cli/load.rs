@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::{Exit, units};
 use crate::load::{
-    self, Arrivals, Bound, Event, Expect, Found, Interrupt, Judgement, Load, Objective, Outcome, Plan, Progress,
-    Search, StatusPattern, Verdict,
+    self, Bound, Event, Expect, Found, Interrupt, Judgement, Load, Objective, Plan, Progress, Search, StatusPattern,
 };
+use crate::results::load::{Arrivals, LoadOutcome, Validity};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -248,11 +248,11 @@ fn write(result: &impl Serialize, text: &str, json: Option<Option<File>>) -> any
     Ok(())
 }
 
-fn exit(outcome: &Outcome) -> Exit {
+fn exit(outcome: &LoadOutcome) -> Exit {
     match outcome.generator.verdict {
         _ if outcome.interrupted || outcome.requests_ok == 0 => Exit::Failed,
-        Verdict::Valid => Exit::Done,
-        Verdict::GeneratorBound => Exit::NotValid,
+        Validity::Valid => Exit::Done,
+        Validity::GeneratorBound => Exit::NotValid,
     }
 }
 

@@ -14,10 +14,11 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::answer::Reader;
 use super::facts::Facts;
-use super::outcome::{ErrorKind, Failure};
+use super::failure::FailedRequest;
 use super::plan::Expect;
 use super::watch::{Clock, NEVER, Watch};
 use crate::connect;
+use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
 use crate::worker::{self, Nudge};
 
@@ -97,7 +98,7 @@ impl Agent {
     }
 
     /// Opens the connection to an origin, if there is none, by `deadline` (nanoseconds on the clock of the run).
-    pub fn connect(&mut self, mission: &Mission, origin: usize, deadline: u64) -> Result<(), Failure> {
+    pub fn connect(&mut self, mission: &Mission, origin: usize, deadline: u64) -> Result<(), FailedRequest> {
         if self.streams[origin].is_none() {
             let stream = connect::begin(mission.origins[origin]).map_err(failed_to_connect)?;
             self.watch.set_nudge(Nudge::new(&stream));
@@ -113,7 +114,7 @@ impl Agent {
     }
 
     /// Waits until a connection has been made.
-    fn open(&self, mission: &Mission, stream: &TcpStream, deadline: u64) -> Result<(), Failure> {
+    fn open(&self, mission: &Mission, stream: &TcpStream, deadline: u64) -> Result<(), FailedRequest> {
         while !connect::is_open(stream).map_err(failed_to_connect)? {
             self.late(mission, stream, deadline, "no connection within the timeout")?;
         }
@@ -127,7 +128,7 @@ impl Agent {
         target: usize,
         deadline: u64,
         exchange: &mut Exchange,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), FailedRequest> {
         let shot = &mission.shots[target];
         let usable = self.streams[shot.origin].as_ref().is_some_and(|stream| is_usable(stream, noted_events(stream)));
         if !usable {
@@ -136,7 +137,7 @@ impl Agent {
         exchange.opened = self.streams[shot.origin].is_none();
         self.connect(mission, shot.origin, deadline)?;
         let Some(stream) = self.streams[shot.origin].take() else {
-            return Err(Failure::new(ErrorKind::Other, "no connection"));
+            return Err(FailedRequest::new(ErrorKind::Other, "no connection"));
         };
         // Else it knows the one connection since that was opened.
         if mission.origins.len() > 1 {
@@ -161,7 +162,7 @@ impl Agent {
         request: &[u8],
         deadline: u64,
         exchange: &mut Exchange,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, FailedRequest> {
         let mut rest = request;
         loop {
             match send(stream.inner(), rest, SendFlags::NOSIGNAL) {
@@ -193,10 +194,16 @@ impl Agent {
                 }
                 Ok(None) if self.reader.end_of_stream() => break,
                 Ok(None) if self.reader.begun() => {
-                    return Err(Failure::new(ErrorKind::Reset, "the node closed the connection within the answer"));
+                    return Err(FailedRequest::new(
+                        ErrorKind::Reset,
+                        "the node closed the connection within the answer",
+                    ));
                 }
                 Ok(None) => {
-                    return Err(Failure::new(ErrorKind::Reset, "the node closed the connection without an answer"));
+                    return Err(FailedRequest::new(
+                        ErrorKind::Reset,
+                        "the node closed the connection without an answer",
+                    ));
                 }
                 Err(Trouble::Socket(Errno::WOULDBLOCK)) => {
                     reads = 0;
@@ -204,7 +211,7 @@ impl Agent {
                 }
                 Err(Trouble::Socket(Errno::INTR)) => {}
                 Err(Trouble::Socket(error)) => return Err(lost(error.into())),
-                Err(Trouble::Malformed(text)) => return Err(Failure::new(ErrorKind::Malformed, text)),
+                Err(Trouble::Malformed(text)) => return Err(FailedRequest::new(ErrorKind::Malformed, text)),
             }
         }
         Ok(self.reader.facts().keep_alive && events & (libc::EPOLLRDHUP as usize) == 0)
@@ -217,32 +224,32 @@ impl Agent {
         stream: &TcpStream,
         deadline: u64,
         missing: &'static str,
-    ) -> Result<usize, Failure> {
+    ) -> Result<usize, FailedRequest> {
         self.in_time(mission, deadline, missing)?;
         Ok(worker::wait(stream))
     }
 
     /// Fails when the time of a request is over; `missing` says what there is not.
-    fn in_time(&self, mission: &Mission, deadline: u64, missing: &'static str) -> Result<(), Failure> {
+    fn in_time(&self, mission: &Mission, deadline: u64, missing: &'static str) -> Result<(), FailedRequest> {
         let now = mission.clock.now();
         if now >= deadline {
-            return Err(Failure::new(ErrorKind::TimedOut, missing));
+            return Err(FailedRequest::new(ErrorKind::TimedOut, missing));
         }
         if now >= self.watch.latest(deadline) {
-            return Err(Failure::new(ErrorKind::Unfinished, "in flight when the run was interrupted"));
+            return Err(FailedRequest::new(ErrorKind::Unfinished, "in flight when the run was interrupted"));
         }
         Ok(())
     }
 
     /// Whether a whole answer is the expected one.
-    fn judge(&self, mission: &Mission) -> Result<(), Failure> {
+    fn judge(&self, mission: &Mission) -> Result<(), FailedRequest> {
         let status = self.reader.facts().status;
         if !mission.expect.accepts(status) {
-            return Err(Failure::new(ErrorKind::UnexpectedStatus, format!("status {status}")));
+            return Err(FailedRequest::new(ErrorKind::UnexpectedStatus, format!("status {status}")));
         }
         match &self.search {
             Some(search) if !search.found => {
-                Err(Failure::new(ErrorKind::UnexpectedBody, "the body lacks the expected text"))
+                Err(FailedRequest::new(ErrorKind::UnexpectedBody, "the body lacks the expected text"))
             }
             _ => Ok(()),
         }
@@ -342,7 +349,7 @@ fn text_of(error: &io::Error) -> String {
 }
 
 /// What a failed connect counts as.
-pub(super) fn failed_to_connect(error: io::Error) -> Failure {
+pub(super) fn failed_to_connect(error: io::Error) -> FailedRequest {
     let kind = match (error.raw_os_error(), error.kind()) {
         (Some(libc::EMFILE | libc::ENFILE), _) => ErrorKind::OutOfFiles,
         (Some(libc::EADDRNOTAVAIL), _) => ErrorKind::OutOfPorts,
@@ -352,18 +359,18 @@ pub(super) fn failed_to_connect(error: io::Error) -> Failure {
         (_, Io::ConnectionReset | Io::ConnectionAborted) => ErrorKind::Reset,
         _ => ErrorKind::Other,
     };
-    Failure::new(kind, format!("connect: {}", text_of(&error)))
+    FailedRequest::new(kind, format!("connect: {}", text_of(&error)))
 }
 
 /// What an error on an open connection counts as.
-fn lost(error: io::Error) -> Failure {
+fn lost(error: io::Error) -> FailedRequest {
     let kind = match error.kind() {
         Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::NotConnected => ErrorKind::Reset,
         Io::TimedOut => ErrorKind::TimedOut,
         Io::HostUnreachable | Io::NetworkUnreachable => ErrorKind::Unreachable,
         _ => ErrorKind::Other,
     };
-    Failure::new(kind, text_of(&error))
+    FailedRequest::new(kind, text_of(&error))
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use may::go;
 use super::Interrupt;
 use super::agent::{Agent, Exchange};
 use super::gate::Gate;
-use super::outcome::ErrorKind;
 use super::recorder::Sample;
 use super::run::{Presence, Run};
+use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
 
 /// Connections that are opened at the same time, so that a listen queue does not overflow.

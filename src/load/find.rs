@@ -4,10 +4,10 @@ use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
 use super::objective::{Judgement, Objective};
-use super::outcome::Outcome;
 use super::plan::{Load, Plan};
 use super::search::{Finding, Measured, Search, Step, Stop};
 use super::{Interrupt, Progress, run};
+use crate::results::load::LoadOutcome;
 
 /// One level of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct LevelOutcome {
     /// Why, with its figures.
     pub reason: String,
     /// Everything that was measured.
-    pub outcome: Outcome,
+    pub outcome: LoadOutcome,
 }
 
 /// What a search found.

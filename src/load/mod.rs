@@ -7,7 +7,7 @@
 //! | `run` | one run from start to end |
 //! | `closed` `open` `schedule` `timer` | who sends when |
 //! | `agent` `answer` `facts` `watch` | one user's exchange; reading an answer; deadlines |
-//! | `recorder` `recorders` `summary` `outcome` | what was measured |
+//! | `recorder` `recorders` `summary` `percentiles` `failure` | what was measured |
 //! | `guard` `verdict` | whether the generator itself was the limit |
 //! | `find` `search` `objective` | the highest rate that keeps an objective |
 //! | `text` `warning` | the outcome for people, and what they should know before they trust it |
@@ -16,13 +16,14 @@ mod agent;
 mod answer;
 mod closed;
 mod facts;
+mod failure;
 mod find;
 mod gate;
 mod guard;
 mod limits;
 mod objective;
 mod open;
-mod outcome;
+mod percentiles;
 mod plan;
 mod recorder;
 mod recorders;
@@ -41,13 +42,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::results::load::LoadOutcome;
+
 pub use find::{Event, Found, LevelOutcome};
 pub use objective::{Bound, Figure, Judgement, Objective, parse_share};
-pub use outcome::{
-    Cause, ErrorKind, Failure, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, SpectrumStep, TargetInfo,
-    Verdict,
-};
-pub use plan::{Arrivals, Expect, Load, Plan, StatusPattern};
+pub use plan::{Expect, Load, Plan, StatusPattern};
 pub use search::Search;
 pub use target::{Target, Url, parse_mix};
 pub use text::text;
@@ -112,7 +111,7 @@ impl std::fmt::Display for Progress {
 ///
 /// # Errors
 /// When the plan makes no sense, the limits of the machine forbid it, or nothing listens at an address.
-pub fn run(plan: &Plan) -> anyhow::Result<Outcome> {
+pub fn run(plan: &Plan) -> anyhow::Result<LoadOutcome> {
     run::run(plan, &Interrupt::default(), None)
 }
 
@@ -124,7 +123,7 @@ pub fn run_with(
     plan: &Plan,
     interrupt: &Interrupt,
     progress: Option<&mut dyn FnMut(&Progress)>,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<LoadOutcome> {
     run::run(plan, interrupt, progress)
 }
 

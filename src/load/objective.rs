@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{Cause, Outcome, Percentiles, rounded};
+use super::percentiles::rounded;
+use crate::results::load::{InvalidCause, LoadOutcome, Percentiles};
 
 /// Which figure of the latency an objective bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,24 +121,24 @@ pub(super) const KEEPS_UP_SHARE: f64 = 0.95;
 
 impl Objective {
     /// Judges a run of the open loop, with the reason and its figures.
-    pub fn judge(&self, outcome: &Outcome) -> (Judgement, String) {
+    pub fn judge(&self, outcome: &LoadOutcome) -> (Judgement, String) {
         match (self.breach(outcome), outcome.generator.cause) {
             (Some(reason), None) => (Judgement::Breached, reason),
             // A late generator makes the latency look worse, never better: what was kept in spite of it was kept.
-            (None, None | Some(Cause::Late)) => (Judgement::Kept, self.kept(outcome)),
+            (None, None | Some(InvalidCause::Late)) => (Judgement::Kept, self.kept(outcome)),
             // But a breach may be its own fault, and a rate that it did not reach proves nothing.
             (_, Some(_)) => (Judgement::Invalid, outcome.generator.reason.clone()),
         }
     }
 
-    fn kept(&self, outcome: &Outcome) -> String {
+    fn kept(&self, outcome: &LoadOutcome) -> String {
         let figures = outcome.latency_milliseconds.iter().flat_map(|latency| {
             self.bounds.iter().map(|bound| format!("{} {} ms", bound.figure.name(), rounded(bound.figure.of(latency))))
         });
         figures.chain([format!("errors {}", percent(error_share(outcome)))]).collect::<Vec<_>>().join(", ")
     }
 
-    fn breach(&self, outcome: &Outcome) -> Option<String> {
+    fn breach(&self, outcome: &LoadOutcome) -> Option<String> {
         let errors = error_share(outcome);
         if errors > self.max_error_share {
             return Some(format!("errors {}, allowed {}", percent(errors), percent(self.max_error_share)));
@@ -172,7 +173,7 @@ impl std::fmt::Display for Objective {
     }
 }
 
-fn error_share(outcome: &Outcome) -> f64 {
+fn error_share(outcome: &LoadOutcome) -> f64 {
     let failed = outcome.requests_total.saturating_sub(outcome.requests_ok);
     failed as f64 / outcome.requests_total.max(1) as f64
 }
@@ -184,18 +185,18 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::load::outcome::{Generator, LittlesLaw, Mode, Verdict};
+    use crate::results::load::{Arrivals, GeneratorUse, LittlesLaw, LoadMode, Validity};
 
     /// A run at 100 requests/s for 10 s, without a fault.
-    pub fn outcome() -> Outcome {
+    pub fn outcome() -> LoadOutcome {
         let latency = Percentiles { mean: 10.0, p50: 8.0, p90: 20.0, p95: 30.0, p99: 90.0, p99_9: 150.0, max: 200.0 };
-        Outcome {
+        LoadOutcome {
             target: "http://a/".into(),
             targets: vec![],
-            mode: Mode::Open,
+            mode: LoadMode::Open,
             connections: None,
             rate: Some(100.0),
-            arrivals: Some("constant".into()),
+            arrivals: Some(Arrivals::Constant),
             max_connections: Some(10),
             keepalive: true,
             timeout_seconds: 10.0,
@@ -226,7 +227,7 @@ pub(super) mod tests {
                 ratio: Some(1.0),
                 holds: Some(true),
             },
-            generator: Generator {
+            generator: GeneratorUse {
                 threads: 1,
                 cpu_percent: Some(5.0),
                 busiest_thread_percent: Some(5.0),
@@ -238,7 +239,7 @@ pub(super) mod tests {
                 connections_peak: 3,
                 connections_opened_total: 3,
                 open_files_limit: Some(1024),
-                verdict: Verdict::Valid,
+                verdict: Validity::Valid,
                 cause: None,
                 reason: "room".into(),
             },
@@ -252,7 +253,7 @@ pub(super) mod tests {
 
     #[test]
     fn judgements() {
-        type Spoil = fn(&mut Outcome);
+        type Spoil = fn(&mut LoadOutcome);
         let cases: [(Spoil, Judgement, &str); 9] = [
             (|_| {}, Judgement::Kept, "p99 90 ms, max 200 ms, errors 0 %"),
             (|o| o.requests_ok = 999, Judgement::Kept, "errors 0.1 %"),
@@ -264,12 +265,12 @@ pub(super) mod tests {
             ),
             (|o| o.latency_milliseconds = None, Judgement::Breached, "no correct answer"),
             (|o| o.throughput_per_second = 94.0, Judgement::Breached, "only 94 of 100 requests/s"),
-            (|o| o.generator.cause = Some(Cause::Busy), Judgement::Invalid, "room"),
-            (|o| o.generator.cause = Some(Cause::Late), Judgement::Kept, "p99 90 ms"),
+            (|o| o.generator.cause = Some(InvalidCause::Busy), Judgement::Invalid, "room"),
+            (|o| o.generator.cause = Some(InvalidCause::Late), Judgement::Kept, "p99 90 ms"),
             (
                 |o| {
                     o.requests_ok = 0;
-                    o.generator.cause = Some(Cause::Late);
+                    o.generator.cause = Some(InvalidCause::Late);
                 },
                 Judgement::Invalid,
                 "room",

@@ -16,13 +16,13 @@ use crate::lock::lock;
 use crate::worker;
 
 use super::agent::{Agent, Exchange};
-use super::outcome::{ErrorKind, Failure};
-use super::plan::Arrivals;
+use super::failure::FailedRequest;
 use super::recorder::Sample;
 use super::run::{Presence, Run};
 use super::schedule::Schedule;
 use super::timer::Timer;
 use super::watch::{NEVER, Watch};
+use crate::results::load::{Arrivals, ErrorKind};
 
 /// Requests that a late dispatcher hands out before it lets the seats send and read answers.
 const BURST: u32 = 32;
@@ -224,7 +224,7 @@ fn serve(run: &Run, agent: &mut Agent, job: Job) {
     let mut exchange = Exchange::default();
     let sent = run.mission.clock.now();
     let failure = if sent >= deadline {
-        Some(Failure::new(ErrorKind::TimedOut, "every connection was busy until the timeout"))
+        Some(FailedRequest::new(ErrorKind::TimedOut, "every connection was busy until the timeout"))
     } else {
         agent.exchange(&run.mission, target, deadline, &mut exchange).err()
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 
 use super::target::Target;
+use crate::results::load::Arrivals;
 
 /// Everything a run needs to know.
 #[derive(Clone, Debug)]
@@ -51,15 +52,6 @@ pub enum Load {
         /// Makes the gaps repeatable.
         seed: u64,
     },
-}
-
-/// The gaps between the requests of an open loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrivals {
-    /// All the same.
-    Constant,
-    /// Exponential, as from many users who know nothing of each other.
-    Poisson,
 }
 
 /// What makes an answer correct.

@@ -4,7 +4,8 @@
 use hdrhistogram::Histogram;
 
 use super::facts::Facts;
-use super::outcome::{ErrorKind, Failure};
+use super::failure::FailedRequest;
+use crate::results::load::ErrorKind;
 
 /// Most nodes that are kept apart; the answers of further ones are counted under this name.
 const MAX_NODES: usize = 256;
@@ -26,7 +27,7 @@ pub(super) struct Sample<'a> {
     /// The whole answer, if one came.
     pub facts: Option<&'a Facts>,
     /// Why it is not correct.
-    pub failure: Option<Failure>,
+    pub failure: Option<FailedRequest>,
 }
 
 /// The measured window, nanoseconds since the start of the run.
@@ -282,7 +283,7 @@ pub(super) mod tests {
     fn failures_are_counted_by_kind_and_never_averaged_in() {
         let mut recorder = Recorder::new(1, false, false);
         for text in ["first", "second"] {
-            let failure = Some(Failure::new(ErrorKind::Reset, text));
+            let failure = Some(FailedRequest::new(ErrorKind::Reset, text));
             recorder.record(Sample { failure, ..sample(1_000, 1_900) }, WINDOW);
         }
         assert_eq!(recorder.errors[ErrorKind::Reset as usize], 2);

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::agent::{Exchange, Mission, Shot, failed_to_connect};
+use super::failure::FailedRequest;
 use super::gate::Gate;
 use super::guard;
 use super::limits::Limits;
-use super::outcome::{Failure, Outcome};
 use super::plan::{Load, Plan};
 use super::recorder::{Sample, Window};
 use super::recorders::{Counts, Recorders};
 use super::target;
 use super::watch::{Clock, NEVER, Watchman};
 use super::{Interrupt, Progress, closed, open, summary};
+use crate::results::load::LoadOutcome;
 use crate::worker;
 
 /// What all coroutines of a run share.
@@ -135,7 +136,7 @@ pub(super) fn run(
     plan: &Plan,
     interrupt: &Interrupt,
     mut progress: Option<&mut dyn FnMut(&Progress)>,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<LoadOutcome> {
     plan.check()?;
     let mut observed = Observed::default();
     let run = prepare(plan, progress.is_some(), &mut observed)?;
@@ -223,7 +224,7 @@ pub(super) fn nanoseconds(duration: Duration) -> u64 {
 fn resolve(host: &str, port: u16, timeout: Duration) -> anyhow::Result<SocketAddr> {
     let addresses: Vec<_> =
         (host, port).to_socket_addrs().with_context(|| format!("the host '{host}' cannot be found"))?.collect();
-    let mut last: Option<Failure> = None;
+    let mut last: Option<FailedRequest> = None;
     for address in &addresses {
         match TcpStream::connect_timeout(address, timeout.min(Duration::from_secs(5))) {
             Ok(_) => return Ok(*address),

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::plan::Arrivals;
+use crate::results::load::Arrivals;
 
 /// One request that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use super::outcome::{
-    ErrorKind, Generator, LittlesLaw, Mode, Outcome, Part, Percentiles, TargetInfo, rounded, spectrum,
-};
-use super::plan::{Arrivals, Load, Plan};
+use super::percentiles::{percentiles, rounded, spectrum};
+use super::plan::{Load, Plan};
 use super::recorder::{Recorder, Tally};
 use super::run::{Observed, Run};
 use super::verdict::{self, Evidence};
+use crate::results::load::{
+    Arrivals, ErrorKind, GeneratorUse, LittlesLaw, LoadMode, LoadOutcome, Percentiles, Subtotal, TargetInfo,
+};
 
 /// Builds the outcome of a run that has ended.
-pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> Outcome {
+pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> LoadOutcome {
     let open_loop = matches!(plan.load, Load::Open { .. });
     let recorder = run.recorders.merged(plan.targets.len(), open_loop);
     let window = run.window();
@@ -22,10 +23,10 @@ pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> Outcome {
     let counts = run.recorders.counts();
     let sum = |count: fn(&Tally) -> u64| recorder.targets.iter().map(count).sum::<u64>();
     let (connections, rate, arrivals, max_connections) = pacing(plan);
-    Outcome {
+    LoadOutcome {
         target: plan.targets[0].url.text(),
         targets: targets(plan),
-        mode: if open_loop { Mode::Open } else { Mode::Closed },
+        mode: if open_loop { LoadMode::Open } else { LoadMode::Closed },
         connections,
         rate,
         arrivals,
@@ -45,10 +46,10 @@ pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> Outcome {
             .map(|(code, count)| (code, *count))
             .collect(),
         throughput_per_second: per_second(recorder.good_in_window),
-        latency_milliseconds: Percentiles::of(&latency),
-        latency_uncorrected_milliseconds: Percentiles::of(&recorder.uncorrected),
-        queue_milliseconds: Percentiles::of(&recorder.queue),
-        work_milliseconds: Percentiles::of(&recorder.work),
+        latency_milliseconds: percentiles(&latency),
+        latency_uncorrected_milliseconds: percentiles(&recorder.uncorrected),
+        queue_milliseconds: percentiles(&recorder.queue),
+        work_milliseconds: percentiles(&recorder.work),
         spectrum: spectrum(&latency),
         nodes: recorder.nodes.iter().map(|(name, tally)| (name.clone(), tally.requests)).collect(),
         node_details: recorder.nodes.iter().map(|(name, tally)| (name.clone(), part(tally))).collect(),
@@ -56,20 +57,14 @@ pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> Outcome {
         sent_total: counts.sent,
         answered_total: counts.answered,
         littles_law: littles_law(&recorder, &observed, seconds),
-        generator: generator(plan, run, &recorder, &observed, Percentiles::of(&latency), seconds),
+        generator: generator(plan, run, &recorder, &observed, percentiles(&latency), seconds),
     }
 }
 
-fn pacing(plan: &Plan) -> (Option<usize>, Option<f64>, Option<String>, Option<usize>) {
+fn pacing(plan: &Plan) -> (Option<usize>, Option<f64>, Option<Arrivals>, Option<usize>) {
     match plan.load {
         Load::Closed { connections } => (Some(connections), None, None, None),
-        Load::Open { rate, arrivals, max_connections, .. } => {
-            let arrivals = match arrivals {
-                Arrivals::Constant => "constant",
-                Arrivals::Poisson => "poisson",
-            };
-            (None, Some(rate), Some(arrivals.to_owned()), Some(max_connections))
-        }
+        Load::Open { rate, arrivals, max_connections, .. } => (None, Some(rate), Some(arrivals), Some(max_connections)),
     }
 }
 
@@ -90,12 +85,12 @@ fn examples(recorder: &Recorder) -> BTreeMap<ErrorKind, String> {
     ErrorKind::ALL.into_iter().zip(&recorder.examples).filter_map(|(kind, text)| Some((kind, text.clone()?))).collect()
 }
 
-fn part(tally: &Tally) -> Part {
-    Part { requests: tally.requests, ok: tally.ok, latency_milliseconds: Percentiles::of(&tally.latency) }
+fn part(tally: &Tally) -> Subtotal {
+    Subtotal { requests: tally.requests, ok: tally.ok, latency_milliseconds: percentiles(&tally.latency) }
 }
 
 /// By path; by whole address where two hosts share a path.
-fn endpoints(plan: &Plan, recorder: &Recorder) -> BTreeMap<String, Part> {
+fn endpoints(plan: &Plan, recorder: &Recorder) -> BTreeMap<String, Subtotal> {
     let one_host = plan.targets.iter().all(|target| target.url.authority() == plan.targets[0].url.authority());
     let name = |index: usize| {
         let url = &plan.targets[index].url;
@@ -142,9 +137,9 @@ fn generator(
     observed: &Observed,
     latency: Option<Percentiles>,
     seconds: f64,
-) -> Generator {
+) -> GeneratorUse {
     let usage = observed.usage.as_ref().and_then(|usage| usage.as_ref().ok());
-    let lag = Percentiles::of(&recorder.lag);
+    let lag = percentiles(&recorder.lag);
     let (offered, random) = match plan.load {
         Load::Open { rate, arrivals, .. } => (Some(rate), arrivals == Arrivals::Poisson),
         Load::Closed { .. } => (None, false),
@@ -163,7 +158,7 @@ fn generator(
         out_of_ports: recorder.errors[ErrorKind::OutOfPorts as usize],
         requests: recorder.targets.iter().map(|target| target.requests).sum(),
     });
-    Generator {
+    GeneratorUse {
         threads: observed.threads,
         cpu_percent: usage.map(|usage| rounded(usage.cpu_percent)),
         busiest_thread_percent: usage.map(|usage| rounded(usage.busiest_running_percent)),

@@ -2,18 +2,18 @@
 
 use std::fmt::{Result, Write};
 
-use super::outcome::{Mode, Outcome, Part, Percentiles, Verdict};
 use super::warning::warnings;
+use crate::results::load::{Arrivals, LoadMode, LoadOutcome, Percentiles, Subtotal, Validity};
 
 /// Writes an outcome as a short text, line by line.
-pub fn text(outcome: &Outcome) -> String {
+pub fn text(outcome: &LoadOutcome) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = render(outcome, &mut out);
     out
 }
 
-fn render(outcome: &Outcome, out: &mut String) -> Result {
+fn render(outcome: &LoadOutcome, out: &mut String) -> Result {
     headline(outcome, out)?;
     writeln!(out)?;
     goodput(outcome, out)?;
@@ -22,8 +22,8 @@ fn render(outcome: &Outcome, out: &mut String) -> Result {
     parts(outcome, out)?;
     writeln!(out)?;
     let verdict = match outcome.generator.verdict {
-        Verdict::Valid => "valid",
-        Verdict::GeneratorBound => "GENERATOR-BOUND, so nothing here is the node's ceiling",
+        Validity::Valid => "valid",
+        Validity::GeneratorBound => "GENERATOR-BOUND, so nothing here is the node's ceiling",
     };
     paragraph(out, "Generator", &format!("{verdict}: {}", outcome.generator.reason))?;
     for warning in warnings(outcome) {
@@ -54,15 +54,20 @@ fn paragraph(out: &mut String, label: &str, text: &str) -> Result {
 const LABEL: usize = 13;
 const CELL: usize = 10;
 
-fn headline(outcome: &Outcome, out: &mut String) -> Result {
+fn headline(outcome: &LoadOutcome, out: &mut String) -> Result {
     match &*outcome.targets {
         [one] => writeln!(out, "{}", one.url)?,
         many => many.iter().try_for_each(|target| writeln!(out, "{}:{}", target.weight, target.url))?,
     }
     match outcome.mode {
-        Mode::Closed => write!(out, "  closed loop: {} connections", grouped(outcome.connections.unwrap_or(0) as u64))?,
-        Mode::Open => {
-            let gaps = if outcome.arrivals.as_deref() == Some("poisson") { "random" } else { "even" };
+        LoadMode::Closed => {
+            write!(out, "  closed loop: {} connections", grouped(outcome.connections.unwrap_or(0) as u64))?
+        }
+        LoadMode::Open => {
+            let gaps = match outcome.arrivals {
+                Some(Arrivals::Poisson) => "random",
+                Some(Arrivals::Constant) | None => "even",
+            };
             let rate = outcome.rate.unwrap_or_default();
             let rate = if rate.fract() == 0.0 { grouped(rate as u64) } else { rate.to_string() };
             write!(out, "  open loop: {rate} requests/s at {gaps} gaps")?;
@@ -76,7 +81,7 @@ fn headline(outcome: &Outcome, out: &mut String) -> Result {
     Ok(())
 }
 
-fn goodput(outcome: &Outcome, out: &mut String) -> Result {
+fn goodput(outcome: &LoadOutcome, out: &mut String) -> Result {
     writeln!(
         out,
         "  {:<LABEL$}{} correct answers/s   ({} of {} requests)",
@@ -87,7 +92,7 @@ fn goodput(outcome: &Outcome, out: &mut String) -> Result {
     )
 }
 
-fn errors(outcome: &Outcome, out: &mut String) -> Result {
+fn errors(outcome: &LoadOutcome, out: &mut String) -> Result {
     let failed: u64 = outcome.errors.values().sum();
     if failed == 0 {
         return writeln!(out, "  {:<LABEL$}none", "Errors");
@@ -102,8 +107,8 @@ fn errors(outcome: &Outcome, out: &mut String) -> Result {
     if codes.is_empty() { Ok(()) } else { writeln!(out, "  {:<LABEL$}{}", "Status", codes.join("   ")) }
 }
 
-fn times(outcome: &Outcome, out: &mut String) -> Result {
-    let open = outcome.mode == Mode::Open;
+fn times(outcome: &LoadOutcome, out: &mut String) -> Result {
+    let open = outcome.mode == LoadMode::Open;
     let rows = [
         (if open { "corrected" } else { "all" }, &outcome.latency_milliseconds),
         ("uncorrected", &outcome.latency_uncorrected_milliseconds),
@@ -126,7 +131,7 @@ fn times(outcome: &Outcome, out: &mut String) -> Result {
     Ok(())
 }
 
-fn parts(outcome: &Outcome, out: &mut String) -> Result {
+fn parts(outcome: &LoadOutcome, out: &mut String) -> Result {
     let answers: u64 = outcome.nodes.values().sum();
     for (title, count, parts, least) in
         [("Node", "answers", &outcome.node_details, 1), ("Address", "requests", &outcome.endpoints, 2)]
@@ -145,7 +150,7 @@ fn parts(outcome: &Outcome, out: &mut String) -> Result {
     Ok(())
 }
 
-fn cells(part: &Part, all: u64) -> [String; 5] {
+fn cells(part: &Subtotal, all: u64) -> [String; 5] {
     let at = |value: fn(&Percentiles) -> f64| {
         part.latency_milliseconds.as_ref().map_or_else(|| "-".to_owned(), |latency| figure(value(latency)))
     };
@@ -197,7 +202,7 @@ pub(super) fn grouped(count: u64) -> String {
 mod tests {
     use super::*;
     use crate::load::objective::tests::outcome;
-    use crate::load::outcome::ErrorKind;
+    use crate::results::load::ErrorKind;
 
     #[test]
     fn numbers() {
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other() {
         let mut outcome = outcome();
-        let part = |requests, ok| Part { requests, ok, latency_milliseconds: outcome.latency_milliseconds };
+        let part = |requests, ok| Subtotal { requests, ok, latency_milliseconds: outcome.latency_milliseconds };
         outcome.node_details =
             [("a".to_owned(), part(900, 900)), ("a-long-name-of-a-node".to_owned(), part(90, 0))].into();
         outcome.nodes = [("a".to_owned(), 900), ("a-long-name-of-a-node".to_owned(), 90)].into();
@@ -235,7 +240,7 @@ mod tests {
         outcome.errors = [(ErrorKind::UnexpectedStatus, 10)].into();
         outcome.error_examples = [(ErrorKind::UnexpectedStatus, "status 503".to_owned())].into();
         outcome.status = [(200, 990), (503, 10)].into();
-        outcome.generator.verdict = Verdict::GeneratorBound;
+        outcome.generator.verdict = Validity::GeneratorBound;
         outcome.generator.reason = "a long story ".repeat(30);
         let text = text(&outcome);
         assert!(text.lines().all(|line| line.len() <= 100 && line.trim_end() == line), "{text}");

@@ -1,6 +1,6 @@
 //! Whether the figures of a run are the node's or the generator's own. Fails closed: what cannot be read is no proof.
 
-use super::outcome::{Cause, Verdict};
+use crate::results::load::{InvalidCause, Validity};
 
 /// What the guard saw, `None` where it could not be read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,10 +43,10 @@ pub(super) const LAG_SHARE: f64 = 0.1;
 const DISPATCHED_SHARE: f64 = 0.99;
 
 /// Judges; the text gives the reason with its figures.
-pub(super) fn judge(evidence: &Evidence) -> (Verdict, Option<Cause>, String) {
+pub(super) fn judge(evidence: &Evidence) -> (Validity, Option<InvalidCause>, String) {
     match refusal(evidence) {
-        Some((cause, reason)) => (Verdict::GeneratorBound, Some(cause), reason),
-        None => (Verdict::Valid, None, room(evidence)),
+        Some((cause, reason)) => (Validity::GeneratorBound, Some(cause), reason),
+        None => (Validity::Valid, None, room(evidence)),
     }
 }
 
@@ -59,25 +59,25 @@ fn room(evidence: &Evidence) -> String {
     text
 }
 
-type Refusal = Option<(Cause, String)>;
+type Refusal = Option<(InvalidCause, String)>;
 
 fn refusal(evidence: &Evidence) -> Refusal {
     if evidence.requests == 0 {
-        return Some((Cause::Nothing, "no request was sent in the measured window".to_owned()));
+        return Some((InvalidCause::Nothing, "no request was sent in the measured window".to_owned()));
     }
     if evidence.out_of_files > 0 {
         let reason = "requests failed for want of open files in the generator: raise the limit (ulimit -n)";
-        return Some((Cause::Files, format!("{} {reason}", evidence.out_of_files)));
+        return Some((InvalidCause::Files, format!("{} {reason}", evidence.out_of_files)));
     }
     if evidence.out_of_ports > 0 {
         let reason = "requests found no free local port: keep connections alive, or widen net.ipv4.ip_local_port_range";
-        return Some((Cause::Ports, format!("{} {reason}", evidence.out_of_ports)));
+        return Some((InvalidCause::Ports, format!("{} {reason}", evidence.out_of_ports)));
     }
     busy(evidence).or_else(|| if evidence.open_loop { late(evidence) } else { None })
 }
 
 fn unreadable(what: &str, unproven: &str) -> Refusal {
-    Some((Cause::Unreadable, format!("{what}, so nothing proves that {unproven}")))
+    Some((InvalidCause::Unreadable, format!("{what}, so nothing proves that {unproven}")))
 }
 
 fn busy(evidence: &Evidence) -> Refusal {
@@ -86,7 +86,7 @@ fn busy(evidence: &Evidence) -> Refusal {
     };
     if running >= BUSY_PERCENT {
         let advice = "give it more threads (--threads), or another machine";
-        return Some((Cause::Busy, format!("its busiest thread used {running:.0} % of a core: {advice}")));
+        return Some((InvalidCause::Busy, format!("its busiest thread used {running:.0} % of a core: {advice}")));
     }
     if running + waiting >= NEVER_IDLE_PERCENT {
         let reason = format!(
@@ -94,7 +94,7 @@ fn busy(evidence: &Evidence) -> Refusal {
              the CPUs of this machine are all taken, so generator and node slow each other down; \
              limit the node, or load it from another machine"
         );
-        return Some((Cause::Crowded, reason));
+        return Some((InvalidCause::Crowded, reason));
     }
     None
 }
@@ -110,7 +110,7 @@ fn late(evidence: &Evidence) -> Refusal {
     let chance = if evidence.random { 4.0 * due.sqrt() } else { 0.0 };
     if (dispatched as f64) < due * DISPATCHED_SHARE - 1.0 - chance {
         let reason = format!("{due:.0} requests were to be handed out, but only {dispatched} were");
-        return Some((Cause::Short, reason));
+        return Some((InvalidCause::Short, reason));
     }
     let allowed = LAG_MILLISECONDS.max(evidence.latency_p99_milliseconds.unwrap_or(0.0) * LAG_SHARE);
     (p99 > allowed).then(|| {
@@ -118,7 +118,7 @@ fn late(evidence: &Evidence) -> Refusal {
             "requests were sent late: 99 % within {p99:.2} ms (at most {max:.1} ms) of their time, {allowed:.2} ms is \
              allowed; lower --rate, give it more threads (--threads), or load from another machine"
         );
-        (Cause::Late, reason)
+        (InvalidCause::Late, reason)
     })
 }
 
@@ -169,11 +169,11 @@ mod tests {
         ];
         for (evidence, refusal) in cases {
             let (verdict, cause, reason) = judge(&evidence);
-            assert_eq!(cause.is_some(), verdict == Verdict::GeneratorBound);
+            assert_eq!(cause.is_some(), verdict == Validity::GeneratorBound);
             match refusal {
-                None => assert_eq!(verdict, Verdict::Valid, "{reason}"),
+                None => assert_eq!(verdict, Validity::Valid, "{reason}"),
                 Some(says) => {
-                    assert_eq!(verdict, Verdict::GeneratorBound, "{says}: {reason}");
+                    assert_eq!(verdict, Validity::GeneratorBound, "{says}: {reason}");
                     assert!(reason.contains(says), "{says}: {reason}");
                 }
             }

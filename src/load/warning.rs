@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::objective::KEEPS_UP_SHARE;
-use super::outcome::{ErrorKind, Mode, Outcome};
 use super::text::{figure, grouped, rate};
 use super::verdict::LAG_SHARE;
+use crate::results::load::{ErrorKind, LoadMode, LoadOutcome};
 
 /// Something about a run that its figures alone do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,39 +32,39 @@ const ANSWERS_BEYOND: u64 = 10;
 const RECONNECTED_SHARE: f64 = 0.05;
 
 /// All that apply to an outcome; what follows from another is left out.
-pub(super) fn warnings(outcome: &Outcome) -> Vec<Warning> {
+pub(super) fn warnings(outcome: &LoadOutcome) -> Vec<Warning> {
     let behind = fell_behind(outcome);
     let symptoms = if behind.is_some() { [None, None] } else { [waited(outcome), unsteady(outcome)] };
     let all = [few_answers(outcome), lag_shows(outcome), behind, reconnected(outcome), timed_out(outcome)];
     all.into_iter().chain(symptoms).flatten().collect()
 }
 
-fn few_answers(outcome: &Outcome) -> Option<Warning> {
+fn few_answers(outcome: &LoadOutcome) -> Option<Warning> {
     let answers = outcome.requests_ok;
     (1..100 * ANSWERS_BEYOND).contains(&answers).then_some(Warning::FewAnswers { answers })
 }
 
-fn lag_shows(outcome: &Outcome) -> Option<Warning> {
+fn lag_shows(outcome: &LoadOutcome) -> Option<Warning> {
     let lag = outcome.generator.dispatch_lag_milliseconds?.p99;
     let latency = outcome.latency_milliseconds?.p99;
     // Where it was the limit, the verdict has said so.
     (outcome.generator.cause.is_none() && lag > latency * LAG_SHARE).then_some(Warning::LagShows { lag, latency })
 }
 
-fn fell_behind(outcome: &Outcome) -> Option<Warning> {
+fn fell_behind(outcome: &LoadOutcome) -> Option<Warning> {
     let (offered, ended) = (outcome.generator.offered_per_second?, outcome.littles_law.ended_per_second);
     let a_request = 1.0 / outcome.duration_seconds.max(1e-9);
     (ended < offered * KEEPS_UP_SHARE - a_request).then_some(Warning::FellBehind { offered, ended })
 }
 
-fn waited(outcome: &Outcome) -> Option<Warning> {
+fn waited(outcome: &LoadOutcome) -> Option<Warning> {
     let (requests, connections) = (outcome.generator.waited_for_connection_total, outcome.max_connections?);
     (requests > 0).then_some(Warning::Waited { requests, connections })
 }
 
-fn reconnected(outcome: &Outcome) -> Option<Warning> {
+fn reconnected(outcome: &LoadOutcome) -> Option<Warning> {
     // An open loop opens its connections as it needs them, and a request that fails may take its connection along.
-    let needed = if outcome.mode == Mode::Open { outcome.generator.connections_peak } else { 0 };
+    let needed = if outcome.mode == LoadMode::Open { outcome.generator.connections_peak } else { 0 };
     let failed: u64 = outcome.errors.values().sum();
     let opened = outcome.generator.connections_opened_total.saturating_sub(needed + failed);
     let answered = outcome.answered_total;
@@ -72,12 +72,12 @@ fn reconnected(outcome: &Outcome) -> Option<Warning> {
         .then_some(Warning::Reconnected { opened, answered })
 }
 
-fn timed_out(outcome: &Outcome) -> Option<Warning> {
+fn timed_out(outcome: &LoadOutcome) -> Option<Warning> {
     let requests = *outcome.errors.get(&ErrorKind::TimedOut)?;
     Some(Warning::TimedOut { requests, seconds: outcome.timeout_seconds })
 }
 
-fn unsteady(outcome: &Outcome) -> Option<Warning> {
+fn unsteady(outcome: &LoadOutcome) -> Option<Warning> {
     let law = &outcome.littles_law;
     let (in_flight, ratio) = (law.in_flight?, law.ratio?);
     (law.holds == Some(false)).then_some(Warning::Unsteady { in_flight, recorded: in_flight * ratio })
@@ -140,11 +140,11 @@ impl fmt::Display for Warning {
 mod tests {
     use super::*;
     use crate::load::objective::tests::outcome;
-    use crate::load::outcome::Cause;
+    use crate::results::load::InvalidCause;
 
     #[test]
     fn a_clean_run_has_none_and_each_fault_has_its_own() {
-        type Spoil = fn(&mut Outcome);
+        type Spoil = fn(&mut LoadOutcome);
         let cases: [(Spoil, &str); 14] = [
             (|_| {}, ""),
             (|o| o.requests_ok = 999, "--duration"),
@@ -165,7 +165,7 @@ mod tests {
             (
                 |o| {
                     o.generator.dispatch_lag_milliseconds.as_mut().unwrap().p99 = 50.0;
-                    o.generator.cause = Some(Cause::Late);
+                    o.generator.cause = Some(InvalidCause::Late);
                 },
                 "",
             ),

@@ -1,8 +1,9 @@
-//! What `bench` writes and everybody reads: plan, manifest, runs, folder, and the queries, statistics and number formats
+//! What `load` and `bench` write and everybody reads: load outcome, plan, manifest, runs, folder, and the queries, statistics and number formats
 //! that its readers share. It knows no clock, starts no process and asks no network.
 
 pub mod folder;
 pub mod ladder;
+pub mod load;
 pub mod manifest;
 pub mod number;
 pub mod plan;

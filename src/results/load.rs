@@ -1,9 +1,10 @@
-//! What a run measured, exactly as it is written as JSON. `null` is "not measured", never 0.
+//! What a run of the load generator measured, exactly as `webapp load` writes it as JSON and as it stands under `load`
+//! in each line of `runs.jsonl`. `null` means "not measured"; it is never replaced by 0.
+//!
+//! Fields that an older writer did not know take their default when they are read.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// Why a request brought no correct answer.
@@ -68,30 +69,25 @@ impl ErrorKind {
     }
 }
 
-/// A request that failed: the kind, and what happened in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What it is counted as.
-    pub kind: ErrorKind,
-    /// For people; the first of each kind is shown.
-    pub text: Cow<'static, str>,
-}
-
-impl Failure {
-    /// A failure of this kind.
-    pub fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, text: text.into() }
-    }
-}
-
 /// How requests were paced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum LoadMode {
     /// By the answers: a fixed number of connections.
+    #[default]
     Closed,
     /// By the clock: a fixed rate.
     Open,
+}
+
+/// The gaps between the requests of an open loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrivals {
+    /// All the same.
+    Constant,
+    /// Exponential, as from many users who act independently of each other.
+    Poisson,
 }
 
 /// One address of the mix, and how often it was asked relative to the others.
@@ -122,32 +118,6 @@ pub struct Percentiles {
     pub max: f64,
 }
 
-/// Nanoseconds as milliseconds, to the tenth of a microsecond: that is what three digits of a histogram hold.
-pub(super) fn milliseconds(nanoseconds: f64) -> f64 {
-    (nanoseconds / 100.0).round() / 10_000.0
-}
-
-/// A figure for people and JSON: to the thousandth.
-pub(super) fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
-}
-
-impl Percentiles {
-    /// Reads a histogram of nanoseconds; `None` when nothing was recorded.
-    pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
-        let at = |quantile| milliseconds(histogram.value_at_quantile(quantile) as f64);
-        (!histogram.is_empty()).then(|| Self {
-            mean: milliseconds(histogram.mean()),
-            p50: at(0.50),
-            p90: at(0.90),
-            p95: at(0.95),
-            p99: at(0.99),
-            p99_9: at(0.999),
-            max: milliseconds(histogram.max() as f64),
-        })
-    }
-}
-
 /// One step of the full spectrum: that many answers took at most that long.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpectrumStep {
@@ -159,27 +129,10 @@ pub struct SpectrumStep {
     pub count: u64,
 }
 
-/// Steps each time the distance to 100 % is halved.
-const TICKS_PER_HALVING: u32 = 4;
-
-/// The full spectrum of a histogram of nanoseconds.
-pub(super) fn spectrum(histogram: &Histogram<u64>) -> Vec<SpectrumStep> {
-    histogram
-        .iter_quantiles(TICKS_PER_HALVING)
-        .scan(0, |count, step| {
-            *count += step.count_since_last_iteration();
-            Some(SpectrumStep {
-                percentile: (step.quantile_iterated_to() * 1e8).round() / 1e6,
-                milliseconds: milliseconds(step.value_iterated_to().min(histogram.max()) as f64),
-                count: *count,
-            })
-        })
-        .collect()
-}
-
 /// What one address, or one node, gave.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+#[serde(default)]
+pub struct Subtotal {
     /// Requests of the measured window.
     pub requests: u64,
     /// Those with a correct answer.
@@ -191,7 +144,8 @@ pub struct Part {
 /// Little's law audit: requests in flight = arrivals a second x mean time each. In flight is sampled from outside
 /// (counters, every few milliseconds); the other side comes from the recorded times. J. D. C. Little, "A proof for the queuing
 /// formula L = λW", Operations Research 9 (1961).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LittlesLaw {
     /// Mean of the samples.
     pub in_flight: Option<f64>,
@@ -208,31 +162,33 @@ pub struct LittlesLaw {
     pub holds: Option<bool>,
 }
 
-/// Whether the figures are the node's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether the figures describe the node, or the generator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The generator had room to spare.
+pub enum Validity {
+    /// The generator had capacity to spare.
     Valid,
-    /// The generator was the limit, or cannot prove that it was not: the figures are no ceiling of the node.
+    /// The generator was the limit, or could not prove that it was not: the figures are not the node's capacity. Also
+    /// what a result counts as that does not say.
+    #[default]
     GeneratorBound,
 }
 
 /// What made a run generator-bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Cause {
+pub enum InvalidCause {
     /// Nothing was sent.
     Nothing,
     /// It ran out of open files.
     Files,
     /// It ran out of local ports.
     Ports,
-    /// The guard could not be read.
+    /// Its own CPU time could not be read.
     Unreadable,
-    /// A thread was busy all the time.
+    /// One of its threads was busy all the time.
     Busy,
-    /// The CPUs of the machine were all taken.
+    /// All CPUs of the machine were in use.
     Crowded,
     /// Fewer requests were handed out than were due.
     Short,
@@ -241,8 +197,9 @@ pub enum Cause {
 }
 
 /// How the generator itself did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Generator {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GeneratorUse {
     /// Coroutine workers that drove the load.
     pub threads: usize,
     /// CPU time of the whole process, in percent of one core.
@@ -266,34 +223,35 @@ pub struct Generator {
     pub connections_opened_total: u64,
     /// The open-files limit it ran under.
     pub open_files_limit: Option<u64>,
-    /// `valid` or `generator-bound`.
-    pub verdict: Verdict,
+    /// Whether it was the limit.
+    pub verdict: Validity,
     /// What made it generator-bound.
-    pub cause: Option<Cause>,
+    pub cause: Option<InvalidCause>,
     /// Why, in one sentence with its figures.
     pub reason: String,
 }
 
 /// The result of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoadOutcome {
     /// The first address.
     pub target: String,
     /// All addresses.
     pub targets: Vec<TargetInfo>,
     /// Closed or open loop.
-    pub mode: Mode,
+    pub mode: LoadMode,
     /// Closed loop: connections.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<usize>,
     /// Open loop: requests a second.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
-    /// Open loop: `constant` or `poisson`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrivals: Option<String>,
+    /// Open loop: how the gaps between requests were drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<Arrivals>,
     /// Open loop: most connections.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<usize>,
     /// Whether connections carried more than one request.
     pub keepalive: bool,
@@ -330,17 +288,17 @@ pub struct Outcome {
     /// Whole answers by node (`X-Node`), of the window.
     pub nodes: BTreeMap<String, u64>,
     /// The same with their latency.
-    pub node_details: BTreeMap<String, Part>,
+    pub node_details: BTreeMap<String, Subtotal>,
     /// By address.
-    pub endpoints: BTreeMap<String, Part>,
+    pub endpoints: BTreeMap<String, Subtotal>,
     /// Requests sent in the whole run, warm-up included: what a node counts.
     pub sent_total: u64,
     /// Whole answers of the whole run, warm-up included.
     pub answered_total: u64,
     /// The audit.
     pub littles_law: LittlesLaw,
-    /// The generator's own guard.
-    pub generator: Generator,
+    /// What the generator itself used, and whether it was the limit.
+    pub generator: GeneratorUse,
 }
 
 #[cfg(test)]
@@ -355,28 +313,21 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_of_a_known_histogram() {
-        let mut histogram = Histogram::<u64>::new(3).unwrap();
-        assert_eq!(Percentiles::of(&histogram), None);
-        assert!(spectrum(&histogram).is_empty());
-        (1..=1000u64).for_each(|milliseconds| histogram.record(milliseconds * 1_000_000).unwrap());
-        let got = Percentiles::of(&histogram).unwrap();
-        for (value, expected) in [
-            (got.mean, 500.5),
-            (got.p50, 500.0),
-            (got.p90, 900.0),
-            (got.p99, 990.0),
-            (got.p99_9, 999.0),
-            (got.max, 1000.0),
-        ] {
-            assert!((value - expected).abs() <= expected * 1e-3, "{value} {expected}");
-        }
-        let steps = spectrum(&histogram);
-        assert!(
-            steps.windows(2).all(|pair| pair[0].milliseconds <= pair[1].milliseconds && pair[0].count <= pair[1].count)
-        );
-        let last = steps.last().unwrap();
-        assert_eq!((last.percentile, last.count), (100.0, 1000));
-        assert!((last.milliseconds - 1000.0).abs() <= 1.0);
+    fn a_line_of_the_first_format_is_read_and_written_as_it_was() {
+        let text = include_str!("load-format-1.json").trim();
+        let outcome: LoadOutcome = serde_json::from_str(text).unwrap();
+        assert_eq!(outcome.generator.verdict, Validity::GeneratorBound);
+        assert_eq!(outcome.generator.cause, Some(InvalidCause::Late));
+        assert_eq!(outcome.errors.get(&ErrorKind::TimedOut), Some(&2));
+        let again: serde_json::Value = serde_json::to_value(&outcome).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(text).unwrap());
+    }
+
+    #[test]
+    fn what_an_older_writer_did_not_know_takes_its_default() {
+        let outcome: LoadOutcome = serde_json::from_str(r#"{"requests_ok": 7, "generator": {"threads": 2}}"#).unwrap();
+        assert_eq!((outcome.requests_ok, outcome.latency_milliseconds), (7, None));
+        // Nothing says that the generator was not the limit.
+        assert_eq!(outcome.generator.verdict, Validity::GeneratorBound);
     }
 }
