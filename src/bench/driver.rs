@@ -12,8 +12,9 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use super::child::{self, Finished};
+use crate::results::arm::PointKey;
 use crate::results::manifest::{BalancerIdentity, Limited};
-use crate::results::plan::{Plan, PointKey, Topology};
+use crate::results::plan::Plan;
 
 /// What `up` answers.
 #[derive(Clone, Debug, Deserialize)]
@@ -80,7 +81,7 @@ impl Driver {
     ///
     /// # Errors
     /// When the driver fails (with what it said), or answers something else than one cluster with nodes.
-    pub fn up(&self, plan: &Plan, point: PointKey) -> anyhow::Result<Cluster> {
+    pub fn up(&self, plan: &Plan, point: &PointKey) -> anyhow::Result<Cluster> {
         let mut command = Command::new(&self.program);
         command.args(up_arguments(plan, point)).args(["--name", &self.name]).args(&plan.driver_arguments);
         command.env("WEBAPP_BIN", &self.binary);
@@ -130,16 +131,17 @@ impl Driver {
     }
 }
 
-/// The arguments of `up` for a point. A vertical cluster has no balancer, so none is named.
-fn up_arguments(plan: &Plan, point: PointKey) -> Vec<String> {
+/// The arguments of `up` for a point: the words of its arm, with the plan's values in place of their names.
+fn up_arguments(plan: &Plan, point: &PointKey) -> Vec<String> {
     let unit = plan.unit_cpu_percent.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
-    let mut arguments = vec!["up".to_owned(), "--topology".to_owned(), point.topology.to_string()];
-    arguments.extend(["--units".to_owned(), point.units.to_string(), "--unit-cpu".to_owned(), unit]);
-    if point.topology == Topology::Horizontal {
-        arguments.extend(["--balancer".to_owned(), plan.balancer.clone()]);
-    }
-    arguments.extend(["--model".to_owned(), plan.model.clone()]);
-    arguments
+    let fill = |word: &String| {
+        word.replace("{scale}", point.scale.as_str())
+            .replace("{unit-cpu}", &unit)
+            .replace("{balancer}", &plan.balancer)
+            .replace("{model}", &plan.model)
+    };
+    let words = plan.arm(&point.arm).map_or(&[][..], |arm| &arm.up);
+    std::iter::once("up".to_owned()).chain(words.iter().map(fill)).collect()
 }
 
 #[cfg(test)]
@@ -149,10 +151,10 @@ mod tests {
     #[test]
     fn asks_as_agreed() {
         let plan = Plan::quick();
-        let horizontal = up_arguments(&plan, PointKey { topology: Topology::Horizontal, units: 4 }).join(" ");
+        let horizontal = up_arguments(&plan, &PointKey::new("horizontal", 4)).join(" ");
         assert_eq!(horizontal, "up --topology horizontal --units 4 --unit-cpu 25 --balancer haproxy --model async");
         let unlimited = Plan { unit_cpu_percent: None, ..plan };
-        let vertical = up_arguments(&unlimited, PointKey { topology: Topology::Vertical, units: 2 }).join(" ");
+        let vertical = up_arguments(&unlimited, &PointKey::new("vertical", 2)).join(" ");
         assert_eq!(vertical, "up --topology vertical --units 2 --unit-cpu none --model async");
     }
 

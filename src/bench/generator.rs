@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::results::plan::WeightedPath;
 use crate::results::run::{Level, LoadResult};
+use crate::results::work::Request;
 
 /// One run of the generator.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Job<'a> {
     /// The address the paths are appended to.
     pub target: &'a str,
     /// What is asked.
-    pub paths: &'a [WeightedPath],
+    pub work: &'a [Request],
     /// How.
     pub level: Level,
     /// Before the window.
@@ -55,7 +55,7 @@ pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Re
 fn arguments(job: &Job<'_>) -> Vec<String> {
     let target = job.target.trim_end_matches('/');
     let mut arguments = vec!["load".to_owned()];
-    arguments.extend(job.paths.iter().map(|path| match job.paths.len() {
+    arguments.extend(job.work.iter().map(|path| match job.work.len() {
         1 => format!("{target}{}", path.path),
         _ => format!("{}:{target}{}", path.weight, path.path),
     }));
@@ -81,14 +81,14 @@ mod tests {
 
     #[test]
     fn asks_as_agreed() {
-        let job = |level, paths: &[WeightedPath]| {
-            arguments(&Job { target: "http://h:1/", paths, level, warmup_seconds: 0.4, window_seconds: 2.5 }).join(" ")
+        let job = |level, work: &[Request]| {
+            arguments(&Job { target: "http://h:1/", work, level, warmup_seconds: 0.4, window_seconds: 2.5 }).join(" ")
         };
         assert_eq!(
-            job(Level::Closed { connections: 16 }, &[WeightedPath { weight: 1, path: "/fib?number=28".into() }]),
+            job(Level::Closed { connections: 16 }, &[Request::get(1, "/fib?number=28")]),
             "load http://h:1/fib?number=28 --connections 16 --warmup 400ms --duration 2500ms --timeout 10000ms --json -"
         );
-        assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.paths()).starts_with(
+        assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.requests()).starts_with(
             "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "
         ));
     }

@@ -127,7 +127,7 @@ impl Bench<'_> {
     }
 
     fn visit(&mut self, visit: &Visit, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<()> {
-        let cluster = self.driver.up(&self.plan, visit.point)?;
+        let cluster = self.driver.up(&self.plan, &visit.point)?;
         if !self.manifest_written {
             self.folder.write_manifest(&self.manifest(&cluster))?;
             self.manifest_written = true;
@@ -149,18 +149,15 @@ impl Bench<'_> {
         let window_seconds = match level {
             Level::Closed { .. } => self.plan.closed_seconds,
             Level::Open { .. } => self.plan.open_seconds,
-            Level::Death { .. } => self.plan.death_seconds,
+            Level::Death { .. } => self.plan.event.as_ref().map_or(self.plan.open_seconds, |event| event.seconds),
         };
+        let arm = self.plan.arm(&visit.point.arm);
+        let work = arm.map_or(&self.plan.work[..], |arm| self.plan.work_of(arm));
         let started_at = now();
         let watch = Watch::start(cluster);
         let from_seconds = watch.seconds() + self.plan.warmup_seconds;
-        let job = Job {
-            target: &cluster.target,
-            paths: &self.plan.paths,
-            level,
-            warmup_seconds: self.plan.warmup_seconds,
-            window_seconds,
-        };
+        let job =
+            Job { target: &cluster.target, work, level, warmup_seconds: self.plan.warmup_seconds, window_seconds };
         let (load, killed) = thread::scope(|scope| {
             let killer = scope.spawn(|| match level {
                 Level::Death { killed_at_seconds, .. } => self.kill(cluster, &watch, from_seconds, killed_at_seconds),
@@ -174,9 +171,8 @@ impl Bench<'_> {
         let window = Window { from_seconds, to_seconds: from_seconds + window_seconds };
         let overload_expected = level.ladder() == Ladder::Open;
         Ok(Run {
-            repeat: visit.repeat,
-            topology: visit.point.topology,
-            units: visit.point.units,
+            block: visit.block,
+            point: visit.point.clone(),
             level,
             started_at,
             killed,

@@ -12,8 +12,9 @@ use crate::results::run::{Level, Run};
 /// Shows how far the bench is.
 pub struct Progress {
     bar: Option<ProgressBar>,
-    closed_repeats: u32,
-    open_repeats: u32,
+    closed_blocks: u32,
+    open_blocks: u32,
+    scale_name: String,
     /// Seconds that all visits before the present one should have taken.
     before: f64,
     /// Seconds that the present visit should take, and those its runs so far should have taken.
@@ -33,11 +34,12 @@ impl Progress {
             bar.enable_steady_tick(std::time::Duration::from_millis(250));
             bar
         });
-        let (closed_repeats, open_repeats) = (plan.repeats, plan.open_repeats);
+        let (closed_blocks, open_blocks) = (plan.blocks, plan.open_blocks);
         Self {
             bar,
-            closed_repeats,
-            open_repeats,
+            closed_blocks,
+            open_blocks,
+            scale_name: plan.scale_name.clone(),
             before: 0.0,
             present: 0.0,
             words: String::new(),
@@ -51,12 +53,13 @@ impl Progress {
         self.present = seconds;
         self.visit_began = Instant::now();
         self.words = format!(
-            "{} {}/{} · {} · {}",
+            "{} {}/{} · {} · {} {}",
             if visit.ladder == Ladder::Closed { "ceiling" } else { "latency" },
-            visit.repeat,
-            self.repeats(visit.ladder),
-            visit.point.topology,
-            number::counted(visit.point.units, "unit")
+            visit.block,
+            self.blocks(visit.ladder),
+            visit.point.arm,
+            self.scale_name,
+            visit.point.scale
         );
         if let Some(bar) = &self.bar {
             bar.set_position((self.before * 10.0) as u64);
@@ -64,10 +67,10 @@ impl Progress {
         }
     }
 
-    fn repeats(&self, ladder: Ladder) -> u32 {
+    fn blocks(&self, ladder: Ladder) -> u32 {
         match ladder {
-            Ladder::Closed => self.closed_repeats,
-            Ladder::Open => self.open_repeats,
+            Ladder::Closed => self.closed_blocks,
+            Ladder::Open => self.open_blocks,
         }
     }
 

@@ -12,7 +12,7 @@ const DEATH_AT: f64 = 1.0 / 3.0;
 /// a visit that was interrupted goes on where it ended.
 pub fn next_level(plan: &Plan, visit: &Visit, runs: &[Run]) -> Option<Level> {
     let here: Vec<&Run> =
-        at(runs, visit.point).filter(|run| run.repeat == visit.repeat && run.level.ladder() == visit.ladder).collect();
+        at(runs, &visit.point).filter(|run| run.block == visit.block && run.level.ladder() == visit.ladder).collect();
     if let Some(again) = invalid_once(&here) {
         return Some(again);
     }
@@ -32,19 +32,19 @@ fn invalid_once(here: &[&Run]) -> Option<Level> {
 fn next_closed(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Level> {
     let closed = |connections| Some(Level::Closed { connections });
     let measured = closed_ladder(here.iter().copied());
-    if visit.repeat == 1 {
-        let levels: Vec<u32> = plan.connections_per_unit.iter().map(|per_unit| per_unit * visit.point.units).collect();
+    if visit.block == 1 {
+        let levels = plan.connections_at(&visit.point);
         return match ladder::next_closed(&levels, &measured) {
             Next::Measure(connections) => closed(connections),
             Next::Stop => None,
         };
     }
-    let connections = ceiling_connections(plan, runs, visit.point)?;
+    let connections = ceiling_connections(plan, runs, &visit.point)?;
     if measured.is_empty() { closed(connections) } else { None }
 }
 
 fn next_open(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Level> {
-    let rates = open_rates(plan, runs, visit.point);
+    let rates = open_rates(plan, runs, &visit.point);
     let measured = open_ladder(here.iter().copied(), &plan.objective);
     let fractions: Vec<f64> = rates.iter().map(|&(fraction, _)| fraction).collect();
     let next = ladder::next_open(&fractions, &measured)?;
@@ -53,27 +53,27 @@ fn next_open(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<
 }
 
 fn death(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Level> {
-    let fraction = plan.kills_at(visit)?;
+    let event = plan.event_at(visit)?;
     if here.iter().any(|run| matches!(run.level, Level::Death { .. })) {
         return None;
     }
-    let (whole, _) = whole_and_lowest(plan, runs, visit.point)?;
-    let killed_at_seconds = plan.death_seconds * DEATH_AT;
-    Some(Level::Death { fraction, rate_per_second: fraction * whole, killed_at_seconds })
+    let (whole, _) = whole_and_lowest(plan, runs, &visit.point)?;
+    let killed_at_seconds = event.seconds * DEATH_AT;
+    Some(Level::Death { fraction: event.fraction, rate_per_second: event.fraction * whole, killed_at_seconds })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::plan::{Objective, PointKey, Topology};
+    use crate::results::arm::PointKey;
+    use crate::results::plan::Objective;
     use crate::results::queries::meets;
     use crate::results::run::{Latency, LoadResult, MachineUse, Verdict};
 
-    fn run(repeat: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
+    fn run(block: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
         Run {
-            repeat,
-            topology: Topology::Vertical,
-            units: 2,
+            block,
+            point: PointKey::new("vertical", 2),
             level,
             started_at: String::new(),
             load: LoadResult {
@@ -102,15 +102,15 @@ mod tests {
 
     #[test]
     fn a_whole_point() {
-        let plan = Plan { fractions: vec![0.5, 1.0], topologies: vec![Topology::Vertical], ..Plan::quick() };
-        let point = PointKey { topology: Topology::Vertical, units: 2 };
-        let first = Visit { repeat: 1, point, ladder: Ladder::Closed };
-        let second = Visit { repeat: 2, ..first };
-        let third = Visit { ladder: Ladder::Open, ..first };
+        let plan = Plan { fractions: vec![0.5, 1.0], arms: Plan::quick().arms[..1].to_vec(), ..Plan::quick() };
+        let point = PointKey::new("vertical", 2);
+        let first = Visit { block: 1, point, ladder: Ladder::Closed };
+        let second = Visit { block: 2, ..first.clone() };
+        let third = Visit { ladder: Ladder::Open, ..first.clone() };
         let mut runs = vec![];
         let mut step = |visit: &Visit, expected: Option<Level>, goodput: f64, p99: f64, valid: bool| {
             assert_eq!(next_level(&plan, visit, &runs), expected);
-            runs.extend(expected.map(|level| run(visit.repeat, level, goodput, p99, valid)));
+            runs.extend(expected.map(|level| run(visit.block, level, goodput, p99, valid)));
         };
         step(&first, Some(closed(8)), 200.0, 50.0, true);
         step(&first, Some(closed(16)), 150.0, 90.0, false); // a busy moment: again
@@ -122,8 +122,7 @@ mod tests {
         step(&third, Some(open(0.5, 100.5)), 100.0, 60.0, true);
         step(&third, Some(open(1.0, 201.0)), 180.0, 100.0, true); // rate not sustained: again
         step(&third, Some(open(1.0, 201.0)), 200.0, 400.0, true); // too slow: failed twice
-        let death =
-            Level::Death { fraction: 0.7, rate_per_second: 0.7 * 201.0, killed_at_seconds: plan.death_seconds / 3.0 };
+        let death = Level::Death { fraction: 0.7, rate_per_second: 0.7 * 201.0, killed_at_seconds: 3.6 / 3.0 };
         step(&third, Some(death), 50.0, 60.0, false); // never again: the cluster is broken
         step(&third, None, 0.0, 0.0, true);
         let ladder = open_ladder(runs.iter(), &plan.objective);
@@ -131,47 +130,47 @@ mod tests {
     }
 
     #[test]
-    fn both_topologies_meet_the_same_levels() {
+    fn all_arms_meet_the_same_levels() {
         let plan = Plan { fractions: vec![0.5, 1.0], ..Plan::quick() };
-        let key = |topology| PointKey { topology, units: 2 };
-        let with = |topology, connections, goodput| Run { topology, ..run(1, closed(connections), goodput, 1.0, true) };
+        let key = |arm: &str| PointKey::new(arm, 2);
+        let with =
+            |arm, connections, goodput| Run { point: key(arm), ..run(1, closed(connections), goodput, 1.0, true) };
         let mut runs = vec![
-            with(Topology::Vertical, 8, 200.0),
-            with(Topology::Vertical, 16, 201.0),
-            with(Topology::Vertical, 16, 202.0),
-            with(Topology::Horizontal, 8, 120.0),
-            with(Topology::Horizontal, 16, 180.0),
-            with(Topology::Horizontal, 32, 182.0),
+            with("vertical", 8, 200.0),
+            with("vertical", 16, 201.0),
+            with("vertical", 16, 202.0),
+            with("horizontal", 8, 120.0),
+            with("horizontal", 16, 180.0),
+            with("horizontal", 32, 182.0),
         ];
-        for topology in [Topology::Vertical, Topology::Horizontal] {
-            assert_eq!(ceiling_connections(&plan, &runs, key(topology)), Some(16), "the higher of 8 and 16");
+        for arm in ["vertical", "horizontal"] {
+            assert_eq!(ceiling_connections(&plan, &runs, &key(arm)), Some(16), "the higher of 8 and 16");
         }
-        let second = Visit { repeat: 2, point: key(Topology::Vertical), ladder: Ladder::Closed };
+        let second = Visit { block: 2, point: key("vertical"), ladder: Ladder::Closed };
         assert_eq!(next_level(&plan, &second, &runs), Some(closed(16)));
         let mut broken = runs.clone();
         for run in &mut broken[1..3] {
             run.load.throughput_per_second = 150.0;
         }
-        assert_eq!(ceiling_connections(&plan, &broken, key(Topology::Vertical)), Some(8), "it breaks down at 16");
+        assert_eq!(ceiling_connections(&plan, &broken, &key("vertical")), Some(8), "it breaks down at 16");
         // 201.5 and 180 are alike: both are offered shares of 180.
-        for topology in [Topology::Vertical, Topology::Horizontal] {
-            assert_eq!(open_rates(&plan, &runs, key(topology)), vec![(0.5, 90.0), (1.0, 180.0)]);
+        for arm in ["vertical", "horizontal"] {
+            assert_eq!(open_rates(&plan, &runs, &key(arm)), vec![(0.5, 90.0), (1.0, 180.0)]);
         }
         // 201.5 and 100 are not: each its own, and one rate in common.
         for run in &mut runs[3..] {
             run.load.throughput_per_second *= 100.0 / 180.0;
         }
-        assert_eq!(open_rates(&plan, &runs, key(Topology::Horizontal)), vec![(0.5, 50.0), (1.0, 100.0)]);
-        let rates = open_rates(&plan, &runs, key(Topology::Vertical));
+        assert_eq!(open_rates(&plan, &runs, &key("horizontal")), vec![(0.5, 50.0), (1.0, 100.0)]);
+        let rates = open_rates(&plan, &runs, &key("vertical"));
         assert_eq!(rates.iter().map(|&(_, rate)| rate).collect::<Vec<_>>(), vec![70.0, 100.75, 201.5]);
-        assert!(open_rates(&plan, &[], key(Topology::Vertical)).is_empty());
+        assert!(open_rates(&plan, &[], &key("vertical")).is_empty());
     }
 
     #[test]
     fn an_invalid_level_is_tried_twice_at_most() {
         let plan = Plan::quick();
-        let visit =
-            Visit { repeat: 1, point: PointKey { topology: Topology::Vertical, units: 2 }, ladder: Ladder::Closed };
+        let visit = Visit { block: 1, point: PointKey::new("vertical", 2), ladder: Ladder::Closed };
         let mut runs = vec![run(1, closed(8), 100.0, 1.0, false)];
         assert_eq!(next_level(&plan, &visit, &runs), Some(closed(8)));
         runs.push(run(1, closed(8), 100.0, 1.0, false));

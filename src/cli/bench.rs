@@ -8,8 +8,10 @@ use anyhow::{Context, ensure};
 use super::Exit;
 use crate::bench::progress::Progress;
 use crate::bench::{Ended, Settings, interrupt, now, run as run_bench};
+use crate::results::arm::Scale;
 use crate::results::folder;
-use crate::results::plan::{self, Objective, Plan, Topology, WeightedPath, Workload};
+use crate::results::plan::{self, Event, Objective, Plan, Workload};
+use crate::results::work::Request;
 
 /// Arguments of `webapp bench`.
 #[derive(clap::Args)]
@@ -31,7 +33,7 @@ pub struct Args {
 
     /// Ask this path instead of the workload's; several times for a mix, each may carry a weight: 3:/sleep?seg=0.1.
     #[arg(long, value_name = "[WEIGHT:]/PATH", value_parser = weighted_path)]
-    path: Vec<WeightedPath>,
+    path: Vec<Request>,
 
     /// How a node spends its threads.
     #[arg(long, value_parser = ["async", "sync"], env = "WEBAPP_MODEL", default_value = "async")]
@@ -49,13 +51,13 @@ pub struct Args {
     #[arg(long, value_name = "PERCENT|none", value_parser = unit_cpu, env = "WEBAPP_UNIT_CPU")]
     unit_cpu: Option<UnitCpu>,
 
-    /// Measure only one of the two ways.
-    #[arg(long, value_enum)]
-    only: Option<Topology>,
+    /// Measure only this arm: vertical or horizontal.
+    #[arg(long, value_name = "ARM")]
+    only: Option<String>,
 
-    /// How often each point is measured.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), env = "WEBAPP_REPEATS")]
-    repeats: Option<u32>,
+    /// How many blocks are measured; a block measures every arm once at every scale.
+    #[arg(long, alias = "repeats", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), env = "WEBAPP_BLOCKS")]
+    blocks: Option<u32>,
 
     /// Measured time of a run, for instance 5s.
     #[arg(long, value_name = "DURATION", value_parser = super::units::duration, env = "WEBAPP_WINDOW")]
@@ -109,7 +111,7 @@ fn fraction(text: &str) -> Result<f64, String> {
     fraction.ok_or_else(|| format!("'{text}' is no share of the ceiling; write for instance 0.5,0.8,1.1"))
 }
 
-fn weighted_path(text: &str) -> Result<WeightedPath, String> {
+fn weighted_path(text: &str) -> Result<Request, String> {
     let (weight, path) = match text.split_once(':') {
         Some((weight, path)) if weight.bytes().all(|byte| byte.is_ascii_digit()) => (weight.parse().unwrap_or(0), path),
         _ => (1, text),
@@ -117,7 +119,7 @@ fn weighted_path(text: &str) -> Result<WeightedPath, String> {
     if weight == 0 || !path.starts_with('/') {
         return Err(format!("'{text}' is no path; write for instance /fib?number=20 or 3:/sleep?seg=0.1"));
     }
-    Ok(WeightedPath { weight, path: path.to_owned() })
+    Ok(Request::get(weight, path))
 }
 
 /// Runs the command: measures, then reports.
@@ -165,24 +167,30 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 fn plan_of(args: &Args) -> anyhow::Result<Plan> {
     let mut plan = if args.full { Plan::full() } else { Plan::quick() };
     if !args.units.is_empty() {
-        plan.units = args.units.clone();
-        plan.units.sort_unstable();
-        plan.units.dedup();
+        let mut units = args.units.clone();
+        units.sort_unstable();
+        units.dedup();
+        plan.scales = units.into_iter().map(Scale::from).collect();
     }
-    plan.open_units = if args.full { plan.units.clone() } else { vec![plan.most_units()] };
+    plan.open_scales = if args.full { plan.scales.clone() } else { plan.scales.last().cloned().into_iter().collect() };
     plan.unit_cpu_percent = match args.unit_cpu {
         Some(UnitCpu::Percent(percent)) => Some(percent),
         Some(UnitCpu::NoLimit) => None,
-        None => Some(plan::default_unit_cpu_percent(num_cpus::get(), plan.most_units())),
+        None => Some(plan::default_unit_cpu_percent(num_cpus::get(), plan.largest_scale() as u32)),
     };
-    plan.workload = args.workload;
-    plan.connections_per_unit = args.workload.connections_per_unit(args.full);
-    plan.paths = if args.path.is_empty() { args.workload.paths() } else { args.path.clone() };
+    plan.connections = args.workload.connections_per_unit(args.full);
+    plan.work = if args.path.is_empty() { args.workload.requests() } else { args.path.clone() };
     plan.model.clone_from(&args.model);
     plan.balancer.clone_from(&args.balancer);
     plan.objective = args.slo;
-    plan.repeats = args.repeats.unwrap_or(plan.repeats);
-    plan.topologies = args.only.map_or(plan.topologies, |topology| vec![topology]);
+    plan.blocks = args.blocks.unwrap_or(plan.blocks);
+    if let Some(only) = &args.only {
+        let arm = plan.arm(only).with_context(|| {
+            let names: Vec<&str> = plan.arms.iter().map(|arm| arm.name.as_str()).collect();
+            format!("there is no arm {only}; the experiment has {}", names.join(" and "))
+        })?;
+        plan.arms = vec![arm.clone()];
+    }
     plan.driver_arguments.clone_from(&args.driver_arguments);
     if !args.fractions.is_empty() {
         plan.fractions.clone_from(&args.fractions);
@@ -193,7 +201,7 @@ fn plan_of(args: &Args) -> anyhow::Result<Plan> {
         ensure!(window.as_secs_f64() >= 0.5, "a window of less than 500ms measures nothing");
         plan.closed_seconds = window.as_secs_f64();
         plan.open_seconds = window.as_secs_f64();
-        plan.death_seconds = 2.0 * window.as_secs_f64();
+        plan.event = plan.event.map(|event| Event { seconds: 2.0 * window.as_secs_f64(), ..event });
     }
     Ok(plan)
 }
@@ -202,23 +210,24 @@ fn announce(settings: &Settings) {
     let plan = &settings.plan;
     let seconds = plan.seconds();
     let time = if seconds < 180.0 { format!("{seconds:.0} s") } else { format!("{:.0} minutes", seconds / 60.0) };
-    let units: Vec<String> = plan.units.iter().map(ToString::to_string).collect();
+    let scales: Vec<&str> = plan.scales.iter().map(Scale::as_str).collect();
     let unit = plan
         .unit_cpu_percent
         .map_or_else(|| "without CPU limit".to_owned(), |percent| format!("of {percent} % of a core"));
     eprintln!(
-        "{} plan: units {} {unit}, {} repeats, about {time}; results in {}",
+        "{} plan: {} {} {unit}, {} blocks, about {time}; results in {}",
         plan.name,
-        units.join(", "),
-        plan.repeats,
+        plan.scale_name,
+        scales.join(", "),
+        plan.blocks,
         settings.out.display()
     );
-    let cpus = num_cpus::get();
-    if let Some(percent) = plan.unit_cpu_percent.filter(|percent| percent * plan.most_units() > 75 * cpus as u32) {
+    let (cpus, most_units) = (num_cpus::get(), plan.largest_scale() as u32);
+    if let Some(percent) = plan.unit_cpu_percent.filter(|percent| percent * most_units > 75 * cpus as u32) {
         eprintln!(
             "note: {} units of {percent} % take {} of {cpus} cores; generator and balancer need the rest and may become the limit",
-            plan.most_units(),
-            f64::from(percent * plan.most_units()) / 100.0
+            most_units,
+            f64::from(percent * most_units) / 100.0
         );
     }
 }
@@ -232,8 +241,8 @@ mod tests {
         assert_eq!(unit_cpu("none"), Ok(UnitCpu::NoLimit));
         assert_eq!(unit_cpu("25%"), Ok(UnitCpu::Percent(25)));
         assert!(unit_cpu("0").is_err() && unit_cpu("much").is_err());
-        assert_eq!(weighted_path("3:/a?b=c:d").unwrap(), WeightedPath { weight: 3, path: "/a?b=c:d".into() });
-        assert_eq!(weighted_path("/a:b").unwrap(), WeightedPath { weight: 1, path: "/a:b".into() });
+        assert_eq!(weighted_path("3:/a?b=c:d").unwrap(), Request::get(3, "/a?b=c:d"));
+        assert_eq!(weighted_path("/a:b").unwrap(), Request::get(1, "/a:b"));
         assert_eq!(fraction("0.8"), Ok(0.8));
         assert!(fraction("80").is_err() && fraction("0").is_err() && fraction("half").is_err());
         assert!(weighted_path("0:/a").is_err() && weighted_path("a").is_err() && weighted_path("").is_err());

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::binding::{self, Binding};
+use super::topology::{self, Topology};
 use super::usl::{self, Fit};
+use crate::results::arm::PointKey;
 use crate::results::folder::Results;
 use crate::results::ladder;
-use crate::results::plan::{PointKey, Topology};
 use crate::results::queries;
 use crate::results::run::{Latency, Level, NodeUse, Run};
 use crate::results::statistics::Spread;
@@ -140,25 +141,20 @@ pub struct Death {
 /// All points of a results folder that have a ceiling, in order of units, vertical first.
 pub fn points(results: &Results) -> Vec<Point> {
     let plan = &results.manifest.plan;
-    let keys = plan
-        .units
-        .iter()
-        .flat_map(|&units| [Topology::Vertical, Topology::Horizontal].map(|topology| PointKey { topology, units }));
-    let mut points: Vec<Point> = keys.filter_map(|key| point(results, key)).collect();
-    let first: BTreeMap<Topology, (u32, f64)> = points
-        .iter()
-        .rev()
-        .map(|point| (point.key.topology, (point.key.units, point.ceiling_per_second.median)))
-        .collect();
+    let keys = topology::units(&plan.scales)
+        .flat_map(|units| [Topology::Vertical, Topology::Horizontal].map(|topology| topology.at(units)));
+    let mut points: Vec<Point> = keys.filter_map(|key| point(results, &key)).collect();
+    let first: BTreeMap<Topology, (u32, f64)> =
+        points.iter().rev().map(|point| (point.topology(), (point.units(), point.ceiling_per_second.median))).collect();
     for point in &mut points {
-        let (units, ceiling) = first[&point.key.topology];
-        let ideal = ceiling / f64::from(units) * f64::from(point.key.units);
+        let (units, ceiling) = first[&point.topology()];
+        let ideal = ceiling / f64::from(units) * f64::from(point.units());
         point.efficiency_percent = (ideal > 0.0).then(|| 100.0 * point.ceiling_per_second.median / ideal);
     }
     points
 }
 
-fn point(results: &Results, key: PointKey) -> Option<Point> {
+fn point(results: &Results, key: &PointKey) -> Option<Point> {
     let runs = ceiling_runs(results, key);
     let connections = runs.first().and_then(|run| match run.level {
         Level::Closed { connections } => Some(connections),
@@ -175,7 +171,7 @@ fn point(results: &Results, key: PointKey) -> Option<Point> {
     let used = used(&runs);
     let latency = latency_points(results, key);
     Some(Point {
-        key,
+        key: key.clone(),
         ceiling_per_second: ceiling,
         repeats_per_second: by_repeat(&runs),
         spread_percent: ceiling.percent(),
@@ -202,7 +198,7 @@ fn point(results: &Results, key: PointKey) -> Option<Point> {
 fn by_repeat(runs: &[&Run]) -> BTreeMap<u32, f64> {
     let mut repeats: BTreeMap<u32, Vec<&Run>> = BTreeMap::new();
     for run in runs {
-        repeats.entry(run.repeat).or_default().push(run);
+        repeats.entry(run.block).or_default().push(run);
     }
     repeats
         .into_iter()
@@ -211,7 +207,7 @@ fn by_repeat(runs: &[&Run]) -> BTreeMap<u32, f64> {
 }
 
 /// The runs behind a point's ceiling: those of its level, the valid ones where there are any.
-pub fn ceiling_runs(results: &Results, key: PointKey) -> Vec<&Run> {
+pub fn ceiling_runs<'a>(results: &'a Results, key: &PointKey) -> Vec<&'a Run> {
     let ladder = queries::closed_ladder(queries::at(&results.runs, key));
     let common = queries::ceiling_connections(&results.manifest.plan, &results.runs, key)
         .filter(|common| ladder.iter().any(|(connections, _)| connections == common));
@@ -225,7 +221,7 @@ fn valid_or_all(runs: Vec<&Run>) -> Vec<&Run> {
 }
 
 /// Whether more connections were tried and brought no more, or the point's own ladder ended below the common level.
-fn is_limit(results: &Results, key: PointKey, connections: u32) -> bool {
+fn is_limit(results: &Results, key: &PointKey, connections: u32) -> bool {
     let ladder = queries::closed_ladder(queries::at(&results.runs, key));
     let own = ladder::ceiling_level(&ladder);
     own.is_some_and(|own| own < connections) || ladder.iter().any(|&(level, _)| level > connections)
@@ -250,7 +246,7 @@ fn used(runs: &[&Run]) -> Use {
     }
 }
 
-fn latency_points(results: &Results, key: PointKey) -> Vec<LatencyPoint> {
+fn latency_points(results: &Results, key: &PointKey) -> Vec<LatencyPoint> {
     let objective = &results.manifest.plan.objective;
     let open: Vec<(f64, &Run)> = queries::at(&results.runs, key)
         .filter_map(|run| match run.level {
@@ -284,7 +280,7 @@ fn latency_points(results: &Results, key: PointKey) -> Vec<LatencyPoint> {
     fractions.into_iter().filter_map(at).collect()
 }
 
-fn objective_limit(results: &Results, key: PointKey, latency: &[LatencyPoint]) -> ObjectiveLimit {
+fn objective_limit(results: &Results, key: &PointKey, latency: &[LatencyPoint]) -> ObjectiveLimit {
     let ladder = queries::open_ladder(queries::at(&results.runs, key), &results.manifest.plan.objective);
     let (success, failure) = ladder::objective_limit(&ladder);
     let rate = |wanted: Option<f64>| {
@@ -293,7 +289,7 @@ fn objective_limit(results: &Results, key: PointKey, latency: &[LatencyPoint]) -
     ObjectiveLimit { last_success_per_second: rate(success), first_failure_per_second: rate(failure) }
 }
 
-fn death(results: &Results, key: PointKey) -> Option<Death> {
+fn death(results: &Results, key: &PointKey) -> Option<Death> {
     let run = queries::at(&results.runs, key).filter(|run| run.killed.is_some()).last()?;
     let (Level::Death { fraction, rate_per_second, .. }, Some(killed)) = (run.level, &run.killed) else { return None };
     Some(Death {
@@ -333,10 +329,11 @@ fn mean(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
 
 /// The law fitted to every measurement of a topology's ceilings, or why there is none.
 pub fn fit(results: &Results, topology: Topology) -> Result<Fit, usl::FitError> {
-    let units = results.manifest.plan.units.iter();
-    let table: Vec<usl::Point> = units
-        .flat_map(|&units| ceiling_runs(results, PointKey { topology, units }))
-        .map(|run| usl::Point { n: f64::from(run.units), throughput: run.load.throughput_per_second })
+    let table: Vec<usl::Point> = topology::units(&results.manifest.plan.scales)
+        .flat_map(|units| {
+            let runs = ceiling_runs(results, &topology.at(units)).into_iter();
+            runs.map(move |run| usl::Point { n: f64::from(units), throughput: run.load.throughput_per_second })
+        })
         .filter(|point| point.throughput > 0.0)
         .collect();
     usl::fit(&table)

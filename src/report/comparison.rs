@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::analysis::{Death, LatencyPoint, Point};
+use super::topology::Topology;
 use crate::results::number::{counted, plain, signed_percent};
-use crate::results::plan::Topology;
 use crate::results::statistics::Ratio;
 
 /// Below this difference of the ceilings there is nothing to explain, in percent.
@@ -63,10 +63,10 @@ pub struct OneDead {
 
 /// All unit counts at which both topologies were measured, rising.
 pub fn pairs(points: &[Point]) -> Vec<Pair> {
-    let of = |topology: Topology| points.iter().filter(move |point| point.key.topology == topology);
+    let of = |topology: Topology| points.iter().filter(move |point| point.topology() == topology);
     of(Topology::Vertical)
         .filter_map(|vertical| {
-            let horizontal = of(Topology::Horizontal).find(|point| point.key.units == vertical.key.units)?;
+            let horizontal = of(Topology::Horizontal).find(|point| point.units() == vertical.units())?;
             Some(pair(vertical, horizontal))
         })
         .collect()
@@ -77,9 +77,9 @@ fn pair(vertical: &Point, horizontal: &Point) -> Pair {
     let paired = horizontal.repeats_per_second.iter();
     let ratio = Ratio::of_pairs(paired.filter_map(|(repeat, h)| Some((*h, *vertical.repeats_per_second.get(repeat)?))));
     let difference_percent = ratio.map_or(0.0, |ratio| 100.0 * (ratio.mean - 1.0));
-    let units = f64::from(vertical.key.units);
+    let units = f64::from(vertical.units());
     Pair {
-        units: vertical.key.units,
+        units: vertical.units(),
         vertical_per_second: v,
         horizontal_per_second: h,
         ratio,

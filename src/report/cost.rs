@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::analysis::Point;
-use crate::results::plan::Topology;
+use super::topology::Topology;
 use crate::results::prices::Prices;
 
 /// Costs at every unit count that both has prices and was measured.
@@ -53,7 +53,7 @@ pub enum BreakEven {
 
 /// The cost of all points at these prices. `None` where no point has a price.
 pub fn cost(points: &[Point], prices: &Prices) -> Option<Cost> {
-    let mut units: Vec<u32> = points.iter().map(|point| point.key.units).collect();
+    let mut units: Vec<u32> = points.iter().map(|point| point.units()).collect();
     units.dedup();
     let rows: Vec<CostRow> = units.into_iter().map(|units| row(points, prices, units)).collect();
     rows.iter().any(|row| row.vertical_per_million.or(row.horizontal_per_million).is_some()).then(|| Cost {
@@ -65,7 +65,7 @@ pub fn cost(points: &[Point], prices: &Prices) -> Option<Cost> {
 
 fn row(points: &[Point], prices: &Prices, units: u32) -> CostRow {
     let per_million = |topology: Topology, per_hour: Option<f64>| {
-        let point = points.iter().find(|point| point.key.topology == topology && point.key.units == units)?;
+        let point = points.iter().find(|point| point.topology() == topology && point.units() == units)?;
         let per_second = point.ceiling_per_second.median;
         per_hour.filter(|_| per_second > 0.0).map(|per_hour| 1e6 * per_hour / (3600.0 * per_second))
     };

@@ -5,8 +5,8 @@ use super::analysis::{LatencyPoint, Point};
 use super::charts::{Chart, Ink, Rule, Series, Stroke};
 use super::cost::BreakEven;
 use super::findings::objective_words;
+use super::topology::{Topology, most_units};
 use crate::results::number::{milliseconds, or_dash, percent, plain, price};
-use crate::results::plan::Topology;
 
 /// Points of a fitted curve.
 const CURVE: usize = 60;
@@ -14,10 +14,10 @@ const CURVE: usize = 60;
 /// Throughput over units: what was measured, ideal growth, and each law with its band.
 pub fn throughput(report: &Report) -> Chart {
     let mut series = Vec::new();
-    let most = f64::from(report.manifest.plan.most_units());
+    let most = f64::from(most_units(&report.manifest.plan));
     let first = report.points.first();
     if let Some(first) = first {
-        let one = first.ceiling_per_second.median / f64::from(first.key.units);
+        let one = first.ceiling_per_second.median / f64::from(first.units());
         series.push(Series::new("ideal growth", Ink::Mark, Stroke::Dashed, vec![(1.0, one), (most, one * most)]));
     }
     for (topology, ink, stroke) in WAYS {
@@ -37,11 +37,11 @@ pub fn throughput(report: &Report) -> Chart {
             format!("{topology}, median and range of the repeats"),
             ink,
             if stroke == Stroke::Dots { Stroke::OnlyDots } else { Stroke::OnlyTriangles },
-            points.iter().map(|point| (f64::from(point.key.units), point.ceiling_per_second.median)).collect(),
+            points.iter().map(|point| (f64::from(point.units()), point.ceiling_per_second.median)).collect(),
         );
         measured.ranges = points
             .iter()
-            .map(|point| (f64::from(point.key.units), point.ceiling_per_second.low, point.ceiling_per_second.high))
+            .map(|point| (f64::from(point.units()), point.ceiling_per_second.low, point.ceiling_per_second.high))
             .collect();
         if !measured.points.is_empty() {
             series.push(measured);
@@ -62,8 +62,8 @@ pub fn throughput(report: &Report) -> Chart {
     let alternative = listing(report, |point| {
         format!(
             "{} with {} units: {} requests a second",
-            point.key.topology,
-            point.key.units,
+            point.topology(),
+            point.units(),
             plain(point.ceiling_per_second.median)
         )
     });
@@ -89,7 +89,7 @@ pub fn latency(report: &Report, units: u32) -> Option<Chart> {
     let mut limits = Vec::new();
     let mut values = Vec::new();
     for (topology, ink, stroke) in WAYS {
-        let Some(point) = report.of_topology(topology).find(|point| point.key.units == units) else { continue };
+        let Some(point) = report.of_topology(topology).find(|point| point.units() == units) else { continue };
         if point.latency.is_empty() {
             continue;
         }
@@ -151,15 +151,15 @@ pub fn utilization(point: &Point) -> Option<Chart> {
     Some(Chart {
         title: format!(
             "{}, {} units: the fullest at {}/s is {} ({} %)",
-            point.key.topology,
-            point.key.units,
+            point.topology(),
+            point.units(),
             plain(last.rate_per_second),
             highest.1,
             percent(highest.0)
         ),
         alternative: format!(
             "Use of each resource over offered load, {} topology. At the highest load: {}.",
-            point.key.topology,
+            point.topology(),
             series
                 .iter()
                 .filter_map(|series| Some(format!("{} {} %", series.name, percent(series.points.last()?.1))))

@@ -70,8 +70,8 @@ fn point_table(points: &[Point]) -> String {
     ];
     let row = |point: &Point| {
         vec![
-            point.key.topology.to_string(),
-            point.key.units.to_string(),
+            point.topology().to_string(),
+            point.units().to_string(),
             bounded(point.is_limit, point.ceiling_per_second.median),
             format!("{:.1}", point.spread_percent / 2.0),
             or_dash(point.p50_milliseconds, milliseconds),
@@ -94,8 +94,8 @@ pub fn bounded(is_limit: bool, per_second: f64) -> String {
 fn limit_table(points: &[Point]) -> String {
     let row = |point: &Point| {
         vec![
-            point.key.topology.to_string(),
-            point.key.units.to_string(),
+            point.topology().to_string(),
+            point.units().to_string(),
             or_dash(point.demand_milliseconds, |demand| milliseconds(demand.median)),
             or_dash(point.predicted_per_second, plain),
             bounded(point.is_limit, point.ceiling_per_second.median),
@@ -113,8 +113,8 @@ fn latency_table(report: &Report) -> String {
         .flat_map(|point| point.latency.iter().map(move |latency| (point, latency)))
         .map(|(point, latency)| {
             vec![
-                point.key.topology.to_string(),
-                point.key.units.to_string(),
+                point.topology().to_string(),
+                point.units().to_string(),
                 percent(100.0 * latency.fraction),
                 plain(latency.rate_per_second),
                 plain(latency.goodput_per_second),
@@ -141,7 +141,7 @@ fn latency_table(report: &Report) -> String {
     let mut out = table::render_with_gap(&heads, &[0, 9], &rows, 1);
     for point in report.points.iter().filter(|point| !point.latency.is_empty()) {
         out.push('\n');
-        out += &format!("{} with {}: {}", point.key.topology, point.key.units, objective_words(point));
+        out += &format!("{} with {}: {}", point.topology(), point.units(), objective_words(point));
     }
     out
 }

@@ -15,6 +15,7 @@ pub mod points;
 #[cfg(test)]
 mod sample;
 pub mod table;
+pub mod topology;
 pub mod usl;
 mod usl_text;
 pub mod verdict;
@@ -26,12 +27,12 @@ use serde::Serialize;
 use crate::bench::steps;
 use crate::results::folder::Results;
 use crate::results::manifest::Manifest;
-use crate::results::plan::Topology;
 use crate::results::prices::Prices;
 use crate::results::statistics::Spread;
 use analysis::Point;
 use comparison::Pair;
 use cost::Cost;
+use topology::Topology;
 use usl::{Fit, FitError};
 
 /// Everything that a results folder tells: the content of `report.json`.
@@ -82,7 +83,7 @@ impl Report {
         let pairs = comparison::pairs(&points);
         let laws: Vec<Law> = [Topology::Vertical, Topology::Horizontal]
             .into_iter()
-            .filter(|topology| points.iter().any(|point| point.key.topology == *topology))
+            .filter(|topology| points.iter().any(|point| point.topology() == *topology))
             .map(|topology| Law::of(topology, analysis::fit(results, topology)))
             .collect();
         let machine_speed = Spread::of(results.runs.iter().filter_map(|run| run.machine.speed_per_second));
@@ -106,7 +107,7 @@ impl Report {
 
     /// The points of one topology, rising in units.
     pub fn of_topology(&self, topology: Topology) -> impl Iterator<Item = &Point> {
-        self.points.iter().filter(move |point| point.key.topology == topology)
+        self.points.iter().filter(move |point| point.topology() == topology)
     }
 
     /// The law of one topology.
@@ -158,7 +159,7 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
     }
     for point in points {
         for reason in &point.reasons {
-            let words = format!("{} with {}: {reason}", point.key.topology, point.key.units);
+            let words = format!("{} with {}: {reason}", point.topology(), point.units());
             if !cautions.contains(&words) {
                 cautions.push(words);
             }
@@ -169,7 +170,7 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
 
 /// CPU that each run behind a ceiling used of its quota, in percent. `None` where a point has no quota.
 fn cpu_of_quota(results: &Results, points: &[Point]) -> Option<Spread> {
-    let runs = points.iter().flat_map(|point| analysis::ceiling_runs(results, point.key));
+    let runs = points.iter().flat_map(|point| analysis::ceiling_runs(results, &point.key));
     let used = Spread::of(runs.filter_map(analysis::cpu_percent))?;
     points.iter().all(|point| point.quota_cores.is_some()).then_some(used)
 }
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn repeats_that_scatter_are_explained_by_the_machine() {
         let mut results = sample::results();
-        for run in results.runs.iter_mut().filter(|run| run.repeat == 2) {
+        for run in results.runs.iter_mut().filter(|run| run.block == 2) {
             run.load.throughput_per_second *= 0.7;
             run.machine.speed_per_second = Some(31_500.0);
         }
@@ -219,7 +220,7 @@ mod tests {
         assert!(caution.contains("spread by up to 29 %") && caution.contains("changed by 30 %"), "{caution}");
         assert!(caution.contains("every run used 99 % of its quota or more"), "{caution}");
         // One run that left most of its quota: then the machine does not explain everything.
-        results.runs.iter_mut().rfind(|run| run.repeat == 4).unwrap().nodes[0].cpu_cores = Some(0.05);
+        results.runs.iter_mut().rfind(|run| run.block == 4).unwrap().nodes[0].cpu_cores = Some(0.05);
         let caution = &Report::of(&results, &Prices::example()).unwrap().cautions[0];
         assert!(caution.contains("; the nodes used ") && !caution.contains("CPU second goes"), "{caution}");
     }

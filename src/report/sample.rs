@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use super::topology::Topology;
 use crate::results::folder::Results;
 use crate::results::manifest::Manifest;
-use crate::results::plan::{Plan, Topology};
+use crate::results::plan::Plan;
 use crate::results::run::{
     Bottleneck, Generator, Killed, Latency, Level, LoadResult, MachineUse, NodeUse, Run, Verdict,
 };
 
 /// A valid closed run of the vertical topology.
-pub fn closed(repeat: u32, units: u32, connections: u32, goodput: f64) -> Run {
-    run(repeat, Topology::Vertical, units, Level::Closed { connections }, goodput, 50.0)
+pub fn closed(block: u32, units: u32, connections: u32, goodput: f64) -> Run {
+    run(block, Topology::Vertical, units, Level::Closed { connections }, goodput, 50.0)
 }
 
 /// A valid run whose nodes use up a quota of a quarter core each unit.
-pub fn run(repeat: u32, topology: Topology, units: u32, level: Level, goodput: f64, p99: f64) -> Run {
+pub fn run(block: u32, topology: Topology, units: u32, level: Level, goodput: f64, p99: f64) -> Run {
     let seconds = 2.0;
     let answers = (goodput * seconds) as u64;
     let count = if topology == Topology::Vertical { 1 } else { units };
@@ -32,9 +33,8 @@ pub fn run(repeat: u32, topology: Topology, units: u32, level: Level, goodput: f
         bottleneck: Some(Bottleneck { resource: "cpu-quota".into(), evidence: Some("throttled".into()) }),
     });
     Run {
-        repeat,
-        topology,
-        units,
+        block,
+        point: topology.at(units),
         level,
         started_at: "2026-01-01T00:00:00Z".into(),
         load: LoadResult {
@@ -74,9 +74,9 @@ pub fn results() -> Results {
             for connections in [4 * units, 8 * units, 8 * units] {
                 runs.push(run(1, topology, units, Level::Closed { connections }, ceiling(topology, units), 80.0));
             }
-            for repeat in 2..=4 {
-                let goodput = ceiling(topology, units) * [1.01, 0.99, 1.0][repeat as usize - 2];
-                runs.push(run(repeat, topology, units, Level::Closed { connections: 4 * units }, goodput, 80.0));
+            for block in 2..=4 {
+                let goodput = ceiling(topology, units) * [1.01, 0.99, 1.0][block as usize - 2];
+                runs.push(run(block, topology, units, Level::Closed { connections: 4 * units }, goodput, 80.0));
             }
         }
         let whole = ceiling(Topology::Horizontal, 4);

@@ -3,8 +3,8 @@
 use super::Report;
 use super::analysis::Point;
 use super::comparison::{OneDead, Pair, SameLoad};
+use super::topology::Topology;
 use crate::results::number::{counted, milliseconds, or_dash, percent, plain, significant};
-use crate::results::plan::Topology;
 
 /// A loss of goodput up to this share, in percent, is no reason to choose the other way.
 const MATTERS_PERCENT: f64 = 5.0;
@@ -37,7 +37,7 @@ pub fn paragraph(report: &Report) -> String {
 
 fn ceilings(report: &Report, pair: &Pair) -> String {
     let quota =
-        report.points.iter().rev().find(|point| point.key.units == pair.units).and_then(|point| point.quota_cores);
+        report.points.iter().rev().find(|point| point.units() == pair.units).and_then(|point| point.quota_cores);
     let units = counted(pair.units, "unit");
     let cores = quota.map_or_else(String::new, |cores| format!(" ({} cores)", significant(cores, 2)));
     let small = counted(pair.units, "small node");
@@ -63,7 +63,7 @@ fn measured_once(pair: &Pair) -> bool {
 }
 
 fn stopped(report: &Report, units: u32) -> Option<String> {
-    let of = |topology| report.of_topology(topology).find(|point| point.key.units == units);
+    let of = |topology| report.of_topology(topology).find(|point| point.units() == units);
     let (vertical, horizontal) = (of(Topology::Vertical)?, of(Topology::Horizontal)?);
     Some(if vertical.binding.resource == horizontal.binding.resource {
         format!("Both were stopped by {}: {}.", name(&horizontal.binding.resource), horizontal.binding.evidence)
@@ -99,7 +99,7 @@ fn growth(report: &Report) -> Option<String> {
         let points: Vec<&Point> = report.of_topology(topology).collect();
         let (first, last) = (points.first()?, points.last()?);
         let growth = last.ceiling_per_second.median / first.ceiling_per_second.median;
-        (last.key.units > first.key.units).then_some((first.key.units, last.key.units, growth))
+        (last.units() > first.units()).then_some((first.units(), last.units(), growth))
     };
     let ((first, last, vertical), (_, _, horizontal)) = (of(Topology::Vertical)?, of(Topology::Horizontal)?);
     Some(format!(
@@ -119,8 +119,7 @@ fn latencies(same: &SameLoad) -> String {
 }
 
 fn objectives(report: &Report, units: u32) -> Option<String> {
-    let of =
-        |topology| report.of_topology(topology).find(|point| point.key.units == units && !point.latency.is_empty());
+    let of = |topology| report.of_topology(topology).find(|point| point.units() == units && !point.latency.is_empty());
     let (vertical, horizontal) = (of(Topology::Vertical)?, of(Topology::Horizontal)?);
     let objective = report.manifest.plan.objective;
     Some(format!(
@@ -160,9 +159,9 @@ fn one_dead(dead: &OneDead, units: u32) -> String {
 fn alone(point: &Point) -> String {
     format!(
         "{} of CPU answered {} requests a second ({} topology), stopped by {}: {}.",
-        counted(point.key.units, "unit"),
+        counted(point.units(), "unit"),
         plain(point.ceiling_per_second.median),
-        point.key.topology,
+        point.topology(),
         name(&point.binding.resource),
         point.binding.evidence
     )
@@ -224,7 +223,7 @@ mod tests {
     #[test]
     fn says_what_was_not() {
         let mut results = sample::results();
-        results.runs.retain(|run| run.topology == Topology::Vertical && run.units == 1);
+        results.runs.retain(|run| run.point == Topology::Vertical.at(1));
         let verdict = paragraph(&Report::of(&results, &Prices::example()).unwrap());
         assert!(verdict.contains("1 unit of CPU answered 90.0 requests a second (vertical topology)"), "{verdict}");
         let mut invalid = sample::results();

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::prices::Prices;
 
 /// The format of `manifest.json` and `runs.jsonl`; a reader refuses a newer one.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// `manifest.json`: where, with what and how it was measured. Written once, before the first run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! What `load` and `bench` write and everybody reads: load outcome, plan, manifest, runs, folder, and the queries, statistics and number formats
 //! that its readers share. It knows no clock, starts no process and asks no network.
 
+pub mod arm;
 pub mod folder;
 pub mod ladder;
 pub mod load;
@@ -11,3 +12,4 @@ pub mod prices;
 pub mod queries;
 pub mod run;
 pub mod statistics;
+pub mod work;

@@ -5,24 +5,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// How the units of CPU are given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Topology {
-    /// One big node has all units.
-    Vertical,
-    /// A node each unit, behind a balancer.
-    Horizontal,
-}
-
-impl std::fmt::Display for Topology {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Vertical => "vertical",
-            Self::Horizontal => "horizontal",
-        })
-    }
-}
+use super::arm::{Arm, Machines, PointKey, Scale};
+use super::work::Request;
 
 /// What a request makes the node do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -39,9 +23,9 @@ pub enum Workload {
 }
 
 impl Workload {
-    /// Paths with their weights.
-    pub fn paths(self) -> Vec<WeightedPath> {
-        let path = |weight, path: &str| WeightedPath { weight, path: path.to_owned() };
+    /// Requests with their weights.
+    pub fn requests(self) -> Vec<Request> {
+        let path = Request::get;
         match self {
             Self::Cpu => vec![path(1, CPU_PATH)],
             Self::Sleep => vec![path(1, SLEEP_PATH)],
@@ -71,15 +55,6 @@ impl Workload {
 const CPU_PATH: &str = "/fib?number=28";
 const SLEEP_PATH: &str = "/sleep?seg=0.05";
 const IO_PATH: &str = "/io?mb=1";
-
-/// An address of the node, and how often it is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WeightedPath {
-    /// Share of the requests, against the other weights.
-    pub weight: u32,
-    /// Path and query.
-    pub path: String,
-}
 
 /// What a user may expect: a percentile of the response time that stays below a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,26 +88,44 @@ impl std::str::FromStr for Objective {
     }
 }
 
-/// Everything that was chosen.
+/// Everything that was chosen for a bench: an experiment, with its sizes.
+///
+/// A plan of format 1 knew two topologies and units; it is read as the two arms `vertical` and `horizontal`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Plan {
     /// `quick` or `full`.
     pub name: String,
-    /// Which ways are measured.
-    pub topologies: Vec<Topology>,
-    /// Units of CPU at each point, rising.
-    pub units: Vec<u32>,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// What it asks, in one sentence that ends with a question mark.
+    pub question: String,
+    /// What a reader should look at, in one sentence; may be empty.
+    pub look_at: String,
+    /// What is compared, the baseline first.
+    pub arms: Vec<Arm>,
+    /// What the scale counts: `units`, `nodes`, `rows`.
+    pub scale_name: String,
+    /// Its steps, in order.
+    pub scales: Vec<Scale>,
     /// A unit in percent of one core; `None` sets no limit.
     pub unit_cpu_percent: Option<u32>,
-    /// How often each point is visited.
-    pub repeats: u32,
-    /// What a request does.
-    pub workload: Workload,
-    /// The addresses that are asked.
-    pub paths: Vec<WeightedPath>,
-    /// The node's model, `async` or `sync`.
+    /// A block measures every arm once at every scale.
+    pub blocks: u32,
+    /// Blocks are added until every comparison's interval is at most this far to either side, in percent. `None`: `blocks`
+    /// are measured.
+    pub until_percent: Option<f64>,
+    /// With `until_percent`: no block begins later than this.
+    pub at_most_seconds: Option<f64>,
+    /// Of the order of arms within blocks.
+    pub seed: u64,
+    /// Differences below this are of no consequence, in percent.
+    pub smallest_effect_percent: f64,
+    /// What is asked, unless an arm has its own.
+    pub work: Vec<Request>,
+    /// The node's model that `{model}` stands for, `async` or `sync`.
     pub model: String,
-    /// The balancer of the horizontal topology.
+    /// The balancer that `{balancer}` stands for.
     pub balancer: String,
     /// What counts as good enough.
     pub objective: Objective,
@@ -142,36 +135,41 @@ pub struct Plan {
     pub closed_seconds: f64,
     /// Measured window of an open run.
     pub open_seconds: f64,
-    /// The closed ladder: connections for each unit, rising.
-    pub connections_per_unit: Vec<u32>,
-    /// The open ladder: shares of the ceiling, rising.
+    /// The closed ladder: connections, rising.
+    pub connections: Vec<u32>,
+    /// True: so many for each unit of a scale that is a number.
+    pub connections_per_scale: bool,
+    /// The open ladder: shares of the ceiling, rising. Empty: latency over load is not measured.
     pub fractions: Vec<f64>,
-    /// At which units the open ladder is climbed, and a node's death is measured.
-    pub open_units: Vec<u32>,
+    /// At which scales the open ladder is climbed, and the event happens.
+    pub open_scales: Vec<Scale>,
     /// How often the open ladder is climbed at each of them.
-    pub open_repeats: u32,
-    /// Share of the ceiling that is offered while a node dies; `None` kills none.
-    pub death_fraction: Option<f64>,
-    /// Measured window of the run in which a node dies, a third of the way into it.
-    pub death_seconds: f64,
+    pub open_blocks: u32,
+    /// What happens under an open load. `None`: nothing.
+    pub event: Option<Event>,
     /// Further arguments for the driver's `up`.
     pub driver_arguments: Vec<String>,
 }
 
-/// One point of the comparison: so many units, given out this way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PointKey {
-    /// One big node, or many small ones.
-    pub topology: Topology,
-    /// Units of CPU, over all nodes.
-    pub units: u32,
+/// An accident during an open run of its own: something is killed a third of the way into the window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// What is killed: `node` (the last one), or the name of a node or a service.
+    pub kill: String,
+    /// Share of the ceiling that is offered meanwhile.
+    pub fraction: f64,
+    /// Measured window.
+    pub seconds: f64,
 }
 
+/// [`Event::kill`] of any node.
+pub const ANY_NODE: &str = "node";
+
 /// A stay at one point: the cluster is brought up, driven, and taken down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
     /// From 1, of its kind.
-    pub repeat: u32,
+    pub block: u32,
     /// Where.
     pub point: PointKey,
     /// Which ladder is climbed.
@@ -184,7 +182,7 @@ pub struct Visit {
 pub enum Ladder {
     /// Connections: finds the ceiling.
     Closed,
-    /// Rates: finds the latency, and at the end what a node's death costs.
+    /// Rates: finds the latency, and at the end what an accident costs.
     Open,
 }
 
@@ -192,18 +190,29 @@ pub enum Ladder {
 const DRIVER_SECONDS: f64 = 1.2;
 /// What a run takes beyond its warm-up and window: starting the generator, ending the last requests.
 const RUN_OVERHEAD_SECONDS: f64 = 0.35;
+/// Differences below 5 % seldom change what is built.
+pub const SMALLEST_EFFECT_PERCENT: f64 = 5.0;
 
 impl Plan {
-    /// The default: three unit counts, four repeats, in three minutes.
+    /// The default: one big node against many small ones at three unit counts, in three minutes.
     pub fn quick() -> Self {
+        let scales: Vec<Scale> = [1, 2, 4].map(Scale::from).to_vec();
         Self {
             name: "quick".to_owned(),
-            topologies: vec![Topology::Vertical, Topology::Horizontal],
-            units: vec![1, 2, 4],
+            experiment: "vertical-horizontal".to_owned(),
+            question: VERTICAL_HORIZONTAL.to_owned(),
+            look_at: String::new(),
+            arms: vertical_horizontal(),
+            scale_name: "units".to_owned(),
+            open_scales: scales.last().cloned().into_iter().collect(),
+            scales,
             unit_cpu_percent: Some(25),
-            repeats: 4,
-            workload: Workload::Cpu,
-            paths: Workload::Cpu.paths(),
+            blocks: 4,
+            until_percent: None,
+            at_most_seconds: None,
+            seed: 1,
+            smallest_effect_percent: SMALLEST_EFFECT_PERCENT,
+            work: Workload::Cpu.requests(),
             model: "async".to_owned(),
             balancer: "haproxy".to_owned(),
             objective: Objective { percentile: 99.0, milliseconds: 250.0 },
@@ -211,58 +220,98 @@ impl Plan {
             // Multiples of the quota period of 100 ms: each window then holds the same number of periods.
             closed_seconds: 1.8,
             open_seconds: 2.0,
-            connections_per_unit: Workload::Cpu.connections_per_unit(false),
+            connections: Workload::Cpu.connections_per_unit(false),
+            connections_per_scale: true,
             fractions: vec![0.5, 0.7, 0.8, 0.9, 1.0, 1.1],
-            open_units: vec![4],
-            open_repeats: 1,
-            death_fraction: Some(0.7),
-            death_seconds: 3.6,
+            open_blocks: 1,
+            event: Some(Event { kill: ANY_NODE.to_owned(), fraction: 0.7, seconds: 3.6 }),
             driver_arguments: Vec::new(),
         }
     }
 
-    /// For a figure to publish: more points, more repeats, longer windows, the open ladder everywhere.
+    /// For a figure to publish: more points, more blocks, longer windows, the open ladder everywhere.
     pub fn full() -> Self {
+        let scales: Vec<Scale> = [1, 2, 3, 4, 6, 8].map(Scale::from).to_vec();
         Self {
             name: "full".to_owned(),
-            units: vec![1, 2, 3, 4, 6, 8],
-            open_units: vec![1, 2, 3, 4, 6, 8],
-            repeats: 6,
+            open_scales: scales.clone(),
+            scales,
+            blocks: 6,
             warmup_seconds: 1.0,
             closed_seconds: 8.0,
             open_seconds: 8.0,
-            death_seconds: 12.0,
-            connections_per_unit: Workload::Cpu.connections_per_unit(true),
+            event: Some(Event { kill: ANY_NODE.to_owned(), fraction: 0.7, seconds: 12.0 }),
+            connections: Workload::Cpu.connections_per_unit(true),
             ..Self::quick()
         }
     }
 
-    /// All visits in order: the closed ladders repeat by repeat, so that a slow drift of the machine meets all points
-    /// alike, then the open ones, which need the ceilings. The two topologies of a unit count stand side by side, and
-    /// which goes first alternates.
-    pub fn visits(&self) -> Vec<Visit> {
-        let climb = |ladder: Ladder, repeats: u32, units: &[u32]| {
-            let mut visits = Vec::new();
-            for repeat in 1..=repeats {
-                for (index, &units) in units.iter().enumerate() {
-                    let mut topologies = self.topologies.clone();
-                    if (repeat as usize + index).is_multiple_of(2) {
-                        topologies.reverse();
-                    }
-                    let visit = |topology| Visit { repeat, point: PointKey { topology, units }, ladder };
-                    visits.extend(topologies.into_iter().map(visit));
-                }
-            }
-            visits
+    /// The arm that the others are compared with.
+    pub fn baseline(&self) -> Option<&Arm> {
+        self.arms.first()
+    }
+
+    /// The arm of this name.
+    pub fn arm(&self, name: &str) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.name == name)
+    }
+
+    /// All points, scale by scale, the arms in their order.
+    pub fn points(&self) -> Vec<PointKey> {
+        let at =
+            |scale: &Scale| self.arms.iter().map(|arm| PointKey::new(&*arm.name, scale.clone())).collect::<Vec<_>>();
+        self.scales.iter().flat_map(at).collect()
+    }
+
+    /// Connections of the closed ladder at a point, rising.
+    pub fn connections_at(&self, point: &PointKey) -> Vec<u32> {
+        let each = if self.connections_per_scale { point.scale.number().unwrap_or(1.0) } else { 1.0 };
+        let mut connections: Vec<u32> = self
+            .connections
+            .iter()
+            .map(|&connections| (f64::from(connections) * each).round().max(1.0) as u32)
+            .collect();
+        connections.dedup();
+        connections
+    }
+
+    /// What is asked at this arm.
+    pub fn work_of<'a>(&'a self, arm: &'a Arm) -> &'a [Request] {
+        arm.work.as_deref().unwrap_or(&self.work)
+    }
+
+    /// The visits of one block in order: scale by scale, the arms side by side in an order drawn from the seed, so that
+    /// what the machine does meanwhile meets all arms alike.
+    pub fn block(&self, ladder: Ladder, block: u32) -> Vec<Visit> {
+        let scales = match ladder {
+            Ladder::Closed => &self.scales,
+            Ladder::Open => &self.open_scales,
         };
-        let mut visits = climb(Ladder::Closed, self.repeats, &self.units);
-        visits.extend(climb(Ladder::Open, self.open_repeats, &self.open_units));
+        let stream = u64::from(block) << 1 | u64::from(ladder == Ladder::Open);
+        let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream));
+        let mut visits = Vec::new();
+        for scale in scales {
+            let mut arms: Vec<&Arm> = self.arms.iter().collect();
+            random.shuffle(&mut arms);
+            visits.extend(arms.into_iter().map(|arm| Visit {
+                block,
+                point: PointKey::new(&*arm.name, scale.clone()),
+                ladder,
+            }));
+        }
         visits
     }
 
-    /// Whether a node is killed at the end of this visit.
-    pub fn kills_at(&self, visit: &Visit) -> Option<f64> {
-        self.death_fraction.filter(|_| visit.ladder == Ladder::Open && visit.repeat == self.open_repeats)
+    /// All visits in order: the closed ladders block by block, then the open ones, which need the ceilings.
+    pub fn visits(&self) -> Vec<Visit> {
+        let closed = (1..=self.blocks).flat_map(|block| self.block(Ladder::Closed, block));
+        let open_blocks = if self.fractions.is_empty() && self.event.is_none() { 0 } else { self.open_blocks };
+        closed.chain((1..=open_blocks).flat_map(|block| self.block(Ladder::Open, block))).collect()
+    }
+
+    /// What happens at the end of this visit.
+    pub fn event_at(&self, visit: &Visit) -> Option<&Event> {
+        self.event.as_ref().filter(|_| visit.ladder == Ladder::Open && visit.block == self.open_blocks)
     }
 
     /// Seconds one visit should take.
@@ -271,14 +320,12 @@ impl Plan {
         DRIVER_SECONDS
             + match visit.ladder {
                 // The ladder usually ends after its second level: one breach, measured again.
-                Ladder::Closed if visit.repeat == 1 && self.connections_per_unit.len() > 1 => {
-                    3.0 * run(self.closed_seconds)
-                }
+                Ladder::Closed if visit.block == 1 && self.connections.len() > 1 => 3.0 * run(self.closed_seconds),
                 Ladder::Closed => run(self.closed_seconds),
                 // The first fraction that fails is measured twice.
                 Ladder::Open => {
                     (self.fractions.len() as f64 + 1.0) * run(self.open_seconds)
-                        + self.kills_at(visit).map_or(0.0, |_| run(self.death_seconds))
+                        + self.event_at(visit).map_or(0.0, |event| run(event.seconds))
                 }
             }
     }
@@ -288,16 +335,123 @@ impl Plan {
         self.visits().iter().map(|visit| self.visit_seconds(visit)).sum()
     }
 
-    /// Most units of any point.
-    pub fn most_units(&self) -> u32 {
-        self.units.iter().copied().max().unwrap_or(1)
+    /// The highest number on the scale; 1 where there is none.
+    pub fn largest_scale(&self) -> f64 {
+        self.scales.iter().filter_map(Scale::number).reduce(f64::max).unwrap_or(1.0)
     }
+}
+
+const VERTICAL_HORIZONTAL: &str = "With the same CPU: one big node, or many small ones?";
+
+/// The two arms of the product's first question.
+fn vertical_horizontal() -> Vec<Arm> {
+    let arm = |name: &str, words: &str, machines| Arm {
+        name: name.to_owned(),
+        up: words.split_whitespace().map(str::to_owned).collect(),
+        machines: Some(machines),
+        ..Arm::default()
+    };
+    vec![
+        arm("vertical", "--topology vertical --units {scale} --unit-cpu {unit-cpu} --model {model}", Machines::OneBig),
+        arm(
+            "horizontal",
+            "--topology horizontal --units {scale} --unit-cpu {unit-cpu} --balancer {balancer} --model {model}",
+            Machines::ManySmall,
+        ),
+    ]
 }
 
 /// The unit that leaves half of the machine to generator and balancer: 25 % of a core, less where the largest point
 /// would take more than half of all cores; at least 5 %.
 pub fn default_unit_cpu_percent(cpus: usize, most_units: u32) -> u32 {
     (cpus as u32 * 50 / most_units.max(1)).clamp(5, 25)
+}
+
+/// A plan as it stands in a manifest, of either format.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Now(Box<Format2>),
+    Then(Box<Format1>),
+}
+
+macro_rules! plan_fields {
+    ($($field:ident: $kind:ty),* $(,)?) => {
+        /// The fields of [`Plan`], for reading.
+        #[derive(Deserialize)]
+        struct Format2 { $($field: $kind),* }
+
+        impl From<Format2> for Plan {
+            fn from(fields: Format2) -> Self {
+                Self { $($field: fields.$field),* }
+            }
+        }
+    };
+}
+
+plan_fields! {
+    name: String, experiment: String, question: String, look_at: String, arms: Vec<Arm>, scale_name: String,
+    scales: Vec<Scale>, unit_cpu_percent: Option<u32>, blocks: u32, until_percent: Option<f64>,
+    at_most_seconds: Option<f64>, seed: u64, smallest_effect_percent: f64, work: Vec<Request>, model: String,
+    balancer: String, objective: Objective, warmup_seconds: f64, closed_seconds: f64, open_seconds: f64,
+    connections: Vec<u32>, connections_per_scale: bool, fractions: Vec<f64>, open_scales: Vec<Scale>, open_blocks: u32,
+    event: Option<Event>, driver_arguments: Vec<String>,
+}
+
+/// A plan as format 1 wrote it.
+#[derive(Deserialize)]
+struct Format1 {
+    name: String,
+    topologies: Vec<String>,
+    units: Vec<u32>,
+    unit_cpu_percent: Option<u32>,
+    repeats: u32,
+    paths: Vec<Request>,
+    model: String,
+    balancer: String,
+    objective: Objective,
+    warmup_seconds: f64,
+    closed_seconds: f64,
+    open_seconds: f64,
+    connections_per_unit: Vec<u32>,
+    fractions: Vec<f64>,
+    open_units: Vec<u32>,
+    open_repeats: u32,
+    death_fraction: Option<f64>,
+    death_seconds: f64,
+    driver_arguments: Vec<String>,
+}
+
+impl From<Written> for Plan {
+    fn from(written: Written) -> Self {
+        let old = match written {
+            Written::Now(plan) => return (*plan).into(),
+            Written::Then(old) => *old,
+        };
+        let scales = |units: Vec<u32>| units.into_iter().map(Scale::from).collect();
+        let event = |fraction| Event { kill: ANY_NODE.to_owned(), fraction, seconds: old.death_seconds };
+        Self {
+            arms: vertical_horizontal().into_iter().filter(|arm| old.topologies.contains(&arm.name)).collect(),
+            name: old.name,
+            scales: scales(old.units),
+            unit_cpu_percent: old.unit_cpu_percent,
+            blocks: old.repeats,
+            work: old.paths,
+            model: old.model,
+            balancer: old.balancer,
+            objective: old.objective,
+            warmup_seconds: old.warmup_seconds,
+            closed_seconds: old.closed_seconds,
+            open_seconds: old.open_seconds,
+            connections: old.connections_per_unit,
+            fractions: old.fractions,
+            open_scales: scales(old.open_units),
+            open_blocks: old.open_repeats,
+            event: old.death_fraction.map(event),
+            driver_arguments: old.driver_arguments,
+            ..Self::quick()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -311,31 +465,54 @@ mod tests {
     }
 
     #[test]
-    fn visits_are_interleaved_and_complete() {
-        let plan = Plan { open_units: vec![2, 4], ..Plan::quick() };
+    fn blocks_are_complete_and_shuffled() {
+        let plan = Plan { open_scales: vec![2.into(), 4.into()], blocks: 40, ..Plan::quick() };
         let visits = plan.visits();
-        let (closed, open): (Vec<Visit>, Vec<Visit>) = visits.iter().partition(|visit| visit.ladder == Ladder::Closed);
-        assert_eq!((closed.len(), open.len()), (24, 4));
-        assert_eq!(visits[..24], closed, "ceilings come first");
-        for repeat in 1..=4 {
-            let mut points: Vec<PointKey> =
-                closed.iter().filter(|visit| visit.repeat == repeat).map(|visit| visit.point).collect();
-            assert_eq!(points.len(), 6);
+        let (closed, open): (Vec<Visit>, Vec<Visit>) =
+            visits.iter().cloned().partition(|visit| visit.ladder == Ladder::Closed);
+        assert_eq!((closed.len(), open.len()), (240, 4));
+        assert_eq!(visits[..240], closed, "ceilings come first");
+        for (block, visits) in closed.chunks(6).enumerate() {
+            assert!(visits.iter().all(|visit| visit.block == block as u32 + 1));
+            let mut points: Vec<PointKey> = visits.iter().map(|visit| visit.point.clone()).collect();
             points.sort();
             points.dedup();
-            assert_eq!(points.len(), 6, "each point once a repeat");
+            assert_eq!(points.len(), 6, "each point once a block");
+            for pair in visits.chunks(2) {
+                assert_eq!(pair[0].point.scale, pair[1].point.scale, "arms of a scale stand side by side");
+            }
         }
-        for pair in visits.chunks(2) {
-            assert_eq!(pair[0].point.units, pair[1].point.units);
-            assert_ne!(pair[0].point.topology, pair[1].point.topology);
-        }
-        let first_is_vertical = |visit: &&Visit| visit.point.topology == Topology::Vertical;
-        assert!(
-            (4..=8).contains(&closed.iter().step_by(2).filter(first_is_vertical).count()),
-            "who goes first alternates"
-        );
-        assert!(open.iter().all(|visit| plan.kills_at(visit) == Some(0.7)));
-        assert!(closed.iter().all(|visit| plan.kills_at(visit).is_none()));
+        let baseline_first = closed.iter().step_by(2).filter(|visit| visit.point.arm == "vertical").count();
+        assert!((40..=80).contains(&baseline_first), "who goes first is drawn: {baseline_first} of 120");
+        assert_eq!(visits, plan.visits(), "the same seed gives the same order");
+        assert_ne!(visits, Plan { seed: 2, ..plan.clone() }.visits());
+        assert!(open.iter().all(|visit| plan.event_at(visit).is_some()));
+        assert!(closed.iter().all(|visit| plan.event_at(visit).is_none()));
+    }
+
+    #[test]
+    fn both_formats_are_read() {
+        let plan = Plan::quick();
+        let json = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+        let old = r#"{"name":"quick","topologies":["horizontal"],"units":[1,2],"unit_cpu_percent":25,"repeats":3,
+            "workload":"cpu","paths":[{"weight":1,"path":"/fib?number=28"}],"model":"async","balancer":"nginx",
+            "objective":{"percentile":99.0,"milliseconds":250.0},"warmup_seconds":0.4,"closed_seconds":1.8,
+            "open_seconds":2.0,"connections_per_unit":[4,8],"fractions":[0.5],"open_units":[2],"open_repeats":1,
+            "death_fraction":null,"death_seconds":3.6,"driver_arguments":[]}"#;
+        let read: Plan = serde_json::from_str(old).unwrap();
+        assert_eq!(read.points(), [PointKey::new("horizontal", 1), PointKey::new("horizontal", 2)]);
+        assert_eq!((read.blocks, read.balancer.as_str(), read.event), (3, "nginx", None));
+        assert_eq!(read.work, [Request::get(1, "/fib?number=28")]);
+    }
+
+    #[test]
+    fn connections_follow_the_scale_where_they_shall() {
+        let plan = Plan::quick();
+        assert_eq!(plan.connections_at(&PointKey::new("vertical", 4)), [16, 32, 64]);
+        assert_eq!(plan.connections_at(&PointKey::new("vertical", "wide")), [4, 8, 16]);
+        let plan = Plan { connections_per_scale: false, ..plan };
+        assert_eq!(plan.connections_at(&PointKey::new("vertical", 4)), [4, 8, 16]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Questions to the runs of a results folder that `bench` asks while it measures and `report` asks afterwards.
 
+use super::arm::PointKey;
 use super::ladder;
-use super::plan::{Objective, Plan, PointKey};
+use super::plan::{Objective, Plan};
 use super::run::{Latency, Level, LoadResult, Run};
 use super::statistics::median_of_sorted;
 
@@ -10,34 +11,29 @@ pub const ALLOWED_ERRORS: f64 = 0.001;
 /// A run that answers less than this share of what was offered does not sustain the rate.
 pub const SUSTAINED: f64 = 0.95;
 
-/// Topologies whose ceilings differ by less than this share are offered the same rates, so that their latencies stand
+/// Arms whose ceilings differ by less than this share are offered the same rates, so that their latencies stand
 /// side by side.
 pub const ALIKE: f64 = 0.25;
-/// Share of the lower ceiling that is offered to both topologies, however much their ceilings differ.
+/// Share of the lower ceiling that is offered to all arms, however much their ceilings differ.
 const COMMON: f64 = 0.7;
 
-/// The point that a run belongs to.
-pub fn point_of(run: &Run) -> PointKey {
-    PointKey { topology: run.topology, units: run.units }
-}
-
-/// Connections at which the ceiling of a point is measured: the same for both topologies of its units, the higher of
-/// what their first ladders found, so that their response times can be compared. A topology that breaks down there
+/// Connections at which the ceiling of a point is measured: the same for all arms of its scale, the higher of
+/// what their first ladders found, so that their response times can be compared. An arm that breaks down there
 /// keeps its own.
-pub fn ceiling_connections(plan: &Plan, runs: &[Run], point: PointKey) -> Option<u32> {
-    let first_ladder = |topology| closed_ladder(at(runs, PointKey { topology, ..point }).filter(|run| run.repeat == 1));
-    let ladder = first_ladder(point.topology);
+pub fn ceiling_connections(plan: &Plan, runs: &[Run], point: &PointKey) -> Option<u32> {
+    let first_ladder = |arm: &str| closed_ladder(at(runs, &point.of_arm(arm)).filter(|run| run.block == 1));
+    let ladder = first_ladder(&point.arm);
     let own = ladder::ceiling_level(&ladder);
-    let others = plan.topologies.iter().filter_map(|&topology| ladder::ceiling_level(&first_ladder(topology)));
+    let others = plan.arms.iter().filter_map(|arm| ladder::ceiling_level(&first_ladder(&arm.name)));
     let common = others.chain(own).max()?;
     let breaks_down = own.is_some_and(|own| ladder::loses(&ladder, own, common));
     if breaks_down { own } else { Some(common) }
 }
 
-/// The rates of a point's open ladder, rising, with their share of what counts as 100 %: the lower ceiling of the two
-/// topologies where they are [`ALIKE`], else the point's own, with one rate more that both are offered. Empty before
+/// The rates of a point's open ladder, rising, with their share of what counts as 100 %: the lower ceiling of the
+/// arms where they are [`ALIKE`], else the point's own, with one rate more that all are offered. Empty before
 /// the point has a ceiling.
-pub fn open_rates(plan: &Plan, runs: &[Run], point: PointKey) -> Vec<(f64, f64)> {
+pub fn open_rates(plan: &Plan, runs: &[Run], point: &PointKey) -> Vec<(f64, f64)> {
     let Some((whole, lowest)) = whole_and_lowest(plan, runs, point) else { return Vec::new() };
     let mut rates: Vec<(f64, f64)> = plan.fractions.iter().map(|&fraction| (fraction, fraction * whole)).collect();
     if whole > lowest {
@@ -48,17 +44,17 @@ pub fn open_rates(plan: &Plan, runs: &[Run], point: PointKey) -> Vec<(f64, f64)>
     rates
 }
 
-/// The rate that counts as 100 % at a point, and the lower ceiling of the topologies at its units.
-pub fn whole_and_lowest(plan: &Plan, runs: &[Run], point: PointKey) -> Option<(f64, f64)> {
-    let ceiling_of = |topology| ceiling(plan, runs, PointKey { topology, ..point });
-    let own = ceiling_of(point.topology)?;
-    let lowest = plan.topologies.iter().filter_map(|&topology| ceiling_of(topology)).fold(own, f64::min);
+/// The rate that counts as 100 % at a point, and the lower ceiling of the arms at its scale.
+pub fn whole_and_lowest(plan: &Plan, runs: &[Run], point: &PointKey) -> Option<(f64, f64)> {
+    let ceiling_of = |arm: &str| ceiling(plan, runs, &point.of_arm(arm));
+    let own = ceiling_of(&point.arm)?;
+    let lowest = plan.arms.iter().filter_map(|arm| ceiling_of(&arm.name)).fold(own, f64::min);
     Some((if own < lowest * (1.0 + ALIKE) { lowest } else { own }, lowest))
 }
 
 /// The runs at a point, in order.
-pub fn at(runs: &[Run], point: PointKey) -> impl Iterator<Item = &Run> + Clone {
-    runs.iter().filter(move |run| point_of(run) == point)
+pub fn at<'a, 'b>(runs: &'a [Run], point: &'b PointKey) -> impl Iterator<Item = &'a Run> + Clone + use<'a, 'b> {
+    runs.iter().filter(move |run| run.point == *point)
 }
 
 /// Connections and goodput of the closed runs among `runs`. A run that was not valid counts only where no valid one
@@ -89,11 +85,11 @@ pub fn open_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone, objective: &
         .collect()
 }
 
-/// The median goodput of a point at its [`ceiling_connections`], over all repeats so far.
-pub fn ceiling(plan: &Plan, runs: &[Run], point: PointKey) -> Option<f64> {
+/// The median goodput of a point at its [`ceiling_connections`], over all blocks so far.
+pub fn ceiling(plan: &Plan, runs: &[Run], point: &PointKey) -> Option<f64> {
     let level = ceiling_connections(plan, runs, point)?;
     let ladder = closed_ladder(at(runs, point));
-    // A ladder may have ended below the other topology's level, and no repeat have come yet.
+    // A ladder may have ended below the other arm's level, and no repeat have come yet.
     let level = if ladder.iter().any(|&(connections, _)| connections == level) {
         level
     } else {

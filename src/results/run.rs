@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::arm::PointKey;
 use super::manifest::BalancerIdentity;
-use super::plan::{Ladder, Topology};
+use super::plan::Ladder;
 
 /// Which way a run drove the load.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,12 +51,12 @@ impl Level {
 /// One line of `runs.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// From 1; the visit of a point that this run belongs to.
-    pub repeat: u32,
-    /// One big node, or many small ones.
-    pub topology: Topology,
-    /// Units of CPU, over all nodes.
-    pub units: u32,
+    /// From 1; the block that this run belongs to.
+    #[serde(alias = "repeat")]
+    pub block: u32,
+    /// Which arm, at which scale.
+    #[serde(flatten)]
+    pub point: PointKey,
     /// How the load was driven.
     pub level: Level,
     /// RFC 3339, UTC.

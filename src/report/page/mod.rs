@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::charts::{Chart, Ink, Stroke};
 use super::findings::parameters;
 use super::{Report, figures};
+use crate::report::topology::{self, most_units};
 use crate::results::number::{milliseconds, percent, plain};
 use crate::results::run::Run;
 
@@ -44,7 +45,7 @@ fn what(report: &Report) -> String {
     let unit = plan
         .unit_cpu_percent
         .map_or_else(|| "no CPU limit".to_owned(), |percent| format!("a unit is {percent} % of a core"));
-    let paths: Vec<&str> = plan.paths.iter().map(|path| path.path.as_str()).collect();
+    let paths: Vec<&str> = plan.work.iter().map(|path| path.path.as_str()).collect();
     format!(
         "One big node against many small ones behind {}: {unit}; {} with model {}; {} plan, {}.",
         plan.balancer,
@@ -80,14 +81,14 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
             section {
                 h2 { "Latency over load" }
                 p { "Response time runs from the moment a request was due, so waiting for a busy server counts." }
-                @for &units in &report.manifest.plan.open_units {
+                @for units in topology::units(&report.manifest.plan.open_scales) {
                     @if let Some(chart) = figures::latency(report, units) { (figure(&chart)) }
                 }
                 (tables::latency_table(report))
             }
             section {
                 h2 { "Use of each resource over load" }
-                @for point in report.points.iter().filter(|point| point.key.units == report.manifest.plan.most_units()) {
+                @for point in report.points.iter().filter(|point| point.units() == most_units(&report.manifest.plan)) {
                     @if let Some(chart) = figures::utilization(point) { (figure(&chart)) }
                 }
             }
@@ -183,7 +184,6 @@ fn inks() -> String {
 mod tests {
     use super::*;
     use crate::report::sample;
-    use crate::results::plan::Topology;
     use crate::results::prices::Prices;
 
     fn page(results: &crate::results::folder::Results) -> String {
@@ -220,7 +220,7 @@ mod tests {
             assert!(page(&results).contains("incomplete"), "{count} runs");
         }
         let mut one_way = all;
-        one_way.runs.retain(|run| run.topology == Topology::Horizontal);
+        one_way.runs.retain(|run| run.point.arm == "horizontal");
         assert!(page(&one_way).contains("incomplete"), "one of two topologies");
     }
 }

@@ -41,8 +41,8 @@ pub fn points_table(report: &Report) -> Markup {
     let rows = report.points.iter().map(|point| {
         let ceiling = &point.ceiling_per_second;
         vec![
-            point.key.topology.to_string(),
-            point.key.units.to_string(),
+            point.topology().to_string(),
+            point.units().to_string(),
             bounded(point.is_limit, ceiling.median),
             plain(ceiling.low),
             plain(ceiling.high),
@@ -80,8 +80,8 @@ pub fn limits_table(report: &Report) -> Markup {
     let rows = report.points.iter().map(|point| {
         let demand = |of: fn(&Spread) -> f64| or_dash(point.demand_milliseconds.as_ref().map(of), milliseconds);
         vec![
-            point.key.topology.to_string(),
-            point.key.units.to_string(),
+            point.topology().to_string(),
+            point.units().to_string(),
             demand(|demand| demand.median),
             demand(|demand| demand.low),
             demand(|demand| demand.high),
@@ -113,8 +113,8 @@ pub fn latency_table(report: &Report) -> Markup {
     let rows = report.points.iter().flat_map(|point| {
         point.latency.iter().map(move |at| {
             vec![
-                point.key.topology.to_string(),
-                point.key.units.to_string(),
+                point.topology().to_string(),
+                point.units().to_string(),
                 percent(100.0 * at.fraction),
                 plain(at.rate_per_second),
                 plain(at.goodput_per_second),
@@ -132,7 +132,7 @@ pub fn latency_table(report: &Report) -> Markup {
         (table(&heads, rows))
         ul {
             @for point in report.points.iter().filter(|point| !point.latency.is_empty()) {
-                li { (point.key.topology) " with " (point.key.units) ": " (objective_words(point)) }
+                li { (point.topology()) " with " (point.units()) ": " (objective_words(point)) }
             }
         }
     }
@@ -146,8 +146,8 @@ pub fn death_section(report: &Report) -> Markup {
         .filter_map(|point| Some((point, point.death.as_ref()?)))
         .map(|(point, death)| {
             vec![
-                point.key.topology.to_string(),
-                point.key.units.to_string(),
+                point.topology().to_string(),
+                point.units().to_string(),
                 death.node.clone(),
                 plain(death.rate_per_second),
                 format!("{:.1} of {:.1}", death.at_seconds, death.window_seconds),
@@ -225,9 +225,9 @@ pub fn runs_table(runs: &[Run]) -> Markup {
         let latency = run.load.latency_milliseconds.unwrap_or_default();
         vec![
             run.started_at.clone(),
-            run.topology.to_string(),
-            run.units.to_string(),
-            run.repeat.to_string(),
+            run.point.arm.to_string(),
+            run.point.scale.to_string(),
+            run.block.to_string(),
             level(&run.level),
             plain(run.load.throughput_per_second),
             or_dash(latency.p50, milliseconds),
