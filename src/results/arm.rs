@@ -12,6 +12,9 @@ use super::work::Request;
 pub struct Arm {
     /// Its name, unique in the plan: `vertical`, `horizontal`, `nginx`.
     pub name: String,
+    /// What it stands for in a sentence, a noun phrase that follows "with": `one big node`. `None`: its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// The words given to the driver's `up`; `{scale}`, `{unit-cpu}`, `{balancer}` and `{model}` are filled in. Empty where
     /// `target` names a service that runs already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -34,6 +37,13 @@ pub struct Arm {
     /// How its CPU is bought, for prices. `None`: no claim about its cost is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machines: Option<Machines>,
+}
+
+impl Arm {
+    /// What it is called in a sentence.
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// How an arm's units of CPU are bought.

@@ -345,16 +345,23 @@ const VERTICAL_HORIZONTAL: &str = "With the same CPU: one big node, or many smal
 
 /// The two arms of the product's first question.
 fn vertical_horizontal() -> Vec<Arm> {
-    let arm = |name: &str, words: &str, machines| Arm {
+    let arm = |name: &str, label: &str, words: &str, machines| Arm {
         name: name.to_owned(),
+        label: Some(label.to_owned()),
         up: words.split_whitespace().map(str::to_owned).collect(),
         machines: Some(machines),
         ..Arm::default()
     };
     vec![
-        arm("vertical", "--topology vertical --units {scale} --unit-cpu {unit-cpu} --model {model}", Machines::OneBig),
+        arm(
+            "vertical",
+            "one big node",
+            "--topology vertical --units {scale} --unit-cpu {unit-cpu} --model {model}",
+            Machines::OneBig,
+        ),
         arm(
             "horizontal",
+            "many small nodes",
             "--topology horizontal --units {scale} --unit-cpu {unit-cpu} --balancer {balancer} --model {model}",
             Machines::ManySmall,
         ),
