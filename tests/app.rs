@@ -92,7 +92,8 @@ fn the_front_answers_while_the_pool_is_full() {
     let node = Node::start(&["--pool-threads", "2", "--pool-queue", "3"]);
     let mut busy: Vec<_> = (0..5).map(|_| node.connect()).collect();
     for stream in &mut busy {
-        stream.write_all(b"GET /fib?number=45 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        // Longer than the test, and given up when the client has gone, however slow the machine is.
+        stream.write_all(b"GET /sleep?seg=300&model=sync HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     }
     node.wait_for_stats("/pool/queued", |queued| *queued == 3);
     let refused = node.get("/fib?number=1");

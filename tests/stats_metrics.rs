@@ -11,7 +11,7 @@ use webapp::stats::{EndpointReading, Identity, NodeReading, SamplerConfig, start
 fn node() -> NodeReading {
     let mut reading = NodeReading::default();
     reading.pool.threads = 2;
-    reading.pool.queue_wait_milliseconds.p50 = Some(1.5);
+    reading.pool.queue_wait_p50_milliseconds = Some(1.5);
     let endpoint =
         EndpointReading { path: "/fib", count: 3, p50: Some(2.0), p90: Some(3.0), p99: Some(4.0), errors: 1 };
     reading.requests.endpoints.push(endpoint);

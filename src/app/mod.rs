@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::http::{Reply, Request, Service};
 use crate::pool::Pool;
-use crate::stats::{Board, EndpointReading};
+use crate::stats::{Board, RequestsReading};
 
 pub use fib::fib;
 pub use peers::{MAX_PEERS, Peers};
@@ -104,14 +104,9 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// One reading an address, for `/stats`.
-    pub fn endpoints(&self) -> Vec<EndpointReading> {
-        self.recorder.endpoints()
-    }
-
-    /// Requests answered since the start.
-    pub fn total(&self) -> u64 {
-        self.recorder.total()
+    /// What was counted so far.
+    pub fn reading(&self) -> RequestsReading {
+        RequestsReading { total: self.recorder.total(), endpoints: self.recorder.endpoints() }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Threads of the kernel take jobs from one bounded queue. Coroutines hand jobs in and wait without
 //! holding a thread. A full queue refuses at once; a job that nobody waits for any more is dropped unrun.
 
-mod account;
+mod accounting;
 mod waits;
 
 use std::collections::VecDeque;
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use crate::lock::lock;
 use crate::worker::Waiter;
 
-use account::Account;
-pub use account::Reading;
-pub use waits::Histogram;
+use accounting::Accounting;
+pub use accounting::PoolReading;
+pub use waits::WaitHistogram;
 use waits::Waits;
 
 /// Stack of a pool thread, bytes. Address space only: pages are taken as they are touched.
@@ -75,7 +75,13 @@ struct Shared {
 struct State {
     queue: VecDeque<Job>,
     closed: bool,
-    account: Account,
+    accounting: Accounting,
+}
+
+impl State {
+    fn queued(&self) -> u64 {
+        self.queue.len() as u64
+    }
 }
 
 struct Job {
@@ -91,8 +97,8 @@ struct Job {
 impl Pool {
     /// Starts the threads.
     pub fn start(config: Config) -> std::io::Result<Pool> {
-        let state =
-            State { queue: VecDeque::new(), closed: false, account: Account::new(config.threads, Instant::now()) };
+        let accounting = Accounting::new(config.threads as u64, Instant::now());
+        let state = State { queue: VecDeque::new(), closed: false, accounting };
         let shared = Arc::new(Shared {
             config,
             state: Mutex::new(state),
@@ -146,13 +152,13 @@ impl Pool {
         }
     }
 
-    /// How the pool stands now.
-    pub fn reading(&self) -> Reading {
+    /// The pool's state now, and its totals.
+    pub fn reading(&self) -> PoolReading {
         let now = Instant::now();
         let mut reading = {
             let mut state = lock(&self.shared.state);
-            let queued = state.queue.len();
-            state.account.reading(queued, self.shared.config.queue, now)
+            let queued = state.queued();
+            state.accounting.reading(queued, self.shared.config.queue as u64, now)
         };
         [reading.queue_wait_p50_milliseconds, reading.queue_wait_p99_milliseconds] =
             self.shared.recent_waits.quantiles([0.5, 0.99], now);
@@ -171,15 +177,15 @@ impl Drop for Pool {
 impl Shared {
     fn submit(&self, job: Job) -> Result<(), Refused> {
         let mut state = lock(&self.state);
-        let State { queue, account, .. } = &mut *state;
-        // Threads that are free but not yet awake are room as well.
-        let free = self.config.threads.saturating_sub(account.active());
-        if queue.len() >= self.config.queue + free {
-            account.rejected(queue.len(), job.submitted);
+        // A thread that is free but not yet awake has room for a job, too.
+        let free = self.config.threads.saturating_sub(state.accounting.active() as usize);
+        let queued = state.queued();
+        if state.queue.len() >= self.config.queue + free {
+            state.accounting.rejected(queued, job.submitted);
             return Err(Refused::Full);
         }
-        queue.push_back(job);
-        account.changed(queue.len(), Instant::now());
+        state.queue.push_back(job);
+        state.accounting.changed(queued + 1, Instant::now());
         drop(state);
         self.wake.notify_one();
         Ok(())
@@ -196,8 +202,8 @@ impl Shared {
                 continue;
             };
             let now = Instant::now();
-            let queued = state.queue.len();
-            state.account.started(queued, now);
+            let queued = state.queued();
+            state.accounting.started(queued, now);
             drop(state);
 
             let waited = now.saturating_duration_since(job.submitted);
@@ -213,8 +219,8 @@ impl Shared {
             (job.run)(refused, waited);
 
             state = lock(&self.state);
-            let queued = state.queue.len();
-            state.account.ended(refused.is_none(), queued, Instant::now());
+            let queued = state.queued();
+            state.accounting.ended(refused.is_none(), queued, Instant::now());
             drop(state);
             job.submitter.wake();
             state = lock(&self.state);

@@ -18,7 +18,7 @@ pub(super) struct Waits {
 
 /// The waits so far.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Histogram {
+pub struct WaitHistogram {
     /// Upper bound in milliseconds, and how many waited at most that long: each bucket counts those before it as well.
     pub at_most: Vec<(f64, u64)>,
     /// How many there were.
@@ -35,7 +35,7 @@ impl Waits {
         self.microseconds.fetch_add(wait.as_micros() as u64, Ordering::Relaxed);
     }
 
-    pub fn reading(&self) -> Histogram {
+    pub fn reading(&self) -> WaitHistogram {
         let mut count = 0;
         let mut below = |bucket: &AtomicU64| {
             count += bucket.load(Ordering::Relaxed);
@@ -44,7 +44,7 @@ impl Waits {
         let at_most = BOUNDS_MILLISECONDS.iter().zip(&self.counts).map(|(bound, bucket)| (*bound, below(bucket)));
         let at_most = at_most.collect();
         let count = below(&self.counts[BOUNDS_MILLISECONDS.len()]);
-        Histogram { at_most, count, sum_milliseconds: self.microseconds.load(Ordering::Relaxed) as f64 / 1e3 }
+        WaitHistogram { at_most, count, sum_milliseconds: self.microseconds.load(Ordering::Relaxed) as f64 / 1e3 }
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
         for microseconds in [0, 100, 1_000, 1_001, 400_000, 60_000_000] {
             waits.record(Duration::from_micros(microseconds));
         }
-        let Histogram { at_most, count, sum_milliseconds } = waits.reading();
+        let WaitHistogram { at_most, count, sum_milliseconds } = waits.reading();
         let upto = |bound: f64| at_most.iter().find(|(at_most, _)| *at_most == bound).map(|(_, count)| *count);
         assert_eq!([0.1, 1.0, 2.5, 250.0, 500.0, 30_000.0].map(upto), [2, 3, 4, 4, 5, 5].map(Some));
         assert_eq!((count, sum_milliseconds), (6, 60_402.101));

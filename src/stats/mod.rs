@@ -15,9 +15,7 @@ mod window;
 
 pub use bottleneck::judge;
 pub use model::{Bottleneck, Resource, Stats, Window};
-pub use reading::{
-    ConnectionsReading, EndpointReading, Identity, NodeReading, PoolReading, Quantiles, RequestsReading, SamplerConfig,
-};
+pub use reading::{ConnectionsReading, EndpointReading, Identity, NodeReading, RequestsReading, SamplerConfig};
 pub use sample::{Collector, Sample};
 pub use sampler::{Board, Snapshot, start};
 pub use window::{Unavailable, window};

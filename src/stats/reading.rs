@@ -1,7 +1,11 @@
 //! What the node tells the sampler about itself. The sampler finds the rest.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use crate::http::Counters;
+use crate::pool::PoolReading;
 
 /// What the node is called and how it runs.
 #[derive(Clone, Debug)]
@@ -25,45 +29,7 @@ pub struct SamplerConfig {
     pub listen: SocketAddr,
 }
 
-/// Percentiles of a recent stretch of time; `None` where nothing was recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Quantiles {
-    /// Half were at most this.
-    pub p50: Option<f64>,
-    /// 99 in 100 were at most this.
-    pub p99: Option<f64>,
-}
-
-/// The worker pool. Totals run since the node started.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PoolReading {
-    /// Threads it has.
-    pub threads: u64,
-    /// Threads at work now.
-    pub active: u64,
-    /// Jobs waiting now.
-    pub queued: u64,
-    /// Jobs that may wait.
-    pub queue_capacity: u64,
-    /// Most threads that were ever at work at once.
-    pub peak_active: u64,
-    /// Jobs done.
-    pub completed_total: u64,
-    /// Jobs refused because the queue was full.
-    pub rejected_total: u64,
-    /// Jobs dropped unrun: their client had gone, or their deadline had passed.
-    pub expired_total: u64,
-    /// Thread time spent on jobs, summed over threads, jobs under way included.
-    pub busy_seconds_total: f64,
-    /// Time in which every thread was at work and jobs waited.
-    pub saturated_seconds_total: f64,
-    /// Time that jobs waited for a thread, over the last minute.
-    pub queue_wait_milliseconds: Quantiles,
-    /// The same since the node started, by length.
-    pub queue_waits: crate::pool::Histogram,
-}
-
-/// The node's client connections.
+/// The node's client connections, as the server counts them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionsReading {
     /// Open now.
@@ -76,6 +42,24 @@ pub struct ConnectionsReading {
     pub rejected_total: u64,
     /// Failures to accept one since the node started.
     pub accept_errors_total: u64,
+    /// Requests being answered now.
+    pub in_flight: u64,
+    /// Requests answered with 500 because their handler panicked, since the node started.
+    pub panics_total: u64,
+}
+
+impl From<&Counters> for ConnectionsReading {
+    fn from(counters: &Counters) -> Self {
+        Self {
+            open: counters.open.load(Ordering::Relaxed) as u64,
+            peak: counters.peak.load(Ordering::Relaxed) as u64,
+            accepted_total: counters.accepted_total.load(Ordering::Relaxed),
+            rejected_total: counters.rejected_total.load(Ordering::Relaxed),
+            accept_errors_total: counters.accept_errors_total.load(Ordering::Relaxed),
+            in_flight: counters.in_flight.load(Ordering::Relaxed) as u64,
+            panics_total: counters.panics_total.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// The requests of one address.
@@ -98,12 +82,8 @@ pub struct EndpointReading {
 /// The node's requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestsReading {
-    /// Under way now.
-    pub in_flight: u64,
     /// Answered since the node started.
     pub total: u64,
-    /// Of them, answered with 500 because their handler panicked.
-    pub panics_total: u64,
     /// The same by address.
     pub endpoints: Vec<EndpointReading>,
 }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use super::{Notes, Span, percent, round};
+use crate::pool::PoolReading;
 use crate::stats::model::{Bucket, Connections, Endpoint, Pool, QueueWait, Requests};
-use crate::stats::reading::PoolReading;
 use crate::stats::sample::Sample;
 
 pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pool {
     let pool = &after.node.pool;
-    if pool.queue_wait_milliseconds.p50.is_none() {
+    if pool.queue_wait_p50_milliseconds.is_none() {
         notes.add("pool.queue_wait_milliseconds", "no job was taken up in the last minute");
     }
     let growth =
@@ -27,7 +27,7 @@ pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pool 
         // Before the first window ends, the moment is all there is.
         utilization: share(|pool| pool.busy_seconds_total, pool.threads as f64)
             .or_else(|| percent(pool.active as f64, pool.threads as f64)),
-        saturated: pool.threads > 0 && pool.active == pool.threads && pool.queued > 0,
+        saturated: pool.saturated,
         saturated_percent: share(|pool| pool.saturated_seconds_total, 1.0),
         saturated_seconds_total: round(pool.saturated_seconds_total, 6),
         busy_seconds_total: round(pool.busy_seconds_total, 6),
@@ -38,8 +38,8 @@ pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pool 
         expired_total: pool.expired_total,
         expired: growth(|pool| pool.expired_total),
         queue_wait_milliseconds: QueueWait {
-            p50: pool.queue_wait_milliseconds.p50.map(|wait| round(wait, 3)),
-            p99: pool.queue_wait_milliseconds.p99.map(|wait| round(wait, 3)),
+            p50: pool.queue_wait_p50_milliseconds.map(|wait| round(wait, 3)),
+            p99: pool.queue_wait_p99_milliseconds.map(|wait| round(wait, 3)),
             count: pool.queue_waits.count,
             sum: round(pool.queue_waits.sum_milliseconds, 3),
             histogram: pool.queue_waits.at_most.iter().map(|&(at_most, count)| Bucket { at_most, count }).collect(),
@@ -69,9 +69,9 @@ pub fn requests(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> R
     }
     let errors = |sample: &Sample| Some(sample.node.requests.endpoints.iter().map(|endpoint| endpoint.errors).sum());
     Requests {
-        in_flight: requests.in_flight,
+        in_flight: after.node.connections.in_flight,
         total: requests.total,
-        panics_total: requests.panics_total,
+        panics_total: after.node.connections.panics_total,
         per_second: span.and_then(|span| span.rate(|sample| Some(sample.node.requests.total))),
         errors_per_second: span.and_then(|span| span.rate(errors)),
         endpoints: requests

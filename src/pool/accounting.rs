@@ -1,22 +1,22 @@
-//! The pool's account: how many threads work, since when they all do, and what happened to jobs.
+//! What the pool counts: how many threads work, for how long they all do, and what happened to jobs.
 
 use std::time::Instant;
 
-/// How a pool stands at one moment, and its totals since the start.
+/// The state of a pool at one moment, and its totals since it started.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
+pub struct PoolReading {
     /// Threads of the pool.
-    pub threads: usize,
+    pub threads: u64,
     /// Threads at work.
-    pub active: usize,
+    pub active: u64,
     /// Jobs waiting.
-    pub queued: usize,
+    pub queued: u64,
     /// Jobs that may wait.
-    pub queue_capacity: usize,
+    pub queue_capacity: u64,
     /// Whether every thread works and jobs wait.
     pub saturated: bool,
     /// Most threads at work at once.
-    pub peak_active: usize,
+    pub peak_active: u64,
     /// Jobs run to their end, panics included.
     pub completed_total: u64,
     /// Jobs refused because the queue was full.
@@ -32,26 +32,26 @@ pub struct Reading {
     /// 99th percentile of the wait in the queue over the last minute, ms.
     pub queue_wait_p99_milliseconds: Option<f64>,
     /// Waits in the queue since the start.
-    pub queue_waits: super::Histogram,
+    pub queue_waits: super::WaitHistogram,
 }
 
-/// Integrates over time what the pool does; told of every change, under the pool's lock.
-pub(super) struct Account {
-    totals: Reading,
+/// Adds up over time what the pool does. It is told of every change, under the pool's lock.
+pub(super) struct Accounting {
+    totals: PoolReading,
     since: Instant,
 }
 
-impl Account {
-    pub fn new(threads: usize, now: Instant) -> Account {
-        Account { totals: Reading { threads, ..Reading::default() }, since: now }
+impl Accounting {
+    pub fn new(threads: u64, now: Instant) -> Self {
+        Self { totals: PoolReading { threads, ..PoolReading::default() }, since: now }
     }
 
-    pub fn active(&self) -> usize {
+    pub fn active(&self) -> u64 {
         self.totals.active
     }
 
-    /// Adds up the time since the last change, then notes the state that holds from now on.
-    pub fn changed(&mut self, queued: usize, now: Instant) {
+    /// Adds the time since the last change, then sets the state that holds from now on.
+    pub fn changed(&mut self, queued: u64, now: Instant) {
         let totals = &mut self.totals;
         let seconds = now.saturating_duration_since(self.since).as_secs_f64();
         totals.busy_seconds_total += seconds * totals.active as f64;
@@ -63,14 +63,14 @@ impl Account {
         self.since = self.since.max(now);
     }
 
-    pub fn started(&mut self, queued: usize, now: Instant) {
+    pub fn started(&mut self, queued: u64, now: Instant) {
         self.changed(queued, now);
         self.totals.active += 1;
         self.totals.peak_active = self.totals.peak_active.max(self.totals.active);
         self.totals.saturated = self.totals.active == self.totals.threads && queued > 0;
     }
 
-    pub fn ended(&mut self, ran: bool, queued: usize, now: Instant) {
+    pub fn ended(&mut self, ran: bool, queued: u64, now: Instant) {
         self.changed(queued, now);
         self.totals.active -= 1;
         self.totals.saturated = false;
@@ -81,14 +81,14 @@ impl Account {
         }
     }
 
-    pub fn rejected(&mut self, queued: usize, now: Instant) {
+    pub fn rejected(&mut self, queued: u64, now: Instant) {
         self.changed(queued, now);
         self.totals.rejected_total += 1;
     }
 
-    pub fn reading(&mut self, queued: usize, queue_capacity: usize, now: Instant) -> Reading {
+    pub fn reading(&mut self, queued: u64, queue_capacity: u64, now: Instant) -> PoolReading {
         self.changed(queued, now);
-        Reading { queue_capacity, ..self.totals.clone() }
+        PoolReading { queue_capacity, ..self.totals.clone() }
     }
 }
 
@@ -102,19 +102,19 @@ mod tests {
     fn time_is_added_up_by_state() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut account = Account::new(2, start);
-        account.started(0, at(1)); // one of two works from 1 on
-        account.started(0, at(3)); // both work from 3 on
-        account.changed(1, at(4)); // and one job waits from 4 on: saturated
-        account.started_again_after_end(at(7));
-        let reading = account.reading(0, 8, at(9));
+        let mut accounting = Accounting::new(2, start);
+        accounting.started(0, at(1)); // one of two works from 1 on
+        accounting.started(0, at(3)); // both work from 3 on
+        accounting.changed(1, at(4)); // and one job waits from 4 on: saturated
+        accounting.started_again_after_end(at(7));
+        let reading = accounting.reading(0, 8, at(9));
         assert_eq!(reading.busy_seconds_total, 2.0 + 2.0 + 6.0 + 4.0);
         assert_eq!(reading.saturated_seconds_total, 3.0);
         assert_eq!((reading.active, reading.peak_active, reading.completed_total), (2, 2, 1));
         assert!(!reading.saturated);
     }
 
-    impl Account {
+    impl Accounting {
         /// One job ends and the waiting one takes its place.
         fn started_again_after_end(&mut self, now: Instant) {
             self.ended(true, 1, now);
