@@ -21,6 +21,7 @@
 //! | [`kernel`] | readers of `/proc`, cgroups and sockets: one file a source |
 
 pub mod app;
+pub mod autoscale;
 pub mod bench;
 pub mod cli;
 mod connect;

@@ -1,5 +1,6 @@
 //! The command line: parse, dispatch, exit code. One file a subcommand.
 
+mod autoscale;
 mod bench;
 mod healthcheck;
 mod load;
@@ -39,6 +40,8 @@ enum Command {
     Load(Box<load::Args>),
     /// Measure one big node against many small ones, and report.
     Bench(Box<bench::Args>),
+    /// Hold a cluster at its target, or decide on recorded samples.
+    Autoscale(Box<autoscale::Args>),
     /// Fit, name the limits and draw the report of a results folder.
     Report(report::Args),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         Command::Load(args) => load::run(*args),
         Command::Bench(args) => bench::run(*args),
+        Command::Autoscale(args) => autoscale::run(&args),
         Command::Report(args) => report::run(args),
         Command::Usl(args) => usl::run(args),
         Command::Healthcheck(args) => healthcheck::run(&args),

@@ -1,0 +1,34 @@
+//! Autoscaling: how many nodes a cluster should have, judged from what its nodes say of themselves.
+//!
+//! The decision is a pure function, [`decide`]: configuration, samples, history and moment in, wanted number and reason
+//! out. It has the semantics of Kubernetes' HorizontalPodAutoscaler v2 and knows neither clock nor file, so the same
+//! function runs on a live cluster, on recorded samples ([`replay`]) and on a simulator's clock.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`config`] | the metrics, limits, windows and policies that a person sets |
+//! | [`sample`] | what is known of the nodes at one moment |
+//! | [`proposal`] | the number that one metric wants |
+//! | [`history`] | the past: earlier proposals and changes |
+//! | [`limit`] | stabilization windows, scaling policies, smallest and largest size |
+//! | [`decision`] | the answer, and why |
+//! | [`machines`] | nested: the machines that the nodes stand on |
+//! | [`elasticity`] | how well the size followed the demand |
+//! | [`replay`] | recorded samples in, decisions out |
+
+pub mod config;
+mod decide;
+pub mod decision;
+pub mod elasticity;
+pub mod history;
+pub mod limit;
+pub mod machines;
+pub mod proposal;
+pub mod replay;
+pub mod sample;
+
+pub use config::{Config, Metric};
+pub use decide::decide;
+pub use decision::Decision;
+pub use history::History;
+pub use sample::Samples;
