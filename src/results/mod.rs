@@ -2,6 +2,7 @@
 //! that its readers share. It knows no clock, starts no process and asks no network.
 
 pub mod arm;
+pub mod comparison;
 pub mod folder;
 pub mod ladder;
 pub mod load;
