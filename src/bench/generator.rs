@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::results::run::{Level, LoadResult};
+use crate::results::load::LoadOutcome;
+use crate::results::run::Level;
 use crate::results::work::Request;
 
 /// One run of the generator.
@@ -35,7 +36,7 @@ const NOT_VALID: i32 = 3;
 ///
 /// # Errors
 /// When the generator cannot run, prints no JSON, or `interrupted` becomes true.
-pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Result<LoadResult> {
+pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Result<LoadOutcome> {
     let mut command = Command::new(binary);
     command.args(arguments(job));
     let limit = Duration::from_secs_f64(job.warmup_seconds + job.window_seconds + 2.0 * TIMEOUT_SECONDS + 10.0);

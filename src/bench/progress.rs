@@ -85,7 +85,7 @@ impl Progress {
 
     /// A run has ended.
     pub fn run(&mut self, run: &Run) {
-        let latency = run.load.latency_milliseconds.and_then(|latency| latency.p99);
+        let latency = run.load.latency_milliseconds.map(|latency| latency.p99);
         let line = format!(
             "{} · {}: {}/s, p99 {} ms{}",
             self.words,

@@ -66,9 +66,10 @@ fn death(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Leve
 mod tests {
     use super::*;
     use crate::results::arm::PointKey;
+    use crate::results::load::{ErrorKind, LoadOutcome, Percentiles};
     use crate::results::plan::Objective;
     use crate::results::queries::meets;
-    use crate::results::run::{Latency, LoadResult, MachineUse, Verdict};
+    use crate::results::run::{MachineUse, Verdict};
 
     fn run(block: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
         Run {
@@ -76,12 +77,12 @@ mod tests {
             point: PointKey::new("vertical", 2),
             level,
             started_at: String::new(),
-            load: LoadResult {
+            load: LoadOutcome {
                 requests_total: 1000,
                 requests_ok: 1000,
                 throughput_per_second: goodput,
-                latency_milliseconds: Some(Latency { p99: Some(p99), ..Latency::default() }),
-                ..LoadResult::default()
+                latency_milliseconds: Some(Percentiles { p99, ..Percentiles::default() }),
+                ..LoadOutcome::default()
             },
             killed: None,
             nodes: vec![],
@@ -184,9 +185,9 @@ mod tests {
         assert!(meets(&good, 100.0, &objective));
         assert!(!meets(&good, 120.0, &objective));
         let mut failed = good.clone();
-        failed.errors.insert("status".into(), 2);
+        failed.errors.insert(ErrorKind::UnexpectedStatus, 2);
         assert!(!meets(&failed, 100.0, &objective));
-        let silent = LoadResult { latency_milliseconds: None, ..good };
+        let silent = LoadOutcome { latency_milliseconds: None, ..good };
         assert!(!meets(&silent, 100.0, &objective));
     }
 }

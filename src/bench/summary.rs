@@ -1,7 +1,9 @@
 //! From what was sampled to what was used over the measured window: arithmetic on plain data.
 
 use super::driver::Cluster;
-use crate::results::run::{BalancerUse, Bottleneck, LoadResult, MachineUse, NodeUse, Sample, StatsSample, Verdict};
+use crate::results::load::{LoadOutcome, Validity};
+use crate::results::run::{BalancerUse, MachineUse, NodeUse, Sample, StatsSample, Verdict};
+use crate::stats::{Bottleneck, Resource};
 
 /// A node's snapshot covers the second before it: one taken earlier in the window also covers what was before it.
 const SNAPSHOT_SECONDS: f64 = 1.0;
@@ -16,7 +18,7 @@ pub struct Window {
 }
 
 /// What each node used in the window.
-pub fn nodes(cluster: &Cluster, samples: &[Sample], window: Window, load: &LoadResult) -> Vec<NodeUse> {
+pub fn nodes(cluster: &Cluster, samples: &[Sample], window: Window, load: &LoadOutcome) -> Vec<NodeUse> {
     let seconds = window.to_seconds - window.from_seconds;
     cluster
         .nodes
@@ -74,22 +76,18 @@ pub fn machine(samples: &[Sample], window: Window) -> MachineUse {
 const TOLERATED_ERRORS: f64 = 0.01;
 
 /// Whether a run's figures may be used: the generator kept up, answers came, and each answer has a node that gave it.
-pub fn verdict(load: &LoadResult, overload_expected: bool) -> Verdict {
+pub fn verdict(load: &LoadOutcome, overload_expected: bool) -> Verdict {
     let mut reasons = Vec::new();
-    match &load.generator {
-        Some(generator) if generator.verdict.as_deref() == Some("valid") => {}
-        Some(generator) => reasons.push(format!(
-            "the generator was the limit: {}",
-            generator.reason.as_deref().unwrap_or("it gave no reason")
-        )),
-        None => reasons.push("the generator said nothing of itself".to_owned()),
+    match load.generator.verdict {
+        Validity::Valid => {}
+        Validity::GeneratorBound => reasons.push(format!("the generator was the limit: {}", load.generator.reason)),
     }
     if load.requests_ok == 0 {
         reasons.push("no request was answered correctly".to_owned());
     }
     let failed: u64 = load.errors.values().sum();
     if !overload_expected && failed as f64 > TOLERATED_ERRORS * load.requests_total as f64 {
-        let kinds: Vec<String> = load.errors.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let kinds: Vec<String> = load.errors.iter().map(|(kind, count)| format!("{count} {}", kind.words())).collect();
         reasons.push(format!("{failed} of {} requests failed ({})", load.requests_total, kinds.join(", ")));
     }
     let named: u64 = load.nodes.values().sum();
@@ -125,11 +123,11 @@ fn average(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 /// The resource named most often, with its latest evidence.
 fn most_frequent<'a>(named: impl DoubleEndedIterator<Item = &'a Bottleneck> + Clone) -> Option<Bottleneck> {
-    let count = |resource: &str| named.clone().filter(|bottleneck| bottleneck.resource == resource).count();
+    let count = |resource: Resource| named.clone().filter(|bottleneck| bottleneck.resource == resource).count();
     named
         .clone()
         .rev()
-        .max_by_key(|bottleneck| count(&bottleneck.resource))
+        .max_by_key(|bottleneck| count(bottleneck.resource))
         .map(|most| named.clone().rev().find(|bottleneck| bottleneck.resource == most.resource).unwrap_or(most).clone())
 }
 
@@ -138,7 +136,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::results::run::{Generator, NodeSample};
+    use crate::results::load::{ErrorKind, GeneratorUse};
+    use crate::results::run::NodeSample;
 
     fn cluster() -> Cluster {
         serde_json::from_str(
@@ -158,28 +157,28 @@ mod tests {
         }
     }
 
-    fn stats(throttled: f64, resource: &str) -> Option<StatsSample> {
-        let bottleneck = Some(Bottleneck { resource: resource.to_owned(), evidence: Some(format!("{throttled}")) });
+    fn stats(throttled: f64, resource: Resource) -> Option<StatsSample> {
+        let bottleneck = Some(Bottleneck { resource, utilization: None, evidence: format!("{throttled}") });
         Some(StatsSample { throttled_percent: Some(throttled), bottleneck, ..StatsSample::default() })
     }
 
     #[test]
     fn use_over_the_window() {
         let samples = [
-            sample(0.0, 1.0, stats(0.0, "none")),
+            sample(0.0, 1.0, stats(0.0, Resource::None)),
             sample(1.0, 1.0, None),
-            sample(2.0, 1.25, stats(90.0, "cpu-quota")),
-            sample(3.0, 1.5, stats(100.0, "cpu-quota")),
-            sample(4.0, 1.75, stats(80.0, "pool")),
+            sample(2.0, 1.25, stats(90.0, Resource::CpuQuota)),
+            sample(3.0, 1.5, stats(100.0, Resource::CpuQuota)),
+            sample(4.0, 1.75, stats(80.0, Resource::Pool)),
         ];
         let window = Window { from_seconds: 1.0, to_seconds: 3.5 };
-        let load = LoadResult { nodes: BTreeMap::from([("node1".to_owned(), 125)]), ..LoadResult::default() };
+        let load = LoadOutcome { nodes: BTreeMap::from([("node1".to_owned(), 125)]), ..LoadOutcome::default() };
         let node = &nodes(&cluster(), &samples, window, &load)[0];
         assert!((node.cpu_cores.unwrap() - 0.25).abs() < 1e-9);
         assert!((node.cpu_seconds_per_request.unwrap() - 0.005).abs() < 1e-9);
         assert_eq!(node.throttled_percent, Some(90.0));
-        assert_eq!(node.bottleneck.as_ref().unwrap().resource, "cpu-quota");
-        assert_eq!(node.bottleneck.as_ref().unwrap().evidence.as_deref(), Some("100"));
+        assert_eq!(node.bottleneck.as_ref().unwrap().resource, Resource::CpuQuota);
+        assert_eq!(node.bottleneck.as_ref().unwrap().evidence, "100");
         assert!((balancer(&cluster(), &samples, window).unwrap().cpu_cores.unwrap() - 0.025).abs() < 1e-9);
         assert_eq!(machine(&samples, window).busy_percent, Some(50.0));
         assert!((machine(&samples, window).speed_per_second.unwrap() - 40_000.0).abs() < 1e-6);
@@ -188,33 +187,35 @@ mod tests {
     #[test]
     fn what_was_not_read_stays_unknown() {
         let window = Window { from_seconds: 0.0, to_seconds: 1.0 };
-        let node = &nodes(&cluster(), &[], window, &LoadResult::default())[0];
+        let node = &nodes(&cluster(), &[], window, &LoadOutcome::default())[0];
         assert_eq!((node.cpu_cores, node.throttled_percent, node.bottleneck.as_ref()), (None, None, None));
         assert_eq!(machine(&[], window), MachineUse::default());
     }
 
     #[test]
     fn verdicts() {
-        let good = LoadResult {
+        let good = LoadOutcome {
             requests_total: 100,
             requests_ok: 100,
             nodes: BTreeMap::from([("a".to_owned(), 60), ("b".to_owned(), 40)]),
-            generator: Some(Generator { verdict: Some("valid".to_owned()), ..Generator::default() }),
-            ..LoadResult::default()
+            generator: GeneratorUse { verdict: Validity::Valid, ..GeneratorUse::default() },
+            ..LoadOutcome::default()
         };
         assert!(verdict(&good, false).valid);
-        let bound = Generator { verdict: Some("generator-bound".to_owned()), ..Generator::default() };
+        let bound = GeneratorUse { reason: "late".to_owned(), ..GeneratorUse::default() };
         for (load, word) in [
-            (LoadResult { generator: None, ..good.clone() }, "said nothing"),
-            (LoadResult { generator: Some(bound), ..good.clone() }, "was the limit"),
-            (LoadResult { nodes: BTreeMap::new(), ..good.clone() }, "name no node"),
-            (LoadResult { requests_ok: 0, ..good.clone() }, "no request"),
-            (LoadResult { errors: BTreeMap::from([("timeout".to_owned(), 5)]), ..good.clone() }, "5 of 100"),
+            (LoadOutcome { generator: bound, ..good.clone() }, "the generator was the limit: late"),
+            (LoadOutcome { nodes: BTreeMap::new(), ..good.clone() }, "name no node"),
+            (LoadOutcome { requests_ok: 0, ..good.clone() }, "no request"),
+            (
+                LoadOutcome { errors: BTreeMap::from([(ErrorKind::TimedOut, 5)]), ..good.clone() },
+                "5 of 100 requests failed (5 timed out)",
+            ),
         ] {
             let verdict = verdict(&load, false);
             assert!(!verdict.valid && verdict.reasons.join(" ").contains(word), "{verdict:?}");
         }
-        let overloaded = LoadResult { errors: BTreeMap::from([("503".to_owned(), 40)]), ..good };
+        let overloaded = LoadOutcome { errors: BTreeMap::from([(ErrorKind::UnexpectedStatus, 40)]), ..good };
         assert!(verdict(&overloaded, true).valid, "beyond the ceiling, refusals are the right answer");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::driver::Cluster;
@@ -12,7 +13,8 @@ use super::http_get;
 use super::speed::{PAUSE, Probe};
 use crate::kernel::{Root, clock, cpu, process};
 use crate::lock::lock;
-use crate::results::run::{Bottleneck, NodeSample, Sample, StatsSample};
+use crate::results::run::{NodeSample, Sample, StatsSample};
+use crate::stats::Bottleneck;
 
 /// CPU clocks are read this often: four points in each second of the charts.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -157,7 +159,6 @@ fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
 /// What is kept of a `/stats`; a field it lacks is `None`.
 fn read(stats: &Value) -> StatsSample {
     let number = |pointer: &str| stats.pointer(pointer).and_then(Value::as_f64);
-    let text = |pointer: &str| stats.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     StatsSample {
         requests_total: stats.pointer("/requests/total").and_then(Value::as_u64),
         throttled_percent: number("/cgroup/throttled_percent"),
@@ -165,14 +166,15 @@ fn read(stats: &Value) -> StatsSample {
         pool_queued: number("/pool/queued"),
         cpu_busy: number("/cpu/busy"),
         iowait: number("/cpu/iowait"),
-        bottleneck: text("/bottleneck/resource")
-            .map(|resource| Bottleneck { resource, evidence: text("/bottleneck/evidence") }),
+        // A resource that this version does not know is as good as none.
+        bottleneck: stats.get("bottleneck").and_then(|judged| Bottleneck::deserialize(judged).ok()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Resource;
 
     #[test]
     fn keeps_what_is_there() {
@@ -186,7 +188,8 @@ mod tests {
         let sample = read(&stats);
         assert_eq!(sample.requests_total, Some(4711));
         assert_eq!((sample.cpu_busy, sample.iowait), (Some(48.5), None));
-        assert_eq!(sample.bottleneck.unwrap().resource, "cpu-quota");
+        assert_eq!(sample.bottleneck.unwrap().resource, Resource::CpuQuota);
+        assert_eq!(read(&serde_json::json!({"bottleneck": {"resource": "tape", "evidence": ""}})).bottleneck, None);
         assert_eq!(read(&serde_json::json!({})), StatsSample::default());
     }
 }

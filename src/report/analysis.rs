@@ -10,8 +10,9 @@ use super::usl::{self, Fit};
 use crate::results::arm::PointKey;
 use crate::results::folder::Results;
 use crate::results::ladder;
+use crate::results::load::Percentiles;
 use crate::results::queries;
-use crate::results::run::{Latency, Level, NodeUse, Run};
+use crate::results::run::{Level, NodeUse, Run};
 use crate::results::statistics::Spread;
 
 /// What was found at one point.
@@ -242,7 +243,7 @@ fn used(runs: &[&Run]) -> Use {
         pool_queued: median(runs, |run| mean(&run.nodes, |node| node.pool_queued)),
         iowait_percent: median(runs, |run| mean(&run.nodes, |node| node.iowait_percent)),
         balancer_cpu_percent: median(runs, |run| Some(100.0 * run.balancer.as_ref()?.cpu_cores?)),
-        generator_cpu_percent: median(runs, |run| run.load.generator.as_ref()?.cpu_percent),
+        generator_cpu_percent: median(runs, |run| run.load.generator.cpu_percent),
     }
 }
 
@@ -300,7 +301,7 @@ fn death(results: &Results, key: &PointKey) -> Option<Death> {
         fraction,
         requests: run.load.requests_total,
         failed: run.load.requests_total - run.load.requests_ok,
-        p99_milliseconds: run.load.latency_milliseconds.and_then(|latency| latency.p99),
+        p99_milliseconds: run.load.latency_milliseconds.map(|latency| latency.p99),
     })
 }
 
@@ -314,8 +315,8 @@ fn median(runs: &[&Run], value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
     Spread::of(runs.iter().filter_map(|run| value(run))).map(|spread| spread.median)
 }
 
-fn latency_median(runs: &[&Run], of: impl Fn(&Latency) -> Option<f64>) -> Option<f64> {
-    median(runs, |run| run.load.latency_milliseconds.as_ref().and_then(&of))
+fn latency_median(runs: &[&Run], of: impl Fn(&Percentiles) -> f64) -> Option<f64> {
+    median(runs, |run| run.load.latency_milliseconds.as_ref().map(&of))
 }
 
 fn sum(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::analysis::Use;
+use crate::results::load::Validity;
 use crate::results::number::{or_dash, percent, plain, significant};
-use crate::results::run::{Bottleneck, Run};
+use crate::results::run::Run;
+use crate::stats::{Bottleneck, Resource};
 
 /// A balancer that uses this much of one core has hardly more to give, in percent.
 const BALANCER_BUSY_PERCENT: f64 = 90.0;
@@ -32,42 +34,41 @@ pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
     let Some(named) = most_named(runs) else {
         return binding("none", "the nodes named nothing as their bottleneck".to_owned());
     };
-    let evidence = match (named.resource.as_str(), quota) {
-        ("cpu-quota", Some(quota)) => format!(
+    let evidence = match (named.resource, quota) {
+        (Resource::CpuQuota, Some(quota)) => format!(
             "the nodes used {} % of their {} cores and were throttled in {} % of the quota's periods",
             or_dash(used.cpu_percent, percent),
             significant(quota, 2),
             or_dash(used.throttled_percent, percent)
         ),
-        ("pool", _) => format!(
+        (Resource::Pool, _) => format!(
             "{} % of the pool's threads were busy, and {} jobs waited at each node",
             or_dash(used.pool_percent, percent),
             or_dash(used.pool_queued, plain)
         ),
-        ("none", _) => "nothing at the nodes was used up: more connections may bring more".to_owned(),
+        (Resource::None, _) => "nothing at the nodes was used up: more connections may bring more".to_owned(),
         // A node's sentence begins with the name, which stands before it here already.
         (resource, _) => named
             .evidence
-            .as_deref()
-            .map_or("the nodes named it", |words| {
-                words.strip_prefix(resource).map_or(words, |rest| rest.trim_start_matches([':', ' ']))
-            })
+            .strip_prefix(resource.name())
+            .map_or(named.evidence.as_str(), |rest| rest.trim_start_matches([':', ' ']))
             .to_owned(),
     };
-    binding(&named.resource, evidence)
+    binding(named.resource.name(), evidence)
 }
 
 fn generator_bound(run: &Run) -> Option<String> {
-    let generator = run.load.generator.as_ref()?;
-    let bound = generator.verdict.as_deref() != Some("valid");
-    bound.then(|| generator.reason.clone().unwrap_or_else(|| "it did not say why".to_owned()))
+    match run.load.generator.verdict {
+        Validity::Valid => None,
+        Validity::GeneratorBound => Some(run.load.generator.reason.clone()),
+    }
 }
 
 /// The resource that most nodes of most runs named, with evidence that names it.
 fn most_named<'a>(runs: &[&'a Run]) -> Option<&'a Bottleneck> {
-    let mut named: BTreeMap<&str, (usize, &Bottleneck)> = BTreeMap::new();
+    let mut named: BTreeMap<Resource, (usize, &Bottleneck)> = BTreeMap::new();
     for bottleneck in runs.iter().flat_map(|run| &run.nodes).filter_map(|node| node.bottleneck.as_ref()) {
-        let entry = named.entry(&bottleneck.resource).or_insert((0, bottleneck));
+        let entry = named.entry(bottleneck.resource).or_insert((0, bottleneck));
         *entry = (entry.0 + 1, bottleneck);
     }
     named.into_values().max_by_key(|(count, _)| *count).map(|(_, bottleneck)| bottleneck)
@@ -77,43 +78,41 @@ fn most_named<'a>(runs: &[&'a Run]) -> Option<&'a Bottleneck> {
 mod tests {
     use super::*;
     use crate::report::sample;
-    use crate::results::run::{Generator, NodeUse};
+    use crate::results::load::GeneratorUse;
+    use crate::results::run::NodeUse;
 
     #[test]
     fn what_stops_a_point() {
         let quota = Some(0.5);
         let busy = Use { cpu_percent: Some(99.4), throttled_percent: Some(88.0), ..Use::default() };
-        let run = |named: &[&str]| {
+        let run = |named: &[Resource]| {
             let mut run = sample::closed(1, 2, 16, 100.0);
             run.nodes = named
                 .iter()
                 .map(|name| NodeUse {
                     bottleneck: Some(Bottleneck {
-                        resource: (*name).to_owned(),
-                        evidence: Some(format!("{name}: slow disk")),
+                        resource: *name,
+                        utilization: None,
+                        evidence: format!("{}: slow disk", name.name()),
                     }),
                     ..NodeUse::default()
                 })
                 .collect();
             run
         };
-        let quotas = run(&["cpu-quota", "cpu-quota", "pool"]);
+        let quotas = run(&[Resource::CpuQuota, Resource::CpuQuota, Resource::Pool]);
         let found = of(&[&quotas], &busy, quota);
         assert_eq!(found.resource, "cpu-quota");
         assert_eq!(
             found.evidence,
             "the nodes used 99 % of their 0.50 cores and were throttled in 88 % of the quota's periods"
         );
-        assert_eq!(of(&[&quotas, &run(&["io", "io", "io"])], &busy, quota).evidence, "slow disk");
+        assert_eq!(of(&[&quotas, &run(&[Resource::Io; 3])], &busy, quota).evidence, "slow disk");
         assert_eq!(of(&[&run(&[])], &busy, quota).resource, "none");
         let through = Use { balancer_cpu_percent: Some(97.0), ..busy.clone() };
         assert_eq!(of(&[&quotas], &through, quota).resource, "balancer");
         let mut bound = quotas.clone();
-        bound.load.generator = Some(Generator {
-            verdict: Some("generator-bound".into()),
-            reason: Some("late".into()),
-            ..Generator::default()
-        });
+        bound.load.generator = GeneratorUse { reason: "late".into(), ..GeneratorUse::default() };
         assert_eq!(
             of(&[&quotas, &bound], &through, quota),
             Binding { resource: "generator".into(), evidence: "late".into() }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::topology::Topology;
 use crate::results::folder::Results;
+use crate::results::load::{ErrorKind, GeneratorUse, LoadOutcome, Percentiles, Validity};
 use crate::results::manifest::Manifest;
 use crate::results::plan::Plan;
-use crate::results::run::{
-    Bottleneck, Generator, Killed, Latency, Level, LoadResult, MachineUse, NodeUse, Run, Verdict,
-};
+use crate::results::run::{Killed, Level, MachineUse, NodeUse, Run, Verdict};
+use crate::stats::{Bottleneck, Resource};
 
 /// A valid closed run of the vertical topology.
 pub fn closed(block: u32, units: u32, connections: u32, goodput: f64) -> Run {
@@ -30,26 +30,22 @@ pub fn run(block: u32, topology: Topology, units: u32, level: Level, goodput: f6
         pool_percent: Some(100.0),
         pool_queued: Some(3.0),
         iowait_percent: Some(0.0),
-        bottleneck: Some(Bottleneck { resource: "cpu-quota".into(), evidence: Some("throttled".into()) }),
+        bottleneck: Some(Bottleneck { resource: Resource::CpuQuota, utilization: None, evidence: "throttled".into() }),
     });
     Run {
         block,
         point: topology.at(units),
         level,
         started_at: "2026-01-01T00:00:00Z".into(),
-        load: LoadResult {
+        load: LoadOutcome {
             duration_seconds: seconds,
             requests_total: answers,
             requests_ok: answers,
             throughput_per_second: goodput,
-            latency_milliseconds: Some(Latency { p50: Some(p99 / 2.0), p99: Some(p99), ..Latency::default() }),
+            latency_milliseconds: Some(Percentiles { p50: p99 / 2.0, p99, ..Percentiles::default() }),
             nodes: (1..=count).map(|number| (format!("node{number}"), answers / u64::from(count))).collect(),
-            generator: Some(Generator {
-                verdict: Some("valid".into()),
-                cpu_percent: Some(4.0),
-                ..Generator::default()
-            }),
-            ..LoadResult::default()
+            generator: GeneratorUse { verdict: Validity::Valid, cpu_percent: Some(4.0), ..GeneratorUse::default() },
+            ..LoadOutcome::default()
         },
         killed: None,
         nodes: nodes.collect(),
@@ -97,7 +93,7 @@ pub fn results() -> Results {
         if topology == Topology::Vertical {
             death.load.requests_ok /= 3;
             death.load.errors =
-                BTreeMap::from([("refused".into(), death.load.requests_total - death.load.requests_ok)]);
+                BTreeMap::from([(ErrorKind::Refused, death.load.requests_total - death.load.requests_ok)]);
         }
         runs.push(death);
     }

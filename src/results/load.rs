@@ -100,7 +100,7 @@ pub struct TargetInfo {
 }
 
 /// Percentiles of a histogram with three significant digits, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Arithmetic mean.
     pub mean: f64,

@@ -2,8 +2,9 @@
 
 use super::arm::PointKey;
 use super::ladder;
+use super::load::{LoadOutcome, Percentiles};
 use super::plan::{Objective, Plan};
-use super::run::{Latency, Level, LoadResult, Run};
+use super::run::{Level, Run};
 use super::statistics::median_of_sorted;
 
 /// A run whose failed requests exceed this share misses the objective, whatever its percentiles say.
@@ -103,16 +104,16 @@ pub fn ceiling(plan: &Plan, runs: &[Run], point: &PointKey) -> Option<f64> {
 
 /// Whether a run at `rate_per_second` met the objective: the percentile holds, hardly a request failed, and the rate
 /// was sustained.
-pub fn meets(load: &LoadResult, rate_per_second: f64, objective: &Objective) -> bool {
+pub fn meets(load: &LoadOutcome, rate_per_second: f64, objective: &Objective) -> bool {
     let failed: u64 = load.errors.values().sum();
-    let latency = load.latency_milliseconds.as_ref().and_then(|latency| percentile(latency, objective.percentile));
+    let latency = load.latency_milliseconds.as_ref().map(|latency| percentile(latency, objective.percentile));
     latency.is_some_and(|latency| latency <= objective.milliseconds)
         && failed as f64 <= ALLOWED_ERRORS * load.requests_total as f64
         && load.throughput_per_second >= SUSTAINED * rate_per_second
 }
 
 /// The percentile that an objective names.
-pub fn percentile(latency: &Latency, percentile: f64) -> Option<f64> {
+pub fn percentile(latency: &Percentiles, percentile: f64) -> f64 {
     match percentile {
         50.0 => latency.p50,
         90.0 => latency.p90,

@@ -1,15 +1,13 @@
-//! One [`Run`], a line of `runs.jsonl`, as plain data: written by `bench`, read back by `report`.
-//! A field that a source did not give is `None`,
-//! never a made-up 0.
-
-use std::collections::BTreeMap;
+//! One [`Run`], a line of `runs.jsonl`, as plain data: written by `bench`, read back by `report`. A field that a source did not
+//! give is `None`, never a made-up 0.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::arm::PointKey;
+use super::load::LoadOutcome;
 use super::manifest::BalancerIdentity;
 use super::plan::Ladder;
+use crate::stats::Bottleneck;
 
 /// Which way a run drove the load.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,7 +60,7 @@ pub struct Run {
     /// RFC 3339, UTC.
     pub started_at: String,
     /// What `webapp load` printed.
-    pub load: LoadResult,
+    pub load: LoadOutcome,
     /// The node that was killed meanwhile. `None` where none was to die, or the driver cannot kill.
     #[serde(default)]
     pub killed: Option<Killed>,
@@ -96,71 +94,6 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// What the report needs of the load generator's JSON; the rest is kept as it came.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LoadResult {
-    /// Measured seconds.
-    #[serde(default)]
-    pub duration_seconds: f64,
-    /// Requests that were measured.
-    #[serde(default)]
-    pub requests_total: u64,
-    /// Those answered correctly.
-    #[serde(default)]
-    pub requests_ok: u64,
-    /// Kind of error to its count.
-    #[serde(default)]
-    pub errors: BTreeMap<String, u64>,
-    /// Goodput: correct answers a second.
-    #[serde(default)]
-    pub throughput_per_second: f64,
-    /// Response times; of an open loop from the intended send time. `None` where nothing was answered.
-    #[serde(default)]
-    pub latency_milliseconds: Option<Latency>,
-    /// Name of the node to the answers it gave.
-    #[serde(default)]
-    pub nodes: BTreeMap<String, u64>,
-    /// The generator's watch on itself.
-    #[serde(default)]
-    pub generator: Option<Generator>,
-    /// Everything else it printed.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-/// Percentiles of the response time in milliseconds. `None` where nothing was answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[allow(missing_docs)] // the names say it
-pub struct Latency {
-    pub mean: Option<f64>,
-    pub p50: Option<f64>,
-    pub p90: Option<f64>,
-    pub p95: Option<f64>,
-    pub p99: Option<f64>,
-    pub p99_9: Option<f64>,
-    pub max: Option<f64>,
-}
-
-/// The generator's own figures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Generator {
-    /// CPU it used, in percent of one core.
-    pub cpu_percent: Option<f64>,
-    /// Requests a second it was asked for.
-    pub offered_per_second: Option<f64>,
-    /// Requests a second it sent.
-    pub achieved_per_second: Option<f64>,
-    /// `valid` or `generator-bound`.
-    pub verdict: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-    /// Everything else it printed.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
 /// What one node did over the measured window of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeUse {
@@ -182,15 +115,6 @@ pub struct NodeUse {
     pub iowait_percent: Option<f64>,
     /// What its `/stats` named as the bottleneck most often, with the evidence it gave last.
     pub bottleneck: Option<Bottleneck>,
-}
-
-/// The judgement of a node's `/stats`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bottleneck {
-    /// `none`, `cpu`, `cpu-quota`, `io`, `memory`, `network` or `pool`.
-    pub resource: String,
-    /// One sentence with its figures.
-    pub evidence: Option<String>,
 }
 
 /// What the balancer did over the measured window.

@@ -222,7 +222,7 @@ pub fn runs_table(runs: &[Run]) -> Markup {
         "valid",
     ];
     let rows = runs.iter().map(|run| {
-        let latency = run.load.latency_milliseconds.unwrap_or_default();
+        let latency = run.load.latency_milliseconds;
         vec![
             run.started_at.clone(),
             run.point.arm.to_string(),
@@ -230,8 +230,8 @@ pub fn runs_table(runs: &[Run]) -> Markup {
             run.block.to_string(),
             level(&run.level),
             plain(run.load.throughput_per_second),
-            or_dash(latency.p50, milliseconds),
-            or_dash(latency.p99, milliseconds),
+            or_dash(latency.map(|latency| latency.p50), milliseconds),
+            or_dash(latency.map(|latency| latency.p99), milliseconds),
             run.load.requests_total.to_string(),
             (run.load.requests_total - run.load.requests_ok.min(run.load.requests_total)).to_string(),
             or_dash(run.machine.busy_percent, percent),
