@@ -20,6 +20,8 @@ const PARTS: &[&str] = &[
     "GET /close HTTP/1.1\r\nHost: a\r\n\r\n",
     "POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "PUT /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n",
+    "PUT /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
     "5\r\nhello\r\n",
     "5;a=b\r\nhello\r\n",
     "0\r\n\r\n",
@@ -83,6 +85,36 @@ proptest! {
         let in_pieces = LOOP.outcome(&bytes, cut(&bytes, &cuts));
         prop_assert_eq!(at_once, in_pieces);
         prop_assert_eq!(LOOP.counters.panics_total.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[test]
+fn a_service_gets_the_body_that_it_asks_for() {
+    let chunked = "PUT /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let known = |length: usize| format!("PUT /body HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    let longest = "y".repeat(http_support::BODY_LIMIT as usize);
+    let next = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (request, status, body) in [
+        (known(5) + "hello", 200, "hellohello".to_owned()),
+        (known(0), 200, String::new()),
+        (chunked.to_owned() + "5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nT: x\r\n\r\n", 200, "hello!hello!".to_owned()),
+        (known(longest.len()) + &longest, 200, longest.repeat(2)),
+        (
+            "PUT /body HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi".to_owned(),
+            200,
+            "hihi".to_owned(),
+        ),
+    ] {
+        let request = request + next;
+        let answers = LOOP.outcome(request.as_bytes(), [request.as_bytes()]);
+        assert_eq!((answers[0].status, &answers[0].body), (status, &body), "{request:?}");
+        assert_eq!(answers[1].status, 204, "what follows the body is the next request");
+    }
+    let more = longest.len() + 1;
+    for request in [known(more), format!("{chunked}{more:x}\r\n")] {
+        let answers = LOOP.outcome(request.as_bytes(), [request.as_bytes()]);
+        assert_eq!((answers.len(), answers[0].status, answers[0].closes), (1, 413, true), "{request:?}");
+        assert!(answers[0].body.contains("larger than 1000 bytes"), "{}", answers[0].body);
     }
 }
 

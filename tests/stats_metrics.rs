@@ -6,14 +6,21 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use webapp::stats::{EndpointReading, Identity, NodeReading, SamplerConfig, start};
+use webapp::stats::{EndpointKind, EndpointReading, Identity, NodeReading, SamplerConfig, start};
 
 fn node() -> NodeReading {
     let mut reading = NodeReading::default();
     reading.pool.threads = 2;
     reading.pool.queue_wait_p50_milliseconds = Some(1.5);
-    let endpoint =
-        EndpointReading { path: "/fib", count: 3, p50: Some(2.0), p90: Some(3.0), p99: Some(4.0), errors: 1 };
+    let endpoint = EndpointReading {
+        path: "/fib",
+        kind: EndpointKind::Demo,
+        count: 3,
+        p50: Some(2.0),
+        p90: Some(3.0),
+        p99: Some(4.0),
+        errors: 1,
+    };
     reading.requests.endpoints.push(endpoint);
     reading
 }

@@ -15,8 +15,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn new(request: &Request<'_>) -> Entry {
-        let mut line = format!("{:?} {}", request.method, request.path).to_ascii_uppercase();
-        line.replace_range(line.len() - request.path.len().., request.path);
+        let mut line = format!("{} {}", request.method.name(), request.path);
         if !request.query.is_empty() {
             line.push('?');
             line.push_str(&redact(request.query));

@@ -12,6 +12,7 @@ mod peer;
 mod peers;
 mod primes;
 mod query;
+mod recorder;
 mod routes;
 mod sleep;
 mod stats;
@@ -30,8 +31,8 @@ use crate::stats::{Board, RequestsReading};
 
 pub use fib::fib;
 pub use peers::{MAX_PEERS, Peers};
-pub use routes::ADDRESSES;
-use routes::Recorder;
+use recorder::Recorder;
+pub use routes::{Action, Route, addresses};
 pub use whoami::Network;
 
 /// Whether a request holds a thread only while it works, or from start to end.

@@ -1,48 +1,102 @@
-//! The route table, and what is counted for every route.
+//! The route table, and how a request finds its handler.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
-use crate::http::{Method, Peer, Problem, Reply, Request, Response};
-use crate::recent::Recent;
-use crate::stats::EndpointReading;
+use crate::http::{Body, Method, Peer, Problem, Reply, Request, Response};
+use crate::stats::EndpointKind;
 
 use super::access::Entry;
 use super::{Inner, cluster, fib, health, io, memory, page, payload, primes, sleep, stats, whoami};
 
-/// Answers a request or refuses it.
+/// Answers a request or refuses it. Called before the body is read: a handler that needs it gives [`Reply::WithBody`].
 type Handler = fn(&Arc<Inner>, &Request<'_>) -> Result<Reply, Problem>;
 
-struct Route {
-    path: &'static str,
+/// An address of the application.
+pub struct Route {
+    /// The path. One that ends in a slash stands for everything below it, except `/` itself.
+    pub path: &'static str,
+    /// What the address is for; `/stats` shows it.
+    pub kind: EndpointKind,
+    /// What can be done with it, by method. `HEAD` comes with `GET`, and every address answers `OPTIONS`.
+    pub actions: &'static [Action],
+}
+
+/// A method of an address.
+pub struct Action {
+    /// The method.
+    pub method: Method,
+    /// The query as the documentation writes it, such as `?number=N`.
+    pub parameters: &'static str,
+    /// What it answers: the text of the table in the README and of `webapp serve --help`.
+    pub summary: &'static str,
     handler: Handler,
 }
 
-/// Every address takes the same methods.
-const ALLOW: &str = "GET, HEAD, OPTIONS";
+const fn get(parameters: &'static str, handler: Handler, summary: &'static str) -> Action {
+    Action { method: Method::Get, parameters, summary, handler }
+}
 
-const ROUTES: &[Route] = &[
-    Route { path: "/", handler: page::handle },
-    Route { path: "/fib", handler: fib::handle },
-    Route { path: "/primes", handler: primes::handle },
-    Route { path: "/sleep", handler: sleep::handle },
-    Route { path: "/io", handler: io::handle },
-    Route { path: "/memory", handler: memory::handle },
-    Route { path: "/payload", handler: payload::handle },
-    Route { path: "/whoami", handler: whoami::handle },
-    Route { path: "/stats", handler: stats::json },
-    Route { path: "/cluster", handler: cluster::handle },
-    Route { path: "/metrics", handler: stats::metrics },
-    Route { path: "/healthz", handler: health::alive },
-    Route { path: "/readyz", handler: health::ready },
+const fn demo(path: &'static str, actions: &'static [Action]) -> Route {
+    Route { path, kind: EndpointKind::Demo, actions }
+}
+
+const fn monitoring(path: &'static str, actions: &'static [Action]) -> Route {
+    Route { path, kind: EndpointKind::Monitoring, actions }
+}
+
+const fn page(path: &'static str, actions: &'static [Action]) -> Route {
+    Route { path, kind: EndpointKind::Page, actions }
+}
+
+/// Every address. The README's table, the list in a 404 and the one in `webapp serve --help` follow it.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    page("/", &[get("", page::handle, "the live page: this node, or the whole cluster")]),
+    demo("/fib", &[get("?number=N", fib::handle, "the Nth Fibonacci number by naive recursion: burns CPU")]),
+    demo("/primes", &[get("?cant=N", primes::handle, "the first N primes by trial division: how many, and the last")]),
+    demo("/sleep", &[get("?min=M&seg=S", sleep::handle, "answers after M minutes and S seconds; `&model=sync` or `async` for one request")]),
+    demo("/io", &[get("?mb=N", io::handle, "writes N MB, syncs, reads them back from the disk: makes I/O wait")]),
+    demo("/memory", &[get("?mb=N&seg=S", memory::handle, "holds N MB for S seconds")]),
+    demo("/payload", &[get("?kb=N", payload::handle, "N kB of body")]),
+    demo("/whoami", &[get("", whoami::handle, "which node answered, and what it saw of the request")]),
+    monitoring("/stats", &[get("", stats::json, "CPU, quota, memory, pressure, disks, network, pool, requests, and what binds now; a browser gets the live page")]),
+    monitoring("/cluster", &[get("", cluster::handle, "`/stats` of this node and of its peers (`--peers`), asked by the node itself")]),
+    monitoring("/metrics", &[get("", stats::metrics, "the same as `/stats`, for Prometheus")]),
+    monitoring("/healthz", &[get("", health::alive, "alive")]),
+    monitoring("/readyz", &[get("", health::ready, "ready to take traffic (503 while draining)")]),
     // All files of the page are counted as one.
-    Route { path: page::FOLDER, handler: page::handle_asset },
+    page(page::FOLDER, &[get("", page::handle_asset, "the files of the live page")]),
 ];
 
-/// The addresses, as a 404 names them.
-pub const ADDRESSES: &str =
-    "/ /fib /primes /sleep /io /memory /payload /whoami /stats /cluster /metrics /healthz /readyz";
+/// The addresses that people call, as a 404 names them.
+static ADDRESSES: LazyLock<String> = LazyLock::new(|| {
+    ROUTES.iter().map(|route| route.path).filter(|path| *path != page::FOLDER).collect::<Vec<_>>().join(" ")
+});
+
+/// The value of `Allow`, by route; and that of the server as a whole.
+static ALLOW: LazyLock<(Vec<String>, String)> = LazyLock::new(|| {
+    let by_route = ROUTES.iter().map(|route| allow(route.actions.iter())).collect();
+    (by_route, allow(ROUTES.iter().flat_map(|route| route.actions)))
+});
+
+fn allow(actions: impl Iterator<Item = &'static Action>) -> String {
+    let mut methods: Vec<&str> = Vec::new();
+    for action in actions {
+        let more: &[&str] = if action.method == Method::Get { &["GET", "HEAD"] } else { &[action.method.name()] };
+        methods.extend(more.iter().filter(|method| !methods.contains(method)).copied().collect::<Vec<_>>());
+    }
+    methods.push("OPTIONS");
+    methods.join(", ")
+}
+
+/// Every method of every address that people call, with its summary: `GET /fib?number=N`, `the Nth …`.
+pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
+    ROUTES.iter().filter(|route| route.path != page::FOLDER).flat_map(|route| {
+        let line = |action: &Action| format!("{} {}{}", action.method.name(), route.path, action.parameters);
+        route.actions.iter().map(move |action| (line(action), action.summary))
+    })
+}
 
 /// Finds the route, runs its handler, and sees to it that the answer is counted and logged.
 pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
@@ -50,14 +104,8 @@ pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
     let entry = app.config.access_log.then(|| Entry::new(request));
     let path = if page::is_asset(request.path) { page::FOLDER } else { request.path };
     let index = ROUTES.iter().position(|route| route.path == path);
-    let result = match (index, request.method) {
-        (None, Method::Options) if request.path == "*" => Ok(Reply::Now(options())),
-        (None, _) => Err(Problem::new(404, format!("no such address here; there are {ADDRESSES}"))),
-        (Some(index), Method::Get | Method::Head) => (ROUTES[index].handler)(app, request),
-        (Some(_), Method::Options) => Ok(Reply::Now(options())),
-        (Some(_), _) => Err(Problem::new(405, format!("this address takes {ALLOW} only")).header("Allow", ALLOW)),
-    };
-    match result.unwrap_or_else(|problem| Reply::Now(problem.into())) {
+    let reply = answer(app, index, request).unwrap_or_else(|problem| Reply::Now(problem.into()));
+    match reply {
         Reply::Now(response) => {
             app.finish(index, start, &response, entry);
             Reply::Now(response)
@@ -70,13 +118,36 @@ pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
                 response
             }))
         }
+        Reply::WithBody { limit, work } => {
+            let app = app.clone();
+            let work = move |content, peer: &Peer| {
+                let response = work(content, peer);
+                app.finish(index, start, &response, entry);
+                response
+            };
+            Reply::WithBody { limit, work: Box::new(work) }
+        }
     }
 }
 
-fn options() -> Response {
-    let mut response = Response::new(204, "", crate::http::Body::Static(b""));
-    response.headers.push(("Allow", ALLOW.into()));
-    response
+fn answer(app: &Arc<Inner>, index: Option<usize>, request: &Request<'_>) -> Result<Reply, Problem> {
+    let Some(index) = index else {
+        if request.method == Method::Options && request.path == "*" {
+            return Ok(Reply::Now(options(&ALLOW.1)));
+        }
+        return Err(Problem::new(404, format!("no such address here; there are {}", *ADDRESSES)));
+    };
+    let wanted = if request.method == Method::Head { Method::Get } else { request.method };
+    let allow = &ALLOW.0[index];
+    match ROUTES[index].actions.iter().find(|action| action.method == wanted) {
+        Some(action) => (action.handler)(app, request),
+        None if request.method == Method::Options => Ok(Reply::Now(options(allow))),
+        None => Err(Problem::new(405, format!("this address takes {allow} only")).header("Allow", allow.as_str())),
+    }
+}
+
+fn options(allow: &'static str) -> Response {
+    Response::new(204, "", Body::Static(b"")).header("Allow", allow)
 }
 
 impl Inner {
@@ -90,71 +161,47 @@ impl Inner {
     }
 }
 
-/// Counts and times the answers of every route.
-pub struct Recorder {
-    routes: Vec<Counted>,
-    /// Answers to addresses that do not exist.
-    unknown: AtomicU64,
-}
-
-#[derive(Default)]
-struct Counted {
-    count: AtomicU64,
-    errors: AtomicU64,
-    recent: Recent,
-}
-
-impl Default for Recorder {
-    fn default() -> Recorder {
-        Recorder { routes: ROUTES.iter().map(|_| Counted::default()).collect(), unknown: AtomicU64::new(0) }
-    }
-}
-
-impl Recorder {
-    fn record(&self, index: Option<usize>, took: Duration, now: Instant, status: u16) {
-        let Some(counted) = index.and_then(|index| self.routes.get(index)) else {
-            self.unknown.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        counted.count.fetch_add(1, Ordering::Relaxed);
-        if status >= 400 {
-            // A refusal is quick; among the answers it would make them look quicker than they are.
-            counted.errors.fetch_add(1, Ordering::Relaxed);
-        } else {
-            counted.recent.record(took, now);
-        }
-    }
-
-    pub(super) fn total(&self) -> u64 {
-        let counted: u64 = self.routes.iter().map(|counted| counted.count.load(Ordering::Relaxed)).sum();
-        counted + self.unknown.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn endpoints(&self) -> Vec<EndpointReading> {
-        let now = Instant::now();
-        let reading = |(route, counted): (&Route, &Counted)| {
-            let [p50, p90, p99] = counted.recent.quantiles([0.5, 0.9, 0.99], now);
-            EndpointReading {
-                path: route.path,
-                count: counted.count.load(Ordering::Relaxed),
-                errors: counted.errors.load(Ordering::Relaxed),
-                p50,
-                p90,
-                p99,
-            }
-        };
-        ROUTES.iter().zip(&self.routes).map(reading).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn a_404_names_every_address() {
-        let named: Vec<&str> = ADDRESSES.split(' ').collect();
-        let routes: Vec<&str> = ROUTES.iter().map(|route| route.path).filter(|path| *path != page::FOLDER).collect();
-        assert_eq!(named, routes);
+    fn the_readme_names_every_address_and_no_other() {
+        let readme = include_str!("../../README.md");
+        let rows = readme.lines().skip_while(|line| *line != "| address | answer |").skip(2);
+        let written: BTreeSet<String> = rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect();
+        let wanted: BTreeSet<String> =
+            addresses().map(|(address, summary)| format!("| `{address}` | {summary} |")).collect();
+        let missing: Vec<_> = wanted.difference(&written).collect();
+        let unknown: Vec<_> = written.difference(&wanted).collect();
+        assert!(
+            missing.is_empty() && unknown.is_empty(),
+            "missing: {missing:#?}, not in the route table: {unknown:#?}"
+        );
+    }
+
+    #[test]
+    fn every_path_stands_once_with_each_method_once() {
+        let mut paths = BTreeSet::new();
+        for route in ROUTES {
+            assert!(paths.insert(route.path), "{}", route.path);
+            let methods: Vec<_> = route.actions.iter().map(|action| action.method).collect();
+            for (index, method) in methods.iter().enumerate() {
+                assert!(!methods[..index].contains(method), "{} {method:?}", route.path);
+                assert!(!matches!(method, Method::Head | Method::Options), "these come by themselves");
+            }
+        }
+    }
+
+    #[test]
+    fn allow_names_what_comes_by_itself() {
+        const READ: Action = get("", health::alive, "");
+        const WRITE: Action = Action { method: Method::Put, ..READ };
+        static BOTH: [Action; 2] = [READ, WRITE];
+        assert_eq!(allow(BOTH[..1].iter()), "GET, HEAD, OPTIONS");
+        assert_eq!(allow(BOTH.iter()), "GET, HEAD, PUT, OPTIONS");
+        assert_eq!(allow(BOTH[1..].iter().chain(&BOTH)), "PUT, GET, HEAD, OPTIONS");
     }
 }

@@ -1,6 +1,5 @@
-//! Request bodies: read to their end and dropped, so that the next request starts where it should.
-//!
-//! No address of this server takes a body; what matters is that its bytes never run as a request.
+//! Request bodies: read to their end, so that the next request starts where it should and no byte of a body ever runs
+//! as a request. Most bodies are dropped; a service that asks for one gets it without its framing.
 
 use super::head::BodyLength;
 
@@ -71,11 +70,17 @@ impl Framing {
         self.state == State::Done
     }
 
-    /// Takes bytes of the body from the front of `bytes`; returns how many belong to it.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, BodyError> {
+    /// Takes bytes of the body from the front of `bytes`; returns how many belong to it. What they hold, framing
+    /// undone, is handed to `content` in pieces.
+    pub fn take(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Result<usize, BodyError> {
         let mut used = 0;
         while used < bytes.len() && !self.is_done() {
-            used += self.step(&bytes[used..])?;
+            let is_content = matches!(self.state, State::Known(_) | State::Chunk(_));
+            let step = self.step(&bytes[used..])?;
+            if is_content {
+                content(&bytes[used..used + step]);
+            }
+            used += step;
         }
         Ok(used)
     }
@@ -152,15 +157,17 @@ fn trailer(byte: u8, length: usize, line: usize, cr: bool) -> Result<State, Body
 mod tests {
     use super::*;
 
-    /// Feeds a chunked body in pieces of that size; gives what is left of the stream behind it.
-    fn feed(bytes: &[u8], piece: usize) -> Result<Option<Vec<u8>>, BodyError> {
+    /// Feeds a chunked body in pieces of that size; gives its content, and what is left of the stream behind it.
+    fn feed(bytes: &[u8], piece: usize) -> Result<Option<(String, String)>, BodyError> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let mut framing = Framing::new(BodyLength::Chunked, 100)?;
+        let mut content = Vec::new();
         let mut used = 0;
         for part in bytes.chunks(piece) {
-            let taken = framing.take(part)?;
+            let taken = framing.take(part, |bytes| content.extend_from_slice(bytes))?;
             used += taken;
             if framing.is_done() {
-                return Ok(Some(bytes[used..].to_vec()));
+                return Ok(Some((text(&content), text(&bytes[used..]))));
             }
         }
         Ok(None)
@@ -168,12 +175,12 @@ mod tests {
 
     #[test]
     fn chunked_bodies_end_where_they_should_however_they_arrive() {
-        let ends = |rest: &str| Ok(Some(rest.as_bytes().to_vec()));
+        let ends = |content: &str, rest: &str| Ok(Some((content.to_owned(), rest.to_owned())));
         for (body, outcome) in [
-            ("0\r\n\r\nGET", ends("GET")),
-            ("5\r\nhello\r\n0\r\n\r\n", ends("")),
-            ("5;name=\"value\"\r\nhello\r\n00\r\nTrailer: x\r\n\r\nrest", ends("rest")),
-            ("A\r\n0123456789\r\n0\r\n\r\n", ends("")),
+            ("0\r\n\r\nGET", ends("", "GET")),
+            ("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", ends("hello world", "")),
+            ("5;name=\"value\"\r\nhello\r\n00\r\nTrailer: x\r\n\r\nrest", ends("hello", "rest")),
+            ("A\r\n0123456789\r\n0\r\n\r\n", ends("0123456789", "")),
             ("5\r\nhello", Ok(None)),
             ("65\r\n", Err(BodyError::TooLarge)),
             ("ffffffffffffffff\r\n", Err(BodyError::Malformed)),
@@ -194,8 +201,14 @@ mod tests {
     #[test]
     fn known_lengths() {
         let mut framing = Framing::new(BodyLength::Known(5), 100).unwrap();
-        assert_eq!((framing.take(b"he"), framing.is_done()), (Ok(2), false));
-        assert_eq!((framing.take(b"lloGET"), framing.is_done()), (Ok(3), true));
+        let mut content = Vec::new();
+        let mut take = |bytes: &[u8]| {
+            let used = framing.take(bytes, |part| content.extend_from_slice(part));
+            (used, framing.is_done())
+        };
+        assert_eq!(take(b"he"), (Ok(2), false));
+        assert_eq!(take(b"lloGET"), (Ok(3), true));
+        assert_eq!(content, b"hello");
         assert!(Framing::new(BodyLength::Known(0), 100).unwrap().is_done());
         assert_eq!(Framing::new(BodyLength::Known(101), 100), Err(BodyError::TooLarge));
     }

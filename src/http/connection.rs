@@ -157,26 +157,38 @@ impl<'c> Connection<'c> {
         self.wire.consume(length);
         self.parsed = 0;
         self.wire.enter(Phase::Answer);
+        let mut content = Vec::new();
         if body != BodyLength::Known(0) {
             let refused = matches!(&reply, Reply::Now(response) if response.status >= 400);
             if expects_continue && refused {
                 keep_alive = false;
-            } else if let Err(problem) = self.read_body(body, expects_continue)? {
-                return Ok(Err(problem));
+            } else {
+                let kept = match &reply {
+                    Reply::WithBody { limit, .. } => Some((*limit, &mut content)),
+                    Reply::Now(_) | Reply::Later(_) => None,
+                };
+                if let Err(problem) = self.read_body(body, expects_continue, kept)? {
+                    return Ok(Err(problem));
+                }
             }
         }
         let response = match reply {
             Reply::Now(response) => response,
-            Reply::Later(work) => {
-                self.flush()?;
-                self.wire.release();
-                let peer = self.peer;
-                catch_unwind(AssertUnwindSafe(|| work(&peer))).unwrap_or_else(|_| self.registry.counters.panicked())
-            }
+            Reply::Later(work) => self.wait_for_answer(work)?,
+            Reply::WithBody { work, .. } => self.wait_for_answer(move |peer: &Peer| work(content, peer))?,
         };
         keep_alive &= !response.close && !self.registry.is_draining() && !self.wire.is_expired();
         self.write(&response, keep_alive, old)?;
         Ok(Ok(keep_alive))
+    }
+
+    /// Runs a continuation, with every answer that was due before it written and the buffers given back.
+    fn wait_for_answer(&mut self, work: impl FnOnce(&Peer) -> Response) -> io::Result<Response> {
+        self.flush()?;
+        self.wire.release();
+        let peer = self.peer;
+        let answer = catch_unwind(AssertUnwindSafe(|| work(&peer)));
+        Ok(answer.unwrap_or_else(|_| self.registry.counters.panicked()))
     }
 
     fn write(&mut self, response: &Response, keep_alive: bool, old: bool) -> io::Result<()> {
@@ -209,11 +221,18 @@ impl<'c> Connection<'c> {
         self.wire.flush()
     }
 
-    /// Reads a body to its end and drops it.
-    fn read_body(&mut self, length: BodyLength, expects_continue: bool) -> io::Result<Result<(), Problem>> {
-        let mut framing = match Framing::new(length, self.registry.limits.max_body_bytes) {
+    /// Reads a body to its end. It is kept where `kept` names a limit for it and where to put it, else dropped.
+    fn read_body(
+        &mut self,
+        length: BodyLength,
+        expects_continue: bool,
+        mut kept: Option<(u64, &mut Vec<u8>)>,
+    ) -> io::Result<Result<(), Problem>> {
+        let most = self.registry.limits.max_body_bytes;
+        let most = kept.as_ref().map_or(most, |(limit, _)| most.min(*limit));
+        let mut framing = match Framing::new(length, most) {
             Ok(framing) => framing,
-            Err(error) => return Ok(Err(self.body_problem(error))),
+            Err(error) => return Ok(Err(body_problem(error, most))),
         };
         if expects_continue && self.wire.unused().is_empty() {
             self.flush()?;
@@ -221,9 +240,14 @@ impl<'c> Connection<'c> {
         }
         self.wire.enter(Phase::Body);
         loop {
-            match framing.take(self.wire.unused()) {
+            let keep = |part: &[u8]| {
+                if let Some((_, content)) = &mut kept {
+                    content.extend_from_slice(part);
+                }
+            };
+            match framing.take(self.wire.unused(), keep) {
                 Ok(used) => self.wire.consume(used),
-                Err(error) => return Ok(Err(self.body_problem(error))),
+                Err(error) => return Ok(Err(body_problem(error, most))),
             }
             if framing.is_done() {
                 self.wire.enter(Phase::Answer);
@@ -238,16 +262,6 @@ impl<'c> Connection<'c> {
                 };
                 return Ok(Err(problem));
             }
-        }
-    }
-
-    fn body_problem(&self, error: BodyError) -> Problem {
-        match error {
-            BodyError::Malformed => Problem::new(400, "the chunked body is malformed"),
-            BodyError::TooLarge => Problem::new(
-                413,
-                format!("the request body is larger than {} bytes", self.registry.limits.max_body_bytes),
-            ),
         }
     }
 
@@ -288,6 +302,18 @@ impl Exchange {
             length: head.length,
         }
     }
+}
+
+fn body_problem(error: BodyError, most: u64) -> Problem {
+    match error {
+        BodyError::Malformed => Problem::new(400, "the chunked body is malformed"),
+        BodyError::TooLarge => body_too_large(most),
+    }
+}
+
+/// 413 for a body of more than `most` bytes.
+pub(super) fn body_too_large(most: u64) -> Problem {
+    Problem::new(413, format!("the request body is larger than {most} bytes"))
 }
 
 /// Bytes of the empty lines before a request, which are dropped (RFC 9112, section 2.2).

@@ -6,12 +6,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use may_minihttp::{HttpServer, HttpService};
 
+use super::connection::body_too_large;
 use super::response::reason;
 use super::{Body, Method, Peer, Problem, Reply, Request, Service};
 use crate::lock::lock;
@@ -62,6 +63,10 @@ impl<S: Service> HttpService for Engine<S> {
         let response = match reply {
             Reply::Now(response) => response,
             Reply::Later(work) => work(&peer),
+            Reply::WithBody { limit, work } => match body(request, limit)? {
+                Some(content) => work(content, &peer),
+                None => body_too_large(limit).into(),
+            },
         };
         answer.status_code(usize::from(response.status), reason(response.status));
         for line in self.fixed.iter() {
@@ -83,6 +88,13 @@ impl<S: Service> HttpService for Engine<S> {
         }
         Ok(())
     }
+}
+
+/// The body of a request; `None` when it is longer than `limit` bytes.
+fn body(request: may_minihttp::Request, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    request.body().take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    Ok(Some(content).filter(|content| content.len() as u64 <= limit))
 }
 
 impl<S> Engine<S> {

@@ -1,8 +1,8 @@
 //! HTTP/1.1 on coroutines: listener, connection, request, response. Knows nothing of the app.
 //!
 //! One coroutine serves one connection. It never computes and never blocks: a [`Service`] either answers at
-//! once ([`Reply::Now`]) or hands back a continuation ([`Reply::Later`]) that waits without holding the
-//! connection's buffers. Every time limit is watched by one reaper, not by a timer a read.
+//! once ([`Reply::Now`]) or hands back a continuation ([`Reply::Later`], [`Reply::WithBody`]) that waits without
+//! holding the connection's buffers. Every time limit is watched by one reaper, not by a timer a read.
 //!
 //! Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9457 (problem details).
 
@@ -35,11 +35,18 @@ pub enum Reply {
     /// The answer takes time: run in the connection's coroutine, after its buffers were given back.
     /// It may wait (coroutine sleep, a worker pool) but must not compute or block.
     Later(Box<dyn FnOnce(&Peer) -> Response + Send>),
+    /// The answer depends on the body of the request: like [`Reply::Later`], once the whole body was read.
+    WithBody {
+        /// Longest body, bytes; the server's own limit holds as well. A longer one is answered 413.
+        limit: u64,
+        /// Makes the answer from the body, its framing undone.
+        work: Box<dyn FnOnce(Vec<u8>, &Peer) -> Response + Send>,
+    },
 }
 
 /// The application behind the connections.
 pub trait Service: Send + Sync + 'static {
-    /// Answers one request whose head has been checked. Called before its body is read (no address of the
-    /// application takes one); the answer is sent after the body was read and dropped.
+    /// Answers one request whose head has been checked. Called before its body is read, so that a refusal need not
+    /// wait for it; the answer is sent after the body was read. Unless the reply asks for the body, it is dropped.
     fn call(&self, request: &Request<'_>) -> Reply;
 }

@@ -33,9 +33,24 @@ impl Method {
             _ => return None,
         })
     }
+
+    /// The name, as a request line writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+            Method::Connect => "CONNECT",
+            Method::Options => "OPTIONS",
+            Method::Trace => "TRACE",
+            Method::Patch => "PATCH",
+        }
+    }
 }
 
-/// One request: head checked, body already read.
+/// One request: head checked, body not yet read.
 pub struct Request<'a> {
     /// The method.
     pub method: Method,

@@ -5,13 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::model::{Resource, Stats};
+use super::model::{EndpointKind, Resource, Stats};
 
 /// Points that are kept: five minutes at one a second.
 pub const POINTS: usize = 300;
-
-/// Addresses that look at the node or ask whether it lives: no work of it, and no measure of how long work takes.
-const WATCHING: &[&str] = &["/", "/stats", "/cluster", "/metrics", "/healthz", "/readyz", "/assets/"];
 
 /// One window in short. `null` where unknown.
 #[derive(Serialize)]
@@ -34,7 +31,7 @@ struct Point {
     in_flight: u64,
     requests_per_second: Option<f64>,
     errors_per_second: Option<f64>,
-    /// The highest of the endpoints' 99th percentiles, of those that do work.
+    /// The highest 99th percentile of the demo addresses.
     p99_milliseconds: Option<f64>,
     /// Over all interfaces but the loopback.
     receive_bytes_per_second: Option<f64>,
@@ -52,7 +49,7 @@ impl From<&Stats> for Point {
         let shares = window.cpu.shares;
         let interfaces = || window.network.iter().flatten();
         let outside = || interfaces().filter(|interface| interface.interface != "lo");
-        let working = window.requests.endpoints.iter().filter(|endpoint| !WATCHING.contains(&&*endpoint.path));
+        let demo = window.requests.endpoints.iter().filter(|endpoint| endpoint.kind == EndpointKind::Demo);
         Self {
             t: stats.raw.unix_seconds,
             user: shares.user,
@@ -71,7 +68,7 @@ impl From<&Stats> for Point {
             in_flight: window.requests.in_flight,
             requests_per_second: window.requests.per_second,
             errors_per_second: window.requests.errors_per_second,
-            p99_milliseconds: working.filter_map(|endpoint| endpoint.p99).reduce(f64::max),
+            p99_milliseconds: demo.filter_map(|endpoint| endpoint.p99).reduce(f64::max),
             receive_bytes_per_second: outside().filter_map(|interface| interface.receive_bytes_per_second).reduce(sum),
             transmit_bytes_per_second: outside()
                 .filter_map(|interface| interface.transmit_bytes_per_second)
@@ -139,6 +136,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::model::Endpoint;
 
     fn stats(t: f64) -> Stats {
         let mut stats = Stats::default();
@@ -162,6 +160,20 @@ mod tests {
         assert_eq!(points[POINTS - 1]["t"], (POINTS + 4) as f64);
         assert_eq!(points[0]["bottleneck"], "none");
         assert!(points[0]["user"].is_null());
+    }
+
+    #[test]
+    fn the_response_time_is_that_of_demo_addresses() {
+        let endpoint = |kind, p99| Endpoint { kind, p99, ..Endpoint::default() };
+        let mut stats = stats(1.0);
+        stats.window.requests.endpoints = vec![
+            endpoint(EndpointKind::Demo, Some(4.0)),
+            endpoint(EndpointKind::Demo, Some(7.0)),
+            endpoint(EndpointKind::Demo, None),
+            endpoint(EndpointKind::Monitoring, Some(90.0)),
+            endpoint(EndpointKind::Page, Some(80.0)),
+        ];
+        assert_eq!(Point::from(&stats).p99_milliseconds, Some(7.0));
     }
 
     #[test]

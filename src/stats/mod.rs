@@ -14,7 +14,7 @@ mod sampler;
 mod window;
 
 pub use bottleneck::judge;
-pub use model::{Bottleneck, Resource, Stats, Window};
+pub use model::{Bottleneck, EndpointKind, Resource, Stats, Window};
 pub use reading::{ConnectionsReading, EndpointReading, Identity, NodeReading, RequestsReading, SamplerConfig};
 pub use sample::{Collector, Sample};
 pub use sampler::{Board, Snapshot, start};

@@ -396,11 +396,26 @@ pub struct Requests {
     pub endpoints: Vec<Endpoint>,
 }
 
+/// What an address is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndpointKind {
+    /// Work that a user asks for: the throughput and the response time of a node are those of its demo addresses.
+    #[default]
+    Demo,
+    /// Looks at the node, or asks whether it lives. It is not work, and says nothing about how long work takes.
+    Monitoring,
+    /// The live page and its files, likewise.
+    Page,
+}
+
 /// The requests of one address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The route.
     pub path: Cow<'static, str>,
+    /// What the address is for.
+    pub kind: EndpointKind,
     /// Answered since the node started.
     pub count: u64,
     /// Of them, with 4xx or 5xx.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::http::Counters;
 use crate::pool::PoolReading;
 
+use super::model::EndpointKind;
+
 /// What the node is called and how it runs.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -67,6 +69,8 @@ impl From<&Counters> for ConnectionsReading {
 pub struct EndpointReading {
     /// The route, such as `/fib`: never what a client wrote.
     pub path: &'static str,
+    /// What the address is for.
+    pub kind: EndpointKind,
     /// Answered since the node started.
     pub count: u64,
     /// Of them, answered with 4xx or 5xx.

@@ -17,6 +17,9 @@ const PAUSE: Duration = Duration::from_micros(30);
 /// How long the answer of `/large` is at least, bytes; not much longer, whatever was asked.
 const LARGE: usize = 24 * 1024;
 
+/// Longest body that `/body` takes, bytes. It answers with the body, twice.
+pub const BODY_LIMIT: u64 = 1_000;
+
 /// A server for the rest of the process.
 pub struct Loop {
     pub address: SocketAddr,
@@ -41,6 +44,10 @@ impl Service for Echo {
                 webapp::sleep::sleep(Duration::from_micros(10));
                 answer(Body::Bytes(said.into_bytes()))
             })),
+            "/body" => Reply::WithBody {
+                limit: BODY_LIMIT,
+                work: Box::new(move |content, _| answer(Body::Bytes(content.repeat(2)))),
+            },
             "/panic" => panic!("on purpose"),
             "/panic-later" => Reply::Later(Box::new(|_| panic!("on purpose"))),
             _ => Reply::Now(answer(Body::Bytes(said.into_bytes()))),
@@ -127,7 +134,7 @@ fn read_answers(received: &[u8], request: &[u8]) -> Vec<Outcome> {
         let body = if without { &rest[..0] } else { &rest[..length] };
         rest = &rest[body.len()..];
         let closes = field("Connection: ") == Some("close");
-        answers.push(Outcome { status, closes, body: String::from_utf8(body.to_vec()).unwrap() });
+        answers.push(Outcome { status, closes, body: String::from_utf8_lossy(body).into_owned() });
     }
     answers
 }

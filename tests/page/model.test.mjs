@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytes, duration, milliseconds, percent, rate } from '../../src/app/page/assets/format.js';
 import { serverTiming } from '../../src/app/page/assets/load.js';
-import { byNode, clusterVerdict, fullest, fullness, growth, networkRate, niceCeiling, pointOf, quantile, reason, shaped, shapedPoints, shares, stateOf } from '../../src/app/page/assets/model.js';
+import { byNode, clusterVerdict, demoTotal, fullest, fullness, growth, networkRate, niceCeiling, pointOf, quantile, reason, shaped, shapedPoints, shares, stateOf, worstP99 } from '../../src/app/page/assets/model.js';
 import { keys, preferred, speak, t } from '../../src/app/page/assets/words.js';
 import { normal } from '../../src/app/page/assets/add.js';
 
@@ -20,6 +20,13 @@ test('both languages say the same things, with the same values', () => {
     assert.deepEqual(holes('es'), holes('en'), key);
   }
   speak('en');
+});
+
+test('only demo addresses count as work', () => {
+  const endpoints = [{ path: '/fib', kind: 'demo', count: 3, p99: 4 }, { path: '/io', kind: 'demo', count: 2, p99: 7 },
+    { path: '/stats', kind: 'monitoring', count: 50, p99: 90 }, { path: '/', kind: 'page', count: 9, p99: 80 }];
+  assert.equal(demoTotal({ requests: { endpoints } }), 5);
+  assert.equal(worstP99({ requests: { endpoints } }), 7);
 });
 
 test('the language is the first preference that the page speaks', () => {

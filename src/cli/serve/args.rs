@@ -29,6 +29,7 @@ pub enum Engine {
 ///
 /// Example: webapp serve --listen 127.0.0.1:3000 --model sync --pool-threads 8
 #[derive(clap::Args)]
+#[command(after_help = addresses())]
 pub struct Args {
     /// Address to listen on; port 0 takes a free one. Ignored when a socket is handed over (LISTEN_FDS).
     #[arg(long, env = "WEBAPP_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT")]
@@ -117,6 +118,13 @@ pub struct Args {
     /// Log every answer.
     #[arg(long, env = "WEBAPP_ACCESS_LOG")]
     pub access_log: bool,
+}
+
+/// What the node answers, for the end of the help.
+fn addresses() -> String {
+    let width = app::addresses().map(|(address, _)| address.len()).max().unwrap_or_default();
+    let line = |(address, summary): (String, &str)| format!("  {address:width$}  {}", summary.replace('`', ""));
+    format!("Addresses:\n{}", app::addresses().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 impl Engine {

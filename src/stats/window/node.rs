@@ -79,6 +79,7 @@ pub fn requests(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> R
             .iter()
             .map(|endpoint| Endpoint {
                 path: Cow::Borrowed(endpoint.path),
+                kind: endpoint.kind,
                 count: endpoint.count,
                 errors: endpoint.errors,
                 p50: endpoint.p50.map(|time| round(time, 3)),

@@ -3,9 +3,6 @@
 /** The resources that can bind, in the order in which they are drawn. */
 export const RESOURCES = ['cpu', 'cpu-quota', 'io', 'memory', 'network', 'pool'];
 
-/** The addresses that do demo work: shares and response times are taken of these, so that probes and this page do not blur them. */
-const DEMO = new Set(['/fib', '/primes', '/sleep', '/io', '/memory', '/payload', '/whoami']);
-
 /** Seconds of history that are kept and drawn. */
 export const SPAN = 300;
 
@@ -57,14 +54,17 @@ export const shapedPoints = (told) => (Array.isArray(told) ? told : []).filter((
 
 const endpoints = (stats) => stats?.requests?.endpoints ?? [];
 
+/** The addresses that do demo work: shares and response times are taken of these, so that health checks and this page do not blur them. */
+const demo = (stats) => endpoints(stats).filter((endpoint) => endpoint.kind === 'demo');
+
 /** Requests that failed, of all addresses, since start. */
 export const errorsTotal = (stats) => sum(endpoints(stats).map((endpoint) => endpoint.errors));
 
 /** Demo requests since start. */
-export const demoTotal = (stats) => sum(endpoints(stats).filter((endpoint) => DEMO.has(endpoint.path)).map((endpoint) => endpoint.count));
+export const demoTotal = (stats) => sum(demo(stats).map((endpoint) => endpoint.count));
 
 /** The slowest demo address' p99 of the last minute, in milliseconds. */
-export const worstP99 = (stats) => most(endpoints(stats).filter((endpoint) => DEMO.has(endpoint.path)).map((endpoint) => endpoint.p99));
+export const worstP99 = (stats) => most(demo(stats).map((endpoint) => endpoint.p99));
 
 /** The busiest disk's utilization in percent. */
 export const busiestDisk = (stats) => most((stats?.disks ?? []).map((disk) => disk.utilization));
