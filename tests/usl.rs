@@ -6,7 +6,9 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use proptest::prelude::*;
+use webapp::kernel::clock::thread_cpu_seconds;
 use webapp::report::usl::{Fit, FitError, Note, Point, fit};
+use webapp::report::{describe_fit, fit_as_json, points as table};
 
 /// SPEC SDM91 on a Sun SPARCcenter 2000: Gunther, *Guerrilla Capacity Planning*; R package `usl` 3.0, `specsdm91`.
 const SPEC_SDM91: [(f64, f64); 7] =
@@ -171,6 +173,55 @@ proptest! {
     }
 }
 
+/// A positive number of any size that a double has.
+fn any_size() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        (-300.0..300.0f64).prop_map(|exponent| 10f64.powf(exponent)),
+        1.0..1e4f64,
+        (1u32..40).prop_map(f64::from),
+        prop_oneof![Just(5e-324), Just(f64::MIN_POSITIVE), Just(f64::MAX), Just(1e160), Just(1.0)],
+    ]
+}
+
+/// Tables of every shape: any sizes at all, growing, falling, constant, the same n again and again.
+fn any_points() -> impl Strategy<Value = Vec<(f64, f64)>> {
+    let sizes = prop::collection::vec((any_size(), any_size()), 0..14);
+    let shaped = (prop::collection::vec((1u32..300, 0.2..5.0f64), 3..14), -300.0..300.0f64, -6.0..6.0f64).prop_map(
+        |(cells, exponent, power)| {
+            let at = |n: f64, noise: f64| (n, 10f64.powf(exponent) * n.powf(power) * noise);
+            cells.into_iter().map(|(n, noise)| at(f64::from(n), noise)).collect::<Vec<_>>()
+        },
+    );
+    let constant = (prop::collection::vec(1u32..50, 3..14), any_size())
+        .prop_map(|(n, throughput)| n.into_iter().map(|n| (f64::from(n), throughput)).collect::<Vec<_>>());
+    prop_oneof![sizes, shaped, constant].prop_map(|points| {
+        points.into_iter().filter(|(n, x)| n.is_finite() && x.is_finite() && *n > 0.0 && *x > 0.0).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever finite table comes, the command ends within a second of CPU time, with figures or with an error.
+    #[test]
+    fn any_finite_table_ends(pairs in any_points()) {
+        let text = pairs.iter().fold(String::new(), |text, (n, x)| format!("{text}{n:e},{x:e}\n"));
+        let before = thread_cpu_seconds();
+        let read = table::read(&text).unwrap();
+        prop_assert_eq!(&read, &points(&pairs));
+        let (shown, written) = match fit(&read) {
+            Ok(fit) => (describe_fit(&fit, &read), fit_as_json(&fit, &read).to_string()),
+            Err(error) => (String::new(), error.to_string()),
+        };
+        let seconds = thread_cpu_seconds() - before;
+        prop_assert!(seconds < 1.0, "{seconds} s of CPU\n{text}");
+        let figures = format!("{shown} {written}").to_lowercase();
+        let mut words = figures.split(|letter: char| !letter.is_alphanumeric());
+        prop_assert!(!words.any(|word| word == "nan" || word == "inf"), "{text}\n{figures}");
+        prop_assert!(shown.lines().all(|line| line.chars().count() <= 100), "{text}\n{shown}");
+    }
+}
+
 fn webapp(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_webapp"))
         .args(arguments)
@@ -223,4 +274,52 @@ fn command_explains_what_it_cannot_use() {
     }
     let output = webapp(&["usl", "/nonexistent.csv"], "");
     assert!(String::from_utf8(output.stderr).unwrap().contains("/nonexistent.csv"));
+}
+
+#[test]
+fn command_reads_the_tables_that_people_have() {
+    for input in [
+        "n;rps\n1;64,9\n18;995,9\n36;1652,4\n72;1853,2\n",
+        "n,rps\n1,64.9\n18,995.9\n36,\"1,652.4\"\n72,\"1,853.2\"\n",
+        "req/s,users\n64.9,1\n995.9,18\n1652.4,36\n1853.2,72\n",
+        "\"\",\"users\",\"req/s\"\n\"1\",1,64.9\n\"2\",18,995.9\n\"3\",36,1652.4\n\"4\",72,1853.2\n",
+    ] {
+        let output = webapp(&["usl", "-", "--json", "-"], input);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect(input);
+        let read: Vec<_> = json["points"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|point| (point["n"].as_f64(), point["throughput"].as_f64()))
+            .collect();
+        let expected = [(1.0, 64.9), (18.0, 995.9), (36.0, 1652.4), (72.0, 1853.2)].map(|(n, x)| (Some(n), Some(x)));
+        assert_eq!(read, expected, "{input}");
+    }
+}
+
+#[test]
+fn command_refuses_what_can_be_read_in_two_ways() {
+    for (input, words) in [
+        ("n;rps\n1;65\n36;1.652\n", "line 3: throughput is '1.652' in column 2, which can mean 1.652 or 1652"),
+        ("1,1,65\n2,18,996\n3,36,1652\n", "line 1: there are 3 columns"),
+        ("n,rps,p99\n1,65,3\n18,,4\n", "line 3: throughput is missing in column 2"),
+        ("1,65,4\n18,995,9\n", "for a decimal comma, put semicolons between columns"),
+    ] {
+        let output = webapp(&["usl", "-"], input);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{input:?}");
+        assert!(error.contains(words), "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn command_fits_huge_and_tiny_figures() {
+    for unit in ["e160", "e-160", "e300", "e-300"] {
+        let output = webapp(&["usl", "-"], &format!("1,1{unit}\n2,2{unit}\n3,2.5{unit}\n"));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains(&format!("2.500{unit}")), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
 }

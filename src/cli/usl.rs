@@ -4,11 +4,10 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde_json::{Value, json};
 
 use super::Exit;
-use crate::report::usl::{Fit, Point, fit};
-use crate::report::{describe_fit, points};
+use crate::report::usl::fit;
+use crate::report::{describe_fit, fit_as_json, points};
 
 /// Arguments of `webapp usl`.
 #[derive(clap::Args)]
@@ -31,10 +30,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let fit = fit(&points).with_context(|| format!("cannot fit {name}"))?;
     let mut stdout = std::io::stdout().lock();
     match args.json.as_deref() {
-        Some(file) if file == Path::new("-") => writeln!(stdout, "{:#}", as_json(&fit, &points))?,
+        Some(file) if file == Path::new("-") => writeln!(stdout, "{:#}", fit_as_json(&fit, &points))?,
         file => {
             if let Some(file) = file {
-                std::fs::write(file, format!("{:#}\n", as_json(&fit, &points)))
+                std::fs::write(file, format!("{:#}\n", fit_as_json(&fit, &points)))
                     .with_context(|| format!("cannot write {}", file.display()))?;
             }
             write!(stdout, "{}", describe_fit(&fit, &points))?;
@@ -51,21 +50,4 @@ fn read(file: &Path) -> anyhow::Result<String> {
         text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     }
     Ok(text)
-}
-
-fn as_json(fit: &Fit, points: &[Point]) -> Value {
-    let against: Vec<Value> = points
-        .iter()
-        .map(|point| {
-            json!({
-                "n": point.n,
-                "throughput": point.throughput,
-                "fitted": fit.throughput(point.n),
-                "band_95": fit.band(point.n),
-                "ideal": fit.ideal(point.n),
-            })
-        })
-        .collect();
-    let notes: Vec<String> = fit.notes.iter().map(ToString::to_string).collect();
-    json!({ "fit": fit, "points": against, "notes": notes })
 }

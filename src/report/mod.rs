@@ -20,7 +20,7 @@ pub mod usl;
 mod usl_text;
 pub mod verdict;
 
-pub use usl_text::describe_fit;
+pub use usl_text::{describe_fit, fit_as_json};
 
 use serde::Serialize;
 

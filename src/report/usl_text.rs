@@ -3,6 +3,7 @@
 use super::table;
 use super::usl::{Estimate, Fit, Point};
 use crate::results::number::{or_dash, percent, plain, significant};
+use serde_json::{Value, json};
 
 /// The fit as text within 100 columns: parameters with their uncertainty, what follows from them, the points against
 /// the curve, and the cautions.
@@ -55,7 +56,7 @@ fn consequences(fit: &Fit) -> String {
             "peak".to_owned(),
             format!(
                 "{} at n = {}{}",
-                plain(peak.throughput),
+                figure(peak.throughput),
                 significant(peak.n, 4),
                 or_plus_minus(peak.n_standard_error)
             ),
@@ -69,7 +70,7 @@ fn consequences(fit: &Fit) -> String {
         Some(asymptote) => {
             vec![
                 "asymptote".to_owned(),
-                plain(asymptote),
+                figure(asymptote),
                 "what contention alone would allow, however many n".to_owned(),
             ]
         }
@@ -78,7 +79,7 @@ fn consequences(fit: &Fit) -> String {
     rows.push(match fit.optimum {
         Some(optimum) => vec![
             "optimum".to_owned(),
-            format!("{} at n = {}", plain(fit.throughput(optimum)), significant(optimum, 4)),
+            format!("{} at n = {}", figure(fit.throughput(optimum)), significant(optimum, 4)),
             format!("where ideal growth meets the asymptote{}", beyond(optimum)),
         ],
         None => vec!["optimum".to_owned(), "none".to_owned(), "ideal growth meets no asymptote".to_owned()],
@@ -95,6 +96,27 @@ fn consequences(fit: &Fit) -> String {
     table::render(&["", "value", "meaning"], &[0, 2], &rows)
 }
 
+/// A throughput, whatever its unit: `1884`, `12 345`, `1.652e160`.
+fn figure(value: f64) -> String {
+    if value == 0.0 || (0.01..1e9).contains(&value.abs()) { plain(value) } else { significant(value, 4) }
+}
+
+/// n as it was written, where that is short.
+fn count(n: f64) -> String {
+    let text = n.to_string();
+    if text.len() <= 10 { text } else { significant(n, 6) }
+}
+
+/// A signed percentage.
+fn off(percent: f64) -> String {
+    if percent.abs() < 1e5 { format!("{percent:+.1}") } else { format!("{percent:+.1e}") }
+}
+
+/// A share of the ideal in percent.
+fn share(value: f64) -> String {
+    if value < 1e5 { percent(value) } else { significant(value, 2) }
+}
+
 fn or_plus_minus(error: Option<f64>) -> String {
     error.map_or_else(String::new, |error| format!(" ± {}", significant(error, 3)))
 }
@@ -105,15 +127,33 @@ fn against_points(fit: &Fit, points: &[Point]) -> String {
         .map(|point| {
             let fitted = fit.throughput(point.n);
             vec![
-                format!("{}", point.n),
-                plain(point.throughput),
-                plain(fitted),
+                count(point.n),
+                figure(point.throughput),
+                figure(fitted),
                 fit.band(point.n)
-                    .map_or_else(|| "-".to_owned(), |[low, high]| format!("{} … {}", plain(low), plain(high))),
-                format!("{:+.1}", 100.0 * (point.throughput - fitted) / fitted),
-                percent(100.0 * point.throughput / fit.ideal(point.n)),
+                    .map_or_else(|| "-".to_owned(), |[low, high]| format!("{} … {}", figure(low), figure(high))),
+                off(100.0 * ((point.throughput - fitted) / fitted)),
+                share(100.0 * (point.throughput / fit.ideal(point.n))),
             ]
         })
         .collect();
     table::render(&["n", "throughput", "fitted", "95 % band", "off by %", "of ideal %"], &[], &rows)
+}
+
+/// The fit as JSON: `fit` as [`Fit`] is, `points` against the curve, `notes` in words.
+pub fn fit_as_json(fit: &Fit, points: &[Point]) -> Value {
+    let against: Vec<Value> = points
+        .iter()
+        .map(|point| {
+            json!({
+                "n": point.n,
+                "throughput": point.throughput,
+                "fitted": fit.throughput(point.n),
+                "band_95": fit.band(point.n),
+                "ideal": fit.ideal(point.n),
+            })
+        })
+        .collect();
+    let notes: Vec<String> = fit.notes.iter().map(ToString::to_string).collect();
+    json!({ "fit": fit, "points": against, "notes": notes })
 }
