@@ -7,6 +7,7 @@
 //! | [`cli`] | one file a subcommand: arguments as plain data, resolved once |
 //! | [`bench`] | topologies x levels -> measured runs |
 //! | [`report`] | fit, limits, cost, charts: pure functions of what `bench` wrote |
+//! | [`autoscale`] | how many nodes there shall be: a pure decision, and the loop around it |
 //! | [`load`] | the load generator: schedule, client, recorder, verdict |
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
 //! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
@@ -15,6 +16,7 @@
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
 //! | [`recent`] | histograms of the last minute |
 //! | [`sleep`](mod@sleep) | sleeping coroutines, and the thread that wakes them |
+//! | `child` | child processes that cannot outlive their parent |
 //! | `lock` | a lock that outlives a panic of its holder |
 //! | `connect` | connections that a coroutine opens |
 //! | `worker` | keeps a coroutine on the worker that watches its socket |
@@ -23,6 +25,7 @@
 pub mod app;
 pub mod autoscale;
 pub mod bench;
+mod child;
 pub mod cli;
 mod connect;
 pub mod http;

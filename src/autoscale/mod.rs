@@ -14,16 +14,28 @@
 //! | [`decision`] | the answer, and why |
 //! | [`machines`] | nested: the machines that the nodes stand on |
 //! | [`elasticity`] | how well the size followed the demand |
+//! | [`autoscaler`] | the decision with its memory |
+//! | `record` | a moment as it is written down |
 //! | [`replay`] | recorded samples in, decisions out |
+//! | [`driver`] | the program that changes the cluster |
+//! | [`observe`] | what the nodes say of themselves in an interval |
+//! | [`hold`](mod@hold) | the loop on a live cluster |
+//! | [`log`] | what the loop did, for people and for programs |
 
+pub mod autoscaler;
 pub mod config;
 mod decide;
 pub mod decision;
+pub mod driver;
 pub mod elasticity;
 pub mod history;
+pub mod hold;
 pub mod limit;
+pub mod log;
 pub mod machines;
+pub mod observe;
 pub mod proposal;
+mod record;
 pub mod replay;
 pub mod sample;
 

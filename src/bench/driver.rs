@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use super::child::{self, Finished};
+use crate::child::{self, Finished};
 use crate::results::arm::PointKey;
 use crate::results::manifest::{BalancerIdentity, Limited};
 use crate::results::plan::Plan;

@@ -40,7 +40,7 @@ pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Re
     let mut command = Command::new(binary);
     command.args(arguments(job));
     let limit = Duration::from_secs_f64(job.warmup_seconds + job.window_seconds + 2.0 * TIMEOUT_SECONDS + 10.0);
-    let finished = super::child::run(command, limit, Some(interrupted))?;
+    let finished = crate::child::run(command, limit, Some(interrupted))?;
     if !finished.status.success() && finished.status.code() != Some(NOT_VALID) && finished.stdout.trim().is_empty() {
         bail!("webapp load failed ({}): {}", finished.status, finished.stderr.trim());
     }

@@ -4,10 +4,9 @@
 //! clock), [`driver`] brings clusters up and down, [`generator`] drives the load, [`watch`] reads nodes, balancer and
 //! machine meanwhile, [`summary`] turns that into figures, and [`folder`] keeps every run as it ends.
 
-pub mod child;
+pub mod caretaker;
 pub mod driver;
 pub mod generator;
-pub mod http_get;
 pub mod interrupt;
 pub mod machine;
 pub mod progress;
@@ -27,7 +26,7 @@ use crate::results::folder::Folder;
 use crate::results::manifest::{FORMAT, Manifest};
 use crate::results::plan::{Ladder, Plan, Visit};
 use crate::results::run::{Killed, Level, Run};
-use child::Caretaker;
+use caretaker::Caretaker;
 use driver::{Cluster, Driver};
 use generator::Job;
 use progress::Progress;

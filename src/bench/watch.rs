@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::driver::Cluster;
-use super::http_get;
 use super::speed::{PAUSE, Probe};
+use crate::http::blocking;
 use crate::kernel::{Root, clock, cpu, process};
 use crate::lock::lock;
 use crate::results::run::{NodeSample, Sample, StatsSample};
@@ -143,7 +143,7 @@ fn probe(counted: &Counted, over: &AtomicBool) {
 fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
     loop {
         let last = over.load(Ordering::Relaxed);
-        let answer = http_get::get(url, "/stats", if last { LAST_TIMEOUT } else { ASK_TIMEOUT }).ok();
+        let answer = blocking::get(url, "/stats", if last { LAST_TIMEOUT } else { ASK_TIMEOUT }).ok();
         if let Some(stats) =
             answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json))
         {

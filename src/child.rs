@@ -1,8 +1,7 @@
-//! Child processes that cannot outlive the bench, and a caretaker for what they leave.
+//! Child processes that cannot outlive their parent.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -24,8 +23,8 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Runs a program to its end, in a process group of its own: Ctrl-C at the terminal reaches the bench alone, which
-/// decides what to do with its children. If the bench itself is killed, the kernel sends the child SIGTERM.
+/// Runs a program to its end, in a process group of its own: Ctrl-C at the terminal reaches the parent alone, which
+/// decides what to do with its children. If the parent itself is killed, the kernel sends the child SIGTERM.
 ///
 /// # Errors
 /// When it cannot be started, when it takes longer than `limit` (it is ended then), and, with `interrupted` given, when
@@ -99,45 +98,6 @@ fn die_with_parent(command: &mut Command) {
     };
 }
 
-/// Takes the cluster down when the bench dies without having done so (SIGKILL, a lost machine's shell, a panic).
-///
-/// A shell waits on a pipe that only the bench holds. The word `done` dismisses it; the end of the pipe without that
-/// word means that nobody else will clean up.
-pub struct Caretaker {
-    shell: Child,
-}
-
-impl Caretaker {
-    /// Starts the caretaker, who would run `program arguments…`.
-    ///
-    /// # Errors
-    /// When no shell can be started.
-    pub fn start(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        // The pause lets a driver that was itself just told to end undo its half-done work first.
-        let script = r#"trap '' INT TERM HUP; read -r word; [ "$word" = done ] || { sleep 1; exec "$@"; }"#;
-        let shell = Command::new("/bin/sh")
-            .args(["-c", script, "webapp-bench-caretaker"])
-            .arg(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .context("cannot start /bin/sh")?;
-        Ok(Self { shell })
-    }
-
-    /// Everything is cleaned up: the caretaker may go.
-    pub fn dismiss(mut self) {
-        if let Some(mut pipe) = self.shell.stdin.take() {
-            // A caretaker who is gone needs no word.
-            let _ = pipe.write_all(b"done\n");
-        }
-        let _ = self.shell.wait();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,20 +124,5 @@ mod tests {
         let interrupted = AtomicBool::new(true);
         let error = run(shell("sleep 60"), Duration::from_secs(60), Some(&interrupted)).unwrap_err();
         assert_eq!(error.to_string(), "interrupted");
-    }
-
-    #[test]
-    fn caretaker_acts_only_when_the_bench_is_gone() {
-        let folder = tempfile::tempdir().unwrap();
-        let touch = Path::new("/usr/bin/touch");
-        let file = folder.path().join("dismissed");
-        Caretaker::start(touch, &[file.to_str().unwrap()]).unwrap().dismiss();
-        assert!(!file.exists());
-
-        let file = folder.path().join("left");
-        let mut left = Caretaker::start(touch, &[file.to_str().unwrap()]).unwrap();
-        drop(left.shell.stdin.take());
-        left.shell.wait().unwrap();
-        assert!(file.exists());
     }
 }

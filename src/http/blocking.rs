@@ -1,4 +1,4 @@
-//! One GET over plain HTTP, for the `/stats` of a node. Small on purpose: no redirect, no compression.
+//! One blocking GET over plain HTTP, for the `/stats` of a node. Small on purpose: no redirect, no compression.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

@@ -1,0 +1,74 @@
+//! The decision with its memory: what is the same for a live cluster, for recorded samples and on a simulator's clock.
+
+use super::config::Config;
+use super::history::History;
+use super::machines::{MachineConfig, Machines, Placement};
+use super::sample::Samples;
+use super::{Decision, decide};
+
+/// Decides moment by moment. It has no clock: the caller says what time it is.
+#[derive(Clone, Debug)]
+pub struct Autoscaler {
+    config: Config,
+    history: History,
+    machine_config: Option<MachineConfig>,
+    machines: Option<Machines>,
+}
+
+/// What one moment brought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// How many nodes there shall be.
+    pub decision: Decision,
+    /// Where they stand, for nested autoscaling.
+    pub placement: Option<Placement>,
+}
+
+impl Step {
+    /// How many nodes can run now: those wanted, or those of them that have a machine.
+    pub fn runnable(&self) -> u32 {
+        self.placement.map_or(self.decision.wanted, |placement| placement.running)
+    }
+
+    /// Why, in one sentence.
+    pub fn reason(&self) -> String {
+        match &self.placement {
+            Some(placement) => format!("{}; {placement}", self.decision.reason),
+            None => self.decision.reason.to_string(),
+        }
+    }
+}
+
+impl Autoscaler {
+    /// An autoscaler that remembers `history`.
+    pub fn new(config: Config, machines: Option<MachineConfig>, history: History) -> Self {
+        Self { config, history, machine_config: machines, machines: None }
+    }
+
+    /// What it holds.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Decides on samples of the moment `at` (seconds, never going back), and remembers what the metrics wanted. The
+    /// machines of nested autoscaling begin as the first samples find them.
+    pub fn step(&mut self, samples: &Samples, at: f64) -> Step {
+        let decision = decide(&self.config, samples, &self.history, at);
+        if let Some(nodes) = decision.proposed {
+            self.history.propose(at, nodes);
+        }
+        self.history.forget(&self.config, at);
+        let placement = self.machine_config.map(|config| {
+            let machines = self.machines.get_or_insert_with(|| Machines::holding(config, samples.size, at));
+            let (next, placement) = machines.want(decision.wanted, at);
+            *machines = next;
+            placement
+        });
+        Step { decision, placement }
+    }
+
+    /// Remembers that a decision was carried out.
+    pub fn carried_out(&mut self, decision: &Decision, at: f64) {
+        self.history.change(at, decision.size, decision.wanted);
+    }
+}

@@ -1,0 +1,70 @@
+//! What the loop did: a line for people, and a line of JSON for programs, which `--replay` reads.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::config::Config;
+use super::hold::Event;
+use super::machines::Placement;
+use super::record::{About, RecordedNode};
+
+#[derive(Serialize)]
+struct Entry {
+    at: f64,
+    time: String,
+    event: About,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wanted: Option<u32>,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machines: Option<Placement>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<RecordedNode>,
+}
+
+/// An event as a person reads it: `2026-11-26T03:15:16Z 4 -> 6: queue 3.4 a node, …`.
+pub fn line(event: &Event<'_>, time: SystemTime) -> String {
+    let time = humantime::format_rfc3339_seconds(time);
+    match event {
+        Event::Decision { step, .. } => {
+            let decision = &step.decision;
+            format!("{time} {} -> {}: {}", decision.size, decision.wanted, step.reason())
+        }
+        Event::Notice { text, .. } => format!("{time} {text}"),
+    }
+}
+
+/// An event as a line of JSON, with what each node said of the metrics of `config`.
+///
+/// # Errors
+/// When it cannot be written as JSON: a figure is no number.
+pub fn json(event: &Event<'_>, time: SystemTime, config: &Config) -> serde_json::Result<String> {
+    let time = humantime::format_rfc3339_millis(time).to_string();
+    let metrics = || config.targets.iter().map(|target| target.metric);
+    let entry = match event {
+        Event::Decision { at, samples, step } => Entry {
+            at: *at,
+            time,
+            event: About::Decision,
+            now: Some(step.decision.size),
+            wanted: Some(step.decision.wanted),
+            reason: step.reason(),
+            machines: step.placement,
+            nodes: samples.nodes.iter().map(|node| RecordedNode::of(node, metrics())).collect(),
+        },
+        Event::Notice { at, text } => Entry {
+            at: *at,
+            time,
+            event: About::Notice,
+            now: None,
+            wanted: None,
+            reason: text.clone(),
+            machines: None,
+            nodes: Vec::new(),
+        },
+    };
+    serde_json::to_string(&entry)
+}

@@ -1,0 +1,352 @@
+//! `webapp autoscale --driver`, on a driver and on nodes that the test plays.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{PATIENCE, webapp};
+use serde_json::Value;
+use tempfile::TempDir;
+use webapp::stats::Stats;
+
+/// The driver: `units` holds the size, `states` what follows a node's name and address, `topology` the topology; where
+/// `broken` is, it fails with what that file says. `asked` collects what it was told.
+const DRIVER: &str = r#"#!/bin/sh
+set -eu
+here=$(dirname "$0")
+echo "$*" >> "$here/asked"
+if [ -e "$here/broken" ]; then cat "$here/broken" >&2; exit 1; fi
+if [ "$1" = scale ]; then echo "$2" > "$here/units.new"; mv "$here/units.new" "$here/units"; fi
+units=$(cat "$here/units")
+nodes=$units
+[ "$(cat "$here/topology")" != vertical ] || nodes=1
+list=
+for number in $(seq 1 "$nodes"); do
+  state=ready
+  [ ! -e "$here/state$number" ] || state=$(cat "$here/state$number")
+  list="$list${list:+,}{\"name\":\"node$number\",\"url\":\"$(cat "$here/url")\",\"state\":\"$state\"}"
+done
+printf '{"topology":"%s","units":%s,"target":"http://127.0.0.1:1","nodes":[%s]}\n' "$(cat "$here/topology")" "$units" "$list"
+"#;
+
+/// A cluster that the test plays: a folder with the driver, and one server for the `/stats` of all nodes.
+struct Cluster {
+    folder: TempDir,
+    /// Requests in the pool of all nodes together; shared out over `units`.
+    load: Arc<AtomicU64>,
+    silent: Arc<AtomicBool>,
+}
+
+impl Cluster {
+    fn new(topology: &str, units: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let driver = folder.path().join("driver");
+        fs::write(&driver, DRIVER).unwrap();
+        fs::set_permissions(&driver, fs::Permissions::from_mode(0o755)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (load, silent) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let cluster = Self { folder, load, silent };
+        cluster.write("url", &format!("http://{}", listener.local_addr().unwrap()));
+        cluster.write("units", &units.to_string());
+        cluster.write("topology", topology);
+        cluster.serve(listener, topology == "vertical");
+        cluster
+    }
+
+    fn serve(&self, listener: TcpListener, vertical: bool) {
+        let (load, silent, units) = (self.load.clone(), self.silent.clone(), self.path("units"));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut stream = stream;
+                let mut head = [0; 1024];
+                let _ = stream.read(&mut head);
+                if silent.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let nodes = if vertical { 1 } else { fs::read_to_string(&units).unwrap().trim().parse().unwrap_or(1) };
+                let mut stats = Stats::default();
+                stats.node.uptime_seconds = 1000.0;
+                stats.window.pool.active = load.load(Ordering::Relaxed).div_ceil(nodes);
+                let body = serde_json::to_string(&stats).unwrap();
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            }
+        });
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let new = self.path("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.path(name)).unwrap();
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).unwrap();
+    }
+
+    fn units(&self) -> String {
+        fs::read_to_string(self.path("units")).unwrap().trim().to_owned()
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = webapp();
+        command.arg("autoscale").arg("--driver").arg(self.path("driver"));
+        command.args(["--metric", "queue=2", "--down-window", "0s", "--interval", "150ms"]);
+        command.args(arguments.split_whitespace());
+        command
+    }
+
+    fn start(&self, arguments: &str) -> Running {
+        Running::start(self.command(arguments))
+    }
+
+    fn output(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn until(&self, units: &str) {
+        wait(|| self.units() == units, &format!("{units} units"));
+    }
+}
+
+struct Running {
+    child: Child,
+    out: Arc<Mutex<String>>,
+    err: Arc<Mutex<String>>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (out, err) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
+        Self { child, out, err }
+    }
+
+    fn hears(&self, text: &str) {
+        let heard = || self.err.lock().unwrap().contains(text);
+        wait(heard, text);
+    }
+
+    fn decides(&self, text: &str) {
+        let heard = || self.out.lock().unwrap().contains(text);
+        wait(heard, text);
+    }
+
+    /// Asks it to end, and gives what it decided and what it said besides.
+    fn end(mut self, signal: i32) -> (String, String) {
+        // SAFETY: plain numbers; the child is not yet reaped.
+        assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(status.code(), Some(0));
+        let text = |text: &Mutex<String>| text.lock().unwrap().clone();
+        (text(&self.out), text(&self.err))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(String::new()));
+    let seen = text.clone();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            seen.lock().unwrap().push_str(&(line + "\n"));
+        }
+    });
+    text
+}
+
+fn wait(done: impl Fn() -> bool, what: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain for: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn grows_and_shrinks_with_the_load_and_its_log_can_be_replayed() {
+    let cluster = Cluster::new("horizontal", 1);
+    cluster.load.store(12, Ordering::Relaxed);
+    let log = cluster.path("log.jsonl");
+    let running = cluster.start(&format!("--max 8 --name mine --log {}", log.display()));
+    // 12 in one pool want 6 nodes, of which 4 come a period of 15 s; the rest would take as long.
+    cluster.until("5");
+    running.decides("1 -> 5: queue 12 a node, target 2, wanted 6, held to +4 a period (policy 4/15s,100%/15s)");
+    running.hears("the driver made it 5 in");
+    cluster.load.store(0, Ordering::Relaxed);
+    cluster.until("1");
+    let (out, err) = running.end(libc::SIGTERM);
+    assert!(err.lines().all(|line| line.contains("the driver made it")), "{err}");
+    let asked = fs::read_to_string(cluster.path("asked")).unwrap();
+    assert!(asked.contains("scale 5 --name mine") && asked.contains("status --name mine"), "{asked}");
+
+    let logged = fs::read_to_string(&log).unwrap();
+    let logged: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let decisions: Vec<&Value> = logged.iter().filter(|line| line["event"] == "decision").collect();
+    assert_eq!(decisions.len(), out.lines().count());
+    let replayed = webapp()
+        .args(["autoscale", "--metric", "queue=2", "--down-window", "0s", "--max", "8", "--replay"])
+        .arg(&log)
+        .output()
+        .unwrap();
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    let replayed = String::from_utf8(replayed.stdout).unwrap();
+    let replayed: Vec<Value> = replayed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(replayed.len(), decisions.len());
+    for (replayed, decision) in replayed.iter().zip(decisions) {
+        for key in ["at", "now", "wanted", "reason"] {
+            assert_eq!(replayed[key], decision[key], "{decision}");
+        }
+    }
+}
+
+#[test]
+fn a_driver_that_fails_is_said_once_and_asked_again() {
+    let cluster = Cluster::new("horizontal", 2);
+    cluster.load.store(4, Ordering::Relaxed);
+    let running = cluster.start("");
+    running.decides("2 -> 2");
+    cluster.write("broken", "no disk left\n");
+    running.hears("failed (exit status: 1); it said: no disk left; size kept");
+    cluster.remove("broken");
+    running.hears("the driver answers again");
+    let (_, err) = running.end(libc::SIGINT);
+    assert_eq!(err.matches("no disk left").count(), 1, "{err}");
+}
+
+#[test]
+fn nodes_that_say_nothing_keep_the_size() {
+    let cluster = Cluster::new("horizontal", 3);
+    cluster.load.store(6, Ordering::Relaxed);
+    let running = cluster.start("");
+    running.decides("3 -> 3: queue 2 a node");
+    cluster.silent.store(true, Ordering::Relaxed);
+    running.hears("node2 gives no /stats");
+    running.decides("no node gave a sample of queue: size kept");
+    cluster.silent.store(false, Ordering::Relaxed);
+    running.hears("node2 gives its /stats again");
+    let (_, err) = running.end(libc::SIGTERM);
+    assert!(!err.contains("the driver made it"), "{err}");
+    assert_eq!(cluster.units(), "3");
+}
+
+#[test]
+fn what_somebody_else_changed_is_where_it_goes_on() {
+    let cluster = Cluster::new("horizontal", 2);
+    cluster.load.store(4, Ordering::Relaxed);
+    let running = cluster.start("");
+    running.decides("2 -> 2");
+    cluster.write("units", "5");
+    running.hears("somebody else changed the cluster from 2 to 5; going on from there");
+    // 4 on 5 nodes is 1 on each, rounded up: half of the target.
+    cluster.until("3");
+    running.end(libc::SIGTERM);
+}
+
+#[test]
+fn a_node_that_died_does_not_count_and_is_made_up_for() {
+    let cluster = Cluster::new("horizontal", 3);
+    cluster.load.store(4, Ordering::Relaxed);
+    let running = cluster.start("--min 3");
+    running.decides("3 -> 3");
+    cluster.write("state2", "down");
+    running.hears("node2 is down: it does not count until it is back");
+    cluster.until("4");
+    running.decides("2 -> 3: the size was outside the smallest size, 3");
+    cluster.remove("state2");
+    running.hears("node2 is back");
+    cluster.until("3");
+    running.end(libc::SIGTERM);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let cluster = Cluster::new("horizontal", 1);
+    cluster.load.store(8, Ordering::Relaxed);
+    let running = cluster.start("--dry-run");
+    running.decides("1 -> 4: queue 8 a node, target 2, wanted 4 (dry run)");
+    let (out, err) = running.end(libc::SIGTERM);
+    assert!(out.lines().all(|line| line.contains("1 -> 4")) && err.is_empty(), "{out}{err}");
+    assert!(!fs::read_to_string(cluster.path("asked")).unwrap().contains("scale"));
+}
+
+#[test]
+fn vertical_changes_the_units_of_the_one_big_node() {
+    let cluster = Cluster::new("vertical", 2);
+    cluster.load.store(10, Ordering::Relaxed);
+    let running = cluster.start("--vertical --max 6");
+    // 10 in one pool are 5 for each of 2 units, where 2 are to be: 5 units.
+    cluster.until("5");
+    running.decides("2 -> 5: queue 5 a node, target 2, wanted 5");
+    cluster.load.store(2, Ordering::Relaxed);
+    cluster.until("1");
+    running.end(libc::SIGTERM);
+}
+
+#[test]
+fn nested_nodes_wait_for_their_machines() {
+    let cluster = Cluster::new("horizontal", 2);
+    cluster.load.store(8, Ordering::Relaxed);
+    let running = cluster.start("--machine-units 2 --machine-boot 1s --max-machines 2");
+    running.decides(
+        "2 -> 4: queue 4 a node, target 2, wanted 4; 2 on 1 machine, 2 nodes without a machine, 1 machine ordered",
+    );
+    assert_eq!(cluster.units(), "2", "not before the machine has booted");
+    cluster.until("4");
+    running.decides("4 on 2 machines");
+    running.end(libc::SIGTERM);
+}
+
+#[test]
+fn what_cannot_work_fails_at_once() {
+    let one = Cluster::new("vertical", 2);
+    let many = Cluster::new("horizontal", 2);
+    let broken = Cluster::new("horizontal", 2);
+    broken.write("broken", "there is no cluster webapp\n");
+    for (cluster, arguments, hint) in [
+        (&one, "", "add --vertical"),
+        (&many, "--vertical", "this cluster has many"),
+        (&broken, "", "there is no cluster webapp"),
+        (&many, "--log /no/such/folder/log", "/no/such/folder/log"),
+    ] {
+        let output = cluster.output(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
+        assert!(stderr.contains(hint), "{arguments}: {stderr}");
+    }
+    for arguments in ["--interval 1ms", "--vertical --machine-units 2", "--replay - --log x"] {
+        assert_eq!(many.output(arguments).status.code(), Some(2), "{arguments}");
+    }
+    let missing = webapp().args(["autoscale", "--driver", "/no/such/driver", "--metric", "cpu=70"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/no/such/driver"));
+    let neither = webapp().args(["autoscale", "--metric", "cpu=70"]).output().unwrap();
+    assert_eq!(neither.status.code(), Some(2));
+}
