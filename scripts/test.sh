@@ -21,6 +21,7 @@ esac
 source scripts/lib/common.sh
 
 need cc gcc
+need c++ g++
 need curl
 need jq
 need shellcheck
@@ -33,6 +34,8 @@ say "== format"
 cargo fmt --all --check
 say "== lints"
 cargo clippy --all-targets --quiet -- -D warnings
+say "== fuzz target"
+cargo check --quiet --locked --manifest-path fuzz/Cargo.toml
 say "== scripts"
 mapfile -t scripts < <(git ls-files -z | xargs -0 grep -lE '^#!.*\bbash\b|^# shellcheck shell=bash')
 shellcheck -x "${scripts[@]}"

@@ -1,5 +1,5 @@
 //! Connections that a coroutine opens. The one in `may` is only bounded in time by the feature `io_timeout`, which makes
-//! every wait of every connection dearer; here whoever connects says when it has waited long enough.
+//! every wait of every connection more expensive; here the caller decides when it has waited long enough.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,11 +17,11 @@ use crate::worker;
 /// Those of socket(2), connect(2) and epoll_ctl(2).
 pub(crate) fn begin(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    let socket = Socket::from(worker::place(OwnedFd::from(socket), worker::here()));
+    let socket = Socket::from(worker::move_descriptor(OwnedFd::from(socket), worker::current()));
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
-        _ => worker::watch(socket.into()),
+        _ => worker::register(socket.into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sleeping coroutines, and the one thread that wakes them.
 //!
-//! The sleep of `may` is not safe (see `worker`), and goes on upon the thread of its timer; this one ends on the worker
-//! that it began on.
+//! The sleep of `may` is not safe (see `worker`), and the coroutine goes on upon the timer's thread. This one ends on the
+//! worker that it began on.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use may::coroutine;
 
 use crate::lock::lock;
-use crate::worker::{Nudge, Waiter};
+use crate::worker::{IoWaker, Waiter};
 
 /// None when there was no thread for it.
-static TIMER: OnceLock<Option<Arc<Timer>>> = OnceLock::new();
+static TIMER: OnceLock<Option<Arc<TimerThread>>> = OnceLock::new();
 
 #[derive(Default)]
-struct Timer {
+struct TimerThread {
     sleepers: Mutex<BinaryHeap<Sleeper>>,
     /// Told when a sleeper comes before all others.
     sooner: Condvar,
@@ -26,13 +26,13 @@ struct Timer {
 
 struct Sleeper {
     end: Instant,
-    alarm: Alarm,
+    target: Target,
 }
 
-/// How a sleeper is woken.
-enum Alarm {
+/// Who is woken.
+enum Target {
     Waiter(Waiter),
-    Nudge(Nudge),
+    Io(IoWaker),
 }
 
 /// Sleeps at least that long: a coroutine without holding a thread, unless there was none for the timer.
@@ -40,28 +40,29 @@ pub fn sleep(duration: Duration) {
     if !coroutine::is_coroutine() || duration.is_zero() {
         return std::thread::sleep(duration);
     }
-    let Some(timer) = TIMER.get_or_init(Timer::start) else { return std::thread::sleep(duration) };
+    let Some(timer) = TIMER.get_or_init(TimerThread::start) else { return std::thread::sleep(duration) };
     let end = Instant::now() + duration;
     let waiter = Waiter::current();
-    timer.add(Sleeper { end, alarm: Alarm::Waiter(waiter.clone()) });
+    timer.add(Sleeper { end, target: Target::Waiter(waiter.clone()) });
     while Instant::now() < end {
         waiter.wait();
     }
 }
 
-/// Gives that nudge when `end` has come.
+/// Wakes when `end` has come.
 ///
 /// # Errors
 /// When there is no thread for the timer.
-pub(crate) fn nudge_at(end: Instant, nudge: Nudge) -> io::Result<()> {
-    let timer = TIMER.get_or_init(Timer::start).as_ref().ok_or_else(|| io::Error::other("no thread for the timer"))?;
-    timer.add(Sleeper { end, alarm: Alarm::Nudge(nudge) });
+pub(crate) fn wake_at(end: Instant, waker: IoWaker) -> io::Result<()> {
+    let timer =
+        TIMER.get_or_init(TimerThread::start).as_ref().ok_or_else(|| io::Error::other("no thread for the timer"))?;
+    timer.add(Sleeper { end, target: Target::Io(waker) });
     Ok(())
 }
 
-impl Timer {
-    fn start() -> Option<Arc<Timer>> {
-        let timer = Arc::<Timer>::default();
+impl TimerThread {
+    fn start() -> Option<Arc<TimerThread>> {
+        let timer = Arc::<TimerThread>::default();
         let inside = timer.clone();
         match std::thread::Builder::new().name("timer".into()).spawn(move || inside.run()) {
             Ok(_) => Some(timer),
@@ -93,9 +94,9 @@ impl Timer {
                 due.extend(sleepers.pop());
             }
             if !due.is_empty() {
-                // Nobody who goes to sleep has to wait for those who wake.
+                // Waking takes a while: meanwhile others may add themselves, so the lock is not held.
                 drop(sleepers);
-                due.drain(..).for_each(|sleeper: Sleeper| sleeper.alarm.ring());
+                due.drain(..).for_each(|sleeper: Sleeper| sleeper.target.wake());
                 sleepers = lock(&self.sleepers);
                 continue;
             }
@@ -107,11 +108,11 @@ impl Timer {
     }
 }
 
-impl Alarm {
-    fn ring(&self) {
+impl Target {
+    fn wake(&self) {
         match self {
-            Alarm::Waiter(waiter) => waiter.wake(),
-            Alarm::Nudge(nudge) => nudge.give(),
+            Target::Waiter(waiter) => waiter.wake(),
+            Target::Io(waker) => waker.wake(),
         }
     }
 }
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn nobody_wakes_early_and_everybody_wakes() {
-        crate::worker::open_doors().unwrap();
+        crate::worker::start().unwrap();
         let sleepers: Vec<_> = (0..2_000_u64)
             .map(|number| {
                 may::go!(move || {
@@ -166,7 +167,7 @@ mod tests {
     fn the_next_to_wake_is_the_one_with_the_least_left() {
         let start = Instant::now();
         let at =
-            |seconds| Sleeper { end: start + Duration::from_secs(seconds), alarm: Alarm::Waiter(Waiter::current()) };
+            |seconds| Sleeper { end: start + Duration::from_secs(seconds), target: Target::Waiter(Waiter::current()) };
         let mut heap: BinaryHeap<Sleeper> = [3, 1, 2].map(at).into();
         let order = std::iter::from_fn(|| heap.pop()).map(|sleeper| (sleeper.end - start).as_secs());
         assert_eq!(order.collect::<Vec<_>>(), [1, 2, 3]);

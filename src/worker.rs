@@ -1,217 +1,304 @@
-//! The one worker of a coroutine: where it may wait, and how it gets there and stays there.
+//! Keeps a coroutine on one worker thread: where it may wait, how it gets there and how it stays there.
 //!
-//! Two faults of `may` 0.3.51 are kept out here. It watches a descriptor from worker `descriptor % workers`, and resumes
-//! what waited for a pool or for a timer on any worker. A coroutine that waits for its socket on a foreign worker is in a
-//! race: while that one is still inside `RawIoBlock::subscribe` (io/sys/unix/wait_io.rs), the watching worker may already
-//! run the coroutine to its end, and free what `subscribe` looks at last. And `Sleep::subscribe` (sleep.rs) writes to the
-//! coroutine's data after it has handed it to the timer, as `Park::subscribe` (park.rs) does to that of a coroutine whose
-//! waker still holds the `Blocker`: again to memory that another worker may have freed.
+//! `may` 0.3.51 has two races that end in a use after free; this file keeps them out (docs/may.md describes them). `may`
+//! watches a descriptor from worker `descriptor % workers`, and resumes what waited for a pool or for a timer on any
+//! worker. A coroutine must not wait for its socket on another worker than the one that watches it: while that worker is
+//! still inside `RawIoBlock::subscribe` (io/sys/unix/wait_io.rs), the watching worker may already run the coroutine to its
+//! end, and free what `subscribe` reads last. And `Sleep::subscribe` (sleep.rs) writes to the coroutine's data after it
+//! has handed the coroutine to the timer, as `Park::subscribe` (park.rs) does for a coroutine that waits with a
+//! `Blocker`: again to memory that another worker may have freed.
 //!
-//! So a coroutine stays on its worker. Whoever wakes it does so through a door that this worker watches, and the worker
-//! cannot answer the door before it has left `subscribe`. This holds because work stealing is off (Cargo.toml).
+//! So a coroutine stays on its worker. Each worker has a [`WakeQueue`] that only this worker watches; everybody wakes a
+//! coroutine through the queue of its worker, which reads it only after it has left `subscribe`. This holds because work
+//! stealing is off (Cargo.toml), and because a descriptor is watched by worker `descriptor % workers`: a rule that `may`
+//! does not promise, so [`start`] checks it.
 //!
-//! The door also is the way to let others go first: `yield_now` comes back before the worker has looked at any
-//! socket, so that a coroutine with endless work would keep the worker to itself.
+//! The queue also lets others go first: `yield_now` of `may` returns before the worker has looked at any socket, so a
+//! coroutine with endless work would keep the worker to itself.
 
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::panic::catch_unwind;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use may::coroutine::{self, Coroutine};
 use may::io::{CoIo, WaitIo, WaitIoWaker};
 use may::net::TcpStream;
 use may::sync::Blocker;
+use rustix::event::{EventfdFlags, eventfd};
 
 use crate::lock::lock;
 
-/// The doors, one a worker; none when they could not be made.
-static DOORS: OnceLock<Vec<Arc<Door>>> = OnceLock::new();
+/// One a worker; none when they could not be made.
+static QUEUES: OnceLock<Vec<Arc<WakeQueue>>> = OnceLock::new();
 
 thread_local! {
     static WORKER: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// Where a worker lets coroutines in.
-pub(crate) struct Door {
-    /// An eventfd(2) that this worker watches.
-    bell: CoIo<File>,
-    waiting: Mutex<Vec<Visitor>>,
+/// Which of so many workers watches a descriptor.
+type Rule = fn(RawFd, usize) -> usize;
+
+/// The rule of `may` 0.3.51 (io/sys/unix/epoll.rs).
+fn worker_of(descriptor: RawFd, workers: usize) -> usize {
+    descriptor as usize % workers
 }
 
-/// Who is to be woken by a door.
-enum Visitor {
-    /// One that is parked.
-    Parked(Coroutine),
-    /// One that waits for its descriptor.
-    AtSocket(Arc<WaitIoWaker>),
+/// The coroutines that a worker is to wake.
+pub(crate) struct WakeQueue {
+    /// An eventfd(2) that this worker watches; written to when the queue is not empty any more.
+    event: CoIo<File>,
+    waiting: Mutex<Vec<Wakeup>>,
 }
 
-/// Makes the doors; once a process.
+/// How a coroutine in a queue is woken.
+enum Wakeup {
+    /// It is parked.
+    Unpark(Coroutine),
+    /// It waits for its descriptor.
+    Io(Arc<WaitIoWaker>),
+}
+
+/// Makes the queues, once a process.
 ///
 /// # Errors
-/// When the kernel gives no descriptor.
-pub(crate) fn open_doors() -> io::Result<()> {
-    static OPENING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = lock(&OPENING);
-    if DOORS.get().is_some() {
-        return Ok(());
+/// When the kernel gives no descriptor, or when `may` does not watch descriptors by the rule that this file needs.
+pub(crate) fn start() -> io::Result<()> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = lock(&STARTING);
+    if QUEUES.get().is_none() {
+        let _ = QUEUES.set(open(may::config().get_workers(), worker_of)?);
     }
-    let workers = may::config().get_workers();
-    let mut bells: Vec<Option<File>> = (0..workers).map(|_| None).collect();
-    // Descriptors are given lowest first, so that soon each worker has its own; the surplus is closed.
-    let mut surplus = Vec::new();
-    while bells.iter().any(Option::is_none) {
-        let bell = event()?;
-        let place = &mut bells[bell.as_raw_fd() as usize % workers];
-        surplus.extend(place.replace(bell));
-    }
-    let mut doors = Vec::new();
-    for (worker, bell) in bells.into_iter().flatten().enumerate() {
-        let door = Arc::new(Door { bell: CoIo::new(bell)?, waiting: Mutex::default() });
-        doors.push(door.clone());
-        may::go!(coroutine::Builder::new().name(format!("door-{worker}")).id(worker), move || door.attend(worker))?;
-    }
-    let _ = DOORS.set(doors);
     Ok(())
 }
 
-fn event() -> io::Result<File> {
-    // SAFETY: eventfd(2) takes no pointer.
-    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
+/// How long the check of the rule may take on a machine that is busy with other things.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Opens a queue for each worker, and has each worker check that it watches its own.
+fn open(workers: usize, rule: Rule) -> io::Result<Vec<Arc<WakeQueue>>> {
+    let events = events(workers, rule)?;
+    let (report, reports) = mpsc::channel();
+    let mut queues = Vec::new();
+    for (worker, [event, probe]) in events.into_iter().enumerate() {
+        let queue = Arc::new(WakeQueue { event: CoIo::new(event)?, waiting: Mutex::default() });
+        queues.push(queue.clone());
+        // Registered right after the other one: a rule that deals descriptors out in turn would give it to another worker.
+        let probe = CoIo::new(probe)?;
+        let report = report.clone();
+        let builder = coroutine::Builder::new().name(format!("wake-queue-{worker}")).id(worker);
+        may::go!(builder, move || queue.attend(worker, probe, report))?;
     }
-    // SAFETY: just opened, and owned by nobody else.
-    Ok(unsafe { File::from_raw_fd(descriptor) })
+    drop(report);
+    for _ in 0..workers {
+        let checked = reports.recv_timeout(CHECK_TIMEOUT).unwrap_or(Err(Broken { descriptor: None }));
+        checked.map_err(|broken| io::Error::other(broken.to_string()))?;
+    }
+    Ok(queues)
+}
+
+/// Two events for each worker, on descriptors that the rule gives to it.
+fn events(workers: usize, rule: Rule) -> io::Result<Vec<[File; 2]>> {
+    let mut events: Vec<Vec<File>> = (0..workers).map(|_| Vec::new()).collect();
+    // Descriptors are given lowest first, so soon each worker has its own; the surplus is kept open until then, and closed.
+    let mut surplus = Vec::new();
+    while events.iter().any(|events| events.len() < 2) {
+        let event = event()?;
+        match events.get_mut(rule(event.as_raw_fd(), workers)) {
+            Some(events) if events.len() < 2 => events.push(event),
+            _ => surplus.push(event),
+        }
+    }
+    Ok(events.into_iter().filter_map(|events| events.try_into().ok()).collect())
+}
+
+fn event() -> io::Result<File> {
+    Ok(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?.into())
+}
+
+/// The rule is broken: another worker watches the descriptor, or none does.
+struct Broken {
+    descriptor: Option<RawFd>,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.descriptor {
+            Some(descriptor) => write!(out, "the coroutine library may watches descriptor {descriptor} from another")?,
+            None => write!(out, "the coroutine library may watches a descriptor from no")?,
+        }
+        write!(
+            out,
+            " worker than the one that connections rely on; build webapp with the version of may that its Cargo.toml pins \
+             (docs/may.md says how to move to another one)"
+        )
+    }
+}
+
+/// How often the rule is checked for a descriptor.
+const ROUNDS: usize = 3;
+
+/// Whether `worker`, on which the caller is, watches `event`.
+fn watches(worker: usize, event: &CoIo<File>) -> bool {
+    (0..ROUNDS).all(|_| {
+        noted_events(event);
+        let _ = event.inner().write(&1_u64.to_ne_bytes());
+        // The watching worker cannot note an event while it runs this: whoever did so already is another one.
+        if noted_events(event) != 0 {
+            return false;
+        }
+        event.wait_io();
+        let _ = event.inner().read(&mut [0; 8]);
+        current() == worker
+    })
+}
+
+/// What the event loop has noted about `io` since the last look. Costs no system call.
+#[allow(deprecated)] // `reset_io` is the only way to read it without waiting
+pub(crate) fn noted_events(io: &impl WaitIo) -> usize {
+    io.reset_io()
 }
 
 /// Takes the calling coroutine to the worker that watches `descriptor`, if it is not there.
-fn go_home(descriptor: RawFd) {
-    let Some(doors) = DOORS.get() else { return };
-    let home = descriptor as usize % doors.len();
-    // Again when the coroutine was woken before it slept, and so stayed where it was.
-    while here() != home {
-        doors[home].pass();
+fn move_to_worker_of(descriptor: RawFd) {
+    let Some(queues) = QUEUES.get() else { return };
+    let worker = worker_of(descriptor, queues.len());
+    // Again when the coroutine was woken before it was parked, and so stayed where it was.
+    while current() != worker {
+        queues[worker].pass_through();
     }
 }
 
-/// Waits for events of `io`, or a [`Nudge`], on the worker that watches it; gives the events (epoll_ctl(2)).
+/// Waits for events of `io`, or for its [`IoWaker`], on the worker that watches it; gives the events (epoll_ctl(2)).
 pub(crate) fn wait(io: &(impl WaitIo + AsRawFd)) -> usize {
-    go_home(io.as_raw_fd());
+    move_to_worker_of(io.as_raw_fd());
     io.wait_io()
 }
 
-/// Lets every other coroutine of the worker that watches `descriptor` go first, and its sockets be looked at.
+/// Lets every other coroutine of the worker that watches `descriptor` go first, and lets it look at its sockets.
 pub(crate) fn let_others_go_first(descriptor: RawFd) {
-    if let Some(doors) = DOORS.get() {
-        doors[descriptor as usize % doors.len()].pass();
+    if let Some(queues) = QUEUES.get() {
+        queues[worker_of(descriptor, queues.len())].pass_through();
     }
 }
 
-/// The worker that runs the caller; a number that no worker has where there are no doors.
+/// The worker that runs the caller; a number that no worker has where there are no queues.
 /// Never inlined: a coroutine may change threads between two calls.
 #[inline(never)]
-pub(crate) fn here() -> usize {
+pub(crate) fn current() -> usize {
     WORKER.get()
 }
 
 #[inline(never)]
-fn mark(worker: usize) {
+fn set_current(worker: usize) {
     WORKER.set(worker);
 }
 
-impl Door {
-    /// Runs on the door's worker for ever: wakes those who came, which makes them run there.
-    fn attend(&self, worker: usize) {
-        mark(worker);
+impl WakeQueue {
+    /// Runs on the queue's worker for ever, after it has checked the rule: wakes those in the queue, which makes them run
+    /// there.
+    fn attend(self: Arc<Self>, worker: usize, probe: CoIo<File>, report: Sender<Result<(), Broken>>) {
+        set_current(worker);
+        for event in [&self.event, &probe] {
+            if !watches(worker, event) {
+                let _ = report.send(Err(Broken { descriptor: Some(event.as_raw_fd()) }));
+                // Another worker may still read this coroutine's memory, so it never ends. The process is about to fail.
+                loop {
+                    coroutine::park();
+                }
+            }
+        }
+        let _ = report.send(Ok(()));
+        drop(close(probe));
         loop {
-            self.bell.wait_io();
-            let _ = self.bell.inner().read(&mut [0; 8]);
-            for visitor in std::mem::take(&mut *lock(&self.waiting)) {
-                match visitor {
-                    Visitor::Parked(coroutine) => coroutine.unpark(),
-                    Visitor::AtSocket(waker) => waker.wakeup(),
+            self.event.wait_io();
+            let _ = self.event.inner().read(&mut [0; 8]);
+            for wakeup in std::mem::take(&mut *lock(&self.waiting)) {
+                match wakeup {
+                    Wakeup::Unpark(coroutine) => coroutine.unpark(),
+                    Wakeup::Io(waker) => waker.wakeup(),
                 }
             }
         }
     }
 
-    fn let_in(&self, visitor: Visitor) {
+    fn push(&self, wakeup: Wakeup) {
         let first = {
             let mut waiting = lock(&self.waiting);
-            waiting.push(visitor);
+            waiting.push(wakeup);
             waiting.len() == 1
         };
         if first {
-            // Fails only when the bell rings already.
-            let _ = self.bell.inner().write(&1_u64.to_ne_bytes());
+            // Fails only when the event is set already.
+            let _ = self.event.inner().write(&1_u64.to_ne_bytes());
         }
     }
 
-    fn pass(&self) {
-        self.let_in(Visitor::Parked(coroutine::current()));
+    fn pass_through(&self) {
+        self.push(Wakeup::Unpark(coroutine::current()));
         coroutine::park();
     }
 }
 
-/// Somebody who waits, in the hands of whoever is to wake it.
+/// A coroutine or thread that waits, in the hands of whoever is to wake it.
 #[derive(Clone)]
 pub(crate) enum Waiter {
-    /// A coroutine on a worker with a door, by which it is woken; it goes on where it was.
-    Behind(Arc<Door>, Coroutine),
-    /// A thread, or a coroutine where there are no doors.
-    Apart(Arc<Blocker>),
+    /// A coroutine on a worker with a queue, by which it is woken; it goes on where it was.
+    OnWorker(Arc<WakeQueue>, Coroutine),
+    /// A thread, or a coroutine where there are no queues.
+    Elsewhere(Arc<Blocker>),
 }
 
 impl Waiter {
     /// The caller.
     pub fn current() -> Waiter {
-        match DOORS.get().and_then(|doors| doors.get(here())) {
-            Some(door) if coroutine::is_coroutine() => Waiter::Behind(door.clone(), coroutine::current()),
-            _ => Waiter::Apart(Blocker::current()),
+        match QUEUES.get().and_then(|queues| queues.get(current())) {
+            Some(queue) if coroutine::is_coroutine() => Waiter::OnWorker(queue.clone(), coroutine::current()),
+            _ => Waiter::Elsewhere(Blocker::current()),
         }
     }
 
     /// Waits until woken. May end early: look whether it was time, and wait again.
     pub fn wait(&self) {
         match self {
-            Waiter::Behind(..) => coroutine::park(),
-            Waiter::Apart(blocker) => drop(blocker.park(None)),
+            Waiter::OnWorker(..) => coroutine::park(),
+            Waiter::Elsewhere(blocker) => drop(blocker.park(None)),
         }
     }
 
     /// Ends its wait, or the next one if it does not wait yet.
     pub fn wake(&self) {
         match self {
-            Waiter::Behind(door, coroutine) => door.let_in(Visitor::Parked(coroutine.clone())),
-            Waiter::Apart(blocker) => blocker.unpark(),
+            Waiter::OnWorker(queue, coroutine) => queue.push(Wakeup::Unpark(coroutine.clone())),
+            Waiter::Elsewhere(blocker) => blocker.unpark(),
         }
     }
 }
 
-/// Ends a wait for a descriptor (`wait_io`), or the next one if there is none now, from any thread. The one who waited
+/// Ends a wait for a descriptor ([`wait`]), or the next one if there is none now, from any thread. The one who waited
 /// must look why it was woken.
 #[derive(Clone)]
-pub(crate) struct Nudge {
+pub(crate) struct IoWaker {
     descriptor: RawFd,
     waker: Arc<WaitIoWaker>,
 }
 
-impl Nudge {
+impl IoWaker {
     /// For whoever waits for `io`.
-    pub fn new(io: &(impl WaitIo + AsRawFd)) -> Nudge {
-        Nudge { descriptor: io.as_raw_fd(), waker: Arc::new(io.waker()) }
+    pub fn new(io: &(impl WaitIo + AsRawFd)) -> IoWaker {
+        IoWaker { descriptor: io.as_raw_fd(), waker: Arc::new(io.waker()) }
     }
 
     /// Ends the wait.
-    pub fn give(&self) {
-        if let Some(doors) = DOORS.get() {
-            let home = self.descriptor as usize % doors.len();
-            if here() != home {
-                return doors[home].let_in(Visitor::AtSocket(self.waker.clone()));
+    pub fn wake(&self) {
+        if let Some(queues) = QUEUES.get() {
+            let worker = worker_of(self.descriptor, queues.len());
+            if current() != worker {
+                return queues[worker].push(Wakeup::Io(self.waker.clone()));
             }
         }
         // The worker itself, which has left `subscribe` if it can come here.
@@ -220,9 +307,9 @@ impl Nudge {
 }
 
 /// Gives a file a descriptor that `worker` watches; leaves it as it is where there is no such worker, or no descriptor.
-pub(crate) fn place(mut file: OwnedFd, worker: usize) -> OwnedFd {
+pub(crate) fn move_descriptor(mut file: OwnedFd, worker: usize) -> OwnedFd {
     let workers = may::config().get_workers();
-    while worker < workers && file.as_raw_fd() as usize % workers != worker {
+    while worker < workers && worker_of(file.as_raw_fd(), workers) != worker {
         match rustix::io::fcntl_dupfd_cloexec(&file, file.as_raw_fd() + 1) {
             Ok(next) => file = next,
             Err(_) => break,
@@ -235,11 +322,17 @@ pub(crate) fn place(mut file: OwnedFd, worker: usize) -> OwnedFd {
 ///
 /// # Errors
 /// When the kernel refuses to watch it, at which `may` panics.
-pub(crate) fn watch(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+pub(crate) fn register(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     let descriptor = stream.into_raw_fd();
     // SAFETY: the descriptor comes straight from the stream, which gave up its ownership.
-    let watched = || unsafe { TcpStream::from_raw_fd(descriptor) };
-    catch_unwind(watched).map_err(|_| io::Error::other("the kernel watches no more descriptors"))
+    let registered = || unsafe { TcpStream::from_raw_fd(descriptor) };
+    catch_unwind(registered).map_err(|_| io::Error::other("the kernel watches no more descriptors"))
+}
+
+/// Takes a file from the event loop, and gives it back still open. Dropping a `CoIo` would close the descriptor first and
+/// deregister its number then, which may belong to another file by that time.
+pub(crate) fn close<T: AsRawFd>(io: CoIo<T>) -> T {
+    io.into_inner()
 }
 
 #[cfg(test)]
@@ -247,42 +340,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn coroutines_come_home_from_wherever_they_are() {
-        open_doors().unwrap();
+    fn a_coroutine_reaches_the_worker_of_a_descriptor_from_any_other() {
+        start().unwrap();
         let workers = may::config().get_workers();
-        let travellers: Vec<_> = (0..500_usize)
+        let coroutines: Vec<_> = (0..500_usize)
             .map(|number| {
                 may::go!(move || {
                     for descriptor in number..number + 20 {
-                        go_home(descriptor as RawFd);
-                        assert_eq!(here(), descriptor % workers);
+                        move_to_worker_of(descriptor as RawFd);
+                        assert_eq!(current(), descriptor % workers);
                         let_others_go_first(descriptor as RawFd);
                     }
                 })
             })
             .collect();
-        for traveller in travellers {
-            traveller.join().unwrap();
+        for coroutine in coroutines {
+            coroutine.join().unwrap();
         }
     }
 
     #[test]
     fn who_waits_on_a_worker_goes_on_there() {
-        open_doors().unwrap();
+        start().unwrap();
         let (hand_over, wakers) = std::sync::mpsc::channel::<Waiter>();
         let waker = std::thread::spawn(move || wakers.iter().for_each(|waiter| waiter.wake()));
         let waiters: Vec<_> = (0..500_usize)
             .map(|number| {
                 let hand_over = hand_over.clone();
                 may::go!(coroutine::Builder::new().id(number), move || {
-                    let home = number % may::config().get_workers();
+                    let worker = number % may::config().get_workers();
                     for _ in 0..20 {
-                        go_home(home as RawFd);
+                        move_to_worker_of(worker as RawFd);
                         let waiter = Waiter::current();
-                        assert!(matches!(waiter, Waiter::Behind(..)));
+                        assert!(matches!(waiter, Waiter::OnWorker(..)));
                         hand_over.send(waiter.clone()).unwrap();
                         waiter.wait();
-                        assert_eq!(here(), home);
+                        assert_eq!(current(), worker);
                     }
                 })
                 .unwrap()
@@ -299,37 +392,37 @@ mod tests {
     fn files_get_the_descriptor_of_a_worker() {
         let workers = may::config().get_workers();
         for worker in 0..workers {
-            assert_eq!(place(event().unwrap().into(), worker).as_raw_fd() as usize % workers, worker);
+            assert_eq!(move_descriptor(event().unwrap().into(), worker).as_raw_fd() as usize % workers, worker);
         }
         let file = OwnedFd::from(event().unwrap());
         let descriptor = file.as_raw_fd();
-        assert_eq!(place(file, usize::MAX).as_raw_fd(), descriptor);
+        assert_eq!(move_descriptor(file, usize::MAX).as_raw_fd(), descriptor);
     }
 
     #[test]
-    fn nudges_from_anywhere_end_a_wait_where_it_began() {
-        open_doors().unwrap();
+    fn a_waker_ends_a_wait_from_anywhere_and_it_goes_on_where_it_began() {
+        start().unwrap();
         let workers = may::config().get_workers();
-        let (hand_over, nudges) = std::sync::mpsc::channel::<Nudge>();
-        let nudger = std::thread::spawn(move || nudges.iter().for_each(|nudge| nudge.give()));
+        let (hand_over, wakers) = std::sync::mpsc::channel::<IoWaker>();
+        let thread = std::thread::spawn(move || wakers.iter().for_each(|waker| waker.wake()));
         let waiters: Vec<_> = (0..200_usize)
             .map(|number| {
                 let hand_over = hand_over.clone();
                 may::go!(move || {
-                    go_home(number as RawFd);
-                    let silent = CoIo::new(place(event().unwrap().into(), number % workers)).unwrap();
-                    go_home(silent.as_raw_fd());
-                    let home = here();
+                    move_to_worker_of(number as RawFd);
+                    let silent = CoIo::new(move_descriptor(event().unwrap().into(), number % workers)).unwrap();
+                    move_to_worker_of(silent.as_raw_fd());
+                    let worker = current();
                     // What the event loop says first: that it can be written.
                     silent.wait_io();
-                    let mine = Nudge::new(&silent);
+                    let waker = IoWaker::new(&silent);
                     for _ in 0..20 {
-                        hand_over.send(mine.clone()).unwrap();
+                        hand_over.send(waker.clone()).unwrap();
                         silent.wait_io();
-                        assert_eq!(here(), home);
+                        assert_eq!(current(), worker);
                     }
                     // By the worker itself, ahead of the wait.
-                    mine.give();
+                    waker.wake();
                     silent.wait_io();
                 })
             })
@@ -338,6 +431,27 @@ mod tests {
         for waiter in waiters {
             waiter.join().unwrap();
         }
-        nudger.join().unwrap();
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn the_fuzzed_loop_is_built_with_the_same_may_as_the_shipped_one() {
+        let line = |manifest: &str| manifest.lines().find(|line| line.starts_with("may = ")).unwrap().to_owned();
+        assert_eq!(line(include_str!("../Cargo.toml")), line(include_str!("../fuzz/Cargo.toml")));
+    }
+
+    #[test]
+    fn the_rule_of_this_may_holds_and_a_broken_one_is_said_in_one_sentence() {
+        let workers = may::config().get_workers();
+        assert_eq!(open(workers, worker_of).unwrap().len(), workers);
+        // With one worker every rule holds.
+        if workers > 1 {
+            let shifted: Rule = |descriptor, workers| (descriptor as usize + 1) % workers;
+            let error = open(workers, shifted).map(|queues| queues.len()).unwrap_err().to_string();
+            assert!(
+                error.starts_with("the coroutine library may watches descriptor ") && error.contains("docs/may.md")
+            );
+            assert!(!error.contains('\n'), "{error}");
+        }
     }
 }

@@ -140,7 +140,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let live = Live::new("");
     let mut teller = live.as_ref().map(|live| |progress: &Progress| live.tell(progress));
     let progress = teller.as_mut().map(|tell| tell as &mut dyn FnMut(&Progress));
-    let outcome = load::run_with(&plan, &interrupt, progress)?;
+    let outcome = load::run(&plan, &interrupt, progress)?;
     drop(live);
     write(&outcome, &load::text(&outcome), json)?;
     Ok(exit(&outcome))

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use may::net::TcpStream;
 
-use crate::worker::{self, Nudge};
+use crate::worker::{self, IoWaker};
 use crate::{connect, sleep};
 
 /// Longest head of an answer, bytes.
@@ -141,7 +141,7 @@ pub fn get(
 ) -> Result<Answer, GetError> {
     let deadline = Instant::now() + timeout;
     let stream = connect::begin(address)?;
-    sleep::nudge_at(deadline, Nudge::new(&stream))?;
+    sleep::wake_at(deadline, IoWaker::new(&stream))?;
     while !connect::is_open(&stream)? {
         wait(&stream, deadline)?;
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use may::coroutine;
 
 use crate::sleep::sleep;
-use crate::worker::{self, Nudge};
+use crate::worker::{self, IoWaker};
 
 use super::control::Registry;
 use super::{Counters, Limits, Service, connection};
@@ -39,7 +39,7 @@ pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
 /// A running server.
 pub struct Server {
     inner: Arc<Inner>,
-    acceptor: Nudge,
+    acceptor: IoWaker,
 }
 
 struct Inner {
@@ -60,12 +60,12 @@ impl Server {
         counters: Arc<Counters>,
         fixed: &[(&str, &str)],
     ) -> io::Result<Server> {
-        worker::open_doors()?;
+        worker::start()?;
         let fixed: String = fixed.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         listener.set_nonblocking(true)?;
         // SAFETY: the descriptor comes straight from the listener, which gave up its ownership.
         let listener = unsafe { may::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
-        let nudge = Nudge::new(&listener);
+        let acceptor_waker = IoWaker::new(&listener);
         let inner = Arc::new(Inner {
             registry: Registry::new(limits, counters)?,
             fixed: fixed.into_bytes(),
@@ -80,7 +80,7 @@ impl Server {
             drop(listener);
             acceptor.listening.store(false, Ordering::SeqCst);
         })?;
-        Ok(Server { inner, acceptor: nudge })
+        Ok(Server { inner, acceptor: acceptor_waker })
     }
 
     /// Takes no new connection, lets requests in flight finish; whether all did within `timeout`.
@@ -88,7 +88,7 @@ impl Server {
     pub fn drain(&self, timeout: Duration) -> bool {
         let end = Instant::now() + timeout;
         self.inner.registry.drain();
-        self.acceptor.give();
+        self.acceptor.wake();
         let counters = &self.inner.registry.counters;
         while self.inner.listening.load(Ordering::SeqCst) || counters.open.load(Ordering::SeqCst) > 0 {
             if Instant::now() >= end {
@@ -153,7 +153,7 @@ impl Inner {
             counters.peak.fetch_max(open, Ordering::Relaxed);
         }
         let guard = Place { inner: self.clone(), refused: full };
-        let Ok(stream) = stream.set_nodelay(true).and_then(|()| worker::watch(stream)) else {
+        let Ok(stream) = stream.set_nodelay(true).and_then(|()| worker::register(stream)) else {
             counters.accept_errors_total.fetch_add(1, Ordering::Relaxed);
             return;
         };

@@ -3,23 +3,15 @@
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
-use super::facts::{Facts, Framing};
+use super::answer_head::{AnswerHead, BodyFraming, Malformed, malformed};
 
 /// Largest head of an answer; a larger one is malformed.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Most header fields of an answer.
 const MAX_HEADERS: usize = 100;
 
-/// What is wrong with an answer, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed(pub Cow<'static, str>);
-
-pub(super) fn malformed<T>(text: &'static str) -> Result<T, Malformed> {
-    Err(Malformed(Cow::Borrowed(text)))
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum ParserState {
     #[default]
     Head,
     Fixed(u64),
@@ -39,30 +31,30 @@ enum State {
 
 /// The reader of one answer after the other on a connection. Its memory is bounded: only an incomplete head is kept.
 #[derive(Debug, Default)]
-pub struct Reader {
-    state: State,
+pub struct AnswerReader {
+    state: ParserState,
     bodyless: bool,
     head: Vec<u8>,
-    facts: Facts,
+    answer_head: AnswerHead,
 }
 
-impl Reader {
+impl AnswerReader {
     /// Makes ready for the next answer. `head_request`: it answers a HEAD, so no body follows.
     pub fn start(&mut self, head_request: bool) {
-        self.state = State::Head;
+        self.state = ParserState::Head;
         self.bodyless = head_request;
         self.head.clear();
-        self.facts.status = 0;
+        self.answer_head.status = 0;
     }
 
-    /// What the head said; whole once the head is read.
-    pub fn facts(&self) -> &Facts {
-        &self.facts
+    /// What the head says; complete once the head is read.
+    pub fn head(&self) -> &AnswerHead {
+        &self.answer_head
     }
 
     /// Whether any byte of the answer has come.
     pub fn begun(&self) -> bool {
-        self.state != State::Head || !self.head.is_empty() || self.facts.status != 0
+        self.state != ParserState::Head || !self.head.is_empty() || self.answer_head.status != 0
     }
 
     /// Takes the bytes that came; the parts of the body go to `body`. Returns whether the answer is complete.
@@ -71,22 +63,22 @@ impl Reader {
     /// When the bytes are no HTTP/1.x answer, or more follow than the answer has.
     pub fn feed(&mut self, bytes: &[u8], body: &mut dyn FnMut(&[u8])) -> Result<bool, Malformed> {
         let mut rest = bytes;
-        if self.state == State::Head {
+        if self.state == ParserState::Head {
             rest = self.feed_head(rest)?;
         }
         rest = self.feed_body(rest, body)?;
         if !rest.is_empty() {
             return malformed("bytes follow the end of the answer");
         }
-        Ok(self.state == State::Done)
+        Ok(self.state == ParserState::Done)
     }
 
     /// The connection was closed by the node. Returns whether that ends the answer as it should.
     pub fn end_of_stream(&mut self) -> bool {
-        if self.state == State::UntilClose {
-            self.state = State::Done;
+        if self.state == ParserState::UntilClose {
+            self.state = ParserState::Done;
         }
-        self.state == State::Done
+        self.state == ParserState::Done
     }
 
     fn feed_head<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Malformed> {
@@ -134,9 +126,9 @@ impl Reader {
                 101 => return malformed("the node switched protocols unasked"),
                 102..200 | 100 => {}
                 status => {
-                    self.facts.status = status;
-                    self.facts.keep_alive = head.version == Some(1);
-                    let framing = self.facts.read(head.headers)?;
+                    self.answer_head.status = status;
+                    self.answer_head.keep_alive = head.version == Some(1);
+                    let framing = self.answer_head.read(head.headers)?;
                     self.state = self.body_state(status, framing);
                     return Ok(Some(used));
                 }
@@ -144,17 +136,17 @@ impl Reader {
         }
     }
 
-    fn body_state(&mut self, status: u16, framing: Framing) -> State {
+    fn body_state(&mut self, status: u16, framing: BodyFraming) -> ParserState {
         if self.bodyless || status == 204 || status == 304 {
-            return State::Done;
+            return ParserState::Done;
         }
         match framing {
-            Framing::Chunked => State::ChunkSize { size: 0, digits: 0, extension: false },
-            Framing::Length(0) => State::Done,
-            Framing::Length(length) => State::Fixed(length),
-            Framing::UntilClose => {
-                self.facts.keep_alive = false;
-                State::UntilClose
+            BodyFraming::Chunked => ParserState::ChunkSize { size: 0, digits: 0, extension: false },
+            BodyFraming::Length(0) => ParserState::Done,
+            BodyFraming::Length(length) => ParserState::Fixed(length),
+            BodyFraming::UntilClose => {
+                self.answer_head.keep_alive = false;
+                ParserState::UntilClose
             }
         }
     }
@@ -163,20 +155,21 @@ impl Reader {
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.state {
-                State::Head | State::Done => break,
-                State::Fixed(left) => {
+                ParserState::Head | ParserState::Done => break,
+                ParserState::Fixed(left) => {
                     let taken = take(&mut rest, left, body);
-                    self.state = if taken == left { State::Done } else { State::Fixed(left - taken) };
+                    self.state = if taken == left { ParserState::Done } else { ParserState::Fixed(left - taken) };
                 }
-                State::ChunkData(left) => {
+                ParserState::ChunkData(left) => {
                     let taken = take(&mut rest, left, body);
-                    self.state = if taken == left { State::ChunkEnd } else { State::ChunkData(left - taken) };
+                    self.state =
+                        if taken == left { ParserState::ChunkEnd } else { ParserState::ChunkData(left - taken) };
                 }
-                State::UntilClose => {
+                ParserState::UntilClose => {
                     body(rest);
                     rest = &[];
                 }
-                State::ChunkSize { .. } | State::ChunkEnd | State::Trailer { .. } => {
+                ParserState::ChunkSize { .. } | ParserState::ChunkEnd | ParserState::Trailer { .. } => {
                     self.state = chunk_framing(self.state, rest[0])?;
                     rest = &rest[1..];
                 }
@@ -195,33 +188,33 @@ fn take(rest: &mut &[u8], left: u64, body: &mut dyn FnMut(&[u8])) -> u64 {
 }
 
 /// One byte of what stands between the data of chunks (RFC 9112 section 7.1).
-fn chunk_framing(state: State, byte: u8) -> Result<State, Malformed> {
+fn chunk_framing(state: ParserState, byte: u8) -> Result<ParserState, Malformed> {
     match (state, byte) {
-        (State::ChunkSize { size, digits, .. }, b'\n') => match (digits, size) {
+        (ParserState::ChunkSize { size, digits, .. }, b'\n') => match (digits, size) {
             (0, _) => malformed("a chunk has no size"),
-            (_, 0) => Ok(State::Trailer { line_bytes: 0 }),
-            (_, size) => Ok(State::ChunkData(size)),
+            (_, 0) => Ok(ParserState::Trailer { line_bytes: 0 }),
+            (_, size) => Ok(ParserState::ChunkData(size)),
         },
-        (State::ChunkSize { size, digits, .. }, b';' | b'\r' | b' ' | b'\t') if digits > 0 => {
-            Ok(State::ChunkSize { size, digits, extension: true })
+        (ParserState::ChunkSize { size, digits, .. }, b';' | b'\r' | b' ' | b'\t') if digits > 0 => {
+            Ok(ParserState::ChunkSize { size, digits, extension: true })
         }
-        (State::ChunkSize { extension: true, .. }, _) => Ok(state),
-        (State::ChunkSize { size, digits, .. }, _) => match (byte as char).to_digit(16) {
+        (ParserState::ChunkSize { extension: true, .. }, _) => Ok(state),
+        (ParserState::ChunkSize { size, digits, .. }, _) => match (byte as char).to_digit(16) {
             Some(digit) if digits < 15 => {
-                Ok(State::ChunkSize { size: size * 16 + u64::from(digit), digits: digits + 1, extension: false })
+                Ok(ParserState::ChunkSize { size: size * 16 + u64::from(digit), digits: digits + 1, extension: false })
             }
             _ => malformed("the size of a chunk is malformed"),
         },
-        (State::ChunkEnd, b'\r') => Ok(State::ChunkEnd),
-        (State::ChunkEnd, b'\n') => Ok(State::ChunkSize { size: 0, digits: 0, extension: false }),
-        (State::ChunkEnd, _) => malformed("a chunk is longer than its size says"),
-        (State::Trailer { line_bytes: 0 }, b'\n') => Ok(State::Done),
-        (State::Trailer { .. }, b'\n') => Ok(State::Trailer { line_bytes: 0 }),
-        (State::Trailer { .. }, b'\r') => Ok(state),
-        (State::Trailer { line_bytes }, _) if line_bytes as usize > MAX_HEAD_BYTES => {
+        (ParserState::ChunkEnd, b'\r') => Ok(ParserState::ChunkEnd),
+        (ParserState::ChunkEnd, b'\n') => Ok(ParserState::ChunkSize { size: 0, digits: 0, extension: false }),
+        (ParserState::ChunkEnd, _) => malformed("a chunk is longer than its size says"),
+        (ParserState::Trailer { line_bytes: 0 }, b'\n') => Ok(ParserState::Done),
+        (ParserState::Trailer { .. }, b'\n') => Ok(ParserState::Trailer { line_bytes: 0 }),
+        (ParserState::Trailer { .. }, b'\r') => Ok(state),
+        (ParserState::Trailer { line_bytes }, _) if line_bytes as usize > MAX_HEAD_BYTES => {
             malformed("a trailer is too long")
         }
-        (State::Trailer { line_bytes }, _) => Ok(State::Trailer { line_bytes: line_bytes + 1 }),
+        (ParserState::Trailer { line_bytes }, _) => Ok(ParserState::Trailer { line_bytes: line_bytes + 1 }),
         (state, _) => Ok(state),
     }
 }
@@ -231,8 +224,8 @@ mod tests {
     use super::*;
 
     /// Feeds `text` in pieces of `piece` bytes; gives whether it was complete, the body and the facts.
-    fn read(text: &str, piece: usize, head_request: bool) -> Result<(bool, String, Facts), Malformed> {
-        let mut reader = Reader::default();
+    fn read(text: &str, piece: usize, head_request: bool) -> Result<(bool, String, AnswerHead), Malformed> {
+        let mut reader = AnswerReader::default();
         reader.start(head_request);
         let (mut done, mut body) = (false, Vec::new());
         for part in text.as_bytes().chunks(piece) {
@@ -242,7 +235,7 @@ mod tests {
             done = reader.feed(part, &mut |bytes| body.extend_from_slice(bytes))?;
         }
         let done = done || reader.end_of_stream();
-        Ok((done, String::from_utf8(body).unwrap(), reader.facts().clone()))
+        Ok((done, String::from_utf8(body).unwrap(), reader.head().clone()))
     }
 
     #[test]
@@ -286,8 +279,8 @@ mod tests {
         ];
         for (text, head_request, complete, body, keep_alive) in cases {
             for piece in [1, 2, 3, 7, 16, text.len()] {
-                let (done, got, facts) = read(text, piece, head_request).unwrap();
-                assert_eq!((done, &*got, facts.keep_alive), (complete, body, keep_alive), "{piece}: {text}");
+                let (done, got, head) = read(text, piece, head_request).unwrap();
+                assert_eq!((done, &*got, head.keep_alive), (complete, body, keep_alive), "{piece}: {text}");
             }
         }
     }
@@ -324,26 +317,26 @@ mod tests {
     #[test]
     fn node_and_server_timing() {
         let text = "HTTP/1.1 200 OK\r\nx-node: node2 \r\nServer-Timing: queue;dur=0.125, work; desc=\"a\";dur=20\r\nContent-Length: 0\r\n\r\n";
-        let (_, _, facts) = read(text, text.len(), false).unwrap();
-        assert_eq!(facts.node, "node2");
-        assert_eq!((facts.queue_milliseconds, facts.work_milliseconds), (Some(0.125), Some(20.0)));
+        let (_, _, head) = read(text, text.len(), false).unwrap();
+        assert_eq!(head.node, "node2");
+        assert_eq!((head.queue_milliseconds, head.work_milliseconds), (Some(0.125), Some(20.0)));
         for odd in ["queue", "queue;dur=", "queue;dur=-1", "queue;dur=nan", ";dur=1", "QUEUE;dur=1", "a,,;=;b"] {
             let text = format!("HTTP/1.1 200 OK\r\nServer-Timing: {odd}\r\nContent-Length: 0\r\n\r\n");
-            let (_, _, facts) = read(&text, text.len(), false).unwrap();
-            assert_eq!((facts.queue_milliseconds, facts.work_milliseconds), (None, None), "{odd}");
+            let (_, _, head) = read(&text, text.len(), false).unwrap();
+            assert_eq!((head.queue_milliseconds, head.work_milliseconds), (None, None), "{odd}");
         }
     }
 
     #[test]
     fn one_reader_takes_one_answer_after_the_other() {
-        let mut reader = Reader::default();
+        let mut reader = AnswerReader::default();
         for (text, node) in [("X-Node: a\r\nContent-Length: 1\r\n\r\nx", "a"), ("Content-Length: 0\r\n\r\n", "")] {
             reader.start(false);
             assert!(!reader.begun());
             let whole = format!("HTTP/1.1 200 OK\r\n{text}");
             assert_eq!(reader.feed(whole.as_bytes(), &mut |_| {}), Ok(true));
             assert!(reader.begun());
-            assert_eq!(reader.facts().node, node);
+            assert_eq!(reader.head().node, node);
         }
     }
 }

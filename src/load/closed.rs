@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use may::go;
 
-use super::Interrupt;
-use super::agent::{Agent, Exchange};
-use super::gate::Gate;
-use super::recorder::Sample;
-use super::run::{Presence, Run};
+use super::context::{CoroutineGuard, RunContext};
+use super::interrupt::Interrupt;
+use super::recorder::EndedRequest;
+use super::semaphore::Semaphore;
+use super::user::{ExchangeProgress, VirtualUser};
 use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
 
@@ -22,14 +22,14 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Opens the connections, and waits until all are open or have failed. They start with the run.
-pub(super) fn start(run: &Arc<Run>, connections: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let gate = Arc::new(Gate::new(CONNECTING_AT_ONCE));
+pub(super) fn start(run: &Arc<RunContext>, connections: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let connecting = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     for index in 0..connections {
-        let presence = Presence::of_connection(run);
-        let (run, gate) = (Arc::clone(run), Arc::clone(&gate));
+        let guard = CoroutineGuard::of_connection(run);
+        let (run, connecting) = (Arc::clone(run), Arc::clone(&connecting));
         go!(move || {
-            let _presence = presence;
-            drive(&run, &gate, index);
+            let _guard = guard;
+            drive(&run, &connecting, index);
         });
     }
     let patience = Instant::now() + Duration::from_nanos(run.timeout) + Duration::from_secs(1);
@@ -39,25 +39,26 @@ pub(super) fn start(run: &Arc<Run>, connections: usize, interrupt: &Interrupt) -
     Ok(())
 }
 
-fn drive(run: &Run, gate: &Gate, index: usize) {
-    let mission = &run.mission;
-    let watch = run.watchman.enlist();
-    let mut agent = Agent::new(mission, Arc::clone(&watch));
+/// The life of a connection: one request after the other, until the window ends.
+fn drive(run: &RunContext, connecting: &Semaphore, index: usize) {
+    let context = &run.exchange;
+    let deadline = run.deadlines.register();
+    let mut user = VirtualUser::new(context, Arc::clone(&deadline));
     let mut turn = index;
     let target = |turn: usize| usize::from(run.pattern[turn % run.pattern.len()]);
-    gate.pass();
+    connecting.acquire();
     // A connection that cannot be opened now is tried again, and counted, when the run has begun.
-    let _ = agent.connect(mission, mission.shots[target(turn)].origin, mission.clock.now() + run.timeout);
-    gate.add(1);
+    let _ = user.connect(context, context.requests[target(turn)].origin, context.clock.now() + run.timeout);
+    connecting.release(1);
     run.ready.fetch_add(1, Ordering::AcqRel);
-    run.start.pass();
+    run.start.acquire();
     let mut pause = SHORTEST_PAUSE;
     loop {
-        let intended = mission.clock.now();
+        let intended = context.clock.now();
         if intended >= run.window().end {
             break;
         }
-        let refused = request(run, &mut agent, target(turn), intended);
+        let refused = request(run, &mut user, target(turn), intended);
         turn += 1;
         if refused {
             sleep(pause);
@@ -66,17 +67,17 @@ fn drive(run: &Run, gate: &Gate, index: usize) {
             pause = SHORTEST_PAUSE;
         }
     }
-    watch.end();
+    deadline.end();
 }
 
 /// One request; gives whether no connection could be had.
-fn request(run: &Run, agent: &mut Agent, target: usize, intended: u64) -> bool {
+fn request(run: &RunContext, user: &mut VirtualUser, target: usize, intended: u64) -> bool {
     run.recorders.counters().begun.fetch_add(1, Ordering::Relaxed);
-    let mut exchange = Exchange::default();
-    let failure = agent.exchange(&run.mission, target, intended + run.timeout, &mut exchange).err();
+    let mut exchange = ExchangeProgress::default();
+    let failure = user.exchange(&run.exchange, target, intended + run.timeout, &mut exchange).err();
     let refused = failure.as_ref().is_some_and(|failure| !exchange.sent && failure.kind != ErrorKind::Reset);
-    let facts = exchange.answered.then(|| agent.facts());
-    let ended = run.mission.clock.now();
-    run.record(Sample { target, intended, sent: intended, ended, lag: None, facts, failure }, exchange);
+    let head = exchange.answered.then(|| user.answer_head());
+    let ended = run.exchange.clock.now();
+    run.record(EndedRequest { target, intended, sent: intended, ended, lag: None, head, failure }, exchange);
     refused
 }

@@ -3,10 +3,12 @@
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
+use super::interrupt::Interrupt;
 use super::objective::{Judgement, Objective};
 use super::plan::{Load, Plan};
+use super::progress::Progress;
+use super::run::run;
 use super::search::{Finding, Measured, Search, Step, Stop};
-use super::{Interrupt, Progress, run};
 use crate::results::load::LoadOutcome;
 
 /// One level of a search.
@@ -57,7 +59,7 @@ pub enum Event<'a> {
 ///
 /// # Errors
 /// As a run, or when the plan is a closed loop.
-pub(super) fn find(
+pub fn find(
     plan: &Plan,
     search: &Search,
     objective: &Objective,
@@ -78,7 +80,7 @@ pub(super) fn find(
             Load::Closed { .. } => anyhow::bail!("a limit is searched with the open loop"),
         }
         tell(Event::Begins(rate));
-        let outcome = run::run(&plan, interrupt, Some(&mut |progress| tell(Event::Goes(progress))))?;
+        let outcome = run(&plan, interrupt, Some(&mut |progress| tell(Event::Goes(progress))))?;
         if outcome.interrupted {
             break None;
         }

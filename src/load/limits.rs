@@ -16,7 +16,7 @@ const MAPS_PER_COROUTINE: u64 = 2;
 
 /// The limits that bear on the number of connections, `None` where they cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct MachineLimits {
     /// `RLIMIT_NOFILE`: the soft limit, raised to the hard one, which needs no privilege.
     pub open_files: Option<u64>,
     /// Ports for outgoing connections to one address (`net.ipv4.ip_local_port_range`).
@@ -25,7 +25,7 @@ pub(super) struct Limits {
     pub memory_maps: Option<u64>,
 }
 
-impl Limits {
+impl MachineLimits {
     /// Reads the limits of this process and machine, and raises the one that it may.
     pub fn read() -> Self {
         let number = |path: &str| std::fs::read_to_string(Path::new(path)).ok();
@@ -84,16 +84,21 @@ mod tests {
 
     #[test]
     fn the_limit_that_is_too_low_is_named() {
-        let wide = Limits { open_files: Some(1_000_000), local_ports: Some(60_000), memory_maps: Some(200_000) };
-        let unknown = Limits { open_files: None, local_ports: None, memory_maps: None };
+        let wide = MachineLimits { open_files: Some(1_000_000), local_ports: Some(60_000), memory_maps: Some(200_000) };
+        let unknown = MachineLimits { open_files: None, local_ports: None, memory_maps: None };
         let cases = [
             (wide, 10_000, 1, None),
             (unknown, 10_000, 9, None),
-            (Limits { open_files: Some(10_064), ..wide }, 10_000, 1, None),
-            (Limits { open_files: Some(10_063), ..wide }, 10_000, 1, Some("10064 open files, but the limit is 10063")),
-            (Limits { open_files: Some(20_000), ..wide }, 10_000, 2, Some("at most 9968 connections")),
-            (Limits { local_ports: Some(28_232), ..wide }, 30_000, 1, Some("ip_local_port_range")),
-            (Limits { memory_maps: Some(65_530), ..wide }, 32_300, 1, Some("vm.max_map_count=65600")),
+            (MachineLimits { open_files: Some(10_064), ..wide }, 10_000, 1, None),
+            (
+                MachineLimits { open_files: Some(10_063), ..wide },
+                10_000,
+                1,
+                Some("10064 open files, but the limit is 10063"),
+            ),
+            (MachineLimits { open_files: Some(20_000), ..wide }, 10_000, 2, Some("at most 9968 connections")),
+            (MachineLimits { local_ports: Some(28_232), ..wide }, 30_000, 1, Some("ip_local_port_range")),
+            (MachineLimits { memory_maps: Some(65_530), ..wide }, 32_300, 1, Some("vm.max_map_count=65600")),
         ];
         for (limits, connections, origins, refusal) in cases {
             match (limits.check(connections, origins), refusal) {
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn this_machine_can_be_read() {
-        let Limits { open_files, local_ports, memory_maps } = Limits::read();
+        let MachineLimits { open_files, local_ports, memory_maps } = MachineLimits::read();
         assert!(open_files.is_some() && local_ports.is_some() && memory_maps.is_some());
     }
 }

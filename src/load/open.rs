@@ -1,8 +1,8 @@
 //! The open loop: requests are sent by the clock, whatever the answers do.
 //!
-//! Each generator thread has a lane: a dispatcher that hands out requests when they are due, and seats, which are
-//! coroutines with a connection. The seat that was used last is used next, so few connections serve a fast node; when all
-//! are busy one more is opened; when the most allowed are busy the request waits, and its latency runs on.
+//! Each generator thread has a dispatcher, which hands out requests when they are due, and a pool of connections, each of
+//! which is a coroutine. The connection that was used last is used next, so few connections serve a fast node; when all
+//! are busy, one more is opened; when the most allowed are busy the request waits, and its latency goes on.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -12,86 +12,86 @@ use anyhow::Context;
 use may::coroutine::Builder;
 use may::go;
 
+use super::context::{CoroutineGuard, RunContext};
+use super::deadlines::{Deadline, NEVER};
+use super::failure::FailedRequest;
+use super::recorder::EndedRequest;
+use super::schedule::Schedule;
+use super::timer::PreciseTimer;
+use super::user::{ExchangeProgress, VirtualUser};
 use crate::lock::lock;
+use crate::results::load::{Arrivals, ErrorKind};
 use crate::worker;
 
-use super::agent::{Agent, Exchange};
-use super::failure::FailedRequest;
-use super::recorder::Sample;
-use super::run::{Presence, Run};
-use super::schedule::Schedule;
-use super::timer::Timer;
-use super::watch::{NEVER, Watch};
-use crate::results::load::{Arrivals, ErrorKind};
-
-/// Requests that a late dispatcher hands out before it lets the seats send and read answers.
+/// Requests that a late dispatcher hands out before it lets the connections send and read answers.
 const BURST: u32 = 32;
 
 /// A request that is due.
 #[derive(Clone, Copy)]
-struct Job {
+struct DueRequest {
     target: usize,
     intended: u64,
     /// When it was put in the queue for a connection, where every one was busy.
     queued: Option<u64>,
 }
 
-/// A coroutine with a connection.
-struct Seat {
-    watch: Arc<Watch>,
-    job: Mutex<Option<Job>>,
+/// A connection of the pool, as the dispatcher sees it.
+struct PooledConnection {
+    deadline: Arc<Deadline>,
+    request: Mutex<Option<DueRequest>>,
 }
 
-/// Who is free, and what waits, in one lane. Never held across a switch.
+/// Which connections are free, and which requests wait. Never locked across a switch of coroutines.
 #[derive(Default)]
-struct Desk {
-    idle: Vec<Arc<Seat>>,
-    waiting: VecDeque<Job>,
-    seats: usize,
+struct PoolState {
+    idle: Vec<Arc<PooledConnection>>,
+    waiting: VecDeque<DueRequest>,
+    connections: usize,
     closing: bool,
 }
 
-struct Lane {
-    run: Arc<Run>,
-    desk: Mutex<Desk>,
-    most_seats: usize,
+/// The connections of one dispatcher.
+struct ConnectionPool {
+    run: Arc<RunContext>,
+    state: Mutex<PoolState>,
+    most_connections: usize,
 }
 
-/// Makes the lanes ready; they start with the run.
+/// Makes the dispatchers ready; they start with the run.
 pub(super) fn start(
-    run: &Arc<Run>,
+    run: &Arc<RunContext>,
     threads: usize,
     (rate, arrivals, seed): (f64, Arrivals, u64),
     max_connections: usize,
 ) -> anyhow::Result<()> {
-    let lanes = threads.min(max_connections).max(1);
-    for index in 0..lanes {
-        let most_seats = max_connections / lanes + usize::from(index < max_connections % lanes);
-        let lane = Lane { run: Arc::clone(run), desk: Mutex::default(), most_seats };
+    let dispatchers = threads.min(max_connections).max(1);
+    for index in 0..dispatchers {
+        let most_connections = max_connections / dispatchers + usize::from(index < max_connections % dispatchers);
+        let pool = ConnectionPool { run: Arc::clone(run), state: Mutex::default(), most_connections };
         let worker = index % threads;
-        let timer = Timer::new(worker).context("making a timer")?;
-        let schedule = Schedule::new(arrivals, rate, seed, index, lanes);
-        let presence = Presence::new(run);
+        let timer = PreciseTimer::new(worker).context("making a timer")?;
+        let schedule = Schedule::new(arrivals, rate, seed, index, dispatchers);
+        let guard = CoroutineGuard::new(run);
         let dispatcher = move || {
-            let _presence = presence;
-            dispatch(&Arc::new(lane), &timer, schedule);
+            let _guard = guard;
+            dispatch_all(&Arc::new(pool), &timer, schedule);
         };
         go!(Builder::new().id(worker), dispatcher).context("starting a dispatcher")?;
     }
-    while run.ready.load(Ordering::Acquire) < lanes {
+    while run.ready.load(Ordering::Acquire) < dispatchers {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     Ok(())
 }
 
-/// Hands out the requests of a lane when they are due, until the window ends.
-fn dispatch(lane: &Arc<Lane>, timer: &Timer, schedule: Schedule) {
-    let run = &lane.run;
-    let clock = run.mission.clock;
-    let watch = run.watchman.enlist();
-    watch.set_nudge(timer.nudge());
+/// Hands out requests when they are due, until the window ends.
+fn dispatch_all(pool: &Arc<ConnectionPool>, timer: &PreciseTimer, schedule: Schedule) {
+    let run = &pool.run;
+    let clock = run.exchange.clock;
+    let deadline = run.deadlines.register();
+    deadline.set_waker(timer.waker());
     run.ready.fetch_add(1, Ordering::AcqRel);
-    run.start.pass();
+    run.start.acquire();
     let start = run.started_at();
     let mut burst = 0;
     'run: for arrival in schedule {
@@ -109,7 +109,7 @@ fn dispatch(lane: &Arc<Lane>, timer: &Timer, schedule: Schedule) {
             break;
         }
         let target = usize::from(run.pattern[(arrival.number % run.pattern.len() as u64) as usize]);
-        hand_out(lane, Job { target, intended, queued: None }, now);
+        dispatch(pool, DueRequest { target, intended, queued: None }, now);
         burst += 1;
         if burst >= BURST {
             burst = 0;
@@ -119,118 +119,124 @@ fn dispatch(lane: &Arc<Lane>, timer: &Timer, schedule: Schedule) {
             }
         }
     }
-    watch.end();
-    close(lane);
+    deadline.end();
+    close(pool);
 }
 
-fn hand_out(lane: &Arc<Lane>, job: Job, now: u64) {
-    let run = &lane.run;
+/// Gives a request to an idle connection, else to a new one, else puts it in the queue.
+fn dispatch(pool: &Arc<ConnectionPool>, request: DueRequest, now: u64) {
+    let run = &pool.run;
     run.recorders.counters().begun.fetch_add(1, Ordering::Relaxed);
     let (mut waits, mut opens, mut wakes) = (false, false, None);
-    let mut desk = lock(&lane.desk);
-    if let Some(seat) = desk.idle.pop() {
-        *lock(&seat.job) = Some(job);
-        wakes = Some(seat);
-    } else if desk.seats < lane.most_seats {
-        desk.seats += 1;
+    let mut state = lock(&pool.state);
+    if let Some(connection) = state.idle.pop() {
+        *lock(&connection.request) = Some(request);
+        wakes = Some(connection);
+    } else if state.connections < pool.most_connections {
+        state.connections += 1;
         opens = true;
     } else {
-        desk.waiting.push_back(Job { queued: Some(now), ..job });
+        state.waiting.push_back(DueRequest { queued: Some(now), ..request });
         waits = true;
     }
-    drop(desk);
-    run.recorders.mine().hand_out(job.intended, now, waits, run.window());
-    if let Some(seat) = wakes {
-        seat.watch.nudge();
+    drop(state);
+    run.recorders.mine().hand_out(request.intended, now, waits, run.window());
+    if let Some(connection) = wakes {
+        connection.deadline.wake();
     }
     if opens {
-        let presence = Presence::of_connection(run);
-        let lane = Arc::clone(lane);
-        let seat = move || {
-            let _presence = presence;
-            sit(&lane, job);
+        let guard = CoroutineGuard::of_connection(run);
+        let pool = Arc::clone(pool);
+        let connection = move || {
+            let _guard = guard;
+            serve_all(&pool, request);
         };
         // On the dispatcher's worker, which can then wake it at no cost.
-        if let Err(error) = go!(Builder::new().id(worker::here()), seat) {
+        if let Err(error) = go!(Builder::new().id(worker::current()), connection) {
             log::error!("cannot start a coroutine for a connection, so that a request was lost: {error}");
         }
     }
 }
 
-/// No more requests come: idle seats go, busy ones go when nothing waits.
-fn close(lane: &Lane) {
+/// No more requests come: idle connections end, busy ones end when nothing waits.
+fn close(pool: &ConnectionPool) {
     let idle = {
-        let mut desk = lock(&lane.desk);
-        desk.closing = true;
-        std::mem::take(&mut desk.idle)
+        let mut state = lock(&pool.state);
+        state.closing = true;
+        std::mem::take(&mut state.idle)
     };
-    idle.iter().for_each(|seat| seat.watch.nudge());
+    idle.iter().for_each(|connection| connection.deadline.wake());
 }
 
-/// The life of a seat: requests, as long as there are any and the connection lives.
-fn sit(lane: &Lane, first: Job) {
-    let run = &lane.run;
-    let seat = Arc::new(Seat { watch: run.watchman.enlist(), job: Mutex::new(None) });
-    let mut agent = Agent::new(&run.mission, Arc::clone(&seat.watch));
+/// The life of a connection: requests, as long as there are any and the connection lives.
+fn serve_all(pool: &ConnectionPool, first: DueRequest) {
+    let run = &pool.run;
+    let connection = Arc::new(PooledConnection { deadline: run.deadlines.register(), request: Mutex::new(None) });
+    let mut user = VirtualUser::new(&run.exchange, Arc::clone(&connection.deadline));
     let mut next = Some(first);
-    while let Some(job) = next {
-        serve(run, &mut agent, job);
-        next = after(lane, &seat, &mut agent, job);
+    while let Some(request) = next {
+        serve(run, &mut user, request);
+        next = next_request(pool, &connection, &mut user, request);
     }
-    seat.watch.end();
+    connection.deadline.end();
 }
 
-/// The next request of a seat, once there is one; `None` when the seat is to go, and has been struck off the list.
-fn after(lane: &Lane, seat: &Arc<Seat>, agent: &mut Agent, last: Job) -> Option<Job> {
-    let origin = lane.run.mission.shots[last.target].origin;
+/// The next request of a connection, once there is one; `None` when the connection is to end, and is not listed any more.
+fn next_request(
+    pool: &ConnectionPool,
+    connection: &Arc<PooledConnection>,
+    user: &mut VirtualUser,
+    last: DueRequest,
+) -> Option<DueRequest> {
+    let origin = pool.run.exchange.requests[last.target].origin;
     {
-        let mut desk = lock(&lane.desk);
-        if let Some(job) = desk.waiting.pop_front() {
-            return Some(job);
+        let mut state = lock(&pool.state);
+        if let Some(request) = state.waiting.pop_front() {
+            return Some(request);
         }
-        if desk.closing || !agent.is_connected(origin) {
-            desk.seats -= 1;
+        if state.closing || !user.is_connected(origin) {
+            state.connections -= 1;
             return None;
         }
-        // Before it is on the list, so that whoever finds it there can wake it.
-        agent.announce(origin);
-        seat.watch.set_deadline(NEVER);
-        desk.idle.push(Arc::clone(seat));
+        // Before it is listed as idle, so that whoever finds it there can wake it.
+        user.set_waker(origin);
+        connection.deadline.set(NEVER);
+        state.idle.push(Arc::clone(connection));
     }
     loop {
-        let alive = agent.wait_idle(origin);
-        if let Some(job) = lock(&seat.job).take() {
-            return Some(job);
+        let alive = user.wait_idle(origin);
+        if let Some(request) = lock(&connection.request).take() {
+            return Some(request);
         }
-        let mut desk = lock(&lane.desk);
-        if alive && !desk.closing {
+        let mut state = lock(&pool.state);
+        if alive && !state.closing {
             continue;
         }
-        let listed = desk.idle.iter().position(|other| Arc::ptr_eq(other, seat));
+        let listed = state.idle.iter().position(|other| Arc::ptr_eq(other, connection));
         match listed {
-            Some(index) => drop(desk.idle.remove(index)),
-            // Off the list and a job in hand: it came since we looked.
-            None if lock(&seat.job).is_some() => return lock(&seat.job).take(),
+            Some(index) => drop(state.idle.remove(index)),
+            // Not listed, but with a request: it came since we looked.
+            None if lock(&connection.request).is_some() => return lock(&connection.request).take(),
             None => {}
         }
-        desk.seats -= 1;
+        state.connections -= 1;
         return None;
     }
 }
 
-fn serve(run: &Run, agent: &mut Agent, job: Job) {
-    let Job { target, intended, queued } = job;
+fn serve(run: &RunContext, user: &mut VirtualUser, request: DueRequest) {
+    let DueRequest { target, intended, queued } = request;
     let deadline = intended.saturating_add(run.timeout);
-    let mut exchange = Exchange::default();
-    let sent = run.mission.clock.now();
+    let mut exchange = ExchangeProgress::default();
+    let sent = run.exchange.clock.now();
     let failure = if sent >= deadline {
         Some(FailedRequest::new(ErrorKind::TimedOut, "every connection was busy until the timeout"))
     } else {
-        agent.exchange(&run.mission, target, deadline, &mut exchange).err()
+        user.exchange(&run.exchange, target, deadline, &mut exchange).err()
     };
-    let facts = exchange.answered.then(|| agent.facts());
-    let ended = run.mission.clock.now();
+    let head = exchange.answered.then(|| user.answer_head());
+    let ended = run.exchange.clock.now();
     // Waiting for a busy connection is the node's doing, everything else before the sending is the generator's.
     let lag = Some(queued.unwrap_or(sent).saturating_sub(intended));
-    run.record(Sample { target, intended, sent, ended, lag, facts, failure }, exchange);
+    run.record(EndedRequest { target, intended, sent, ended, lag, head, failure }, exchange);
 }

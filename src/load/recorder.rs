@@ -3,7 +3,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::facts::Facts;
+use super::answer_head::AnswerHead;
 use super::failure::FailedRequest;
 use crate::results::load::ErrorKind;
 
@@ -13,7 +13,7 @@ const FURTHER_NODES: &str = "(further nodes)";
 const STATUS_CODES: usize = 1000;
 
 /// One request that ended. Times are nanoseconds since the start of the run.
-pub(super) struct Sample<'a> {
+pub(super) struct EndedRequest<'a> {
     /// Index of the address.
     pub target: usize,
     /// When it should have been sent.
@@ -25,19 +25,19 @@ pub(super) struct Sample<'a> {
     /// Open loop: how late the generator was with it.
     pub lag: Option<u64>,
     /// The whole answer, if one came.
-    pub facts: Option<&'a Facts>,
+    pub head: Option<&'a AnswerHead>,
     /// Why it is not correct.
     pub failure: Option<FailedRequest>,
 }
 
 /// The measured window, nanoseconds since the start of the run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Window {
+pub(super) struct MeasuredWindow {
     pub start: u64,
     pub end: u64,
 }
 
-impl Window {
+impl MeasuredWindow {
     pub fn holds(&self, time: u64) -> bool {
         (self.start..self.end).contains(&time)
     }
@@ -51,7 +51,7 @@ pub(super) struct Tally {
 }
 
 /// What one thread recorded.
-pub(super) struct Recorder {
+pub(super) struct ThreadRecorder {
     open_loop: bool,
     live: bool,
     pub targets: Vec<Tally>,
@@ -118,7 +118,7 @@ impl Tally {
     }
 }
 
-impl Recorder {
+impl ThreadRecorder {
     pub fn new(targets: usize, open_loop: bool, live: bool) -> Self {
         Self {
             open_loop,
@@ -144,7 +144,7 @@ impl Recorder {
     }
 
     /// Takes one request that was handed out at a time, and may have to wait for a connection.
-    pub fn hand_out(&mut self, intended: u64, now: u64, waits: bool, window: Window) {
+    pub fn hand_out(&mut self, intended: u64, now: u64, waits: bool, window: MeasuredWindow) {
         self.dispatched_in_window += u64::from(window.holds(now));
         if window.holds(intended) {
             self.offered += 1;
@@ -153,51 +153,51 @@ impl Recorder {
     }
 
     /// Takes one ended request.
-    pub fn record(&mut self, sample: Sample<'_>, window: Window) {
-        let latency = sample.ended.saturating_sub(sample.intended);
-        let correct = sample.failure.is_none();
+    pub fn record(&mut self, request: EndedRequest<'_>, window: MeasuredWindow) {
+        let latency = request.ended.saturating_sub(request.intended);
+        let correct = request.failure.is_none();
         if self.live && correct {
             note(&mut self.recent, latency);
         }
-        if window.holds(sample.ended) {
+        if window.holds(request.ended) {
             self.good_in_window += u64::from(correct);
             self.ended_in_window += 1;
             self.ended_nanoseconds += u128::from(latency);
         }
-        self.sent_in_window += u64::from(window.holds(sample.sent));
-        if !window.holds(sample.intended) {
+        self.sent_in_window += u64::from(window.holds(request.sent));
+        if !window.holds(request.intended) {
             return;
         }
         let good = correct.then_some(latency);
-        self.targets[sample.target].record(good);
+        self.targets[request.target].record(good);
         if correct && self.open_loop {
-            note(&mut self.uncorrected, sample.ended.saturating_sub(sample.sent));
+            note(&mut self.uncorrected, request.ended.saturating_sub(request.sent));
         }
-        if let Some(lag) = sample.lag {
+        if let Some(lag) = request.lag {
             note(&mut self.lag, lag);
         }
-        if let Some(facts) = sample.facts {
-            self.record_answer(facts, good);
+        if let Some(head) = request.head {
+            self.record_answer(head, good);
         }
-        if let Some(failure) = sample.failure {
+        if let Some(failure) = request.failure {
             self.errors[failure.kind as usize] += 1;
             self.examples[failure.kind as usize].get_or_insert_with(|| failure.text.into_owned());
         }
     }
 
-    fn record_answer(&mut self, facts: &Facts, good: Option<u64>) {
-        if let Some(count) = self.status.get_mut(usize::from(facts.status)) {
+    fn record_answer(&mut self, head: &AnswerHead, good: Option<u64>) {
+        if let Some(count) = self.status.get_mut(usize::from(head.status)) {
             *count += 1;
         }
-        if !facts.node.is_empty() {
-            self.node(&facts.node).record(good);
+        if !head.node.is_empty() {
+            self.node(&head.node).record(good);
         }
         let nanoseconds = |milliseconds: f64| (milliseconds * 1e6) as u64;
         if good.is_some() {
-            if let Some(queue) = facts.queue_milliseconds {
+            if let Some(queue) = head.queue_milliseconds {
                 note(&mut self.queue, nanoseconds(queue));
             }
-            if let Some(work) = facts.work_milliseconds {
+            if let Some(work) = head.work_milliseconds {
                 note(&mut self.work, nanoseconds(work));
             }
         }
@@ -257,16 +257,16 @@ impl Recorder {
 pub(super) mod tests {
     use super::*;
 
-    pub const WINDOW: Window = Window { start: 1_000, end: 2_000 };
+    pub const WINDOW: MeasuredWindow = MeasuredWindow { start: 1_000, end: 2_000 };
 
     /// A correct answer.
-    pub fn sample(intended: u64, ended: u64) -> Sample<'static> {
-        Sample { target: 0, intended, sent: intended + 10, ended, lag: None, facts: None, failure: None }
+    pub fn sample(intended: u64, ended: u64) -> EndedRequest<'static> {
+        EndedRequest { target: 0, intended, sent: intended + 10, ended, lag: None, head: None, failure: None }
     }
 
     #[test]
     fn the_window_is_by_intended_time_and_goodput_by_arrival() {
-        let mut recorder = Recorder::new(1, true, false);
+        let mut recorder = ThreadRecorder::new(1, true, false);
         // Begun in the warm-up, ended inside; inside; begun inside, ended behind; begun behind.
         for (intended, ended) in [(999, 1_500), (1_000, 1_600), (1_999, 9_000), (2_000, 2_100)] {
             recorder.record(sample(intended, ended), WINDOW);
@@ -281,10 +281,10 @@ pub(super) mod tests {
 
     #[test]
     fn failures_are_counted_by_kind_and_never_averaged_in() {
-        let mut recorder = Recorder::new(1, false, false);
+        let mut recorder = ThreadRecorder::new(1, false, false);
         for text in ["first", "second"] {
             let failure = Some(FailedRequest::new(ErrorKind::Reset, text));
-            recorder.record(Sample { failure, ..sample(1_000, 1_900) }, WINDOW);
+            recorder.record(EndedRequest { failure, ..sample(1_000, 1_900) }, WINDOW);
         }
         assert_eq!(recorder.errors[ErrorKind::Reset as usize], 2);
         assert_eq!(recorder.examples[ErrorKind::Reset as usize].as_deref(), Some("first"));
@@ -295,10 +295,10 @@ pub(super) mod tests {
 
     #[test]
     fn nodes_are_kept_apart_and_bounded() {
-        let mut recorder = Recorder::new(1, false, false);
+        let mut recorder = ThreadRecorder::new(1, false, false);
         for index in 0..MAX_NODES + 5 {
-            let facts = Facts { status: 200, node: format!("node{index}"), ..Facts::default() };
-            recorder.record(Sample { facts: Some(&facts), ..sample(1_000, 1_001) }, WINDOW);
+            let head = AnswerHead { status: 200, node: format!("node{index}"), ..AnswerHead::default() };
+            recorder.record(EndedRequest { head: Some(&head), ..sample(1_000, 1_001) }, WINDOW);
         }
         assert_eq!(recorder.nodes.len(), MAX_NODES + 1);
         assert_eq!(recorder.nodes[MAX_NODES].0, FURTHER_NODES);
@@ -308,11 +308,15 @@ pub(super) mod tests {
 
     #[test]
     fn any_time_can_be_recorded() {
-        let facts =
-            Facts { status: 999, queue_milliseconds: Some(1e300), work_milliseconds: Some(0.0), ..Facts::default() };
-        let mut recorder = Recorder::new(1, true, true);
-        let window = Window { start: 0, end: u64::MAX };
-        recorder.record(Sample { facts: Some(&facts), ..sample(0, u64::MAX) }, window);
+        let head = AnswerHead {
+            status: 999,
+            queue_milliseconds: Some(1e300),
+            work_milliseconds: Some(0.0),
+            ..AnswerHead::default()
+        };
+        let mut recorder = ThreadRecorder::new(1, true, true);
+        let window = MeasuredWindow { start: 0, end: u64::MAX };
+        recorder.record(EndedRequest { head: Some(&head), ..sample(0, u64::MAX) }, window);
         assert_eq!((recorder.queue.len(), recorder.work.len(), recorder.latency().len()), (1, 1, 1));
         assert!(recorder.latency().max() >= LONGEST);
     }

@@ -7,13 +7,13 @@ use std::sync::{Mutex, MutexGuard};
 
 use hdrhistogram::Histogram;
 
-use super::recorder::{Recorder, add, histogram};
+use super::recorder::{ThreadRecorder, add, histogram};
 use crate::lock::lock;
 
-/// Counters of a thread that others read while the run lasts.
+/// ThreadCounters of a thread that others read while the run lasts.
 #[derive(Default)]
 #[repr(align(128))] // two cache lines: threads do not disturb each other
-pub(super) struct Counters {
+pub(super) struct ThreadCounters {
     /// Requests that are due: their intended time has come.
     pub begun: AtomicU64,
     /// Requests that ended, one way or another.
@@ -28,7 +28,7 @@ pub(super) struct Counters {
 
 /// One recorder a thread.
 pub(super) struct Recorders {
-    slots: Vec<(Counters, Mutex<Recorder>)>,
+    slots: Vec<(ThreadCounters, Mutex<ThreadRecorder>)>,
 }
 
 /// What the counters say, over all threads.
@@ -41,27 +41,34 @@ pub(super) struct Counts {
     pub answered: u64,
 }
 
+impl Counts {
+    /// Requests that have begun and not ended.
+    pub fn in_flight(self) -> u64 {
+        self.begun.saturating_sub(self.ended)
+    }
+}
+
 impl Recorders {
     /// `threads` generator threads, and one more for whatever else runs a coroutine.
     pub fn new(threads: usize, targets: usize, open_loop: bool, live: bool) -> Self {
-        let slot = || (Counters::default(), Mutex::new(Recorder::new(targets, open_loop, live)));
+        let slot = || (ThreadCounters::default(), Mutex::new(ThreadRecorder::new(targets, open_loop, live)));
         Self { slots: (0..=threads).map(|_| slot()).collect() }
     }
 
     /// The counters of the thread that asks.
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &ThreadCounters {
         &self.slots[thread_index() % self.slots.len()].0
     }
 
     /// The recorder of the thread that asks. It must be given back before the coroutine switches.
-    pub fn mine(&self) -> MutexGuard<'_, Recorder> {
+    pub fn mine(&self) -> MutexGuard<'_, ThreadRecorder> {
         lock(&self.slots[thread_index() % self.slots.len()].1)
     }
 
     /// Sums of all counters.
     pub fn counts(&self) -> Counts {
         // What ended is read before what began, so that none seems to end before it began.
-        let sum = |read: fn(&Counters) -> &AtomicU64| {
+        let sum = |read: fn(&ThreadCounters) -> &AtomicU64| {
             self.slots.iter().map(|(counters, _)| read(counters).load(Ordering::Acquire)).sum()
         };
         let (ended, good, answered) = (sum(|c| &c.ended), sum(|c| &c.good), sum(|c| &c.answered));
@@ -80,8 +87,8 @@ impl Recorders {
     }
 
     /// Everything, once the run is over.
-    pub fn merged(&self, targets: usize, open_loop: bool) -> Recorder {
-        let mut all = Recorder::new(targets, open_loop, false);
+    pub fn merged(&self, targets: usize, open_loop: bool) -> ThreadRecorder {
+        let mut all = ThreadRecorder::new(targets, open_loop, false);
         for (_, recorder) in &self.slots {
             all.merge(&lock(recorder));
         }

@@ -3,17 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use super::context::RunContext;
 use super::percentiles::{percentiles, rounded, spectrum};
 use super::plan::{Load, Plan};
-use super::recorder::{Recorder, Tally};
-use super::run::{Observed, Run};
+use super::recorder::{Tally, ThreadRecorder};
+use super::usage::CpuUsage;
 use super::verdict::{self, Evidence};
 use crate::results::load::{
     Arrivals, ErrorKind, GeneratorUse, LittlesLaw, LoadMode, LoadOutcome, Percentiles, Subtotal, TargetInfo,
 };
 
+/// What the main thread observed while a run lasted.
+#[derive(Default)]
+pub(super) struct Observed {
+    pub usage: Option<anyhow::Result<CpuUsage>>,
+    pub in_flight_sum: f64,
+    pub in_flight_samples: u64,
+    pub interrupted: bool,
+    /// Requests that were given up at the end.
+    pub unfinished: u64,
+    pub open_files_limit: Option<u64>,
+    pub threads: usize,
+}
+
 /// Builds the outcome of a run that has ended.
-pub(super) fn outcome(plan: &Plan, run: &Run, observed: Observed) -> LoadOutcome {
+pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> LoadOutcome {
     let open_loop = matches!(plan.load, Load::Open { .. });
     let recorder = run.recorders.merged(plan.targets.len(), open_loop);
     let window = run.window();
@@ -72,7 +86,7 @@ fn targets(plan: &Plan) -> Vec<TargetInfo> {
     plan.targets.iter().map(|target| TargetInfo { url: target.url.text(), weight: target.weight }).collect()
 }
 
-fn errors(recorder: &Recorder, unfinished: u64) -> BTreeMap<ErrorKind, u64> {
+fn errors(recorder: &ThreadRecorder, unfinished: u64) -> BTreeMap<ErrorKind, u64> {
     let mut errors: BTreeMap<_, _> =
         ErrorKind::ALL.into_iter().zip(recorder.errors).filter(|(_, count)| *count > 0).collect();
     if unfinished > 0 {
@@ -81,7 +95,7 @@ fn errors(recorder: &Recorder, unfinished: u64) -> BTreeMap<ErrorKind, u64> {
     errors
 }
 
-fn examples(recorder: &Recorder) -> BTreeMap<ErrorKind, String> {
+fn examples(recorder: &ThreadRecorder) -> BTreeMap<ErrorKind, String> {
     ErrorKind::ALL.into_iter().zip(&recorder.examples).filter_map(|(kind, text)| Some((kind, text.clone()?))).collect()
 }
 
@@ -90,7 +104,7 @@ fn part(tally: &Tally) -> Subtotal {
 }
 
 /// By path; by whole address where two hosts share a path.
-fn endpoints(plan: &Plan, recorder: &Recorder) -> BTreeMap<String, Subtotal> {
+fn endpoints(plan: &Plan, recorder: &ThreadRecorder) -> BTreeMap<String, Subtotal> {
     let one_host = plan.targets.iter().all(|target| target.url.authority() == plan.targets[0].url.authority());
     let name = |index: usize| {
         let url = &plan.targets[index].url;
@@ -108,7 +122,7 @@ const LITTLES_TOLERANCE: f64 = 0.1;
 /// A mean of `n` counts that are L on average errs by about √(L/n): by a third of the tolerance when `n L` is this.
 const LITTLES_LEAST: f64 = 9.0 / (LITTLES_TOLERANCE * LITTLES_TOLERANCE);
 
-fn littles_law(recorder: &Recorder, observed: &Observed, seconds: f64) -> LittlesLaw {
+fn littles_law(recorder: &ThreadRecorder, observed: &Observed, seconds: f64) -> LittlesLaw {
     let ended = recorder.ended_in_window;
     let in_flight =
         (observed.in_flight_samples > 0).then(|| observed.in_flight_sum / observed.in_flight_samples as f64);
@@ -132,8 +146,8 @@ fn littles_law(recorder: &Recorder, observed: &Observed, seconds: f64) -> Little
 
 fn generator(
     plan: &Plan,
-    run: &Run,
-    recorder: &Recorder,
+    run: &RunContext,
+    recorder: &ThreadRecorder,
     observed: &Observed,
     latency: Option<Percentiles>,
     seconds: f64,

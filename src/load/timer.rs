@@ -9,12 +9,12 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use may::io::CoIo;
 
-use crate::worker::{self, Nudge};
+use crate::worker::{self, IoWaker};
 
 /// A one-shot timer that a coroutine waits for.
-pub(super) struct Timer(CoIo<OwnedFd>);
+pub(super) struct PreciseTimer(CoIo<OwnedFd>);
 
-impl Timer {
+impl PreciseTimer {
     /// A timer for a coroutine on that worker.
     pub fn new(worker: usize) -> io::Result<Self> {
         // SAFETY: no pointers are passed.
@@ -24,12 +24,12 @@ impl Timer {
         }
         // SAFETY: the kernel just gave this descriptor to us, and nobody else has it.
         let timer = unsafe { OwnedFd::from_raw_fd(descriptor) };
-        CoIo::new(worker::place(timer, worker)).map(Self).map_err(io::Error::from)
+        CoIo::new(worker::move_descriptor(timer, worker)).map(Self).map_err(io::Error::from)
     }
 
     /// What wakes the coroutine before its time.
-    pub fn nudge(&self) -> Nudge {
-        Nudge::new(&self.0)
+    pub fn waker(&self) -> IoWaker {
+        IoWaker::new(&self.0)
     }
 
     /// Waits about that long; may return early, never late by design.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::number::{figure, grouped, rate};
 use super::objective::KEEPS_UP_SHARE;
-use super::text::{figure, grouped, rate};
 use super::verdict::LAG_SHARE;
 use crate::results::load::{ErrorKind, LoadMode, LoadOutcome};
 

@@ -1,5 +1,5 @@
-//! What `load` and `bench` write and everybody reads: load outcome, plan, manifest, runs, folder, and the queries, statistics and number formats
-//! that its readers share. It knows no clock, starts no process and asks no network.
+//! What `load` and `bench` write and everybody reads: load outcome, plan, manifest, runs, folder, and the queries,
+//! statistics and number formats that its readers share. It knows no clock, starts no process and asks no network.
 
 pub mod arm;
 pub mod comparison;

@@ -1,13 +1,13 @@
-//! What the header fields of an answer say, as far as the generator cares.
+//! The head of an answer, as far as the generator needs it.
 
-use super::answer::{Malformed, malformed};
+use std::borrow::Cow;
 
 /// Longest node name that is kept.
 const MAX_NODE_BYTES: usize = 128;
 
-/// What the head of an answer says, as far as the generator cares.
+/// What the head of an answer says, as far as the generator needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts {
+pub struct AnswerHead {
     /// Status code, 0 before the head is read.
     pub status: u16,
     /// Whether the connection may carry another request.
@@ -20,19 +20,27 @@ pub struct Facts {
     pub work_milliseconds: Option<f64>,
 }
 
+/// What is wrong with an answer, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed(pub Cow<'static, str>);
+
+pub(super) fn malformed<T>(text: &'static str) -> Result<T, Malformed> {
+    Err(Malformed(Cow::Borrowed(text)))
+}
+
 /// How the end of a body is found (RFC 9112 section 6.3).
-pub(super) enum Framing {
+pub(super) enum BodyFraming {
     Length(u64),
     Chunked,
     UntilClose,
 }
 
-impl Facts {
+impl AnswerHead {
     /// Reads the header fields, but for what the status line says.
     ///
     /// # Errors
     /// When they leave open where the body ends.
-    pub(super) fn read(&mut self, headers: &[httparse::Header<'_>]) -> Result<Framing, Malformed> {
+    pub(super) fn read(&mut self, headers: &[httparse::Header<'_>]) -> Result<BodyFraming, Malformed> {
         let (mut length, mut coding) = (None, None);
         self.node.clear();
         self.queue_milliseconds = None;
@@ -55,7 +63,7 @@ impl Facts {
                 }
                 13 if is("server-timing") => read_server_timing(header.value, self),
                 14 if is("content-length") => match (parse_length(header.value), length) {
-                    (None, _) => return malformed("Content-Length is no number"),
+                    (None, _) => return malformed("Content-Length is not a number"),
                     (Some(this), Some(other)) if this != other => return malformed("two different Content-Length"),
                     (this, _) => length = this,
                 },
@@ -68,10 +76,10 @@ impl Facts {
             (Some(coding), None) => {
                 let last = coding.rsplit(|byte| *byte == b',').next().unwrap_or(coding);
                 let chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
-                Ok(if chunked { Framing::Chunked } else { Framing::UntilClose })
+                Ok(if chunked { BodyFraming::Chunked } else { BodyFraming::UntilClose })
             }
-            (None, Some(length)) => Ok(Framing::Length(length)),
-            (None, None) => Ok(Framing::UntilClose),
+            (None, Some(length)) => Ok(BodyFraming::Length(length)),
+            (None, None) => Ok(BodyFraming::UntilClose),
         }
     }
 }
@@ -88,7 +96,7 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 }
 
 /// `queue;dur=1.5, work;dur=20`: <https://www.w3.org/TR/server-timing/>. What does not parse is left out.
-fn read_server_timing(value: &[u8], facts: &mut Facts) {
+fn read_server_timing(value: &[u8], head: &mut AnswerHead) {
     let Ok(value) = std::str::from_utf8(value) else { return };
     for metric in value.split(',') {
         let mut parts = metric.split(';').map(str::trim);
@@ -99,8 +107,8 @@ fn read_server_timing(value: &[u8], facts: &mut Facts) {
             .and_then(|(_, text)| text.trim().trim_matches('"').parse::<f64>().ok())
             .filter(|duration| duration.is_finite() && *duration >= 0.0);
         match name {
-            "queue" => facts.queue_milliseconds = duration,
-            "work" => facts.work_milliseconds = duration,
+            "queue" => head.queue_milliseconds = duration,
+            "work" => head.work_milliseconds = duration,
             _ => {}
         }
     }

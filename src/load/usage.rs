@@ -21,14 +21,14 @@ pub(super) struct ThreadTimes {
 
 /// The CPU times of all threads at one moment.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(super) struct CpuReading {
     at: Instant,
     threads: BTreeMap<u64, ThreadTimes>,
 }
 
 /// What the threads used between two readings, in percent of one core.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Usage {
+pub(super) struct CpuUsage {
     /// All threads together.
     pub cpu_percent: f64,
     /// The thread with the most running and waiting: running.
@@ -38,11 +38,11 @@ pub(super) struct Usage {
 }
 
 /// Reads the times of all threads of this process.
-pub(super) fn read() -> anyhow::Result<Reading> {
+pub(super) fn read() -> anyhow::Result<CpuReading> {
     read_from(Path::new(TASKS))
 }
 
-fn read_from(tasks: &Path) -> anyhow::Result<Reading> {
+fn read_from(tasks: &Path) -> anyhow::Result<CpuReading> {
     let at = Instant::now();
     let mut threads = BTreeMap::new();
     for entry in std::fs::read_dir(tasks).with_context(|| tasks.display().to_string())? {
@@ -61,7 +61,7 @@ fn read_from(tasks: &Path) -> anyhow::Result<Reading> {
         }
     }
     ensure!(!threads.is_empty(), "{} lists no thread", tasks.display());
-    Ok(Reading { at, threads })
+    Ok(CpuReading { at, threads })
 }
 
 fn parse(text: &str) -> anyhow::Result<ThreadTimes> {
@@ -70,12 +70,12 @@ fn parse(text: &str) -> anyhow::Result<ThreadTimes> {
     Ok(ThreadTimes { running: next()?, waiting: next()? })
 }
 
-impl Reading {
+impl CpuReading {
     /// What was used from `earlier` to this reading.
     ///
     /// # Errors
     /// When no CPU time passed at all: a kernel without these statistics writes zeros.
-    pub fn since(&self, earlier: &Self) -> anyhow::Result<Usage> {
+    pub fn since(&self, earlier: &Self) -> anyhow::Result<CpuUsage> {
         let wall = self.at.saturating_duration_since(earlier.at).as_nanos() as f64;
         ensure!(wall > 0.0, "no time passed between two readings");
         let percent = |nanoseconds: u64| nanoseconds as f64 / wall * 100.0;
@@ -94,7 +94,7 @@ impl Reading {
             }
         }
         ensure!(all > 0, "the kernel gives no CPU times of threads (CONFIG_SCHED_INFO)");
-        Ok(Usage {
+        Ok(CpuUsage {
             cpu_percent: percent(all),
             busiest_running_percent: percent(busiest.running),
             busiest_waiting_percent: percent(busiest.waiting),
@@ -124,7 +124,7 @@ mod tests {
             read_from(tree(&[("7", "601000 100500 99\n"), ("8", "200000 0 1\n"), ("9", "100000 0 1")]).path()).unwrap();
         after.at = before.at + Duration::from_millis(1);
         let usage = after.since(&before).unwrap();
-        assert_eq!(usage, Usage { cpu_percent: 90.0, busiest_running_percent: 60.0, busiest_waiting_percent: 10.0 });
+        assert_eq!(usage, CpuUsage { cpu_percent: 90.0, busiest_running_percent: 60.0, busiest_waiting_percent: 10.0 });
     }
 
     #[test]

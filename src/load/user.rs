@@ -1,40 +1,40 @@
-//! One user of the load: a coroutine's connections, and the exchange of one request for one answer.
+//! One virtual user: a coroutine's connections, and the exchange of one request for one answer.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind as Io};
+use std::io::ErrorKind as Io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use may::io::WaitIo;
 use may::net::TcpStream;
-use memchr::memmem::Finder;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::answer::Reader;
-use super::facts::Facts;
-use super::failure::FailedRequest;
+use super::answer::AnswerReader;
+use super::answer_head::AnswerHead;
+use super::body_search::BodySearch;
+use super::deadlines::{Clock, Deadline, NEVER};
+use super::failure::{FailedRequest, failed_to_connect, lost};
 use super::plan::Expect;
-use super::watch::{Clock, NEVER, Watch};
 use crate::connect;
 use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
-use crate::worker::{self, Nudge};
+use crate::worker::{self, IoWaker};
 
 /// A target, made ready: the bytes to send and where to.
-pub(super) struct Shot {
+pub(super) struct PreparedRequest {
     /// Index into the resolved origins.
     pub origin: usize,
     /// The whole request.
-    pub request: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
-/// What all agents of a run share, fixed before the start.
-pub(super) struct Mission {
+/// What every exchange of a run needs, fixed before the start.
+pub(super) struct ExchangeContext {
     pub clock: Clock,
     pub origins: Vec<SocketAddr>,
-    pub shots: Vec<Shot>,
+    /// By target.
+    pub requests: Vec<PreparedRequest>,
     pub head_request: bool,
     pub keepalive: bool,
     pub expect: Expect,
@@ -42,34 +42,34 @@ pub(super) struct Mission {
 
 /// How one exchange went, beside its failure.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Exchange {
+pub(super) struct ExchangeProgress {
     /// The request was written to a connection.
     pub sent: bool,
-    /// A whole answer came, correct or not; its facts are the agent's.
+    /// A whole answer came, correct or not; its head is the user's.
     pub answered: bool,
     /// A connection was opened for it.
     pub opened: bool,
 }
 
 /// One user: at most one connection to each origin, one request at a time.
-pub(super) struct Agent {
-    watch: Arc<Watch>,
+pub(super) struct VirtualUser {
+    deadline: Arc<Deadline>,
     /// By origin.
     streams: Vec<Option<TcpStream>>,
-    reader: Reader,
-    search: Option<Search>,
+    reader: AnswerReader,
+    search: Option<BodySearch>,
 }
 
-impl Agent {
-    pub fn new(mission: &Mission, watch: Arc<Watch>) -> Self {
-        let streams = mission.origins.iter().map(|_| None).collect();
-        let search = mission.expect.body.as_deref().map(Search::new);
-        Self { watch, streams, reader: Reader::default(), search }
+impl VirtualUser {
+    pub fn new(context: &ExchangeContext, deadline: Arc<Deadline>) -> Self {
+        let streams = context.origins.iter().map(|_| None).collect();
+        let search = context.expect.body.as_deref().map(BodySearch::new);
+        Self { deadline, streams, reader: AnswerReader::default(), search }
     }
 
-    /// What the last whole answer said.
-    pub fn facts(&self) -> &Facts {
-        self.reader.facts()
+    /// The head of the last whole answer.
+    pub fn answer_head(&self) -> &AnswerHead {
+        self.reader.head()
     }
 
     /// Whether there is a connection to an origin.
@@ -77,10 +77,10 @@ impl Agent {
         self.streams[origin].is_some()
     }
 
-    /// Tells the watch which connection to wake, before a wait without a request.
-    pub fn announce(&mut self, origin: usize) {
+    /// States which connection is to be woken, before a wait without a request.
+    pub fn set_waker(&mut self, origin: usize) {
         if let (Some(stream), true) = (&self.streams[origin], self.streams.len() > 1) {
-            self.watch.set_nudge(Nudge::new(stream));
+            self.deadline.set_waker(IoWaker::new(stream));
         }
     }
 
@@ -98,13 +98,13 @@ impl Agent {
     }
 
     /// Opens the connection to an origin, if there is none, by `deadline` (nanoseconds on the clock of the run).
-    pub fn connect(&mut self, mission: &Mission, origin: usize, deadline: u64) -> Result<(), FailedRequest> {
+    pub fn connect(&mut self, context: &ExchangeContext, origin: usize, deadline: u64) -> Result<(), FailedRequest> {
         if self.streams[origin].is_none() {
-            let stream = connect::begin(mission.origins[origin]).map_err(failed_to_connect)?;
-            self.watch.set_nudge(Nudge::new(&stream));
-            self.watch.set_deadline(deadline);
-            let opened = self.open(mission, &stream, deadline);
-            self.watch.set_deadline(NEVER);
+            let stream = connect::begin(context.origins[origin]).map_err(failed_to_connect)?;
+            self.deadline.set_waker(IoWaker::new(&stream));
+            self.deadline.set(deadline);
+            let opened = self.open(context, &stream, deadline);
+            self.deadline.set(NEVER);
             opened?;
             // Requests are written whole; without this the tail of a long one could wait for an acknowledgement.
             let _ = stream.set_nodelay(true);
@@ -114,9 +114,9 @@ impl Agent {
     }
 
     /// Waits until a connection has been made.
-    fn open(&self, mission: &Mission, stream: &TcpStream, deadline: u64) -> Result<(), FailedRequest> {
+    fn open(&self, context: &ExchangeContext, stream: &TcpStream, deadline: u64) -> Result<(), FailedRequest> {
         while !connect::is_open(stream).map_err(failed_to_connect)? {
-            self.late(mission, stream, deadline, "no connection within the timeout")?;
+            self.late(context, stream, deadline, "no connection within the timeout")?;
         }
         Ok(())
     }
@@ -124,44 +124,46 @@ impl Agent {
     /// Sends a request, and reads the whole answer, by `deadline`. `exchange` tells how far it came.
     pub fn exchange(
         &mut self,
-        mission: &Mission,
+        context: &ExchangeContext,
         target: usize,
         deadline: u64,
-        exchange: &mut Exchange,
+        exchange: &mut ExchangeProgress,
     ) -> Result<(), FailedRequest> {
-        let shot = &mission.shots[target];
-        let usable = self.streams[shot.origin].as_ref().is_some_and(|stream| is_usable(stream, noted_events(stream)));
+        let request = &context.requests[target];
+        let origin = request.origin;
+        let usable =
+            self.streams[origin].as_ref().is_some_and(|stream| is_usable(stream, worker::noted_events(stream)));
         if !usable {
-            self.streams[shot.origin] = None;
+            self.streams[origin] = None;
         }
-        exchange.opened = self.streams[shot.origin].is_none();
-        self.connect(mission, shot.origin, deadline)?;
-        let Some(stream) = self.streams[shot.origin].take() else {
+        exchange.opened = self.streams[origin].is_none();
+        self.connect(context, origin, deadline)?;
+        let Some(stream) = self.streams[origin].take() else {
             return Err(FailedRequest::new(ErrorKind::Other, "no connection"));
         };
-        // Else it knows the one connection since that was opened.
-        if mission.origins.len() > 1 {
-            self.watch.set_nudge(Nudge::new(&stream));
+        // With one origin the waker was set when the connection was opened.
+        if context.origins.len() > 1 {
+            self.deadline.set_waker(IoWaker::new(&stream));
         }
-        self.watch.set_deadline(deadline);
-        let result = self.converse(mission, &stream, &shot.request, deadline, exchange);
-        self.watch.set_deadline(NEVER);
-        let reusable = result? && mission.keepalive;
+        self.deadline.set(deadline);
+        let result = self.converse(context, &stream, &request.bytes, deadline, exchange);
+        self.deadline.set(NEVER);
+        let reusable = result? && context.keepalive;
         if reusable {
-            self.streams[shot.origin] = Some(stream);
+            self.streams[origin] = Some(stream);
         }
         exchange.answered = true;
-        self.judge(mission)
+        self.judge(context)
     }
 
     /// The exchange on one connection; gives whether it can carry another.
     fn converse(
         &mut self,
-        mission: &Mission,
+        context: &ExchangeContext,
         stream: &TcpStream,
         request: &[u8],
         deadline: u64,
-        exchange: &mut Exchange,
+        exchange: &mut ExchangeProgress,
     ) -> Result<bool, FailedRequest> {
         let mut rest = request;
         loop {
@@ -169,14 +171,14 @@ impl Agent {
                 Ok(count) if count == rest.len() => break,
                 Ok(count) => rest = &rest[count..],
                 Err(Errno::WOULDBLOCK) => {
-                    self.late(mission, stream, deadline, NO_ANSWER)?;
+                    self.late(context, stream, deadline, NO_ANSWER)?;
                 }
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(lost(error.into())),
             }
         }
         exchange.sent = true;
-        self.reader.start(mission.head_request);
+        self.reader.start(context.head_request);
         if let Some(search) = &mut self.search {
             search.start();
         }
@@ -188,7 +190,7 @@ impl Agent {
                 Ok(Some(false)) => {
                     reads += 1;
                     if reads.is_multiple_of(READS_IN_A_ROW) {
-                        self.in_time(mission, deadline, NO_ANSWER)?;
+                        self.in_time(context, deadline, NO_ANSWER)?;
                         sleep(REST);
                     }
                 }
@@ -207,48 +209,48 @@ impl Agent {
                 }
                 Err(Trouble::Socket(Errno::WOULDBLOCK)) => {
                     reads = 0;
-                    events = self.late(mission, stream, deadline, NO_ANSWER)?;
+                    events = self.late(context, stream, deadline, NO_ANSWER)?;
                 }
                 Err(Trouble::Socket(Errno::INTR)) => {}
                 Err(Trouble::Socket(error)) => return Err(lost(error.into())),
                 Err(Trouble::Malformed(text)) => return Err(FailedRequest::new(ErrorKind::Malformed, text)),
             }
         }
-        Ok(self.reader.facts().keep_alive && events & (libc::EPOLLRDHUP as usize) == 0)
+        Ok(self.reader.head().keep_alive && events & (libc::EPOLLRDHUP as usize) == 0)
     }
 
     /// Nothing came yet: waits on, unless the time is over. Gives the events that ended the wait.
     fn late(
         &self,
-        mission: &Mission,
+        context: &ExchangeContext,
         stream: &TcpStream,
         deadline: u64,
         missing: &'static str,
     ) -> Result<usize, FailedRequest> {
-        self.in_time(mission, deadline, missing)?;
+        self.in_time(context, deadline, missing)?;
         Ok(worker::wait(stream))
     }
 
     /// Fails when the time of a request is over; `missing` says what there is not.
-    fn in_time(&self, mission: &Mission, deadline: u64, missing: &'static str) -> Result<(), FailedRequest> {
-        let now = mission.clock.now();
+    fn in_time(&self, context: &ExchangeContext, deadline: u64, missing: &'static str) -> Result<(), FailedRequest> {
+        let now = context.clock.now();
         if now >= deadline {
             return Err(FailedRequest::new(ErrorKind::TimedOut, missing));
         }
-        if now >= self.watch.latest(deadline) {
+        if now >= self.deadline.latest(deadline) {
             return Err(FailedRequest::new(ErrorKind::Unfinished, "in flight when the run was interrupted"));
         }
         Ok(())
     }
 
     /// Whether a whole answer is the expected one.
-    fn judge(&self, mission: &Mission) -> Result<(), FailedRequest> {
-        let status = self.reader.facts().status;
-        if !mission.expect.accepts(status) {
+    fn judge(&self, context: &ExchangeContext) -> Result<(), FailedRequest> {
+        let status = self.reader.head().status;
+        if !context.expect.accepts(status) {
             return Err(FailedRequest::new(ErrorKind::UnexpectedStatus, format!("status {status}")));
         }
         match &self.search {
-            Some(search) if !search.found => {
+            Some(search) if !search.is_found() => {
                 Err(FailedRequest::new(ErrorKind::UnexpectedBody, "the body lacks the expected text"))
             }
             _ => Ok(()),
@@ -257,12 +259,6 @@ impl Agent {
 }
 
 const NO_ANSWER: &str = "no complete answer within the timeout";
-
-/// What the event loop noted about a connection since it was last asked. Costs no system call.
-#[allow(deprecated)] // `reset_io` is the only way to read it without waiting
-fn noted_events(stream: &TcpStream) -> usize {
-    stream.reset_io()
-}
 
 /// Whether a connection without a request can carry one: the node has not closed it, and has sent nothing unasked.
 fn is_usable(stream: &TcpStream, events: usize) -> bool {
@@ -292,8 +288,8 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 #[inline(never)]
 fn read_some(
     stream: &std::net::TcpStream,
-    reader: &mut Reader,
-    search: Option<&mut Search>,
+    reader: &mut AnswerReader,
+    search: Option<&mut BodySearch>,
 ) -> Result<Option<bool>, Trouble> {
     thread_local! { static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into()) }
     SCRATCH.with_borrow_mut(|scratch| {
@@ -308,108 +304,4 @@ fn read_some(
         };
         fed.map(Some).map_err(|malformed| Trouble::Malformed(malformed.0))
     })
-}
-
-/// Looks for a text in a body that comes in pieces; keeps only as much as a match can span.
-struct Search {
-    finder: Finder<'static>,
-    tail: Vec<u8>,
-    found: bool,
-}
-
-impl Search {
-    fn new(text: &str) -> Self {
-        Self { finder: Finder::new(text).into_owned(), tail: Vec::new(), found: text.is_empty() }
-    }
-
-    fn start(&mut self) {
-        self.tail.clear();
-        self.found = self.finder.needle().is_empty();
-    }
-
-    fn feed(&mut self, part: &[u8]) {
-        if self.found {
-            return;
-        }
-        let keep = self.finder.needle().len() - 1;
-        // A match across the border lies within the old tail and as many bytes of the new part.
-        self.tail.extend_from_slice(&part[..keep.min(part.len())]);
-        self.found = self.finder.find(&self.tail).is_some() || self.finder.find(part).is_some();
-        if part.len() > keep {
-            self.tail.clear();
-            self.tail.extend_from_slice(&part[part.len() - keep..]);
-        } else {
-            self.tail.drain(..self.tail.len().saturating_sub(keep));
-        }
-    }
-}
-
-fn text_of(error: &io::Error) -> String {
-    error.to_string()
-}
-
-/// What a failed connect counts as.
-pub(super) fn failed_to_connect(error: io::Error) -> FailedRequest {
-    let kind = match (error.raw_os_error(), error.kind()) {
-        (Some(libc::EMFILE | libc::ENFILE), _) => ErrorKind::OutOfFiles,
-        (Some(libc::EADDRNOTAVAIL), _) => ErrorKind::OutOfPorts,
-        (_, Io::ConnectionRefused) => ErrorKind::Refused,
-        (_, Io::TimedOut) => ErrorKind::TimedOut,
-        (_, Io::HostUnreachable | Io::NetworkUnreachable) => ErrorKind::Unreachable,
-        (_, Io::ConnectionReset | Io::ConnectionAborted) => ErrorKind::Reset,
-        _ => ErrorKind::Other,
-    };
-    FailedRequest::new(kind, format!("connect: {}", text_of(&error)))
-}
-
-/// What an error on an open connection counts as.
-fn lost(error: io::Error) -> FailedRequest {
-    let kind = match error.kind() {
-        Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::NotConnected => ErrorKind::Reset,
-        Io::TimedOut => ErrorKind::TimedOut,
-        Io::HostUnreachable | Io::NetworkUnreachable => ErrorKind::Unreachable,
-        _ => ErrorKind::Other,
-    };
-    FailedRequest::new(kind, text_of(&error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_found_across_pieces() {
-        let body = b"the quick brown fox jumps over the lazy dog";
-        for (needle, expected) in
-            [("fox", true), ("the quick", true), ("dog", true), ("cat", false), ("", true), ("y d", true)]
-        {
-            let mut search = Search::new(needle);
-            for piece in 1..=body.len() {
-                search.start();
-                body.chunks(piece).for_each(|part| search.feed(part));
-                assert_eq!(search.found, expected, "{needle} {piece}");
-                assert!(search.tail.len() < needle.len().max(1) * 2);
-            }
-        }
-    }
-
-    #[test]
-    fn errors_have_a_kind() {
-        for (code, kind) in [
-            (libc::ECONNREFUSED, ErrorKind::Refused),
-            (libc::EMFILE, ErrorKind::OutOfFiles),
-            (libc::EADDRNOTAVAIL, ErrorKind::OutOfPorts),
-            (libc::ETIMEDOUT, ErrorKind::TimedOut),
-            (libc::EHOSTUNREACH, ErrorKind::Unreachable),
-            (libc::ECONNRESET, ErrorKind::Reset),
-            (libc::EACCES, ErrorKind::Other),
-        ] {
-            assert_eq!(failed_to_connect(io::Error::from_raw_os_error(code)).kind, kind);
-        }
-        for (code, kind) in
-            [(libc::EPIPE, ErrorKind::Reset), (libc::ECONNRESET, ErrorKind::Reset), (libc::EIO, ErrorKind::Other)]
-        {
-            assert_eq!(lost(io::Error::from_raw_os_error(code)).kind, kind);
-        }
-    }
 }

@@ -1,0 +1,145 @@
+//! What all coroutines of a run share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::deadlines::{DeadlineMonitor, NEVER};
+use super::recorder::{EndedRequest, MeasuredWindow};
+use super::recorders::Recorders;
+use super::semaphore::Semaphore;
+use super::user::{ExchangeContext, ExchangeProgress};
+
+/// The state of a run, from its preparation to its summary.
+pub(super) struct RunContext {
+    pub exchange: ExchangeContext,
+    /// The order in which the targets are asked: indices into them, repeated without end.
+    pub pattern: Vec<u16>,
+    pub recorders: Recorders,
+    pub deadlines: DeadlineMonitor,
+    /// Nanoseconds.
+    pub timeout: u64,
+    started_at: AtomicU64,
+    window_start: AtomicU64,
+    window_end: AtomicU64,
+    /// Lets everybody through when the clock starts.
+    pub start: Semaphore,
+    /// Coroutines that are ready for the start.
+    pub ready: AtomicUsize,
+    /// Coroutines that have not ended.
+    pub coroutines: AtomicUsize,
+    connections: AtomicUsize,
+    pub connections_peak: AtomicUsize,
+    pub connections_opened: AtomicU64,
+}
+
+impl RunContext {
+    /// A run that has not begun. `timeout` is that of a request.
+    pub fn new(
+        exchange: ExchangeContext,
+        pattern: Vec<u16>,
+        recorders: Recorders,
+        deadlines: DeadlineMonitor,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            exchange,
+            pattern,
+            recorders,
+            deadlines,
+            timeout: nanoseconds(timeout),
+            started_at: AtomicU64::new(0),
+            window_start: AtomicU64::new(NEVER),
+            window_end: AtomicU64::new(NEVER),
+            start: Semaphore::default(),
+            ready: AtomicUsize::new(0),
+            coroutines: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+            connections_peak: AtomicUsize::new(0),
+            connections_opened: AtomicU64::new(0),
+        }
+    }
+
+    /// Starts the clock: fixes the measured window, and lets the coroutines begin.
+    pub fn begin(&self, warmup: Duration, duration: Duration) {
+        let start = self.exchange.clock.now();
+        self.started_at.store(start, Ordering::Release);
+        let from = start + nanoseconds(warmup);
+        self.window_end.store(from + nanoseconds(duration), Ordering::Release);
+        self.window_start.store(from, Ordering::Release);
+        self.start.release_all();
+    }
+
+    /// Ends the measured window at `now`, or where it begins if that is later.
+    pub fn end_window(&self, now: u64) {
+        self.window_end.store(now.max(self.window().start), Ordering::Release);
+    }
+
+    /// The measured window; empty until the clock starts.
+    pub fn window(&self) -> MeasuredWindow {
+        MeasuredWindow {
+            start: self.window_start.load(Ordering::Acquire),
+            end: self.window_end.load(Ordering::Acquire),
+        }
+    }
+
+    /// When the clock started; known once `start` lets through.
+    pub fn started_at(&self) -> u64 {
+        self.started_at.load(Ordering::Acquire)
+    }
+
+    /// Records the end of a request, on whatever thread it ended.
+    pub fn record(&self, request: EndedRequest<'_>, exchange: ExchangeProgress) {
+        let counters = self.recorders.counters();
+        if exchange.sent {
+            counters.sent.fetch_add(1, Ordering::Relaxed);
+        }
+        if exchange.answered {
+            counters.answered.fetch_add(1, Ordering::Relaxed);
+        }
+        if request.failure.is_none() {
+            counters.good.fetch_add(1, Ordering::Relaxed);
+        }
+        if exchange.opened {
+            self.connections_opened.fetch_add(1, Ordering::Relaxed);
+        }
+        self.recorders.mine().record(request, self.window());
+        counters.ended.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Whole nanoseconds, the largest number where they are more.
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Counts a coroutine from its start to its end, however it ends.
+pub(super) struct CoroutineGuard {
+    context: Arc<RunContext>,
+    connection: bool,
+}
+
+impl CoroutineGuard {
+    /// A coroutine without a connection of its own.
+    pub fn new(context: &Arc<RunContext>) -> Self {
+        context.coroutines.fetch_add(1, Ordering::AcqRel);
+        Self { context: Arc::clone(context), connection: false }
+    }
+
+    /// A coroutine that is a connection.
+    pub fn of_connection(context: &Arc<RunContext>) -> Self {
+        let now = context.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        context.connections_peak.fetch_max(now, Ordering::Relaxed);
+        context.coroutines.fetch_add(1, Ordering::AcqRel);
+        Self { context: Arc::clone(context), connection: true }
+    }
+}
+
+impl Drop for CoroutineGuard {
+    fn drop(&mut self) {
+        if self.connection {
+            self.context.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.context.coroutines.fetch_sub(1, Ordering::AcqRel);
+    }
+}
