@@ -55,8 +55,8 @@ pub fn read_prices(file: &Path) -> anyhow::Result<Prices> {
 /// When the folder holds no finished run, or cannot be read or written.
 pub fn write(path: &Path, prices: Option<Prices>) -> anyhow::Result<Written> {
     let results = folder::read(path)?;
-    let prices = prices.or_else(|| results.manifest.prices.clone()).unwrap_or_else(Prices::example);
-    let report = Report::of(&results, &prices).with_context(|| {
+    let prices = prices.or_else(|| results.manifest.prices.clone());
+    let report = Report::of(&results, prices.as_ref()).with_context(|| {
         format!("{} holds no finished run yet; go on with 'webapp bench --out {0} --resume'", path.display())
     })?;
     folder::write_whole(&path.join("report.json"), &format!("{}\n", serde_json::to_string_pretty(&report)?))?;

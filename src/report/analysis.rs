@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::binding::{self, Binding};
-use super::topology::{self, Topology};
 use super::usl::{self, Fit};
-use crate::results::arm::PointKey;
+use crate::results::arm::{PointKey, Scale};
 use crate::results::folder::Results;
 use crate::results::ladder;
 use crate::results::load::Percentiles;
@@ -18,20 +17,20 @@ use crate::results::statistics::Spread;
 /// What was found at one point.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// Topology and units.
+    /// Arm and scale.
     #[serde(flatten)]
     pub key: PointKey,
-    /// Goodput at the ceiling's level, over the repeats, in requests a second.
+    /// Goodput at the ceiling's level, over the blocks, in requests a second.
     pub ceiling_per_second: Spread,
-    /// Goodput of each repeat (the median where it has several runs), in requests a second.
-    pub repeats_per_second: BTreeMap<u32, f64>,
-    /// The range of the repeats as a percentage of their median.
+    /// Goodput of each block (the median where it has several runs), in requests a second; valid runs alone, where any is.
+    pub blocks_per_second: BTreeMap<u32, f64>,
+    /// The range of the blocks as a percentage of their median.
     pub spread_percent: f64,
     /// Connections of that level.
     pub connections: u32,
     /// True when more connections were tried and brought no more; else the ceiling is a lower bound.
     pub is_limit: bool,
-    /// Median response time there, over the repeats, in milliseconds.
+    /// Median response time there, over the blocks, in milliseconds.
     pub p50_milliseconds: Option<f64>,
     /// Its 99th percentile.
     pub p99_milliseconds: Option<f64>,
@@ -40,13 +39,14 @@ pub struct Point {
     pub used: Use,
     /// CPU all nodes together may use, in cores. `None` without a limit.
     pub quota_cores: Option<f64>,
-    /// CPU milliseconds of the nodes for each answer (service demand), over the repeats.
+    /// CPU milliseconds of the nodes for each answer (service demand), over the blocks.
     pub demand_milliseconds: Option<Spread>,
     /// Quota divided by demand: the ceiling that the CPU allows, in requests a second.
     pub predicted_per_second: Option<f64>,
-    /// Goodput against so many times the first unit's of the same topology, in percent.
+    /// Goodput against as much of the first scale's of the same arm as the scale's number asks, in percent. `None` where the
+    /// scale is no number.
     pub efficiency_percent: Option<f64>,
-    /// Answers of each node, over all repeats.
+    /// Answers of each node, over all blocks.
     pub served: BTreeMap<String, u64>,
     /// What stopped it.
     pub binding: Binding,
@@ -64,7 +64,14 @@ pub struct Point {
     pub reasons: Vec<String>,
 }
 
-/// What was used during runs of one level: medians over the repeats, each the mean of the nodes.
+impl Point {
+    /// Goodput of each block that has a valid run, requests a second.
+    pub fn valid_blocks(&self) -> BTreeMap<u32, f64> {
+        if self.valid { self.blocks_per_second.clone() } else { BTreeMap::new() }
+    }
+}
+
+/// What was used during runs of one level: medians over the blocks, each the mean of the nodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Use {
     /// CPU of the nodes, as a percentage of their quota; without quota, of one core.
@@ -137,20 +144,28 @@ pub struct Death {
     pub failed: u64,
     /// 99th percentile of the response time of those that were answered.
     pub p99_milliseconds: Option<f64>,
+    /// Nodes of the cluster before.
+    pub nodes: usize,
+    /// Whether the figures may be used: failed requests are what is measured here, all else must be in order.
+    pub valid: bool,
 }
 
-/// All points of a results folder that have a ceiling, in order of units, vertical first.
+/// All points of a results folder that have a ceiling, scale by scale, the arms in the plan's order.
 pub fn points(results: &Results) -> Vec<Point> {
-    let plan = &results.manifest.plan;
-    let keys = topology::units(&plan.scales)
-        .flat_map(|units| [Topology::Vertical, Topology::Horizontal].map(|topology| topology.at(units)));
-    let mut points: Vec<Point> = keys.filter_map(|key| point(results, &key)).collect();
-    let first: BTreeMap<Topology, (u32, f64)> =
-        points.iter().rev().map(|point| (point.topology(), (point.units(), point.ceiling_per_second.median))).collect();
+    let keys = results.manifest.plan.points();
+    let mut points: Vec<Point> = keys.iter().filter_map(|key| point(results, key)).collect();
+    let first: BTreeMap<String, (f64, f64)> = points
+        .iter()
+        .rev()
+        .filter_map(|point| Some((point.key.arm.clone(), (point.key.scale.number()?, point.ceiling_per_second.median))))
+        .collect();
     for point in &mut points {
-        let (units, ceiling) = first[&point.topology()];
-        let ideal = ceiling / f64::from(units) * f64::from(point.units());
-        point.efficiency_percent = (ideal > 0.0).then(|| 100.0 * point.ceiling_per_second.median / ideal);
+        let Some((scale, &(smallest, ceiling))) = point.key.scale.number().zip(first.get(&point.key.arm)) else {
+            continue;
+        };
+        let ideal = ceiling / smallest * scale;
+        point.efficiency_percent =
+            (ideal.is_finite() && ideal > 0.0).then(|| 100.0 * point.ceiling_per_second.median / ideal);
     }
     points
 }
@@ -174,7 +189,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
     Some(Point {
         key: key.clone(),
         ceiling_per_second: ceiling,
-        repeats_per_second: by_repeat(&runs),
+        blocks_per_second: by_block(&runs),
         spread_percent: ceiling.percent(),
         connections,
         is_limit: is_limit(results, key, connections),
@@ -196,14 +211,14 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
     })
 }
 
-fn by_repeat(runs: &[&Run]) -> BTreeMap<u32, f64> {
-    let mut repeats: BTreeMap<u32, Vec<&Run>> = BTreeMap::new();
+fn by_block(runs: &[&Run]) -> BTreeMap<u32, f64> {
+    let mut blocks: BTreeMap<u32, Vec<&Run>> = BTreeMap::new();
     for run in runs {
-        repeats.entry(run.block).or_default().push(run);
+        blocks.entry(run.block).or_default().push(run);
     }
-    repeats
+    blocks
         .into_iter()
-        .filter_map(|(repeat, runs)| Some((repeat, median(&runs, |run| Some(run.load.throughput_per_second))?)))
+        .filter_map(|(block, runs)| Some((block, median(&runs, |run| Some(run.load.throughput_per_second))?)))
         .collect()
 }
 
@@ -302,6 +317,8 @@ fn death(results: &Results, key: &PointKey) -> Option<Death> {
         requests: run.load.requests_total,
         failed: run.load.requests_total - run.load.requests_ok,
         p99_milliseconds: run.load.latency_milliseconds.map(|latency| latency.p99),
+        nodes: run.nodes.len(),
+        valid: run.verdict.valid,
     })
 }
 
@@ -328,14 +345,24 @@ fn mean(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The law fitted to every measurement of a topology's ceilings, or why there is none.
-pub fn fit(results: &Results, topology: Topology) -> Result<Fit, usl::FitError> {
-    let table: Vec<usl::Point> = topology::units(&results.manifest.plan.scales)
-        .flat_map(|units| {
-            let runs = ceiling_runs(results, &topology.at(units)).into_iter();
-            runs.map(move |run| usl::Point { n: f64::from(units), throughput: run.load.throughput_per_second })
+/// The law fitted to every measurement of an arm's ceilings, or why there is none. Scales that are no numbers, and runs that
+/// are not valid, are left out.
+///
+/// # Errors
+/// As [`usl::fit`].
+pub fn fit(results: &Results, arm: &str) -> Result<Fit, usl::FitError> {
+    let numbered = |scale: &Scale| scale.number().map(|number| (number, PointKey::new(arm, scale.clone())));
+    let table: Vec<usl::Point> = results
+        .manifest
+        .plan
+        .scales
+        .iter()
+        .filter_map(numbered)
+        .flat_map(|(n, key)| {
+            let valid = ceiling_runs(results, &key).into_iter().filter(|run| run.verdict.valid);
+            valid.map(move |run| usl::Point { n, throughput: run.load.throughput_per_second })
         })
-        .filter(|point| point.throughput > 0.0)
+        .filter(|point| point.throughput > 0.0 && point.n > 0.0)
         .collect();
     usl::fit(&table)
 }

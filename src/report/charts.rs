@@ -4,7 +4,7 @@
 
 use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
-use plotters::element::{Circle, PathElement, Text, TriangleMarker};
+use plotters::element::{Circle, PathElement, Polygon, Text, TriangleMarker};
 use plotters::prelude::{
     Cartesian2d, ChartBuilder, ChartContext, Color, DashedLineSeries, DrawingAreaErrorKind, IntoDrawingArea,
     IntoLogRange, LineSeries, RGBColor, SVGBackend, ShapeStyle,
@@ -17,44 +17,47 @@ use crate::results::number;
 const SIZE: (u32, u32) = (1120, 680);
 const FONT: (&str, i32) = ("sans-serif", 31);
 
-/// A colour by what it stands for. Vertical and horizontal are blue and vermilion of the palette of Okabe and Ito, which
-/// colour-blind people can tell apart.
+/// A colour by what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
     /// Axes and their words.
     Text,
     /// Lines of the grid.
     Grid,
-    /// The one big node.
-    Vertical,
-    /// The many small nodes.
-    Horizontal,
-    /// What one wishes for: ideal growth, an objective, a break-even.
+    /// Ideal growth, an objective, a break-even.
     Mark,
-    /// Further resources.
-    Green,
-    /// Further resources.
-    Purple,
-    /// Further resources.
-    Amber,
+    /// An arm, or a resource: by its number, from 0; after [`Ink::SERIES`] they begin again. The first five are of the palette
+    /// of Okabe and Ito, which colour-blind people can tell apart; the marker tells all of them apart without colour.
+    Series(usize),
 }
 
+const SERIES_COLOURS: [(u8, u8, u8); Ink::SERIES] = [
+    (0x00, 0x72, 0xb2),
+    (0xd5, 0x5e, 0x00),
+    (0x00, 0x9e, 0x73),
+    (0xaa, 0x4a, 0x99),
+    (0xb8, 0x86, 0x0b),
+    (0x3a, 0x8f, 0xd0),
+    (0x7a, 0x4a, 0x21),
+    (0x4b, 0x55, 0x63),
+];
+
 impl Ink {
+    /// Different colours of series.
+    pub const SERIES: usize = 8;
+
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Text, Self::Grid, Self::Vertical, Self::Horizontal, Self::Mark, Self::Green, Self::Purple, Self::Amber];
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Text, Self::Grid, Self::Mark].into_iter().chain((0..Self::SERIES).map(Self::Series))
+    }
 
     /// Its name in the page's style sheet.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::Text => "text",
-            Self::Grid => "grid",
-            Self::Vertical => "vertical",
-            Self::Horizontal => "horizontal",
-            Self::Mark => "mark",
-            Self::Green => "green",
-            Self::Purple => "purple",
-            Self::Amber => "amber",
+            Self::Text => "text".to_owned(),
+            Self::Grid => "grid".to_owned(),
+            Self::Mark => "mark".to_owned(),
+            Self::Series(number) => format!("series-{}", number % Self::SERIES + 1),
         }
     }
 
@@ -68,12 +71,49 @@ impl Ink {
         match self {
             Self::Text => RGBColor(0x22, 0x26, 0x2b),
             Self::Grid => RGBColor(0xdd, 0xe0, 0xe4),
-            Self::Vertical => RGBColor(0x00, 0x72, 0xb2),
-            Self::Horizontal => RGBColor(0xd5, 0x5e, 0x00),
             Self::Mark => RGBColor(0x7a, 0x80, 0x88),
-            Self::Green => RGBColor(0x00, 0x9e, 0x73),
-            Self::Purple => RGBColor(0xaa, 0x4a, 0x99),
-            Self::Amber => RGBColor(0xb8, 0x86, 0x0b),
+            Self::Series(number) => {
+                let (red, green, blue) = SERIES_COLOURS[number % Self::SERIES];
+                RGBColor(red, green, blue)
+            }
+        }
+    }
+}
+
+/// The shape at the points of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub enum Marker {
+    Dot,
+    Triangle,
+    Square,
+    Diamond,
+    Ring,
+    Cross,
+    Plus,
+    Bar,
+}
+
+impl Marker {
+    const ALL: [Self; Ink::SERIES] =
+        [Self::Dot, Self::Triangle, Self::Square, Self::Diamond, Self::Ring, Self::Cross, Self::Plus, Self::Bar];
+
+    /// The marker of a series by its number, from 0.
+    pub fn of(number: usize) -> Self {
+        Self::ALL[number % Self::ALL.len()]
+    }
+
+    /// The same shape as a character, for legends.
+    pub fn character(self) -> char {
+        match self {
+            Self::Dot => '●',
+            Self::Triangle => '▲',
+            Self::Square => '■',
+            Self::Diamond => '◆',
+            Self::Ring => '○',
+            Self::Cross => '✕',
+            Self::Plus => '+',
+            Self::Bar => '❙',
         }
     }
 }
@@ -81,18 +121,14 @@ impl Ink {
 /// How a series is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stroke {
-    /// A line with dots.
-    Dots,
-    /// A line with triangles.
-    Triangles,
+    /// A line with markers.
+    Marked(Marker),
     /// A line.
     Solid,
     /// A dashed line.
     Dashed,
-    /// Dots without a line.
-    OnlyDots,
-    /// Triangles without a line.
-    OnlyTriangles,
+    /// Markers without a line.
+    Only(Marker),
 }
 
 /// A named line.
@@ -271,14 +307,14 @@ where
         let upper = series.band.iter().map(|&(x, _, high)| (x, high));
         let lower = series.band.iter().rev().map(|&(x, low, _)| (x, low));
         let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
-        chart.draw_series(std::iter::once(plotters::element::Polygon::new(outline, colour.mix(0.14).filled())))?;
+        chart.draw_series(std::iter::once(Polygon::new(outline, colour.mix(0.14).filled())))?;
     }
     match series.stroke {
         Stroke::Dashed => {
             chart.draw_series(DashedLineSeries::new(series.points.iter().copied(), 12, 9, line(series.ink, 3)))?;
         }
-        Stroke::OnlyDots | Stroke::OnlyTriangles => {}
-        _ => {
+        Stroke::Only(_) => {}
+        Stroke::Marked(_) | Stroke::Solid => {
             chart.draw_series(LineSeries::new(series.points.iter().copied(), line(series.ink, 4)))?;
         }
     }
@@ -286,15 +322,51 @@ where
         series.ranges.iter().map(|&(x, low, high)| PathElement::new(vec![(x, low), (x, high)], line(series.ink, 3))),
     )?;
     match series.stroke {
-        Stroke::Dots | Stroke::OnlyDots => {
-            chart.draw_series(series.points.iter().map(|&point| Circle::new(point, 9, colour.filled())))?;
-        }
-        Stroke::Triangles | Stroke::OnlyTriangles => {
-            chart.draw_series(series.points.iter().map(|&point| TriangleMarker::new(point, 12, colour.filled())))?;
-        }
-        Stroke::Solid | Stroke::Dashed => {}
+        Stroke::Marked(marker) | Stroke::Only(marker) => draw_markers(chart, series, marker),
+        Stroke::Solid | Stroke::Dashed => Ok(()),
     }
-    Ok(())
+}
+
+/// Half the size of a marker, in pixels of the drawing.
+const MARKER: i32 = 9;
+
+fn draw_markers<Y>(
+    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+    series: &Series,
+    marker: Marker,
+) -> Result<(), Failure>
+where
+    Y: Ranged<ValueType = f64>,
+{
+    let (fill, stroke) = (series.ink.rgb().filled(), line(series.ink, 4));
+    let points = series.points.iter().copied();
+    let (near, far) = (MARKER - 1, MARKER + 3);
+    let outline = |corners: &'static [(i32, i32)]| {
+        move |point| plotters::element::EmptyElement::at(point) + Polygon::new(corners.to_vec(), fill)
+    };
+    let strokes = |from: [(i32, i32); 2], to: [(i32, i32); 2]| {
+        move |point| {
+            plotters::element::EmptyElement::at(point)
+                + PathElement::new(from.to_vec(), stroke)
+                + PathElement::new(to.to_vec(), stroke)
+        }
+    };
+    match marker {
+        Marker::Dot => chart.draw_series(points.map(|point| Circle::new(point, MARKER, fill))).map(drop),
+        Marker::Ring => chart.draw_series(points.map(|point| Circle::new(point, MARKER, stroke))).map(drop),
+        Marker::Triangle => chart.draw_series(points.map(|point| TriangleMarker::new(point, 12, fill))).map(drop),
+        Marker::Square => chart.draw_series(points.map(outline(&[(-8, -8), (8, -8), (8, 8), (-8, 8)]))).map(drop),
+        Marker::Diamond => chart.draw_series(points.map(outline(&[(0, -12), (12, 0), (0, 12), (-12, 0)]))).map(drop),
+        Marker::Bar => chart.draw_series(points.map(outline(&[(-4, -13), (4, -13), (4, 13), (-4, 13)]))).map(drop),
+        Marker::Cross => {
+            let drawn = strokes([(-near, -near), (near, near)], [(-near, near), (near, -near)]);
+            chart.draw_series(points.map(drawn)).map(drop)
+        }
+        Marker::Plus => {
+            let drawn = strokes([(-far, 0), (far, 0)], [(0, -far), (0, far)]);
+            chart.draw_series(points.map(drawn)).map(drop)
+        }
+    }
 }
 
 fn line(ink: Ink, width: u32) -> ShapeStyle {
@@ -324,7 +396,7 @@ mod tests {
     use super::*;
 
     fn chart(points: Vec<(f64, f64)>, log: bool) -> Chart {
-        let mut series = Series::new("a", Ink::Vertical, Stroke::Dots, points);
+        let mut series = Series::new("a", Ink::Series(0), Stroke::Marked(Marker::Dot), points);
         series.ranges = series.points.iter().map(|&(x, y)| (x, y * 0.9, y * 1.1)).collect();
         series.band = series.ranges.clone();
         Chart {
@@ -345,7 +417,25 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 3);
         assert!(svg.starts_with("<svg viewBox") && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("aria-label=\"a &quot;b&quot; &lt; c\"") && svg.contains("requests a second"));
-        assert!(svg.contains(&Ink::Vertical.code()) && svg.contains("\nhere\n"), "{svg}");
+        assert!(svg.contains(&Ink::Series(0).code()) && svg.contains("\nhere\n"), "{svg}");
+    }
+
+    #[test]
+    fn every_arm_has_a_colour_and_a_marker_of_its_own() {
+        let mut codes: Vec<String> = Ink::all().map(Ink::code).collect();
+        let all = codes.len();
+        codes.sort();
+        codes.dedup();
+        assert_eq!(codes.len(), all, "the style sheet tells inks by their colour");
+        for number in 0..Ink::SERIES {
+            let mut chart = chart(vec![(1.0, 10.0), (2.0, 20.0)], false);
+            chart.series[0].ink = Ink::Series(number);
+            chart.series[0].stroke = Stroke::Only(Marker::of(number));
+            let svg = chart.svg();
+            let marks = svg.matches(&Ink::Series(number).code()).count();
+            // The band, two ranges, and a mark or two at each of two points.
+            assert!(marks >= 5, "{number}: {marks} marks in {svg}");
+        }
     }
 
     #[test]

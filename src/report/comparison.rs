@@ -1,179 +1,156 @@
-//! Vertical against horizontal with the same units, side by side.
+//! Each arm against the baseline at the same scale, block by block, with what explains the difference.
 
 use serde::Serialize;
 
-use super::analysis::{Death, LatencyPoint, Point};
-use super::topology::Topology;
-use crate::results::number::{counted, plain, signed_percent};
-use crate::results::statistics::Ratio;
+use super::analysis::{LatencyPoint, Point};
+use super::words;
+use crate::results::arm::Scale;
+use crate::results::comparison::{self, Verdict};
+use crate::results::number::plain;
+use crate::results::plan::Plan;
 
 /// Below this difference of the ceilings there is nothing to explain, in percent.
 const WORTH_EXPLAINING_PERCENT: f64 = 5.0;
 
-/// Both topologies with the same units.
+/// An arm against the baseline at one scale.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Pair {
-    /// Units of CPU of each.
-    pub units: u32,
-    /// Goodput of the one big node, requests a second.
-    pub vertical_per_second: f64,
-    /// Goodput of the many small ones.
-    pub horizontal_per_second: f64,
-    /// Horizontal over vertical, repeat by repeat: the two stand next to each other in time, so what the machine does
-    /// meanwhile meets both.
-    pub ratio: Option<Ratio>,
-    /// How much more the horizontal one answered, in percent of the vertical one.
-    pub difference_percent: f64,
-    /// False where the difference may be chance.
-    pub distinct: bool,
+pub struct Comparison {
+    /// At which scale.
+    pub scale: Scale,
+    /// The arm.
+    pub arm: String,
+    /// What it is compared with.
+    pub baseline: String,
+    /// Goodput of the arm, requests a second.
+    pub arm_per_second: f64,
+    /// Goodput of the baseline, requests a second.
+    pub baseline_per_second: f64,
+    /// The goodput of the two, block by block: ratio, intervals and verdict. Runs that are not valid are left out.
+    pub goodput: comparison::Comparison,
+    /// False where one of the two has no valid run.
+    pub valid: bool,
     /// What took the difference, where there is one worth explaining.
     pub because: Option<String>,
     /// Response times at the highest rate that both were offered below their ceilings.
     pub same_load: Option<SameLoad>,
-    /// What is left of the ceilings when one node is dead.
-    pub one_dead: OneDead,
 }
 
-/// Response times of both topologies at one rate.
+/// Response times of an arm and its baseline at one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)] // the names say it
 pub struct SameLoad {
     pub rate_per_second: f64,
     pub fraction: f64,
-    pub vertical_p50_milliseconds: Option<f64>,
-    pub vertical_p99_milliseconds: Option<f64>,
-    pub horizontal_p50_milliseconds: Option<f64>,
-    pub horizontal_p99_milliseconds: Option<f64>,
+    pub baseline_p50_milliseconds: Option<f64>,
+    pub baseline_p99_milliseconds: Option<f64>,
+    pub arm_p50_milliseconds: Option<f64>,
+    pub arm_p99_milliseconds: Option<f64>,
 }
 
-/// The cost of one dead node: by arithmetic, and as it was measured.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OneDead {
-    /// Goodput left to the vertical topology: none.
-    pub vertical_left_per_second: f64,
-    /// Goodput left to the horizontal one: one node's share less.
-    pub horizontal_left_per_second: f64,
-    /// Share of its capacity that the horizontal one loses, in percent.
-    pub horizontal_lost_percent: f64,
-    /// What was measured.
-    pub vertical: Option<Death>,
-    /// What was measured.
-    pub horizontal: Option<Death>,
+/// Every arm that was measured against the baseline, scale by scale.
+pub fn comparisons(plan: &Plan, points: &[Point]) -> Vec<Comparison> {
+    let Some(baseline) = plan.baseline() else { return Vec::new() };
+    let of = |arm: &str, scale: &Scale| points.iter().find(|point| point.key.arm == arm && point.key.scale == *scale);
+    let at = |scale: &Scale| {
+        let Some(reference) = of(&baseline.name, scale) else { return Vec::new() };
+        let arms: Vec<&Point> = plan.arms[1..].iter().filter_map(|arm| of(&arm.name, scale)).collect();
+        let blocks: Vec<_> = arms.iter().map(|point| point.valid_blocks()).collect();
+        let goodput = comparison::compare(
+            &reference.valid_blocks(),
+            &blocks.iter().collect::<Vec<_>>(),
+            plan.smallest_effect_percent,
+        );
+        arms.into_iter().zip(goodput).map(|(arm, goodput)| one(reference, arm, goodput)).collect()
+    };
+    plan.scales.iter().flat_map(at).collect()
 }
 
-/// All unit counts at which both topologies were measured, rising.
-pub fn pairs(points: &[Point]) -> Vec<Pair> {
-    let of = |topology: Topology| points.iter().filter(move |point| point.topology() == topology);
-    of(Topology::Vertical)
-        .filter_map(|vertical| {
-            let horizontal = of(Topology::Horizontal).find(|point| point.units() == vertical.units())?;
-            Some(pair(vertical, horizontal))
-        })
-        .collect()
-}
-
-fn pair(vertical: &Point, horizontal: &Point) -> Pair {
-    let (v, h) = (vertical.ceiling_per_second.median, horizontal.ceiling_per_second.median);
-    let paired = horizontal.repeats_per_second.iter();
-    let ratio = Ratio::of_pairs(paired.filter_map(|(repeat, h)| Some((*h, *vertical.repeats_per_second.get(repeat)?))));
-    let difference_percent = ratio.map_or(0.0, |ratio| 100.0 * (ratio.mean - 1.0));
-    let units = f64::from(vertical.units());
-    Pair {
-        units: vertical.units(),
-        vertical_per_second: v,
-        horizontal_per_second: h,
-        ratio,
-        difference_percent,
-        distinct: ratio.is_some_and(|ratio| ratio.is_distinct()),
-        because: because(vertical, horizontal, difference_percent),
-        same_load: same_load(&vertical.latency, &horizontal.latency),
-        one_dead: OneDead {
-            vertical_left_per_second: 0.0,
-            horizontal_left_per_second: h * (units - 1.0) / units,
-            horizontal_lost_percent: 100.0 / units,
-            vertical: vertical.death.clone(),
-            horizontal: horizontal.death.clone(),
-        },
+fn one(baseline: &Point, arm: &Point, goodput: comparison::Comparison) -> Comparison {
+    Comparison {
+        scale: arm.key.scale.clone(),
+        arm: arm.key.arm.clone(),
+        baseline: baseline.key.arm.clone(),
+        arm_per_second: arm.ceiling_per_second.median,
+        baseline_per_second: baseline.ceiling_per_second.median,
+        goodput,
+        valid: arm.valid && baseline.valid,
+        because: because(baseline, arm, &goodput),
+        same_load: same_load(&baseline.latency, &arm.latency),
     }
 }
 
-/// Goodput is CPU used over CPU an answer costs: the larger of the two changes explains the difference.
-fn because(vertical: &Point, horizontal: &Point, difference_percent: f64) -> Option<String> {
-    let used = vertical.used.cpu_percent.zip(horizontal.used.cpu_percent);
-    let demand = vertical.demand_milliseconds.zip(horizontal.demand_milliseconds);
-    let ((used_v, used_h), (demand_v, demand_h)) = used.zip(demand)?;
-    if difference_percent.abs() < WORTH_EXPLAINING_PERCENT {
+/// Goodput is CPU used divided by CPU an answer costs: the larger of the two changes explains the difference.
+fn because(baseline: &Point, arm: &Point, goodput: &comparison::Comparison) -> Option<String> {
+    let used = baseline.used.cpu_percent.zip(arm.used.cpu_percent);
+    let demand = baseline.demand_milliseconds.zip(arm.demand_milliseconds);
+    let ((used_baseline, used_arm), (demand_baseline, demand_arm)) = used.zip(demand)?;
+    let difference = goodput.difference_percent().filter(|difference| difference.abs() >= WORTH_EXPLAINING_PERCENT)?;
+    let (arm_name, baseline_name) = (&arm.key.arm, &baseline.key.arm);
+    let by_use = 100.0 * (used_arm / used_baseline - 1.0);
+    let by_demand = 100.0 * (demand_baseline.median / demand_arm.median - 1.0);
+    // What explains a loss is itself a loss, and a gain a gain.
+    if by_use.abs().max(by_demand.abs()) < WORTH_EXPLAINING_PERCENT / 2.0
+        || by_use.abs().max(by_demand.abs()) < 0.25 * difference.abs()
+    {
         return None;
     }
-    let by_use = 100.0 * (used_h / used_v - 1.0);
-    let by_demand = 100.0 * (demand_v.median / demand_h.median - 1.0);
     if by_use.abs() >= by_demand.abs() {
-        return Some(format!("the small nodes used {used_h:.0} % of their quota, the big one {used_v:.0} %"));
+        let of = if arm.quota_cores.is_some() { "of its quota" } else { "of one core" };
+        return Some(format!("{arm_name} used {used_arm:.0} % {of}, {baseline_name} {used_baseline:.0} %"));
     }
     let mut words = format!(
-        "an answer cost {:.2} ms of CPU on the small nodes, {:.2} ms on the big one",
-        demand_h.median, demand_v.median
+        "an answer cost {:.2} ms of CPU with {arm_name}, {:.2} ms with {baseline_name}",
+        demand_arm.median, demand_baseline.median
     );
-    if let Some((v, h)) = vertical.machine_speed_per_second.zip(horizontal.machine_speed_per_second) {
-        let machine = 100.0 * (h.median / v.median - 1.0);
+    if let Some((reference, here)) = baseline.machine_speed_per_second.zip(arm.machine_speed_per_second) {
+        let machine = 100.0 * (here.median / reference.median - 1.0);
         if machine.abs() >= 2.0 {
-            words += &format!("; the machine itself was {} meanwhile", faster_or_slower(machine));
+            let way = if machine > 0.0 { "faster" } else { "slower" };
+            words += &format!("; the machine itself was {:.0} % {way} meanwhile", machine.abs());
         }
     }
     Some(words)
 }
 
-fn faster_or_slower(percent: f64) -> String {
-    format!("{:.0} % {}", percent.abs(), if percent > 0.0 { "faster" } else { "slower" })
-}
-
 /// The highest rate at most 80 % of what counts as the ceiling that both were offered: near the ceiling, figures are
 /// those of a queue that has not settled.
-fn same_load(vertical: &[LatencyPoint], horizontal: &[LatencyPoint]) -> Option<SameLoad> {
+fn same_load(baseline: &[LatencyPoint], arm: &[LatencyPoint]) -> Option<SameLoad> {
     let close = |a: f64, b: f64| (a - b).abs() <= 0.01 * b;
-    vertical.iter().rev().filter(|point| point.fraction <= 0.8).find_map(|v| {
-        let h = horizontal.iter().find(|h| close(h.rate_per_second, v.rate_per_second))?;
+    baseline.iter().rev().filter(|point| point.fraction <= 0.8 && point.valid).find_map(|reference| {
+        let here = arm.iter().find(|here| here.valid && close(here.rate_per_second, reference.rate_per_second))?;
         Some(SameLoad {
-            rate_per_second: v.rate_per_second,
-            fraction: v.fraction,
-            vertical_p50_milliseconds: v.p50_milliseconds,
-            vertical_p99_milliseconds: v.p99_milliseconds,
-            horizontal_p50_milliseconds: h.p50_milliseconds,
-            horizontal_p99_milliseconds: h.p99_milliseconds,
+            rate_per_second: reference.rate_per_second,
+            fraction: reference.fraction,
+            baseline_p50_milliseconds: reference.p50_milliseconds,
+            baseline_p99_milliseconds: reference.p99_milliseconds,
+            arm_p50_milliseconds: here.p50_milliseconds,
+            arm_p99_milliseconds: here.p99_milliseconds,
         })
     })
 }
 
-impl Pair {
-    /// How much more the horizontal topology does, with its uncertainty: `-15.4 % (95 %: -19.0 % to -11.6 %)`.
-    pub fn difference(&self) -> String {
-        let percent = |ratio: f64| signed_percent(100.0 * (ratio - 1.0));
-        match self.ratio.and_then(|ratio| ratio.interval_95) {
-            Some([low, high]) => format!(
-                "side by side {} (95 %: {} to {}{})",
-                signed_percent(self.difference_percent),
-                percent(low),
-                percent(high),
-                if self.distinct { "" } else { ", so it may be chance" }
-            ),
-            None => format!("side by side {}, measured once", signed_percent(self.difference_percent)),
-        }
+impl Comparison {
+    /// Whether the verdict may be used: it is made of valid runs.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.valid.then_some(self.goodput.verdict)
     }
 
-    /// The comparison of the ceilings in one sentence.
-    pub fn sentence(&self) -> String {
-        let units = counted(self.units, "unit");
-        let mut words = format!(
-            "{units}: horizontal {}/s, vertical {}/s; {}",
-            plain(self.horizontal_per_second),
-            plain(self.vertical_per_second),
-            self.difference()
+    /// The comparison of the ceilings in one sentence, without its full stop.
+    pub fn sentence(&self, plan: &Plan) -> String {
+        let mut sentence = format!(
+            "{}: {} {}/s, {} {}/s; {}",
+            words::scale(plan, &self.scale),
+            self.arm,
+            plain(self.arm_per_second),
+            self.baseline,
+            plain(self.baseline_per_second),
+            words::comparison(self)
         );
         if let Some(because) = &self.because {
-            words += "; ";
-            words += because;
+            sentence += "; ";
+            sentence += because;
         }
-        words
+        sentence
     }
 }
 
@@ -184,24 +161,33 @@ mod tests {
 
     #[test]
     fn side_by_side() {
-        let pairs = pairs(&analysis::points(&sample::results()));
-        assert_eq!(pairs.iter().map(|pair| pair.units).collect::<Vec<_>>(), [1, 2, 4]);
-        let [one, _, four] = &pairs[..] else { panic!("three") };
-        assert!(!one.distinct && one.because.is_none(), "{one:?}");
-        assert!(four.distinct && (four.difference_percent + 13.0).abs() < 0.1, "{four:?}");
+        let results = sample::results();
+        let comparisons = comparisons(&results.manifest.plan, &analysis::points(&results));
+        assert_eq!(comparisons.iter().map(|comparison| comparison.scale.as_str()).collect::<Vec<_>>(), ["1", "2", "4"]);
+        let [one, _, four] = &comparisons[..] else { panic!("three") };
+        assert_eq!(one.verdict(), Some(Verdict::Equivalent));
+        assert!(one.because.is_none() && one.same_load.is_none(), "{one:?}");
+        assert_eq!(four.verdict(), Some(Verdict::Different));
+        assert!((four.goodput.difference_percent().unwrap() + 13.0).abs() < 0.1, "{four:?}");
         assert!(four.because.as_ref().unwrap().contains("an answer cost"), "{four:?}");
         let same = four.same_load.unwrap();
-        assert!((same.fraction - 0.8).abs() < 1e-9 && same.vertical_p99_milliseconds == Some(100.0));
-        assert_eq!(four.one_dead.horizontal_lost_percent, 25.0);
-        assert!(four.one_dead.vertical.as_ref().unwrap().failed > 0);
-        assert_eq!(four.one_dead.horizontal.as_ref().unwrap().failed, 0);
-        assert!(one.one_dead.vertical.is_none() && one.same_load.is_none());
+        assert!((same.fraction - 0.8).abs() < 1e-9 && same.baseline_p99_milliseconds == Some(100.0));
+        let sentence = four.sentence(&results.manifest.plan);
         assert!(
-            four.sentence().starts_with(
-                "4 units: horizontal 313/s, vertical 360/s; side by side -13.0 % (95 %: -13.0 % to -13.0 %)"
-            ),
-            "{}",
-            four.sentence()
+            sentence
+                .starts_with("4 units: horizontal 313/s, vertical 360/s; different: -13.0 % (95 %: -13.0 % to -13.0 %"),
+            "{sentence}"
         );
+    }
+
+    #[test]
+    fn runs_that_are_not_valid_carry_nothing() {
+        let mut results = sample::results();
+        for run in results.runs.iter_mut().filter(|run| run.point.arm == "vertical") {
+            run.verdict.valid = false;
+            run.verdict.reasons = vec!["other processes used 0.9 cores meanwhile".into()];
+        }
+        let comparisons = comparisons(&results.manifest.plan, &analysis::points(&results));
+        assert!(comparisons.iter().all(|comparison| comparison.verdict().is_none() && comparison.goodput.blocks == 0));
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::analysis::Point;
-use super::topology::Topology;
+use crate::results::arm::{Arm, Machines};
 use crate::results::prices::Prices;
 
 /// Costs at every unit count that both has prices and was measured.
@@ -11,6 +11,8 @@ use crate::results::prices::Prices;
 pub struct Cost {
     /// The prices behind it.
     pub prices: Prices,
+    /// False: nobody gave prices, these are the example's, and no claim rests on them.
+    pub given: bool,
     /// Rising in units.
     pub rows: Vec<CostRow>,
     /// Where horizontal begins to cost less a request than vertical.
@@ -51,31 +53,35 @@ pub enum BreakEven {
     Several,
 }
 
-/// The cost of all points at these prices. `None` where no point has a price.
-pub fn cost(points: &[Point], prices: &Prices) -> Option<Cost> {
-    let mut units: Vec<u32> = points.iter().map(|point| point.units()).collect();
+/// The cost of all points of the `arms` that say how their machines are bought, at `prices`, else at the example's. `None`
+/// where no point has a price.
+pub fn cost(arms: &[Arm], points: &[Point], prices: Option<&Prices>) -> Option<Cost> {
+    let mut units: Vec<u32> = points.iter().filter_map(|point| point.key.scale.whole()).collect();
     units.dedup();
-    let rows: Vec<CostRow> = units.into_iter().map(|units| row(points, prices, units)).collect();
+    let (given, prices) = (prices.is_some(), prices.cloned().unwrap_or_else(Prices::example));
+    let rows: Vec<CostRow> = units.into_iter().map(|units| row(arms, points, &prices, units)).collect();
     rows.iter().any(|row| row.vertical_per_million.or(row.horizontal_per_million).is_some()).then(|| Cost {
-        prices: prices.clone(),
         break_even: break_even(&rows),
+        prices,
+        given,
         rows,
     })
 }
 
-fn row(points: &[Point], prices: &Prices, units: u32) -> CostRow {
-    let per_million = |topology: Topology, per_hour: Option<f64>| {
-        let point = points.iter().find(|point| point.topology() == topology && point.units() == units)?;
-        let per_second = point.ceiling_per_second.median;
+fn row(arms: &[Arm], points: &[Point], prices: &Prices, units: u32) -> CostRow {
+    let per_million = |machines: Machines, per_hour: Option<f64>| {
+        let arm = arms.iter().find(|arm| arm.machines == Some(machines))?;
+        let mut there = points.iter().filter(|point| point.key.scale.whole() == Some(units) && point.valid);
+        let per_second = there.find(|point| point.key.arm == arm.name)?.ceiling_per_second.median;
         per_hour.filter(|_| per_second > 0.0).map(|per_hour| 1e6 * per_hour / (3600.0 * per_second))
     };
     let (vertical, horizontal) = (prices.machine(units), prices.horizontal(units));
     CostRow {
         units,
         vertical_per_hour: vertical,
-        vertical_per_million: per_million(Topology::Vertical, vertical),
+        vertical_per_million: per_million(Machines::OneBig, vertical),
         horizontal_per_hour: horizontal,
-        horizontal_per_million: per_million(Topology::Horizontal, horizontal),
+        horizontal_per_million: per_million(Machines::ManySmall, horizontal),
     }
 }
 
@@ -107,7 +113,7 @@ fn break_even(rows: &[CostRow]) -> BreakEven {
 impl Cost {
     /// Whose prices they are.
     pub fn source(&self) -> &'static str {
-        if self.prices == Prices::example() { "example prices; --prices FILE takes yours" } else { "your prices" }
+        if self.given { "your prices" } else { "example prices; --prices FILE takes yours" }
     }
 }
 
@@ -137,7 +143,9 @@ mod tests {
 
     #[test]
     fn a_million_requests() {
-        let cost = cost(&analysis::points(&sample::results()), &Prices::example()).unwrap();
+        let results = sample::results();
+        let cost = cost(&results.manifest.plan.arms, &analysis::points(&results), None).unwrap();
+        assert!(!cost.given);
         let first = cost.rows[0];
         assert!((first.vertical_per_million.unwrap() - 1e6 * 0.010 / 3600.0 / 90.0).abs() < 1e-9);
         assert!((first.horizontal_per_million.unwrap() - 1e6 * 0.016 / 3600.0 / 90.0).abs() < 1e-9);

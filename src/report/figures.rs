@@ -2,109 +2,115 @@
 
 use super::Report;
 use super::analysis::{LatencyPoint, Point};
-use super::charts::{Chart, Ink, Rule, Series, Stroke};
+use super::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
+use super::columns;
 use super::cost::BreakEven;
 use super::findings::objective_words;
-use super::topology::{Topology, most_units};
+use super::words;
+use crate::results::arm::Scale;
 use crate::results::number::{milliseconds, or_dash, percent, plain, price};
 
 /// Points of a fitted curve.
 const CURVE: usize = 60;
 
-/// Throughput over units: what was measured, ideal growth, and each law with its band.
-pub fn throughput(report: &Report) -> Chart {
+/// Throughput over the scale: what was measured, ideal growth, and each law with its band. `None` where the scale has no two
+/// numbers.
+pub fn throughput(report: &Report) -> Option<Chart> {
+    let plan = &report.manifest.plan;
+    let numbers: Vec<f64> = plan.scales.iter().filter_map(Scale::number).collect();
+    let (least, most) = (numbers.iter().copied().reduce(f64::min)?, numbers.iter().copied().reduce(f64::max)?);
+    if most <= least {
+        return None;
+    }
     let mut series = Vec::new();
-    let most = f64::from(most_units(&report.manifest.plan));
-    let first = report.points.first();
-    if let Some(first) = first {
-        let one = first.ceiling_per_second.median / f64::from(first.units());
-        series.push(Series::new("ideal growth", Ink::Mark, Stroke::Dashed, vec![(1.0, one), (most, one * most)]));
+    if let Some((first, at)) = report.points.first().and_then(|point| Some((point, point.key.scale.number()?))) {
+        let one = first.ceiling_per_second.median / at;
+        series.push(Series::new(
+            "ideal growth",
+            Ink::Mark,
+            Stroke::Dashed,
+            vec![(least, one * least), (most, one * most)],
+        ));
     }
-    for (topology, ink, stroke) in WAYS {
-        if let Some(fit) = report.law(topology) {
-            let at = |step: usize| 1.0 + (most - 1.0) * step as f64 / (CURVE - 1) as f64;
-            let curve = (0..CURVE).map(|step| (at(step), fit.throughput(at(step)))).collect();
-            let mut line = Series::new(format!("{topology}, law and its 95 % band"), ink, Stroke::Solid, curve);
-            // A band wider than the chart says no more than one that fills it.
-            let top = 1.3 * report.points.iter().map(|point| point.ceiling_per_second.high).fold(0.0, f64::max);
-            line.band = (0..CURVE)
-                .filter_map(|step| fit.band(at(step)).map(|[low, high]| (at(step), low.min(top), high.min(top))))
-                .collect();
-            series.push(line);
-        }
-        let points: Vec<&Point> = report.of_topology(topology).collect();
-        let mut measured = Series::new(
-            format!("{topology}, median and range of the repeats"),
-            ink,
-            if stroke == Stroke::Dots { Stroke::OnlyDots } else { Stroke::OnlyTriangles },
-            points.iter().map(|point| (f64::from(point.units()), point.ceiling_per_second.median)).collect(),
-        );
-        measured.ranges = points
-            .iter()
-            .map(|point| (f64::from(point.units()), point.ceiling_per_second.low, point.ceiling_per_second.high))
-            .collect();
-        if !measured.points.is_empty() {
-            series.push(measured);
-        }
+    for (number, arm) in plan.arms.iter().enumerate() {
+        series.extend(law(report, number, &arm.name, least, most));
+        series.extend(measured(report, number, &arm.name));
     }
-    let title = report.pairs.last().map_or_else(
-        || "Throughput over units of CPU".to_owned(),
-        |pair| {
-            let units = pair.units;
-            if pair.distinct {
-                let difference = more_or_less(pair.difference_percent);
-                format!("With {units} units, many small nodes answer {difference} than one big node")
-            } else {
-                format!("With {units} units, the repeats show no difference between one big node and many small ones")
-            }
-        },
-    );
-    let alternative = listing(report, |point| {
-        format!(
-            "{} with {} units: {} requests a second",
-            point.topology(),
-            point.units(),
-            plain(point.ceiling_per_second.median)
-        )
-    });
-    Chart {
-        title,
-        alternative: format!("Requests a second over units of CPU. {alternative}"),
-        x: "units of CPU".into(),
+    let alternative = listing(report, |point| format!("{}: {} requests a second", point.key, columns::ceiling(point)));
+    Some(Chart {
+        title: report
+            .comparisons
+            .last()
+            .map_or_else(|| format!("Throughput over {}", plan.scale_name), |last| last.sentence(plan)),
+        alternative: format!("Requests a second over {}. {alternative}", plan.scale_name),
+        x: plan.scale_name.clone(),
         y: "requests a second".into(),
-        whole: true,
+        whole: numbers.iter().all(|number| number.fract() == 0.0),
         log: false,
         series,
         rules: Vec::new(),
-    }
+    })
 }
 
-fn more_or_less(percent: f64) -> String {
-    format!("{:.0} % {}", percent.abs(), if percent > 0.0 { "more" } else { "less" })
+/// The law of an arm with its band.
+fn law(report: &Report, number: usize, arm: &str, least: f64, most: f64) -> Option<Series> {
+    let fit = report.law(arm)?;
+    let at = |step: usize| least + (most - least) * step as f64 / (CURVE - 1) as f64;
+    let curve = (0..CURVE).map(|step| (at(step), fit.throughput(at(step)))).collect();
+    let mut line = Series::new(format!("{arm}, law and its 95 % band"), Ink::Series(number), Stroke::Solid, curve);
+    // A band wider than the chart says no more than one that fills it.
+    let top = 1.3 * report.points.iter().map(|point| point.ceiling_per_second.high).fold(0.0, f64::max);
+    line.band = (0..CURVE)
+        .filter_map(|step| fit.band(at(step)).map(|[low, high]| (at(step), low.min(top), high.min(top))))
+        .collect();
+    Some(line)
 }
 
-/// Response time over load at one unit count, both topologies, with the objective.
-pub fn latency(report: &Report, units: u32) -> Option<Chart> {
+/// What was measured of an arm; points without a valid run in a series of their own.
+fn measured(report: &Report, number: usize, arm: &str) -> Vec<Series> {
+    let of = |valid: bool, name: String, ink, marker| {
+        let points: Vec<(f64, &Point)> = report
+            .of_arm(arm)
+            .filter(|point| point.valid == valid)
+            .filter_map(|point| Some((point.key.scale.number()?, point)))
+            .collect();
+        let middle = points.iter().map(|(at, point)| (*at, point.ceiling_per_second.median)).collect();
+        let mut series = Series::new(name, ink, Stroke::Only(marker), middle);
+        let ends = |(at, point): &(f64, &Point)| (*at, point.ceiling_per_second.low, point.ceiling_per_second.high);
+        series.ranges = points.iter().map(ends).collect();
+        series
+    };
+    let valid = of(true, format!("{arm}, median and range of the blocks"), Ink::Series(number), Marker::of(number));
+    let invalid = of(false, format!("{arm}, not valid"), Ink::Mark, Marker::of(number));
+    [valid, invalid].into_iter().filter(|series| !series.points.is_empty()).collect()
+}
+
+/// Response time over load at one scale, all arms, with the objective.
+pub fn latency(report: &Report, scale: &Scale) -> Option<Chart> {
     let mut series = Vec::new();
     let mut limits = Vec::new();
     let mut values = Vec::new();
-    for (topology, ink, stroke) in WAYS {
-        let Some(point) = report.of_topology(topology).find(|point| point.units() == units) else { continue };
+    for (number, arm) in report.manifest.plan.arms.iter().enumerate() {
+        let arm = arm.name.as_str();
+        let Some(point) = report.of_arm(arm).find(|point| point.key.scale == *scale) else { continue };
         if point.latency.is_empty() {
             continue;
         }
         let line = |of: fn(&LatencyPoint) -> Option<f64>| {
-            point.latency.iter().filter_map(|at| Some((at.rate_per_second, of(at)?))).collect::<Vec<_>>()
+            let valid = point.latency.iter().filter(|at| at.valid);
+            valid.filter_map(|at| Some((at.rate_per_second, of(at)?))).collect::<Vec<_>>()
         };
-        series.push(Series::new(format!("{topology}, 99 %"), ink, stroke, line(|at| at.p99_milliseconds)));
-        series.push(Series::new(format!("{topology}, half"), ink, Stroke::Dashed, line(|at| at.p50_milliseconds)));
-        limits.push(format!("{topology}: {}", objective_words(point)));
+        let (ink, stroke) = (Ink::Series(number), Stroke::Marked(Marker::of(number)));
+        series.push(Series::new(format!("{arm}, 99 %"), ink, stroke, line(|at| at.p99_milliseconds)));
+        series.push(Series::new(format!("{arm}, half"), ink, Stroke::Dashed, line(|at| at.p50_milliseconds)));
+        limits.push(format!("{arm}: {}", objective_words(point)));
         values.extend(point.latency.iter().map(|at| {
             format!(
-                "{topology} at {}/s: p50 {}, p99 {} ms",
+                "{arm} at {}/s: p50 {}, p99 {} ms{}",
                 plain(at.rate_per_second),
                 or_dash(at.p50_milliseconds, milliseconds),
-                or_dash(at.p99_milliseconds, milliseconds)
+                or_dash(at.p99_milliseconds, milliseconds),
+                if at.valid { "" } else { " (not valid)" }
             )
         }));
     }
@@ -113,7 +119,7 @@ pub fn latency(report: &Report, units: u32) -> Option<Chart> {
     }
     let objective = report.manifest.plan.objective;
     Some(Chart {
-        title: format!("{units} units, {objective}: {}", limits.join("; ")),
+        title: format!("{}, {objective}: {}", words::scale(&report.manifest.plan, scale), limits.join("; ")),
         alternative: format!("Response time over offered load, log scale. {}.", values.join("; ")),
         x: "requests offered a second".into(),
         y: "response time, ms".into(),
@@ -127,19 +133,20 @@ pub fn latency(report: &Report, units: u32) -> Option<Chart> {
 /// What each resource was used over load, of one point.
 pub fn utilization(point: &Point) -> Option<Chart> {
     type Of = fn(&LatencyPoint) -> Option<f64>;
-    let lines: [(&str, Ink, Stroke, Of); 6] = [
-        ("CPU quota", Ink::Vertical, Stroke::Dots, |at| at.used.cpu_percent),
-        ("throttled periods", Ink::Horizontal, Stroke::Triangles, |at| at.used.throttled_percent),
-        ("pool threads", Ink::Purple, Stroke::Solid, |at| at.used.pool_percent),
-        ("balancer (of one core)", Ink::Green, Stroke::Dots, |at| at.used.balancer_cpu_percent),
-        ("generator (of one core)", Ink::Amber, Stroke::Dashed, |at| at.used.generator_cpu_percent),
-        ("I/O wait", Ink::Mark, Stroke::Solid, |at| at.used.iowait_percent),
+    let lines: [(&str, Of); 6] = [
+        ("CPU quota", |at| at.used.cpu_percent),
+        ("throttled periods", |at| at.used.throttled_percent),
+        ("pool threads", |at| at.used.pool_percent),
+        ("balancer (of one core)", |at| at.used.balancer_cpu_percent),
+        ("generator (of one core)", |at| at.used.generator_cpu_percent),
+        ("I/O wait", |at| at.used.iowait_percent),
     ];
     let series: Vec<Series> = lines
         .into_iter()
-        .map(|(name, ink, stroke, of)| {
+        .enumerate()
+        .map(|(number, (name, of))| {
             let points = point.latency.iter().filter_map(|at| Some((at.rate_per_second, of(at)?))).collect();
-            Series::new(name, ink, stroke, points)
+            Series::new(name, Ink::Series(number), Stroke::Marked(Marker::of(number)), points)
         })
         .filter(|series| !series.points.is_empty())
         .collect();
@@ -150,16 +157,15 @@ pub fn utilization(point: &Point) -> Option<Chart> {
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some(Chart {
         title: format!(
-            "{}, {} units: the fullest at {}/s is {} ({} %)",
-            point.topology(),
-            point.units(),
+            "{}: the fullest at {}/s is {} ({} %)",
+            point.key,
             plain(last.rate_per_second),
             highest.1,
             percent(highest.0)
         ),
         alternative: format!(
-            "Use of each resource over offered load, {} topology. At the highest load: {}.",
-            point.topology(),
+            "Use of each resource over offered load, {}. At the highest load: {}.",
+            point.key,
             series
                 .iter()
                 .filter_map(|series| Some(format!("{} {} %", series.name, percent(series.points.last()?.1))))
@@ -182,11 +188,16 @@ pub fn cost(report: &Report) -> Option<Chart> {
         cost.rows.iter().filter_map(|row| Some((f64::from(row.units), per_million(row)?))).collect::<Vec<_>>()
     };
     let series = vec![
-        Series::new("one big machine", Ink::Vertical, Stroke::Dots, of(|row| row.vertical_per_million)),
+        Series::new(
+            "one big machine",
+            Ink::Series(0),
+            Stroke::Marked(Marker::of(0)),
+            of(|row| row.vertical_per_million),
+        ),
         Series::new(
             "small machines and a balancer",
-            Ink::Horizontal,
-            Stroke::Triangles,
+            Ink::Series(1),
+            Stroke::Marked(Marker::of(1)),
             of(|row| row.horizontal_per_million),
         ),
     ];
@@ -203,7 +214,11 @@ pub fn cost(report: &Report) -> Option<Chart> {
         )
     });
     Some(Chart {
-        title: cost.break_even.sentence().trim_end_matches('.').to_owned(),
+        title: if cost.given {
+            cost.break_even.sentence().trim_end_matches('.').to_owned()
+        } else {
+            "What a million requests would cost at example prices".to_owned()
+        },
         alternative: format!(
             "Cost of a million requests in {}, one big machine against small ones. {}.",
             cost.prices.currency,
@@ -217,10 +232,6 @@ pub fn cost(report: &Report) -> Option<Chart> {
         rules,
     })
 }
-
-/// Topologies with their colour and their mark, which tells them apart without colour, too.
-const WAYS: [(Topology, Ink, Stroke); 2] =
-    [(Topology::Vertical, Ink::Vertical, Stroke::Dots), (Topology::Horizontal, Ink::Horizontal, Stroke::Triangles)];
 
 fn listing(report: &Report, words: impl Fn(&Point) -> String) -> String {
     let all: Vec<String> = report.points.iter().map(words).collect();

@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod binding;
 pub mod charts;
+pub mod columns;
 pub mod comparison;
 pub mod cost;
 pub mod figures;
@@ -15,10 +16,10 @@ pub mod points;
 #[cfg(test)]
 mod sample;
 pub mod table;
-pub mod topology;
 pub mod usl;
 mod usl_text;
 pub mod verdict;
+mod words;
 
 pub use usl_text::{describe_fit, fit_as_json};
 
@@ -30,16 +31,20 @@ use crate::results::manifest::Manifest;
 use crate::results::prices::Prices;
 use crate::results::statistics::Spread;
 use analysis::Point;
-use comparison::Pair;
+use comparison::Comparison;
 use cost::Cost;
-use topology::Topology;
 use usl::{Fit, FitError};
+use verdict::Answer;
 
 /// Everything that a results folder tells: the content of `report.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// What follows from the findings, in one sentence. `None` where they do not carry one.
-    pub headline: Option<String>,
+    /// The experiment's question.
+    pub question: String,
+    /// What kind of answer the figures carry.
+    pub answer: Answer,
+    /// The answer, in one or two sentences.
+    pub headline: String,
     /// The findings in plain words; a paragraph.
     pub verdict: String,
     /// True when every point is valid.
@@ -48,13 +53,13 @@ pub struct Report {
     pub incomplete: Option<String>,
     /// What a careful reader must know before using the figures.
     pub cautions: Vec<String>,
-    /// What was found at each point, in order of units, vertical first.
+    /// What was found at each point, scale by scale, the arms in the plan's order.
     pub points: Vec<Point>,
-    /// Both topologies side by side.
-    pub pairs: Vec<Pair>,
-    /// The law of each topology that was measured.
+    /// Each arm against the baseline, scale by scale.
+    pub comparisons: Vec<Comparison>,
+    /// The law of each arm, where the scale is of numbers.
     pub laws: Vec<Law>,
-    /// What a million requests cost. `None` where there are no prices for what was measured.
+    /// What a million requests cost. `None` where no arm says how its machines are bought.
     pub cost: Option<Cost>,
     /// The machine's own speed over all runs, in fixed computations for each CPU second.
     pub machine_speed_per_second: Option<Spread>,
@@ -62,11 +67,11 @@ pub struct Report {
     pub manifest: Manifest,
 }
 
-/// The law of one topology, or why there is none.
+/// The law of one arm, or why there is none.
 #[derive(Clone, Debug, Serialize)]
 pub struct Law {
-    /// Which topology.
-    pub topology: Topology,
+    /// Which arm.
+    pub arm: String,
     /// The fit.
     pub fit: Option<Fit>,
     /// Why there is none, and what the fit's figures ask to be careful about.
@@ -74,70 +79,78 @@ pub struct Law {
 }
 
 impl Report {
-    /// Everything that `results` tell, with costs at `prices`. `None` before a run has ended.
-    pub fn of(results: &Results, prices: &Prices) -> Option<Self> {
+    /// Everything that `results` tell, with costs at `prices`; without, at the example's, of which nothing is claimed. `None`
+    /// before a run has ended.
+    pub fn of(results: &Results, prices: Option<&Prices>) -> Option<Self> {
         let points = analysis::points(results);
         if points.is_empty() {
             return None;
         }
-        let pairs = comparison::pairs(&points);
-        let laws: Vec<Law> = [Topology::Vertical, Topology::Horizontal]
-            .into_iter()
-            .filter(|topology| points.iter().any(|point| point.topology() == *topology))
-            .map(|topology| Law::of(topology, analysis::fit(results, topology)))
+        let plan = &results.manifest.plan;
+        let comparisons = comparison::comparisons(plan, &points);
+        let numbers = plan.scales.iter().filter(|scale| scale.number().is_some()).count();
+        let laws = plan
+            .arms
+            .iter()
+            .filter(|arm| numbers > 1 && points.iter().any(|point| point.key.arm == arm.name))
+            .map(|arm| Law::of(&arm.name, analysis::fit(results, &arm.name)))
             .collect();
         let machine_speed = Spread::of(results.runs.iter().filter_map(|run| run.machine.speed_per_second));
         let mut report = Self {
-            headline: None,
+            question: plan.question.clone(),
+            answer: Answer::OneArm,
+            headline: String::new(),
             verdict: String::new(),
             valid: points.iter().all(|point| point.valid),
             incomplete: incomplete(results),
             cautions: cautions(results, &points, machine_speed),
-            cost: cost::cost(&points, prices),
+            cost: cost::cost(&plan.arms, &points, prices),
             machine_speed_per_second: machine_speed,
             manifest: results.manifest.clone(),
             points,
-            pairs,
+            comparisons,
             laws,
         };
+        report.answer = verdict::answer(&report);
         report.headline = verdict::headline(&report);
         report.verdict = verdict::paragraph(&report);
         Some(report)
     }
 
-    /// The points of one topology, rising in units.
-    pub fn of_topology(&self, topology: Topology) -> impl Iterator<Item = &Point> {
-        self.points.iter().filter(move |point| point.topology() == topology)
+    /// The points of one arm, in the scale's order.
+    pub fn of_arm<'a>(&'a self, arm: &'a str) -> impl Iterator<Item = &'a Point> {
+        self.points.iter().filter(move |point| point.key.arm == arm)
     }
 
-    /// The law of one topology.
-    pub fn law(&self, topology: Topology) -> Option<&Fit> {
-        self.laws.iter().find(|law| law.topology == topology)?.fit.as_ref()
+    /// The law of one arm.
+    pub fn law(&self, arm: &str) -> Option<&Fit> {
+        self.laws.iter().find(|law| law.arm == arm)?.fit.as_ref()
     }
 }
 
 impl Law {
-    fn of(topology: Topology, fit: Result<Fit, FitError>) -> Self {
+    fn of(arm: &str, fit: Result<Fit, FitError>) -> Self {
+        let arm = arm.to_owned();
         match fit {
             Ok(fit) => {
                 let notes = fit.notes.iter().map(ToString::to_string).collect();
-                Self { topology, fit: Some(fit), notes }
+                Self { arm, fit: Some(fit), notes }
             }
-            Err(error) => Self { topology, fit: None, notes: vec![error.to_string()] },
+            Err(error) => Self { arm, fit: None, notes: vec![error.to_string()] },
         }
     }
 }
 
 /// A quota of which at least this much was used, in percent, was the limit in that run.
 const USED_UP_PERCENT: f64 = 97.0;
-/// Repeats that spread further than this, in percent of their median, deserve a word.
+/// Blocks that spread further than this, in percent of their median, deserve a word.
 const WIDE_SPREAD_PERCENT: f64 = 10.0;
 
 fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) -> Vec<String> {
     let mut cautions: Vec<String> = Vec::new();
     let widest = points.iter().map(|point| point.spread_percent).fold(0.0, f64::max);
     if widest > WIDE_SPREAD_PERCENT {
-        let mut words = format!("the repeats of a point spread by up to {widest:.0} % of their median");
+        let mut words = format!("the blocks of a point spread by up to {widest:.0} % of their median");
         if let Some(speed) = machine_speed {
             words += &format!(
                 "; the machine's own speed (one fixed computation, timed beside every run) changed by {:.0} % meanwhile",
@@ -159,7 +172,7 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
     }
     for point in points {
         for reason in &point.reasons {
-            let words = format!("{} with {}: {reason}", point.topology(), point.units());
+            let words = format!("{}: {reason}", point.key);
             if !cautions.contains(&words) {
                 cautions.push(words);
             }
@@ -189,9 +202,9 @@ mod tests {
 
     #[test]
     fn a_whole_report() {
-        let report = Report::of(&sample::results(), &Prices::example()).unwrap();
+        let report = Report::of(&sample::results(), None).unwrap();
         assert!(report.valid && report.incomplete.is_none() && report.cautions.is_empty(), "{:?}", report.cautions);
-        assert_eq!((report.points.len(), report.pairs.len(), report.laws.len()), (6, 3, 2));
+        assert_eq!((report.points.len(), report.comparisons.len(), report.laws.len()), (6, 3, 2));
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["points"][5]["latency"].as_array().unwrap().len(), 6);
         assert_eq!(json["points"][5]["binding"]["resource"], "cpu-quota");
@@ -201,27 +214,27 @@ mod tests {
     fn an_interrupted_bench_says_so() {
         let mut results = sample::results();
         results.runs.truncate(5);
-        let report = Report::of(&results, &Prices::example()).unwrap();
+        let report = Report::of(&results, None).unwrap();
         assert!(report.incomplete.as_ref().unwrap().contains("of 26 visits"), "{:?}", report.incomplete);
         assert!(report.verdict.contains("incomplete"), "{}", report.verdict);
         results.runs.clear();
-        assert!(Report::of(&results, &Prices::example()).is_none());
+        assert!(Report::of(&results, None).is_none());
     }
 
     #[test]
-    fn repeats_that_scatter_are_explained_by_the_machine() {
+    fn blocks_that_scatter_are_explained_by_the_machine() {
         let mut results = sample::results();
         for run in results.runs.iter_mut().filter(|run| run.block == 2) {
             run.load.throughput_per_second *= 0.7;
             run.machine.speed_per_second = Some(31_500.0);
         }
-        let report = Report::of(&results, &Prices::example()).unwrap();
+        let report = Report::of(&results, None).unwrap();
         let caution = &report.cautions[0];
-        assert!(caution.contains("spread by up to 29 %") && caution.contains("changed by 30 %"), "{caution}");
+        assert!(caution.contains("spread by up to 31 %") && caution.contains("changed by 30 %"), "{caution}");
         assert!(caution.contains("every run used 99 % of its quota or more"), "{caution}");
         // One run that left most of its quota: then the machine does not explain everything.
         results.runs.iter_mut().rfind(|run| run.block == 4).unwrap().nodes[0].cpu_cores = Some(0.05);
-        let caution = &Report::of(&results, &Prices::example()).unwrap().cautions[0];
+        let caution = &Report::of(&results, None).unwrap().cautions[0];
         assert!(caution.contains("; the nodes used ") && !caution.contains("CPU second goes"), "{caution}");
     }
 }

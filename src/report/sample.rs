@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::topology::Topology;
+use crate::results::arm::PointKey;
 use crate::results::folder::Results;
 use crate::results::load::{ErrorKind, GeneratorUse, LoadOutcome, Percentiles, Validity};
 use crate::results::manifest::Manifest;
@@ -12,14 +12,14 @@ use crate::stats::{Bottleneck, Resource};
 
 /// A valid closed run of the vertical topology.
 pub fn closed(block: u32, units: u32, connections: u32, goodput: f64) -> Run {
-    run(block, Topology::Vertical, units, Level::Closed { connections }, goodput, 50.0)
+    run(block, "vertical", units, Level::Closed { connections }, goodput, 50.0)
 }
 
 /// A valid run whose nodes use up a quota of a quarter core each unit.
-pub fn run(block: u32, topology: Topology, units: u32, level: Level, goodput: f64, p99: f64) -> Run {
+pub fn run(block: u32, arm: &str, units: u32, level: Level, goodput: f64, p99: f64) -> Run {
     let seconds = 2.0;
     let answers = (goodput * seconds) as u64;
-    let count = if topology == Topology::Vertical { 1 } else { units };
+    let count = if arm == "vertical" { 1 } else { units };
     let quota = f64::from(units) * 0.25 / f64::from(count);
     let nodes = (1..=count).map(|number| NodeUse {
         name: format!("node{number}"),
@@ -34,7 +34,7 @@ pub fn run(block: u32, topology: Topology, units: u32, level: Level, goodput: f6
     });
     Run {
         block,
-        point: topology.at(units),
+        point: PointKey::new(arm, units),
         level,
         started_at: "2026-01-01T00:00:00Z".into(),
         load: LoadOutcome {
@@ -61,36 +61,36 @@ pub fn run(block: u32, topology: Topology, units: u32, level: Level, goodput: f6
 pub fn results() -> Results {
     let plan = Plan::quick();
     let mut runs = Vec::new();
-    let ceiling = |topology, units: u32| {
+    let ceiling = |arm: &str, units: u32| {
         let n = f64::from(units);
-        if topology == Topology::Vertical { 90.0 * n } else { 90.0 * n / (1.0 + 0.05 * (n - 1.0)) }
+        if arm == "vertical" { 90.0 * n } else { 90.0 * n / (1.0 + 0.05 * (n - 1.0)) }
     };
-    for topology in [Topology::Vertical, Topology::Horizontal] {
+    for arm in ["vertical", "horizontal"] {
         for units in [1, 2, 4] {
             for connections in [4 * units, 8 * units, 8 * units] {
-                runs.push(run(1, topology, units, Level::Closed { connections }, ceiling(topology, units), 80.0));
+                runs.push(run(1, arm, units, Level::Closed { connections }, ceiling(arm, units), 80.0));
             }
-            for block in 2..=4 {
-                let goodput = ceiling(topology, units) * [1.01, 0.99, 1.0][block as usize - 2];
-                runs.push(run(block, topology, units, Level::Closed { connections: 4 * units }, goodput, 80.0));
+            for block in 2..=plan.blocks {
+                let goodput = ceiling(arm, units) * [1.01, 0.99, 1.0][block as usize % 3];
+                runs.push(run(block, arm, units, Level::Closed { connections: 4 * units }, goodput, 80.0));
             }
         }
-        let whole = ceiling(Topology::Horizontal, 4);
+        let whole = ceiling("horizontal", 4);
         for (fraction, p99) in
             [(0.5, 60.0), (0.7, 80.0), (0.8, 100.0), (0.9, 150.0), (1.0, 400.0), (1.0, 420.0), (1.1, 900.0)]
         {
             let rate_per_second = fraction * whole;
             let level = Level::Open { fraction, rate_per_second };
-            runs.push(run(1, topology, 4, level, rate_per_second.min(whole), p99));
+            runs.push(run(1, arm, 4, level, rate_per_second.min(whole), p99));
         }
         let rate_per_second = 0.7 * whole;
         let level = Level::Death { fraction: 0.7, rate_per_second, killed_at_seconds: 1.5 };
-        let mut death = run(1, topology, 4, level, rate_per_second, 95.0);
+        let mut death = run(1, arm, 4, level, rate_per_second, 95.0);
         death.killed = Some(Killed {
             node: death.nodes.last().map(|node| node.name.clone()).unwrap_or_default(),
             at_seconds: 1.5,
         });
-        if topology == Topology::Vertical {
+        if arm == "vertical" {
             death.load.requests_ok /= 3;
             death.load.errors =
                 BTreeMap::from([(ErrorKind::Refused, death.load.requests_total - death.load.requests_ok)]);
@@ -98,7 +98,7 @@ pub fn results() -> Results {
         runs.push(death);
     }
     let manifest = Manifest {
-        format: 1,
+        format: crate::results::manifest::FORMAT,
         started_at: "2026-01-01T00:00:00Z".into(),
         machine: crate::bench::machine::describe(),
         limited: None,

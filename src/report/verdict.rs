@@ -1,238 +1,511 @@
-//! The findings in one paragraph of plain words, made from the figures alone.
+//! The answer to the experiment's question, made from the figures alone: a headline, and the findings in one paragraph.
+
+use serde::Serialize;
 
 use super::Report;
-use super::analysis::Point;
-use super::comparison::{OneDead, Pair, SameLoad};
-use super::topology::Topology;
-use crate::results::number::{counted, milliseconds, or_dash, percent, plain, significant};
+use super::analysis::{Death, Point};
+use super::comparison::Comparison;
+use super::words;
+use crate::results::arm::Scale;
+use crate::results::comparison::Verdict;
+use crate::results::number::{milliseconds, or_dash, percent, plain, price, significant};
 
-/// A loss of goodput up to this share, in percent, is no reason to choose the other way.
-const MATTERS_PERCENT: f64 = 5.0;
+/// What kind of answer a report gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// At the largest scale an arm differs from the baseline by an amount that matters.
+    Different,
+    /// At the largest scale every arm is equivalent to the baseline.
+    Equivalent,
+    /// At the largest scale the figures do not say it of every arm, and no arm is known to differ.
+    Undecided,
+    /// The runs may not be used.
+    NotValid,
+    /// No request was answered correctly.
+    NothingAnswered,
+    /// One arm alone was measured: there is nothing to compare.
+    OneArm,
+}
 
-/// The verdict: who did how much, what stopped it, how fast it answered, what a death and a request cost.
+/// What kind of answer the figures carry.
+pub fn answer(report: &Report) -> Answer {
+    if report.points.iter().all(|point| point.ceiling_per_second.high == 0.0) {
+        return Answer::NothingAnswered;
+    }
+    let largest = largest(report);
+    let verdicts: Vec<Option<Verdict>> = largest.iter().map(|comparison| comparison.verdict()).collect();
+    let is_valid = |point: &&Point| point.valid;
+    match () {
+        () if largest.is_empty() && report.points.iter().rev().take(1).all(|point| is_valid(&point)) => Answer::OneArm,
+        () if largest.is_empty() || verdicts.iter().any(Option::is_none) => Answer::NotValid,
+        () if verdicts.contains(&Some(Verdict::Different)) => Answer::Different,
+        () if verdicts.iter().all(|verdict| *verdict == Some(Verdict::Equivalent)) => Answer::Equivalent,
+        () => Answer::Undecided,
+    }
+}
+
+/// The comparisons at the last scale that has any.
+fn largest(report: &Report) -> Vec<&Comparison> {
+    let Some(last) = report.comparisons.last() else { return Vec::new() };
+    report.comparisons.iter().filter(|comparison| comparison.scale == last.scale).collect()
+}
+
+/// The answer in one or two sentences.
+pub fn headline(report: &Report) -> String {
+    match report.answer {
+        Answer::NothingAnswered => nothing_answered(report),
+        Answer::NotValid => not_valid(report),
+        Answer::OneArm => report.points.last().map_or_else(String::new, alone),
+        Answer::Different | Answer::Equivalent | Answer::Undecided => {
+            let largest = largest(report);
+            let scale = &largest[0].scale;
+            let parts: Vec<String> = largest.iter().map(|comparison| claim(report, comparison)).collect();
+            let at = words::at_scale(&report.manifest.plan, scale);
+            let mut headline = match at.is_empty() {
+                true => upper_first(&parts.join("; ")),
+                false => format!("{at}, {}", parts.join("; ")),
+            } + ".";
+            if let Some(deaths) = deaths(report, scale) {
+                headline += &format!(" {deaths}");
+            }
+            if let Some(next) = next_step(report, &largest) {
+                headline += &format!(" {next}");
+            }
+            headline
+        }
+    }
+}
+
+/// What one comparison says of the two arms.
+fn claim(report: &Report, comparison: &Comparison) -> String {
+    let label =
+        |name: &str| report.manifest.plan.arm(name).map_or_else(|| name.to_owned(), |arm| arm.label().to_owned());
+    let (arm, baseline) = (label(&comparison.arm), label(&comparison.baseline));
+    let goodput = &comparison.goodput;
+    let difference = goodput.difference_percent().unwrap_or_default();
+    let interval = |interval: Option<[f64; 2]>, level: &str| {
+        interval.map_or_else(String::new, |interval| format!(" ({level}: {})", words::range(interval)))
+    };
+    match goodput.verdict {
+        Verdict::Different => {
+            let way = if difference > 0.0 { "more" } else { "fewer" };
+            format!(
+                "{:.0} % {way} requests are answered with {arm} than with {baseline}{}",
+                difference.abs(),
+                interval(goodput.interval_95, "95 %")
+            )
+        }
+        Verdict::Equivalent => format!(
+            "as many requests are answered with {arm} as with {baseline}, within {} %{}",
+            goodput.smallest_effect_percent,
+            interval(goodput.interval_90, "90 %")
+        ),
+        Verdict::Undecided { .. } => format!(
+            "it is undecided whether {arm} or {baseline} answers more requests{}",
+            interval(goodput.interval_95, "95 %")
+        ),
+    }
+}
+
+/// What the death of a node cost at this scale, where it was measured with more than one arm.
+fn deaths(report: &Report, scale: &Scale) -> Option<String> {
+    let measured: Vec<(&Point, &Death)> = report
+        .points
+        .iter()
+        .filter(|point| point.key.scale == *scale)
+        .filter_map(|point| Some((point, point.death.as_ref().filter(|death| death.valid && death.requests > 0)?)))
+        .collect();
+    if measured.len() < 2 {
+        return None;
+    }
+    let parts: Vec<String> = measured
+        .iter()
+        .map(|(point, death)| {
+            let label = report.manifest.plan.arm(&point.key.arm).map_or(point.key.arm.as_str(), |arm| arm.label());
+            let share = percent(100.0 * death.failed as f64 / death.requests as f64);
+            format!("{share} % of the requests fail with {label}")
+        })
+        .collect();
+    let window = measured[0].1.window_seconds;
+    Some(format!("When a node dies, {} (over {window:.1} s, a third of them before its death).", words::list(&parts)))
+}
+
+/// What to type when the figures do not decide.
+fn next_step(report: &Report, largest: &[&Comparison]) -> Option<String> {
+    let further = |comparison: &&Comparison| match comparison.goodput.verdict {
+        Verdict::Undecided { further_blocks } => Some(further_blocks),
+        Verdict::Different | Verdict::Equivalent => None,
+    };
+    let undecided: Vec<Option<usize>> = largest.iter().filter_map(further).collect();
+    let most = undecided.iter().copied().collect::<Option<Vec<usize>>>().and_then(|all| all.into_iter().max());
+    match (undecided.is_empty(), most) {
+        (true, _) => None,
+        (false, Some(most)) => Some(format!(
+            "About {most} further blocks should decide: --resume --blocks {}.",
+            report.manifest.plan.blocks as usize + most
+        )),
+        (false, None) => Some(
+            "The spread of the blocks is too wide to say how many more would decide: measure on a quieter machine, or with a longer --window."
+                .to_owned(),
+        ),
+    }
+}
+
+fn not_valid(report: &Report) -> String {
+    let mut reasons: Vec<&String> = report.points.iter().flat_map(|point| &point.reasons).collect();
+    reasons.dedup();
+    let why = reasons.first().map_or_else(|| "a point has no valid run".to_owned(), |reason| (*reason).clone());
+    format!("Not valid, so nothing is claimed: {why}.")
+}
+
+fn nothing_answered(report: &Report) -> String {
+    let paths: Vec<&str> = report.manifest.plan.work.iter().map(|request| request.path.as_str()).collect();
+    let reason = report.points.iter().flat_map(|point| &point.reasons).next();
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    format!("No request was answered correctly, so nothing was measured{reason}. Asked was {}.", paths.join(", "))
+}
+
+/// The findings: who did how much, what stopped it, how fast it answered, what a death and a request cost.
 pub fn paragraph(report: &Report) -> String {
+    let plan = &report.manifest.plan;
+    if report.answer == Answer::NothingAnswered {
+        return String::new();
+    }
     let mut sentences = Vec::new();
     if let Some(incomplete) = &report.incomplete {
         sentences.push(format!("This bench is {incomplete}."));
     }
-    match report.pairs.last() {
-        Some(pair) => {
-            sentences.push(ceilings(report, pair));
-            sentences.extend(stopped(report, pair.units));
+    match report.points.last().map(|point| point.key.scale.clone()) {
+        Some(scale) if !report.comparisons.is_empty() => {
+            let points: Vec<&Point> = report.points.iter().filter(|point| point.key.scale == scale).collect();
+            sentences.push(ceilings(report, &scale, &points));
+            sentences.extend(largest(report).iter().map(|comparison| {
+                format!("{} against {}: {}.", comparison.arm, comparison.baseline, words::comparison(comparison))
+            }));
+            sentences.extend(stopped(&points));
             sentences.extend(growth(report));
-            sentences.extend(pair.same_load.as_ref().map(latencies));
-            sentences.extend(objectives(report, pair.units));
-            sentences.push(one_dead(&pair.one_dead, pair.units));
+            sentences.extend(largest(report).into_iter().filter_map(latencies));
+            sentences.extend(objectives(report, &points));
+            sentences.extend(points.iter().filter_map(|point| one_dead(point)));
         }
-        None => sentences.extend(report.points.last().map(alone)),
+        Some(_) => sentences.extend(report.points.last().map(alone)),
+        None => {}
     }
-    if let Some(cost) = &report.cost {
-        sentences.push(format!("At the prices given, {}", lower_first(&cost.break_even.sentence())));
+    if let Some(cost) = report.cost.as_ref().filter(|cost| cost.given) {
+        let row = cost.rows.last().and_then(|row| Some((row, row.vertical_per_million?, row.horizontal_per_million?)));
+        if let Some((row, vertical, horizontal)) = row {
+            sentences.push(format!(
+                "At your prices a million requests cost {} {} on one machine of {} units, and {} on as many machines of one unit.",
+                price(vertical),
+                cost.prices.currency,
+                row.units,
+                price(horizontal)
+            ));
+        }
+        sentences.push(cost.break_even.sentence());
     }
     if !report.valid {
-        sentences.push("Not every point is valid: its figures are no ceilings.".to_owned());
+        sentences.push("Not every point is valid: the figures of those that are not are no ceilings.".to_owned());
+    }
+    if !plan.look_at.is_empty() {
+        sentences.push(plan.look_at.clone());
     }
     sentences.join(" ")
 }
 
-fn ceilings(report: &Report, pair: &Pair) -> String {
-    let quota =
-        report.points.iter().rev().find(|point| point.units() == pair.units).and_then(|point| point.quota_cores);
-    let units = counted(pair.units, "unit");
+fn ceilings(report: &Report, scale: &Scale, points: &[&Point]) -> String {
+    let plan = &report.manifest.plan;
+    let quota = points.iter().rev().find_map(|point| point.quota_cores);
     let cores = quota.map_or_else(String::new, |cores| format!(" ({} cores)", significant(cores, 2)));
-    let small = counted(pair.units, "small node");
-    let (vertical, horizontal) = (plain(pair.vertical_per_second), plain(pair.horizontal_per_second));
-    let balancer = &report.manifest.plan.balancer;
-    let way = if pair.difference_percent > 0.0 { "more" } else { "less" };
-    let difference = match (pair.distinct, measured_once(pair)) {
-        (true, _) => format!("{:.0} % {way}", pair.difference_percent.abs()),
-        (false, true) => format!("{:.0} % {way}, measured once", pair.difference_percent.abs()),
-        (false, false) => "no difference beyond chance".to_owned(),
-    };
-    let mut words = format!(
-        "With {units} of CPU{cores}, one big node answered {vertical} requests a second, and {small} behind {balancer} {horizontal}: {difference}"
-    );
-    if let Some(because) = &pair.because {
-        words += &format!(" ({because})");
-    }
-    words + "."
-}
-
-fn measured_once(pair: &Pair) -> bool {
-    pair.ratio.is_some_and(|ratio| ratio.interval_95.is_none())
-}
-
-fn stopped(report: &Report, units: u32) -> Option<String> {
-    let of = |topology| report.of_topology(topology).find(|point| point.units() == units);
-    let (vertical, horizontal) = (of(Topology::Vertical)?, of(Topology::Horizontal)?);
-    Some(if vertical.binding.resource == horizontal.binding.resource {
-        format!("Both were stopped by {}: {}.", name(&horizontal.binding.resource), horizontal.binding.evidence)
+    let parts: Vec<String> = points
+        .iter()
+        .map(|point| {
+            let label = plan.arm(&point.key.arm).map_or(point.key.arm.as_str(), |arm| arm.label());
+            let bound = if point.is_limit { "" } else { "at least " };
+            let valid = if point.valid { "" } else { " (not valid)" };
+            format!("{bound}{} with {label}{valid}", plain(point.ceiling_per_second.median))
+        })
+        .collect();
+    let at = words::at_scale(plan, scale);
+    let at = if at.is_empty() {
+        "Requests answered a second".to_owned()
     } else {
-        format!(
-            "The big node was stopped by {} ({}), the small ones by {} ({}).",
-            name(&vertical.binding.resource),
-            vertical.binding.evidence,
-            name(&horizontal.binding.resource),
-            horizontal.binding.evidence
-        )
-    })
+        format!("{at}{cores}, requests answered a second")
+    };
+    format!("{at}: {}.", words::list(&parts))
 }
 
-/// A resource as one says it.
-fn name(resource: &str) -> &str {
-    match resource {
-        "cpu" => "the CPU",
-        "cpu-quota" => "the CPU quota",
-        "io" => "the disk",
-        "memory" => "memory",
-        "network" => "the network",
-        "pool" => "the pool of threads",
-        "balancer" => "the balancer",
-        "generator" => "the load generator, so this is no ceiling",
-        "none" => "nothing that was seen",
-        other => other,
+fn stopped(points: &[&Point]) -> Vec<String> {
+    let (first, rest) = match points {
+        [first, rest @ ..] => (first, rest),
+        [] => return Vec::new(),
+    };
+    if !rest.is_empty() && rest.iter().all(|point| point.binding.resource == first.binding.resource) {
+        let last = points[points.len() - 1];
+        let all = if points.len() == 2 { "Both" } else { "All" };
+        return vec![format!("{all} were stopped by {}: {}.", words::resource(last), last.binding.evidence)];
     }
+    points
+        .iter()
+        .map(|point| {
+            format!("{} was stopped by {}: {}.", point.key.arm, words::resource(point), point.binding.evidence)
+        })
+        .collect()
 }
 
 fn growth(report: &Report) -> Option<String> {
-    let of = |topology| {
-        let points: Vec<&Point> = report.of_topology(topology).collect();
+    let plan = &report.manifest.plan;
+    let of = |arm: &str| {
+        let points: Vec<&Point> = report.points.iter().filter(|point| point.key.arm == arm && point.valid).collect();
         let (first, last) = (points.first()?, points.last()?);
+        let grown = last.key.scale.number()? > first.key.scale.number()?;
         let growth = last.ceiling_per_second.median / first.ceiling_per_second.median;
-        (last.units() > first.units()).then_some((first.units(), last.units(), growth))
+        grown.then(|| (first.key.scale.clone(), last.key.scale.clone(), format!("{arm} {growth:.1}-fold")))
     };
-    let ((first, last, vertical), (_, _, horizontal)) = (of(Topology::Vertical)?, of(Topology::Horizontal)?);
-    Some(format!(
-        "From {first} to {last} units, the big node grew {vertical:.1}-fold, the small ones {horizontal:.1}-fold."
-    ))
+    let grown: Vec<(Scale, Scale, String)> = plan.arms.iter().filter_map(|arm| of(&arm.name)).collect();
+    let (first, last, _) = grown.first()?;
+    let parts: Vec<String> = grown.iter().map(|(_, _, words)| words.clone()).collect();
+    Some(format!("From {first} to {}, throughput grew: {}.", words::scale(plan, last), words::list(&parts)))
 }
 
-fn latencies(same: &SameLoad) -> String {
-    format!(
-        "At the same load of {} requests a second, half of the answers came within {} ms from the big node and {} ms from the small ones, 99 % within {} and {} ms.",
+fn latencies(comparison: &Comparison) -> Option<String> {
+    let same = comparison.same_load?;
+    Some(format!(
+        "At the same load of {} requests a second, half of the answers came within {} ms with {} and {} ms with {}, 99 % within {} and {} ms.",
         plain(same.rate_per_second),
-        or_dash(same.vertical_p50_milliseconds, milliseconds),
-        or_dash(same.horizontal_p50_milliseconds, milliseconds),
-        or_dash(same.vertical_p99_milliseconds, milliseconds),
-        or_dash(same.horizontal_p99_milliseconds, milliseconds),
-    )
+        or_dash(same.baseline_p50_milliseconds, milliseconds),
+        comparison.baseline,
+        or_dash(same.arm_p50_milliseconds, milliseconds),
+        comparison.arm,
+        or_dash(same.baseline_p99_milliseconds, milliseconds),
+        or_dash(same.arm_p99_milliseconds, milliseconds),
+    ))
 }
 
-fn objectives(report: &Report, units: u32) -> Option<String> {
-    let of = |topology| report.of_topology(topology).find(|point| point.units() == units && !point.latency.is_empty());
-    let (vertical, horizontal) = (of(Topology::Vertical)?, of(Topology::Horizontal)?);
+fn objectives(report: &Report, points: &[&Point]) -> Option<String> {
+    let measured: Vec<String> = points
+        .iter()
+        .filter(|point| !point.latency.is_empty())
+        .map(|point| format!("{} for {}", kept(point), point.key.arm))
+        .collect();
     let objective = report.manifest.plan.objective;
-    Some(format!(
-        "The objective {objective} held {} for the big node and {} for the small ones.",
-        kept(vertical),
-        kept(horizontal)
-    ))
+    (!measured.is_empty()).then(|| format!("The objective {objective} held {}.", words::list(&measured)))
 }
 
 /// Up to which rate the objective held.
 fn kept(point: &Point) -> String {
     let limit = &point.objective;
     match (limit.last_success_per_second, limit.first_failure_per_second) {
-        (Some(success), Some(failure)) => format!("up to {}/s and not at {}/s", plain(success), plain(failure)),
+        (Some(success), Some(failure)) => format!("up to {}/s and failed at {}/s", plain(success), plain(failure)),
         (Some(success), None) => format!("up to {}/s at least (a lower bound)", plain(success)),
         (None, _) => "at no rate that was tried".to_owned(),
     }
 }
 
-fn one_dead(dead: &OneDead, units: u32) -> String {
-    let arithmetic = format!(
-        "A dead node takes all of the one, and {} % of {units}: {}/s remain.",
-        percent(dead.horizontal_lost_percent),
-        plain(dead.horizontal_left_per_second)
-    );
-    let Some((vertical, horizontal)) = dead.vertical.as_ref().zip(dead.horizontal.as_ref()) else { return arithmetic };
-    format!(
-        "{arithmetic} Measured under {} requests a second: the death of the big node failed {} of {} requests, that of one small node {} of {}.",
-        plain(horizontal.rate_per_second),
-        vertical.failed,
-        vertical.requests,
-        horizontal.failed,
-        horizontal.requests
-    )
+/// What the death of a node did at a point, and what is left of its ceiling by arithmetic.
+fn one_dead(point: &Point) -> Option<String> {
+    let death = point.death.as_ref()?;
+    let left = match death.nodes {
+        0 | 1 => "no node is left".to_owned(),
+        nodes => format!(
+            "{} of {nodes} nodes are left, by arithmetic {}/s",
+            nodes - 1,
+            plain(point.ceiling_per_second.median * (nodes - 1) as f64 / nodes as f64)
+        ),
+    };
+    let valid = if death.valid { "" } else { " (not valid)" };
+    Some(format!(
+        "{}: {} is killed under {} requests a second, {} of {} requests fail{valid}, and {left}.",
+        point.key.arm,
+        death.node,
+        plain(death.rate_per_second),
+        death.failed,
+        death.requests
+    ))
 }
 
 fn alone(point: &Point) -> String {
     format!(
-        "{} of CPU answered {} requests a second ({} topology), stopped by {}: {}.",
-        counted(point.units(), "unit"),
+        "{}: {} requests a second, stopped by {}: {}.",
+        point.key,
         plain(point.ceiling_per_second.median),
-        point.topology(),
-        name(&point.binding.resource),
+        words::resource(point),
         point.binding.evidence
     )
 }
 
-/// What follows, in one sentence: whether several pay. `None` where the figures do not carry it.
-pub fn headline(report: &Report) -> Option<String> {
-    let pair = report.pairs.last().filter(|_| report.valid)?;
-    use super::cost::BreakEven::{AlwaysHorizontal, At};
-    let seen = pair.distinct || measured_once(pair);
-    let less = seen && pair.difference_percent < -MATTERS_PERCENT;
-    let as_much = if seen && pair.difference_percent > MATTERS_PERCENT { "more than" } else { "as much as" };
-    let cheaper = match report.cost.as_ref().map(|cost| cost.break_even) {
-        Some(AlwaysHorizontal) => true,
-        Some(At { units }) => f64::from(pair.units) >= units,
-        _ => false,
-    };
-    let many = format!("many small nodes do {as_much} one big node");
-    let words = match (less, cheaper) {
-        (false, true) => format!("{many}, for less, and a death takes only a part of them: several pay."),
-        (false, false) => format!("{many}, and a death takes only a part of them; the one big node is cheaper."),
-        (true, true) => "one big node does more with the same CPU; many small ones still cost less a request, and a death takes only a part of them.".to_owned(),
-        (true, false) => "one big node does more with the same CPU, for less; many pay where a death must not stop the service, or where no bigger machine is to be had.".to_owned(),
-    };
-    Some(format!("At {}, {words}", counted(pair.units, "unit")))
-}
-
-fn lower_first(text: &str) -> String {
+fn upper_first(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().collect::<String>() + letters.as_str())
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::results::folder::Results;
+    use crate::results::plan::Plan;
     use crate::results::prices::Prices;
+    use crate::results::run::Level;
 
-    #[test]
-    fn says_what_was_found() {
-        let report = Report::of(&sample::results(), &Prices::example()).unwrap();
-        let verdict = paragraph(&report);
-        for words in [
-            "With 4 units of CPU (1.0 cores), one big node answered 360 requests a second, and 4 small nodes behind haproxy 313: 13 % less",
-            "Both were stopped by the CPU quota: the nodes used 99 % of their 1.0 cores",
-            "From 1 to 4 units, the big node grew 4.0-fold, the small ones 3.5-fold.",
-            "At the same load of 250 requests a second",
-            "The objective p99 ≤ 250 ms held up to 282/s and not at 313/s for the big node",
-            "A dead node takes all of the one, and 25 % of 4: 235/s remain.",
-            "the death of the big node failed 292 of 438 requests, that of one small node 0 of 438.",
-            "At the prices given, a request costs less on the one big machine at every unit count measured.",
-        ] {
-            assert!(verdict.contains(words), "no '{words}' in: {verdict}");
+    /// The sample with the goodput of `horizontal` at 4 units changed block by block, in percent of `vertical`'s.
+    fn with(percents: &[f64]) -> Results {
+        let mut results = sample::results();
+        results.manifest.plan.blocks = percents.len() as u32;
+        results.runs.retain(|run| run.point.scale != 4.into() || !matches!(run.level, Level::Closed { .. }));
+        for (block, percent) in (1..).zip(percents) {
+            for (arm, goodput) in [("vertical", 360.0), ("horizontal", 360.0 * (1.0 + percent / 100.0))] {
+                let levels = if block == 1 { vec![16, 32, 32] } else { vec![16] };
+                for connections in levels {
+                    results.runs.push(sample::run(block, arm, 4, Level::Closed { connections }, goodput, 80.0));
+                }
+            }
         }
-        let headline = headline(&report).unwrap();
-        assert!(headline.starts_with("At 4 units, one big node does more with the same CPU, for less"), "{headline}");
+        results
+    }
+
+    fn report(results: &Results) -> Report {
+        Report::of(results, None).unwrap()
     }
 
     #[test]
-    fn says_what_was_not() {
-        let mut results = sample::results();
-        results.runs.retain(|run| run.point == Topology::Vertical.at(1));
-        let verdict = paragraph(&Report::of(&results, &Prices::example()).unwrap());
-        assert!(verdict.contains("1 unit of CPU answered 90.0 requests a second (vertical topology)"), "{verdict}");
-        let mut invalid = sample::results();
-        for run in &mut invalid.runs {
-            run.verdict.valid = false;
-            run.verdict.reasons = vec!["late".into()];
+    fn every_branch_of_the_headline() {
+        let different = [-13.0, -12.8, -13.2, -13.1, -12.9, -13.0];
+        let more = [12.0, 12.8, 13.2, 13.1, 12.9, 13.0];
+        let equivalent = [0.5, -0.4, 0.2, -0.6, 0.3, 0.1];
+        let undecided = [9.0, -8.0, 7.0, -6.0, 4.0, 0.0];
+        let wild = [39.0, -41.0, 233.0];
+        for (percents, answer, words) in [
+            (
+                &different[..],
+                Answer::Different,
+                "At 4 units, 13 % fewer requests are answered with many small nodes than with one big node (95 %: -13.1 % to -12.9 %).",
+            ),
+            (
+                &more,
+                Answer::Different,
+                "At 4 units, 13 % more requests are answered with many small nodes than with one big node",
+            ),
+            (
+                &equivalent,
+                Answer::Equivalent,
+                "At 4 units, as many requests are answered with many small nodes as with one big node, within 5 % (90 %: -0.4 % to +0.4 %).",
+            ),
+            (
+                &undecided,
+                Answer::Undecided,
+                "At 4 units, it is undecided whether many small nodes or one big node answers more requests (95 %: ",
+            ),
+            (&wild, Answer::Undecided, "The spread of the blocks is too wide to say how many more would decide"),
+        ] {
+            let report = report(&with(percents));
+            assert_eq!(report.answer, answer, "{percents:?}: {}", report.headline);
+            assert!(report.headline.contains(words), "no '{words}' in: {}", report.headline);
+            let dies = "When a node dies, 67 % of the requests fail with one big node and 0 % of the requests fail with many small nodes (over 2.0 s, a third of them before its death).";
+            assert!(report.headline.contains(dies), "no '{dies}' in {}", report.headline);
+            assert_eq!(
+                report.headline.contains("further blocks should decide"),
+                percents == undecided,
+                "{}",
+                report.headline
+            );
+            // Whatever is found: without prices nothing is said about cost.
+            for word in ["cost", "less", "cheap", "price"] {
+                assert!(
+                    !report.headline.contains(word) && !report.verdict.contains(" cost less"),
+                    "{}",
+                    report.headline
+                );
+            }
         }
-        let verdict = paragraph(&Report::of(&invalid, &Prices::example()).unwrap());
-        assert!(verdict.contains("Not every point is valid"), "{verdict}");
-        assert_eq!(headline(&Report::of(&invalid, &Prices::example()).unwrap()), None);
+    }
+
+    #[test]
+    fn runs_that_may_not_be_used_carry_no_claim() {
+        let mut results = sample::results();
+        for run in results.runs.iter_mut().filter(|run| run.point.scale == 4.into()) {
+            run.verdict.valid = false;
+            run.verdict.reasons = vec!["other processes used 0.9 cores meanwhile".into()];
+        }
+        let report = report(&results);
+        assert_eq!(report.answer, Answer::NotValid);
+        assert_eq!(report.headline, "Not valid, so nothing is claimed: other processes used 0.9 cores meanwhile.");
+        assert!(
+            report.verdict.contains("(not valid)") && report.verdict.contains("not valid: no claim"),
+            "{}",
+            report.verdict
+        );
+    }
+
+    #[test]
+    fn when_nothing_was_answered_that_is_all_it_says() {
+        let mut results = sample::results();
+        for run in &mut results.runs {
+            run.load.throughput_per_second = 0.0;
+            run.load.requests_ok = 0;
+            run.verdict.valid = false;
+            run.verdict.reasons = vec!["no request was answered correctly".into()];
+        }
+        let report = report(&results);
+        assert_eq!((report.answer, report.verdict.as_str()), (Answer::NothingAnswered, ""));
+        assert_eq!(
+            report.headline,
+            "No request was answered correctly, so nothing was measured (no request was answered correctly). Asked was /fib?number=28."
+        );
+        assert!(!serde_json::to_string(&report).unwrap().contains("NaN"));
+    }
+
+    #[test]
+    fn one_arm_alone() {
+        let mut results = sample::results();
+        results.runs.retain(|run| run.point.arm == "vertical");
+        let report = report(&results);
+        assert_eq!(report.answer, Answer::OneArm);
+        assert!(
+            report.headline.starts_with("vertical at 4: 360 requests a second, stopped by the CPU quota: "),
+            "{}",
+            report.headline
+        );
+    }
+
+    #[test]
+    fn several_arms_are_each_judged() {
+        let mut results = with(&[-13.0, -12.8, -13.2, -13.1, -12.9, -13.0]);
+        let mut third = Plan::quick().arms[1].clone();
+        (third.name, third.label) = ("third".into(), None);
+        results.manifest.plan.arms.push(third);
+        let third: Vec<_> = results.runs.iter().filter(|run| run.point.arm == "vertical").cloned().collect();
+        results.runs.extend(third.into_iter().map(|mut run| {
+            run.point.arm = "third".into();
+            run
+        }));
+        let report = report(&results);
+        assert_eq!(report.answer, Answer::Different);
+        assert!(
+            report.headline.contains("than with one big node")
+                && report.headline.contains("; as many requests are answered with third as with one big node"),
+            "{}",
+            report.headline
+        );
+    }
+
+    #[test]
+    fn the_paragraph_says_what_was_found() {
+        let report = Report::of(&sample::results(), Some(&Prices::example())).unwrap();
+        for words in [
+            "At 4 units (1.0 cores), requests answered a second: 360 with one big node and 313 with many small nodes.",
+            "horizontal against vertical: different: -13.0 %",
+            "Both were stopped by the CPU quota: the nodes used 99 % of their 1.0 cores",
+            "From 1 to 4 units, throughput grew: vertical 4.0-fold and horizontal 3.5-fold.",
+            "At the same load of 250 requests a second",
+            "The objective p99 ≤ 250 ms held up to 282/s and failed at 313/s for vertical",
+            "horizontal: node4 is killed under 219 requests a second, 0 of 438 requests fail, and 3 of 4 nodes are left, by arithmetic 235/s.",
+            "vertical: node1 is killed under 219 requests a second, 292 of 438 requests fail, and no node is left.",
+            "At your prices a million requests cost",
+            "A request costs less on the one big machine at every unit count measured.",
+        ] {
+            assert!(report.verdict.contains(words), "no '{words}' in: {}", report.verdict);
+        }
     }
 }

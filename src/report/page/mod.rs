@@ -6,9 +6,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{Chart, Ink, Stroke};
 use super::findings::parameters;
-use super::{Report, figures};
-use crate::report::topology::{self, most_units};
-use crate::results::number::{milliseconds, percent, plain};
+use super::{Report, columns, figures};
+use crate::results::number::percent;
 use crate::results::run::Run;
 
 const STYLE: &str = include_str!("style.css");
@@ -24,12 +23,12 @@ pub fn render(report: &Report, runs: &[Run]) -> String {
                 meta name="color-scheme" content="light dark";
                 meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
                 link rel="icon" href="data:,";
-                title { "webapp bench: vertical against horizontal, " (report.manifest.started_at) }
+                title { "webapp bench: " (report.manifest.plan.experiment) ", " (report.manifest.started_at) }
                 style { (PreEscaped(STYLE)) (PreEscaped(inks())) }
             }
             body {
                 header {
-                    h1 { "Bigger or more?" }
+                    h1 { (report.question) }
                     p.what { (what(report)) }
                 }
                 main { (sections(report, runs)) }
@@ -47,11 +46,12 @@ fn what(report: &Report) -> String {
         .map_or_else(|| "no CPU limit".to_owned(), |percent| format!("a unit is {percent} % of a core"));
     let paths: Vec<&str> = plan.work.iter().map(|path| path.path.as_str()).collect();
     format!(
-        "One big node against many small ones behind {}: {unit}; {} with model {}; {} plan, {}.",
-        plan.balancer,
+        "Experiment {}: {}; {unit}; {}; {} plan, {} blocks, {}.",
+        plan.experiment,
+        plan.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(" against "),
         paths.join(", "),
-        plan.model,
         plan.name,
+        plan.blocks,
         report.manifest.started_at
     )
 }
@@ -60,7 +60,7 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
     html! {
         section.verdict {
             h2 { "Verdict" }
-            @if let Some(headline) = &report.headline { p.headline { (headline) } }
+            p.headline { (report.headline) }
             (tiles(report))
             p { (report.verdict) }
             @for caution in report.incomplete.iter().chain(&report.cautions) {
@@ -69,36 +69,43 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
         }
         section {
             h2 { "Throughput" }
-            (figure(&figures::throughput(report)))
-            (tables::points_table(report))
+            @if let Some(chart) = figures::throughput(report) { (figure(&chart)) }
+            (tables::points_section(report))
         }
         section {
             h2 { "What stopped it" }
             p { "Quota divided by the CPU that an answer costs (its service demand) is the ceiling that the CPU allows." }
-            (tables::limits_table(report))
+            (tables::full_table(columns::LIMITS, &report.points))
         }
         @if report.points.iter().any(|point| !point.latency.is_empty()) {
             section {
                 h2 { "Latency over load" }
                 p { "Response time runs from the moment a request was due, so waiting for a busy server counts." }
-                @for units in topology::units(&report.manifest.plan.open_scales) {
-                    @if let Some(chart) = figures::latency(report, units) { (figure(&chart)) }
+                @for scale in &report.manifest.plan.open_scales {
+                    @if let Some(chart) = figures::latency(report, scale) { (figure(&chart)) }
                 }
-                (tables::latency_table(report))
+                (tables::full_table(columns::LATENCY, &columns::latency_rows(&report.points)))
+                (tables::objectives(report))
             }
             section {
                 h2 { "Use of each resource over load" }
-                @for point in report.points.iter().filter(|point| point.units() == most_units(&report.manifest.plan)) {
+                @for point in report.points.iter().filter(|point| Some(&point.key.scale) == report.manifest.plan.scales.last()) {
                     @if let Some(chart) = figures::utilization(point) { (figure(&chart)) }
                 }
             }
         }
-        (tables::death_section(report))
+        @let events = columns::event_rows(&report.points);
+        @if !events.is_empty() {
+            section {
+                h2 { "When a node dies" }
+                (tables::full_table(columns::EVENTS, &events))
+            }
+        }
         @if let (Some(cost), Some(chart)) = (&report.cost, figures::cost(report)) {
             section {
                 h2 { "Cost" }
                 (figure(&chart))
-                p { "Prices: " (cost.prices.about) }
+                p { (cost.source()) ". " (cost.prices.about) }
                 (tables::cost_table(report))
             }
         }
@@ -106,7 +113,7 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
             h2 { "The law" }
             p { "Universal Scalability Law: X(n) = scale · n / (1 + contention · (n − 1) + coherency · n · (n − 1)), with 95 % intervals." }
             @for law in &report.laws {
-                h3 { (law.topology) }
+                h3 { (law.arm) }
                 @if let Some(fit) = &law.fit { p { (parameters(fit)) "." } }
                 @for note in &law.notes { p.note { (note) "." } }
             }
@@ -124,22 +131,21 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
 
 /// The figures that one takes away, large.
 fn tiles(report: &Report) -> Markup {
-    let Some(pair) = report.pairs.last() else { return html! {} };
-    let mut tiles = vec![
-        (plain(pair.vertical_per_second), format!("requests a second from one big node of {} units", pair.units)),
-        (plain(pair.horizontal_per_second), format!("requests a second from {} small nodes", pair.units)),
-        (
-            format!("{} %", percent(pair.one_dead.horizontal_lost_percent)),
-            "of the small ones' capacity dies with a node; of the big one's, all".to_owned(),
-        ),
-    ];
-    if let Some((vertical, horizontal)) =
-        pair.same_load.and_then(|same| same.vertical_p99_milliseconds.zip(same.horizontal_p99_milliseconds))
-    {
-        let words = "ms hold 99 % of the answers at the same load: big node, small nodes";
-        tiles.insert(2, (format!("{} | {}", milliseconds(vertical), milliseconds(horizontal)), words.to_owned()));
+    let Some(last) = report.points.last() else { return html! {} };
+    let here = || report.points.iter().filter(|point| point.key.scale == last.key.scale);
+    html! {
+        ul.tiles {
+            @for point in here() { li { b { (columns::ceiling(point)) } " requests a second, " (point.key) } }
+            @for point in here() {
+                @if let Some(death) = point.death.as_ref().filter(|death| death.requests > 0) {
+                    li {
+                        b { (percent(100.0 * death.failed as f64 / death.requests as f64)) " %" }
+                        " of the requests fail when a node dies, " (point.key)
+                    }
+                }
+            }
+        }
     }
-    html! { ul.tiles { @for (figure, words) in tiles { li { b { (figure) } " " (words) } } } }
 }
 
 /// A chart under the sentence that says what it shows, with its legend.
@@ -158,21 +164,18 @@ fn figure(chart: &Chart) -> Markup {
 }
 
 /// A mark that tells a line by its shape.
-fn mark(stroke: Stroke) -> &'static str {
+fn mark(stroke: Stroke) -> String {
     match stroke {
-        Stroke::Dots => "─●─",
-        Stroke::Triangles => "─▲─",
-        Stroke::Solid => "───",
-        Stroke::Dashed => "╌╌╌",
-        Stroke::OnlyDots => "●",
-        Stroke::OnlyTriangles => "▲",
+        Stroke::Marked(marker) => format!("─{}─", marker.character()),
+        Stroke::Only(marker) => marker.character().to_string(),
+        Stroke::Solid => "───".to_owned(),
+        Stroke::Dashed => "╌╌╌".to_owned(),
     }
 }
 
 /// Each colour of the drawing becomes one of the page's, which knows light and dark.
 fn inks() -> String {
-    Ink::ALL
-        .into_iter()
+    Ink::all()
         .map(|ink| {
             let (code, name) = (ink.code(), ink.name());
             format!("svg [fill='{code}']{{fill:var(--{name})}}svg [stroke='{code}']{{stroke:var(--{name})}}.key.{name}{{color:var(--{name})}}")
@@ -184,10 +187,9 @@ fn inks() -> String {
 mod tests {
     use super::*;
     use crate::report::sample;
-    use crate::results::prices::Prices;
 
     fn page(results: &crate::results::folder::Results) -> String {
-        render(&Report::of(results, &Prices::example()).unwrap(), &results.runs)
+        render(&Report::of(results, None).unwrap(), &results.runs)
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use crate::report::Report;
-use crate::report::findings::{bounded, objective_words};
+use crate::report::columns::{self, Column};
+use crate::report::findings::objective_words;
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, signed_percent};
 use crate::results::run::{Level, Run};
-use crate::results::statistics::Spread;
 
 /// A table that scrolls by itself on a narrow screen.
 fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
@@ -20,169 +20,29 @@ fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
     }
 }
 
-/// What each point did.
-pub fn points_table(report: &Report) -> Markup {
-    let heads = [
-        "topology",
-        "units",
-        "req/s",
-        "lowest",
-        "highest",
-        "connections",
-        "p50 ms",
-        "p99 ms",
-        "CPU %",
-        "throttled %",
-        "pool %",
-        "balancer CPU %",
-        "efficiency %",
-        "served by each",
-    ];
-    let rows = report.points.iter().map(|point| {
-        let ceiling = &point.ceiling_per_second;
-        vec![
-            point.topology().to_string(),
-            point.units().to_string(),
-            bounded(point.is_limit, ceiling.median),
-            plain(ceiling.low),
-            plain(ceiling.high),
-            point.connections.to_string(),
-            or_dash(point.p50_milliseconds, milliseconds),
-            or_dash(point.p99_milliseconds, milliseconds),
-            or_dash(point.used.cpu_percent, percent),
-            or_dash(point.used.throttled_percent, percent),
-            or_dash(point.used.pool_percent, percent),
-            or_dash(point.used.balancer_cpu_percent, percent),
-            or_dash(point.efficiency_percent, percent),
-            point.served.iter().map(|(node, answers)| format!("{node} {answers}")).collect::<Vec<_>>().join(", "),
-        ]
-    });
+/// Every column of a table.
+pub fn full_table<T>(columns: &[Column<T>], rows: &[T]) -> Markup {
+    let heads: Vec<&str> = columns.iter().map(|column| column.head).collect();
+    table(&heads, rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row).trim().to_owned()).collect()))
+}
+
+/// The table of all points, and the comparisons made of it.
+pub fn points_section(report: &Report) -> Markup {
     html! {
-        (table(&heads, rows))
-        p.note { "≥ marks a lower bound: the highest level that was tried was still the best one." }
-        ul { @for pair in &report.pairs { li { (pair.sentence()) } } }
+        (full_table(columns::POINTS, &report.points))
+        p.note { "≥ marks a lower bound: the highest level that was tried was still the best one. Each comparison is made block by block." }
+        ul { @for comparison in &report.comparisons { li { (comparison.sentence(&report.manifest.plan)) } } }
     }
 }
 
-/// What stopped each point, and the ceiling that its CPU allows.
-pub fn limits_table(report: &Report) -> Markup {
-    let heads = [
-        "topology",
-        "units",
-        "CPU ms a request",
-        "lowest",
-        "highest",
-        "CPU allows/s",
-        "reached/s",
-        "stopped by",
-        "because",
-    ];
-    let rows = report.points.iter().map(|point| {
-        let demand = |of: fn(&Spread) -> f64| or_dash(point.demand_milliseconds.as_ref().map(of), milliseconds);
-        vec![
-            point.topology().to_string(),
-            point.units().to_string(),
-            demand(|demand| demand.median),
-            demand(|demand| demand.low),
-            demand(|demand| demand.high),
-            or_dash(point.predicted_per_second, plain),
-            bounded(point.is_limit, point.ceiling_per_second.median),
-            point.binding.resource.clone(),
-            point.binding.evidence.clone(),
-        ]
-    });
-    table(&heads, rows)
-}
-
-/// Response time over load.
-pub fn latency_table(report: &Report) -> Markup {
-    let heads = [
-        "topology",
-        "units",
-        "load %",
-        "offered/s",
-        "answered/s",
-        "p50 ms",
-        "p99 ms",
-        "failed %",
-        "CPU %",
-        "throttled %",
-        "pool %",
-        "objective",
-    ];
-    let rows = report.points.iter().flat_map(|point| {
-        point.latency.iter().map(move |at| {
-            vec![
-                point.topology().to_string(),
-                point.units().to_string(),
-                percent(100.0 * at.fraction),
-                plain(at.rate_per_second),
-                plain(at.goodput_per_second),
-                or_dash(at.p50_milliseconds, milliseconds),
-                or_dash(at.p99_milliseconds, milliseconds),
-                percent(at.failed_percent),
-                or_dash(at.used.cpu_percent, percent),
-                or_dash(at.used.throttled_percent, percent),
-                or_dash(at.used.pool_percent, percent),
-                if at.met { "met" } else { "missed" }.to_owned(),
-            ]
-        })
-    });
+/// The limit by the objective of each point, in words.
+pub fn objectives(report: &Report) -> Markup {
     html! {
-        (table(&heads, rows))
         ul {
             @for point in report.points.iter().filter(|point| !point.latency.is_empty()) {
-                li { (point.topology()) " with " (point.units()) ": " (objective_words(point)) }
+                li { (point.key) ": " (objective_words(point)) }
             }
         }
-    }
-}
-
-/// What a dead node costs: as it was measured, and by arithmetic.
-pub fn death_section(report: &Report) -> Markup {
-    let rows: Vec<Vec<String>> = report
-        .points
-        .iter()
-        .filter_map(|point| Some((point, point.death.as_ref()?)))
-        .map(|(point, death)| {
-            vec![
-                point.topology().to_string(),
-                point.units().to_string(),
-                death.node.clone(),
-                plain(death.rate_per_second),
-                format!("{:.1} of {:.1}", death.at_seconds, death.window_seconds),
-                death.requests.to_string(),
-                death.failed.to_string(),
-                or_dash(death.p99_milliseconds, milliseconds),
-            ]
-        })
-        .collect();
-    let heads = ["topology", "units", "killed", "offered/s", "after s", "requests", "failed", "p99 ms of the rest"];
-    html! {
-        @if !report.pairs.is_empty() {
-            section {
-                h2 { "When a node dies" }
-                @if !rows.is_empty() { (table(&heads, rows.into_iter())) }
-                (one_dead_table(report))
-            }
-        }
-    }
-}
-
-fn one_dead_table(report: &Report) -> Markup {
-    let rows = report.pairs.iter().map(|pair| {
-        vec![
-            pair.units.to_string(),
-            plain(pair.vertical_per_second),
-            plain(pair.one_dead.vertical_left_per_second),
-            plain(pair.horizontal_per_second),
-            plain(pair.one_dead.horizontal_left_per_second),
-            percent(pair.one_dead.horizontal_lost_percent),
-        ]
-    });
-    html! {
-        p { "By arithmetic, from the ceilings: requests a second with all nodes, and with one dead." }
-        (table(&["units", "vertical", "one dead", "horizontal", "one dead", "lost %"], rows))
     }
 }
 
@@ -208,9 +68,9 @@ pub fn cost_table(report: &Report) -> Markup {
 pub fn runs_table(runs: &[Run]) -> Markup {
     let heads = [
         "started",
-        "topology",
-        "units",
-        "repeat",
+        "arm",
+        "scale",
+        "block",
         "level",
         "answered/s",
         "p50 ms",

@@ -1,0 +1,99 @@
+//! The words that several sentences of a report share.
+
+use super::analysis::Point;
+use super::comparison::Comparison;
+use crate::results::arm::Scale;
+use crate::results::comparison::{ENOUGH_BLOCKS, Verdict};
+use crate::results::number::{counted, signed_percent};
+use crate::results::plan::Plan;
+
+/// A step of the scale: `4 units`, `1 unit`, `rows 1000`.
+pub fn scale(plan: &Plan, scale: &Scale) -> String {
+    match (scale.whole(), plan.scale_name.strip_suffix('s')) {
+        (Some(count), Some(word)) => counted(count, word),
+        _ => format!("{} {scale}", plan.scale_name),
+    }
+}
+
+/// Where the figures stand, as the begin of a sentence: `At 4 units`. Empty where the plan has one scale without a name.
+pub fn at_scale(plan: &Plan, at: &Scale) -> String {
+    if plan.scale_name.is_empty() { String::new() } else { format!("At {}", scale(plan, at)) }
+}
+
+/// The verdict of a comparison with its figures, without a full stop.
+pub fn comparison(comparison: &Comparison) -> String {
+    let goodput = &comparison.goodput;
+    if !comparison.valid {
+        return "not valid: no claim".to_owned();
+    }
+    let Some(difference) = goodput.difference_percent() else {
+        return "undecided: no block measured both".to_owned();
+    };
+    let difference = signed_percent(difference);
+    let of_blocks = blocks(goodput.blocks);
+    match (goodput.verdict, goodput.interval_95, goodput.interval_90) {
+        (Verdict::Different, Some(interval), _) => {
+            format!("different: {difference} (95 %: {}; {of_blocks})", range(interval))
+        }
+        (Verdict::Equivalent, _, Some(interval)) => format!(
+            "equivalent within {} %: {difference} (90 %: {}; {of_blocks})",
+            goodput.smallest_effect_percent,
+            range(interval)
+        ),
+        (Verdict::Undecided { further_blocks }, Some(interval), _) => {
+            format!("undecided: {difference} (95 %: {}; {of_blocks}); {}", range(interval), further(further_blocks))
+        }
+        (Verdict::Undecided { .. } | Verdict::Different | Verdict::Equivalent, _, _) => {
+            format!("undecided: {difference} in {of_blocks}, and a spread needs two")
+        }
+    }
+}
+
+/// How many blocks, and that they are few.
+fn blocks(count: usize) -> String {
+    let words = counted(u32::try_from(count).unwrap_or(u32::MAX), "block");
+    if count < ENOUGH_BLOCKS { format!("only {words}") } else { words }
+}
+
+/// What would decide.
+pub fn further(further_blocks: Option<usize>) -> String {
+    match further_blocks {
+        Some(1) => "about 1 further block should decide".to_owned(),
+        Some(count) => format!("about {count} further blocks should decide"),
+        None => "more than 200 further blocks would be needed: a quieter machine, or longer windows, decide sooner"
+            .to_owned(),
+    }
+}
+
+/// An interval of ratios as differences in percent.
+pub fn range([low, high]: [f64; 2]) -> String {
+    let percent = |ratio: f64| signed_percent(100.0 * (ratio - 1.0));
+    format!("{} to {}", percent(low), percent(high))
+}
+
+/// A resource as one says it after "stopped by".
+pub fn resource(point: &Point) -> &str {
+    match point.binding.resource.as_str() {
+        "cpu" => "the CPU",
+        "cpu-quota" => "the CPU quota",
+        "io" => "the disk",
+        "memory" => "memory",
+        "network" => "the network",
+        "pool" => "the thread pool",
+        "store" => "the store",
+        "balancer" => "the balancer",
+        "generator" => "the load generator, so this is no ceiling",
+        "others" => "other processes on the machine, so this is no ceiling",
+        "none" => "nothing that was seen",
+        other => other,
+    }
+}
+
+/// Joins parts as a sentence does: `a`, `a and b`, `a, b and c`.
+pub fn list(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
