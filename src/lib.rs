@@ -17,6 +17,7 @@
 //! | [`recent`] | histograms of the last minute |
 //! | [`sleep`](mod@sleep) | sleeping coroutines, and the thread that wakes them |
 //! | `child` | child processes that cannot outlive their parent |
+//! | `secret` | which names stand for something secret, and are shown without their value |
 //! | `lock` | a lock that outlives a panic of its holder |
 //! | `connect` | connections that a coroutine opens |
 //! | `worker` | keeps a coroutine on the worker that watches its socket |
@@ -36,6 +37,7 @@ pub mod pool;
 pub mod recent;
 pub mod report;
 pub mod results;
+mod secret;
 pub mod sleep;
 pub mod stats;
 mod worker;

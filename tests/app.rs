@@ -283,3 +283,34 @@ fn allowed(status: &str) -> String {
     let status = std::fs::read_to_string(status).unwrap();
     status.lines().find(|line| line.starts_with("Cpus_allowed_list")).unwrap().to_owned()
 }
+
+/// A setting that a shipped file offers, and the values that it offers for it.
+fn offered(text: &str) -> Vec<(String, Vec<String>)> {
+    text.split("\n\n")
+        .filter_map(|block| {
+            let (name, value) = block.lines().find_map(|line| line.strip_prefix("#WEBAPP_")?.split_once('='))?;
+            let others = block.lines().filter_map(|line| line.strip_prefix("# One of: ")?.strip_suffix('.'));
+            let values = others.flat_map(|list| list.split(", ")).chain([value]).map(str::to_owned).collect();
+            Some((format!("WEBAPP_{name}"), values))
+        })
+        .collect()
+}
+
+#[test]
+fn every_value_that_the_settings_file_offers_is_taken() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/webapp.env")).unwrap();
+    let settings = offered(&text);
+    assert_eq!(settings.len(), text.matches("#WEBAPP_").count(), "one setting a block");
+    let help = common::webapp().args(["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for (name, values) in settings {
+        // A variable of another name would be ignored, whatever its value.
+        assert!(help.contains(&format!("[env: {name}=")), "{name} is no setting of webapp serve");
+        for value in values {
+            let mut command = common::webapp();
+            command.args(["serve", "--listen", "127.0.0.1:0"]).env(&name, &value);
+            let node = Node::spawn(command);
+            assert_eq!(node.get("/healthz").status, 200, "{name}={value}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Node, PATIENCE};
 use serde_json::{Value, json};
+use webapp::stats::{EndpointKind, Resource, Stats};
 
 /// `/stats` and `/metrics` of one and the same sample.
 fn one_sample(node: &Node) -> (Value, String) {
@@ -82,6 +83,25 @@ fn metrics_tell_what_stats_tells() {
     }
     // What a client wrote never becomes a label.
     assert!(!metrics.contains("nowhere"), "{metrics}");
+}
+
+#[test]
+fn stats_are_read_back_as_they_were_written() {
+    let node = Node::start(&[]);
+    node.get("/fib?number=5");
+    node.wait_for_stats("/window_seconds", Value::is_number);
+    let written = node.get("/stats").json();
+    let stats: Stats = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&stats).unwrap(), written);
+    let kinds: Vec<_> = stats.window.requests.endpoints.iter().map(|one| (&*one.path, one.kind)).collect();
+    for (path, kind) in [("/fib", EndpointKind::Demo), ("/stats", EndpointKind::Monitoring), ("/", EndpointKind::Page)]
+    {
+        assert!(kinds.contains(&(path, kind)), "{kinds:?}");
+    }
+    // An answer that lacks parts is read as far as it goes; of a resource that nobody knows, nothing could be said.
+    let part: Stats = serde_json::from_value(json!({"cpu": {"busy": 7.5}, "bottleneck": {"resource": "io"}})).unwrap();
+    assert_eq!((part.window.cpu.shares.busy, part.bottleneck.resource), (Some(7.5), Resource::Io));
+    assert!(serde_json::from_value::<Stats>(json!({"bottleneck": {"resource": "luck"}})).is_err());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use webapp::kernel::Root;
+use webapp::kernel::{self, Root};
 use webapp::stats::{Collector, NodeReading, Sample, Unavailable, Window, window};
 
 fn node() -> NodeReading {
@@ -150,6 +150,104 @@ fn a_truncated_file_is_no_figure() {
     assert_eq!(window.memory.total_bytes, Some(1_024_000));
     assert_eq!(window.memory.available_bytes, None);
     assert_eq!(window.memory.used_bytes, None);
+}
+
+/// One line of a kernel file that is not as its manual page says costs that line, and no other figure.
+#[test]
+fn one_bad_line_costs_that_line() {
+    let tree = Tree::new();
+    let root = Root::at(tree.0.path());
+
+    tree.put("proc/stat", "cpu  9 0 0 1\ncpu0 5 0 0 x\ncpu1 4 0 0 1\nnonsense\nprocs_running x\nprocs_blocked 2\n");
+    let cpu = kernel::cpu::read(&root).unwrap();
+    assert_eq!((cpu.total.user, cpu.cores.len(), cpu.runnable, cpu.blocked), (9, 1, None, Some(2)));
+    tree.put("proc/stat", "cpu  9 0 0 -1\ncpu0 5 0 0 1\ncpu1 4 0 0 1\n");
+    assert_eq!(kernel::cpu::read(&root).unwrap().total.all(), 11, "the sum stands in for the line that is bad");
+
+    tree.put(
+        "proc/meminfo",
+        "MemTotal: many kB\nMemAvailable: 5 kB\n?\nCached: 99999999999999999999 kB\nSwapTotal: 2 kB\nSwapFree: 1 kB\n",
+    );
+    let memory = kernel::memory::read(&root).unwrap();
+    assert_eq!((memory.total_bytes, memory.available_bytes), (None, Some(5_120)));
+    assert_eq!((memory.cached_bytes, memory.swap_used_bytes), (None, Some(1_024)));
+
+    tree.put(
+        "proc/diskstats",
+        "254 0 vda 1 0 8 5 1 0 8 2 0 1 2\n254 16 vdb 1 0 8 five\n254 32 vdc 2 0 8 5 1 0 8 2 0 1 2\n",
+    );
+    let disks = kernel::disk::read(&root).unwrap();
+    assert_eq!((disks.rows.len(), &*disks.unread), (2, &["254 16 vdb 1 0 8 five".to_owned()][..]));
+
+    let counters = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
+    let interfaces = format!("h\nh\n    lo: {counters}\nibr10:30: {counters}\n  eth0: one 2 3\n  eth1:{counters}\n");
+    tree.put("proc/net/dev", &interfaces);
+    let network = kernel::network::read(&root).unwrap();
+    assert_eq!(network.rows.keys().collect::<Vec<_>>(), ["eth1", "ibr10:30", "lo"]);
+    assert_eq!((network.rows["ibr10:30"].receive_bytes, network.rows["ibr10:30"].transmit_bytes), (1, 9));
+    assert_eq!(network.unread, ["eth0: one 2 3"]);
+
+    tree.put("proc/pressure/io", "some avg10=0.00 total=x\nfull avg10=0.00 total=7\n");
+    let stall = kernel::pressure::read(&root, kernel::pressure::Resource::Io).unwrap();
+    assert_eq!((stall.some_microseconds, stall.full_microseconds), (None, Some(7)));
+
+    tree.put("proc/net/snmp", "Tcp: odd\nTcp: InSegs OutSegs RetransSegs\nTcp: 5 6 x\n");
+    tree.put("proc/net/netstat", "TcpExt: ListenOverflows\nTcpExt: ListenDrops ListenOverflows\nTcpExt: 3 4\n");
+    let tcp = kernel::tcp::read(&root).unwrap();
+    assert_eq!((tcp.out_segments, tcp.retransmitted_segments), (Some(6), None));
+    assert_eq!((tcp.listen_overflows, tcp.listen_drops), (Some(4), Some(3)));
+
+    tree.put(
+        "proc/self/limits",
+        "Limit  Soft  Hard\n\u{fffd}\nMax open files            1024                 4096                 files\n",
+    );
+    assert_eq!(kernel::process::open_files_limit(&root), Ok(Some(1_024)));
+    tree.put("proc/self/limits", "Max open files            unlimited            unlimited            files\n");
+    assert_eq!(kernel::process::open_files_limit(&root), Ok(None));
+    tree.put("proc/self/limits", "Max open files            1e3                  4096                 files\n");
+    assert!(kernel::process::open_files_limit(&root).is_err(), "not a number is not unlimited");
+
+    tree.put("proc/self/status", "Name:\twebapp\n\nCpus_allowed:\tzz\nCpus_allowed_list:\t0-1\n");
+    assert_eq!(kernel::cpu::allowed(&root).unwrap().len(), 2);
+
+    tree.put("proc/self/cgroup", "nonsense\n0::/unit\n:\n");
+    tree.put("proc/self/mountinfo", "x\n1 0 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n2 0 - cgroup\n");
+    let unit = "sys/fs/cgroup/unit";
+    for (file, text) in [
+        ("cgroup.type", "domain\n"),
+        ("cgroup.controllers", "cpu memory\n"),
+        ("cpu.max", "50000 100000\n"),
+        ("cpu.stat", "usage_usec many\nnr_periods 10\n?\nnr_throttled 2\n"),
+        ("memory.max", "1000\n"),
+        ("memory.current", "500\n"),
+        ("memory.stat", "anon x\ninactive_file 100\n"),
+        ("memory.events", "oom\noom_kill 1\n"),
+    ] {
+        tree.put(&format!("{unit}/{file}"), text);
+    }
+    let groups = kernel::cgroup::CgroupReader::new(root).read();
+    let cpu = &groups.cpu.unwrap().levels[0];
+    assert_eq!((cpu.quota_cores, cpu.usage_seconds, cpu.throttled_periods), (Some(0.5), None, Some(2)));
+    let memory = &groups.memory.unwrap().levels[0];
+    assert_eq!((memory.limit_bytes, memory.inactive_file_bytes, memory.oom_kills), (Some(1_000), Some(100), Some(1)));
+}
+
+#[test]
+fn a_file_of_something_else_is_an_error() {
+    let tree = Tree::new();
+    let root = Root::at(tree.0.path());
+    tree.put("proc/diskstats", "this is\nanother file\n").put("proc/net/dev", "h\nh\nno colon\n");
+    assert!(kernel::disk::read(&root).unwrap_err().to_string().ends_with("bad line 'this is'"));
+    assert!(kernel::network::read(&root).unwrap_err().to_string().ends_with("bad line 'no colon'"));
+}
+
+#[test]
+fn a_line_that_was_left_out_is_told() {
+    let tree = Tree::new();
+    tree.put("proc/diskstats", "254 0 vda 1 0 8 5 1 0 8 2 0 1 2\nodd\n");
+    let (window, unavailable) = tree.window(|_| {});
+    assert_eq!(window.disks.unwrap().len(), 1);
+    assert_eq!(unavailable["disks.unread"], "/proc/diskstats: not understood and left out: 'odd'");
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::http::{Request, Response};
+use crate::secret::is_secret;
 
-/// Parameters whose values are never written, by parts of their names.
-const SECRET: [&str; 8] = ["password", "passwd", "pwd", "token", "secret", "key", "auth", "session"];
+use super::query::decode;
 
 /// What is kept of a request until its answer is there.
 pub(super) struct Entry {
@@ -32,13 +32,11 @@ impl Entry {
     }
 }
 
-/// A query with the values of secret-sounding parameters replaced.
+/// A query without the values of secret parameters.
 fn redact(query: &str) -> String {
     let pair = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if SECRET.iter().any(|secret| name.to_ascii_lowercase().contains(secret)) => {
-            format!("{name}=***")
-        }
-        _ => pair.to_owned(),
+        Some((name, _)) if decode(name).is_none_or(|name| is_secret(&name)) => format!("{name}=***"),
+        Some(_) | None => pair.to_owned(),
     };
     query.split('&').map(pair).collect::<Vec<_>>().join("&")
 }
@@ -54,6 +52,8 @@ mod tests {
             ("user=ana&password=hunter2", "user=ana&password=***"),
             ("API_KEY=1&x=2", "API_KEY=***&x=2"),
             ("access_token=a=b", "access_token=***"),
+            ("pass%77ord=hunter2", "pass%77ord=***"),
+            ("%=1", "%=***"),
             ("flag", "flag"),
         ] {
             assert_eq!(redact(query), written);

@@ -63,7 +63,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// Undoes percent-encoding (RFC 3986, section 2.1) and `+` for a space; `None` when it is no UTF-8 or broken.
-fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

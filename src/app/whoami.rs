@@ -9,11 +9,9 @@ use ipnet::IpNet;
 use serde_json::json;
 
 use crate::http::{Body, Problem, Reply, Request, Response};
+use crate::secret::is_secret;
 
 use super::Inner;
-
-/// Fields whose values are never repeated, by parts of their names.
-const SECRET: [&str; 7] = ["authorization", "cookie", "token", "secret", "password", "api-key", "session"];
 
 /// An address or a block of addresses (`10.0.0.0/8`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +92,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
         body.push(b'"');
         body.extend_from_slice(field.name.as_bytes());
         body.extend_from_slice(b"\":");
-        if SECRET.iter().any(|secret| contains_ignoring_case(field.name, secret)) {
+        if is_secret(field.name) {
             put_text(&mut body, "(hidden)");
         } else if request.headers[index + 1..].iter().any(same) {
             put_text(&mut body, &joined_values(request, field.name));
@@ -164,10 +162,6 @@ fn put_socket(body: &mut Vec<u8>, socket: SocketAddr) -> Range<usize> {
 fn joined_values(request: &Request<'_>, name: &str) -> String {
     let values = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
     values.map(|field| String::from_utf8_lossy(field.value)).collect::<Vec<_>>().join(", ")
-}
-
-fn contains_ignoring_case(text: &str, part: &str) -> bool {
-    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
 }
 
 /// The first address from the right of `X-Forwarded-For` that is not one of our proxies: what stands left of it

@@ -9,6 +9,7 @@ use super::{ReadError, Reading, Root};
 
 /// Time a CPU spent in each state, in ticks since boot. Guest time is already inside `user` and `nice`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Ticks {
     /// Programs at normal priority.
     pub user: u64,
@@ -29,6 +30,21 @@ pub struct Ticks {
 }
 
 impl Ticks {
+    /// Joins two readings state by state; a column that either lacks is lacking.
+    pub fn join(&self, other: &Self, join: fn(u64, u64) -> u64) -> Self {
+        let optional = |left: Option<u64>, right: Option<u64>| left.zip(right).map(|(left, right)| join(left, right));
+        Self {
+            user: join(self.user, other.user),
+            nice: join(self.nice, other.nice),
+            system: join(self.system, other.system),
+            idle: join(self.idle, other.idle),
+            iowait: optional(self.iowait, other.iowait),
+            irq: optional(self.irq, other.irq),
+            softirq: optional(self.softirq, other.softirq),
+            steal: optional(self.steal, other.steal),
+        }
+    }
+
     /// Time in any state. A column that this kernel lacks counts as none.
     pub fn all(&self) -> u64 {
         let optional = [self.iowait, self.irq, self.softirq, self.steal].map(Option::unwrap_or_default);
@@ -44,7 +60,7 @@ impl Ticks {
 /// One reading of `/proc/stat`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpuReading {
-    /// The line `cpu`: all CPUs, those that are offline included.
+    /// The line `cpu`: all CPUs, those that are offline included. Where that line cannot be read, the sum of the others.
     pub total: Ticks,
     /// The lines `cpuN` by their N: CPUs that are online now.
     pub cores: BTreeMap<u32, Ticks>,
@@ -57,20 +73,18 @@ pub struct CpuReading {
 /// Reads `/proc/stat`.
 ///
 /// # Errors
-/// When the file is missing, or has no whole line `cpu`.
+/// When the file is missing, or has no whole line of a CPU.
 pub fn read(root: &Root) -> Reading<CpuReading> {
     const PATH: &str = "/proc/stat";
     let text = root.read(PATH)?;
     let mut reading = CpuReading::default();
-    let mut has_total = false;
+    let mut total = None;
     for line in complete_lines(&text) {
         let Some((name, rest)) = line.split_once(' ') else { continue };
         if let Some(core) = name.strip_prefix("cpu") {
-            let ticks = ticks(rest)
-                .ok_or_else(|| ReadError::malformed(root.path(PATH), format!("bad line '{}'", clip(line))))?;
+            let Some(ticks) = ticks(rest) else { continue };
             if core.is_empty() {
-                reading.total = ticks;
-                has_total = true;
+                total = Some(ticks);
             } else if let Ok(core) = core.parse() {
                 reading.cores.insert(core, ticks);
             }
@@ -80,11 +94,11 @@ pub fn read(root: &Root) -> Reading<CpuReading> {
             reading.blocked = rest.trim().parse().ok();
         }
     }
-    if has_total {
-        Ok(reading)
-    } else {
-        Err(ReadError::malformed(root.path(PATH), "no line 'cpu': the file is cut short"))
-    }
+    let sum = || reading.cores.values().copied().reduce(|sum, ticks| sum.join(&ticks, u64::saturating_add));
+    reading.total = total
+        .or_else(sum)
+        .ok_or_else(|| ReadError::malformed(root.path(PATH), "no whole line 'cpu': the file is cut short"))?;
+    Ok(reading)
 }
 
 fn ticks(fields: &str) -> Option<Ticks> {

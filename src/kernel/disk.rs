@@ -1,17 +1,16 @@
 //! Block devices: `/proc/diskstats` (Documentation/admin-guide/iostats.rst) and `/sys/block`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::root::complete_lines;
-use super::{ReadError, Reading, Root};
+use super::{Reading, Root, Table};
 
 /// A sector of `/proc/diskstats` is 512 bytes, whatever the device's own sectors are.
 const SECTOR_BYTES: u64 = 512;
 
 /// What a device has done since boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DiskReading {
     /// Reads completed.
     pub reads: u64,
@@ -36,20 +35,14 @@ pub struct DiskReading {
 /// Reads the whole disks (no partitions, no loop or memory-backed devices that were never used), by name.
 ///
 /// # Errors
-/// When `/proc/diskstats` is missing.
-pub fn read(root: &Root) -> Reading<BTreeMap<String, DiskReading>> {
+/// When `/proc/diskstats` is missing, or no line of it is as expected.
+pub fn read(root: &Root) -> Reading<Table<DiskReading>> {
     const PATH: &str = "/proc/diskstats";
     let text = root.read(PATH)?;
-    let mut disks = BTreeMap::new();
-    for line in complete_lines(&text) {
-        let Some((name, disk)) = parse(line) else {
-            return Err(ReadError::malformed(root.path(PATH), format!("bad line '{}'", super::root::clip(line))));
-        };
-        if !is_virtual(name) && is_whole(root, name) {
-            disks.insert(name.to_owned(), disk);
-        }
-    }
-    Ok(disks)
+    Table::parse(root.path(PATH), complete_lines(&text), |line| {
+        let (name, disk) = parse(line)?;
+        Some((name, (!is_virtual(name) && is_whole(root, name)).then_some(disk)))
+    })
 }
 
 /// Devices whose data lie in a file or in memory: their requests are counted once more on the disk below, or on none.

@@ -23,7 +23,7 @@ pub struct MemoryReading {
 /// Reads `/proc/meminfo`.
 ///
 /// # Errors
-/// When the file is missing or has no line `MemTotal`.
+/// When the file is missing, or none of the lines looked for can be read.
 pub fn read(root: &Root) -> Reading<MemoryReading> {
     const PATH: &str = "/proc/meminfo";
     let text = root.read(PATH)?;
@@ -33,14 +33,14 @@ pub fn read(root: &Root) -> Reading<MemoryReading> {
         total_bytes: get("MemTotal"),
         available_bytes: get("MemAvailable"),
         cached_bytes: get("Cached")
-            .map(|cached| cached + get("Buffers").unwrap_or_default() + get("SReclaimable").unwrap_or_default()),
+            .map(|cached| ["Buffers", "SReclaimable"].into_iter().filter_map(get).fold(cached, u64::saturating_add)),
         swap_total_bytes: get("SwapTotal"),
         swap_used_bytes: get("SwapTotal").zip(get("SwapFree")).map(|(total, free)| total.saturating_sub(free)),
     };
-    match reading.total_bytes {
-        Some(_) => Ok(reading),
-        None => Err(ReadError::malformed(root.path(PATH), "no line 'MemTotal'")),
+    if reading == MemoryReading::default() {
+        return Err(ReadError::malformed(root.path(PATH), "no line 'MemTotal'"));
     }
+    Ok(reading)
 }
 
 /// `MemTotal:  24684096 kB`, where kB means 1024 bytes.

@@ -1,6 +1,7 @@
 //! Readers of `/proc`, cgroups and sockets: one file a source, every field optional, the path in every error.
 //!
 //! Nothing here judges or divides: a reader returns the counters as the kernel keeps them. Absent is not zero.
+//! A line that is not as its manual page says costs that line: the rest of the file still counts.
 //! Every reader takes a [`Root`], so that a test can point it at a tree of files of its own.
 
 pub mod cgroup;
@@ -18,4 +19,4 @@ mod root;
 pub mod socket;
 pub mod tcp;
 
-pub use root::{ReadError, Reading, Root};
+pub use root::{ReadError, Reading, Root, Table};

@@ -1,14 +1,13 @@
 //! Network interfaces: `/proc/net/dev` and `/sys/class/net`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::root::{clip, complete_lines};
-use super::{ReadError, Reading, Root};
+use super::root::complete_lines;
+use super::{Reading, Root, Table};
 
 /// What an interface has carried since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InterfaceReading {
     /// Bytes received.
     pub receive_bytes: u64,
@@ -28,23 +27,17 @@ pub struct InterfaceReading {
 /// out: their master carries the same bytes.
 ///
 /// # Errors
-/// When `/proc/net/dev` is missing or malformed.
-pub fn read(root: &Root) -> Reading<BTreeMap<String, InterfaceReading>> {
+/// When `/proc/net/dev` is missing, or no line of it is as expected.
+pub fn read(root: &Root) -> Reading<Table<InterfaceReading>> {
     const PATH: &str = "/proc/net/dev";
     let text = root.read(PATH)?;
-    let mut interfaces = BTreeMap::new();
-    for line in complete_lines(&text).skip(2) {
-        let Some((name, mut interface)) = parse(line) else {
-            return Err(ReadError::malformed(root.path(PATH), format!("bad line '{}'", clip(line.trim()))));
-        };
+    Table::parse(root.path(PATH), complete_lines(&text).skip(2), |line| {
+        let (name, interface) = parse(line)?;
         let folder = root.path("/sys/class/net").join(name);
-        if folder.join("master").exists() && !folder.join("device").exists() {
-            continue;
-        }
-        interface.speed_bytes_per_second = speed(root, name);
-        interfaces.insert(name.to_owned(), interface);
-    }
-    Ok(interfaces)
+        let is_port = folder.join("master").exists() && !folder.join("device").exists();
+        let speed_bytes_per_second = speed(root, name);
+        Some((name, (!is_port).then_some(InterfaceReading { speed_bytes_per_second, ..interface })))
+    })
 }
 
 /// `speed` is in Mbit/s; -1, or an error on reading, where the driver does not know.
@@ -53,15 +46,16 @@ fn speed(root: &Root, name: &str) -> Option<u64> {
     u64::try_from(megabits).ok().filter(|megabits| *megabits > 0).map(|megabits| megabits * 1_000_000 / 8)
 }
 
+/// `  eth0: 1 2 3 …`. A name may hold colons itself, as that of an alias does (`eth0:1`).
 fn parse(line: &str) -> Option<(&str, InterfaceReading)> {
-    let (name, rest) = line.split_once(':')?;
+    let (name, rest) = line.rsplit_once(':')?;
     let fields: Vec<u64> = rest.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
     let field = |index: usize| fields.get(index).copied();
     let interface = InterfaceReading {
         receive_bytes: field(0)?,
         transmit_bytes: field(8)?,
-        errors: field(2)? + field(10)?,
-        drops: field(3)? + field(4)? + field(11)? + field(12)?,
+        errors: field(2)?.saturating_add(field(10)?),
+        drops: [3, 4, 11, 12].into_iter().map(field).try_fold(0, |sum: u64, drops| Some(sum.saturating_add(drops?)))?,
         speed_bytes_per_second: None,
     };
     Some((name.trim(), interface))

@@ -9,7 +9,7 @@ use super::{ReadError, Reading, Root};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stall {
     /// At least one task stalled.
-    pub some_microseconds: u64,
+    pub some_microseconds: Option<u64>,
     /// Every task that was not idle stalled. For `cpu` it is missing before Linux 5.13.
     pub full_microseconds: Option<u64>,
 }
@@ -39,7 +39,7 @@ impl Resource {
 /// Reads one file of `/proc/pressure`.
 ///
 /// # Errors
-/// When the kernel has no PSI (before 4.20, not built in, or `psi=0`), or the line `some` is missing.
+/// When the kernel has no PSI (before 4.20, not built in, or `psi=0`), or neither line can be read.
 pub fn read(root: &Root, resource: Resource) -> Reading<Stall> {
     let path = format!("/proc/pressure/{}", resource.name());
     let text = root.read(&path)?;
@@ -47,8 +47,8 @@ pub fn read(root: &Root, resource: Resource) -> Reading<Stall> {
         let line = complete_lines(&text).find_map(|line| line.strip_prefix(kind))?;
         line.split_ascii_whitespace().find_map(|field| field.strip_prefix("total="))?.parse::<u64>().ok()
     };
-    match total("some ") {
-        Some(some_microseconds) => Ok(Stall { some_microseconds, full_microseconds: total("full ") }),
-        None => Err(ReadError::malformed(root.path(&path), "no line 'some' with a total")),
+    match (total("some "), total("full ")) {
+        (None, None) => Err(ReadError::malformed(root.path(&path), "no line 'some' with a total")),
+        (some_microseconds, full_microseconds) => Ok(Stall { some_microseconds, full_microseconds }),
     }
 }

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::root::complete_lines;
+use super::root::{clip, complete_lines};
 use super::{ReadError, Reading, Root};
 
 /// What this process has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProcessReading {
     /// CPU ticks in programs, over all threads, those that ended included.
     pub user_ticks: u64,
@@ -58,7 +59,7 @@ pub fn open_files(root: &Root) -> Reading<u64> {
 /// How many files this process may have open (its soft limit); `None` when unlimited.
 ///
 /// # Errors
-/// When `/proc/self/limits` is missing or lacks the line.
+/// When `/proc/self/limits` is missing, or lacks the line, or the line holds no number.
 pub fn open_files_limit(root: &Root) -> Reading<Option<u64>> {
     const PATH: &str = "/proc/self/limits";
     let text = root.read(PATH)?;
@@ -66,7 +67,12 @@ pub fn open_files_limit(root: &Root) -> Reading<Option<u64>> {
         .find_map(|line| line.strip_prefix("Max open files"))
         .and_then(|rest| rest.split_ascii_whitespace().next())
         .ok_or_else(|| ReadError::malformed(root.path(PATH), "no line 'Max open files'"))?;
-    Ok(soft.parse().ok())
+    match soft {
+        "unlimited" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| {
+            ReadError::malformed(root.path(PATH), format!("'Max open files' is '{}', no number", clip(number)))
+        }),
+    }
 }
 
 /// The numbers of `pid` and of all its descendants, parents first: a balancer may be a master with workers. Those that

@@ -1,5 +1,6 @@
 //! Where the kernel's files are, and what can go wrong when one is read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -95,6 +96,42 @@ impl Root {
         let text = self.read(absolute)?;
         let text = text.trim();
         text.parse().map_err(|_| ReadError::malformed(self.path(absolute), format!("'{}' is no number", clip(text))))
+    }
+}
+
+/// The rows of a table that has a line for each device, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table<Row> {
+    /// The lines that were understood.
+    pub rows: BTreeMap<String, Row>,
+    /// The beginning of each line that was not: it costs that line, not the table.
+    pub unread: Vec<String>,
+}
+
+impl<Row> Table<Row> {
+    /// Takes every line apart by `parse`; a row that it maps to `None` is left out on purpose.
+    ///
+    /// # Errors
+    /// When there are lines and none of them is understood: then `path` holds something else.
+    pub fn parse<'a>(
+        path: PathBuf,
+        lines: impl Iterator<Item = &'a str>,
+        parse: impl Fn(&'a str) -> Option<(&'a str, Option<Row>)>,
+    ) -> Reading<Self> {
+        let mut table = Self { rows: BTreeMap::new(), unread: Vec::new() };
+        let mut understood = 0;
+        for line in lines {
+            let Some((name, row)) = parse(line) else {
+                table.unread.push(clip(line.trim()).to_owned());
+                continue;
+            };
+            understood += 1;
+            table.rows.extend(row.map(|row| (name.to_owned(), row)));
+        }
+        match table.unread.first() {
+            Some(line) if understood == 0 => Err(ReadError::malformed(path, format!("bad line '{line}'"))),
+            _ => Ok(table),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::{ReadError, Reading, Root};
 
 /// What TCP has counted since the namespace was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TcpReading {
     /// Segments sent, without those sent again.
     pub out_segments: Option<u64>,
@@ -40,13 +41,13 @@ pub fn read(root: &Root) -> Reading<TcpReading> {
     Ok(reading)
 }
 
-/// Both files hold pairs of lines: `Tcp: Name Name …`, then `Tcp: 1 2 …`.
+/// Both files hold pairs of lines: `Tcp: Name Name …`, then `Tcp: 1 2 …`. A line that is no part of a pair is passed over.
 fn counter(text: &str, table: &str, name: &str) -> Option<u64> {
-    let mut lines = complete_lines(text).filter_map(|line| line.strip_prefix(table));
-    while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
-        if let Some(index) = names.split_ascii_whitespace().position(|candidate| candidate == name) {
-            return values.split_ascii_whitespace().nth(index)?.parse().ok();
-        }
-    }
-    None
+    let lines: Vec<&str> = complete_lines(text).filter_map(|line| line.strip_prefix(table)).collect();
+    lines.windows(2).find_map(|pair| {
+        let index = pair[0].split_ascii_whitespace().position(|candidate| candidate == name)?;
+        let values: Vec<&str> = pair[1].split_ascii_whitespace().collect();
+        // A row of another length does not belong to these names.
+        (values.len() == pair[0].split_ascii_whitespace().count()).then(|| values[index].parse().ok())?
+    })
 }

@@ -1,4 +1,7 @@
 //! The shape of `/stats`. Percentages are 0 to 100 over the window; `null` is "not known", and `unavailable` says why.
+//!
+//! Other rooms read a node's answer back through these types. A part that the answer lacks, as that of an older node
+//! may, is as one that is not known; a resource of another name is an error, because nothing could be said of it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,6 +12,7 @@ use super::raw::Raw;
 
 /// The answer of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Stats {
     /// Who answers.
     pub node: Node,
@@ -27,6 +31,7 @@ pub struct Stats {
 
 /// Who answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Node {
     /// The node's name, as in `X-Node`.
     pub name: String,
@@ -50,6 +55,7 @@ pub struct Node {
 
 /// Everything between two samples, and the state at the second one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Window {
     /// Its length, measured; `null` until the first one has passed.
     pub window_seconds: Option<f64>,
@@ -81,6 +87,7 @@ pub struct Window {
 
 /// Shares of CPU time, which add up to 100. Guest time is inside `user`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CpuShares {
     /// Programs at normal priority.
     pub user: Option<f64>,
@@ -104,6 +111,7 @@ pub struct CpuShares {
 
 /// The machine's CPUs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Cpu {
     /// CPUs online.
     pub cores: Option<u64>,
@@ -126,6 +134,7 @@ pub struct Cpu {
 
 /// One CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Core {
     /// Its number.
     pub core: u32,
@@ -136,6 +145,7 @@ pub struct Core {
 
 /// The limits of the control groups around this process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Cgroup {
     /// Hierarchy of the CPU controller: 1 or 2.
     pub version: Option<u8>,
@@ -175,6 +185,7 @@ pub struct Cgroup {
 
 /// The machine's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// All of it.
     pub total_bytes: Option<u64>,
@@ -196,6 +207,7 @@ pub struct Memory {
 
 /// This process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Process {
     /// CPU time used, in percent of one core (so up to 100 times the cores).
     pub cpu_percent: Option<f64>,
@@ -215,6 +227,7 @@ pub struct Process {
 
 /// Time that tasks of the machine stalled, over the window (not the kernel's own averages).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pressures {
     /// No CPU free.
     pub cpu: Pressure,
@@ -226,6 +239,7 @@ pub struct Pressures {
 
 /// Pressure on one resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pressure {
     /// Time in which at least one task stalled.
     pub some_percent: Option<f64>,
@@ -235,6 +249,7 @@ pub struct Pressure {
 
 /// A whole disk.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Disk {
     /// Its name.
     pub device: String,
@@ -256,6 +271,7 @@ pub struct Disk {
 
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Interface {
     /// Its name.
     pub interface: String,
@@ -277,6 +293,7 @@ pub struct Interface {
 
 /// TCP of the machine (of the network namespace).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tcp {
     /// Segments sent.
     pub segments_per_second: Option<f64>,
@@ -288,6 +305,7 @@ pub struct Tcp {
 
 /// The node's listening socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Sockets {
     /// Connections waiting to be accepted, at the sample.
     pub listen_queue: Option<u64>,
@@ -301,6 +319,7 @@ pub struct Sockets {
 
 /// The node's worker pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pool {
     /// Threads it has.
     pub threads: u64,
@@ -338,6 +357,7 @@ pub struct Pool {
 
 /// Waiting times, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct QueueWait {
     /// Half waited at most this, over the last minute.
     pub p50: Option<f64>,
@@ -353,6 +373,7 @@ pub struct QueueWait {
 
 /// A bucket of a histogram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Bucket {
     /// Upper bound, in milliseconds.
     pub at_most: f64,
@@ -362,6 +383,7 @@ pub struct Bucket {
 
 /// The node's client connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Connections {
     /// Open now.
     pub open: u64,
@@ -374,19 +396,18 @@ pub struct Connections {
     /// Of them, in this window.
     pub rejected: Option<u64>,
     /// Failures to accept one (out of file descriptors or memory) since the node started.
-    #[serde(default)]
     pub accept_errors_total: u64,
 }
 
 /// The node's requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Requests {
     /// Under way now.
     pub in_flight: u64,
     /// Answered since the node started.
     pub total: u64,
     /// Of them, answered with 500 because their handler panicked.
-    #[serde(default)]
     pub panics_total: u64,
     /// Answered in this window.
     pub per_second: Option<f64>,
@@ -401,9 +422,9 @@ pub struct Requests {
 #[serde(rename_all = "kebab-case")]
 pub enum EndpointKind {
     /// Work that a user asks for: the throughput and the response time of a node are those of its demo addresses.
-    #[default]
     Demo,
     /// Looks at the node, or asks whether it lives. It is not work, and says nothing about how long work takes.
+    #[default]
     Monitoring,
     /// The live page and its files, likewise.
     Page,
@@ -411,6 +432,7 @@ pub enum EndpointKind {
 
 /// The requests of one address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Endpoint {
     /// The route.
     pub path: Cow<'static, str>,
@@ -470,6 +492,7 @@ impl Resource {
 
 /// The judgement on a window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Bottleneck {
     /// What binds.
     pub resource: Resource,

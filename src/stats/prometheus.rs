@@ -198,7 +198,7 @@ fn pressure(out: &mut Text, raw: &Raw) {
         out.family(name, "counter", help, series);
     };
     family("webapp_host_pressure_waiting_seconds_total", "Time in which a task stalled.", |stall| {
-        Some(stall.some_microseconds)
+        stall.some_microseconds
     });
     family("webapp_host_pressure_stalled_seconds_total", "Time in which all tasks stalled.", |stall| {
         stall.full_microseconds

@@ -16,6 +16,7 @@ use crate::kernel::tcp::TcpReading;
 
 /// Counters as the kernel keeps them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Raw {
     /// `CLOCK_MONOTONIC` at the sample.
     pub monotonic_seconds: f64,
@@ -45,6 +46,7 @@ pub struct Raw {
 
 /// Totals of `/proc/pressure`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RawPressures {
     /// No CPU free.
     pub cpu: Option<Stall>,
@@ -72,8 +74,8 @@ impl From<&Sample> for Raw {
                 memory: stall(&sample.pressure_memory),
                 io: stall(&sample.pressure_io),
             },
-            disks: sample.disks.as_ref().cloned().unwrap_or_default(),
-            network: sample.network.as_ref().cloned().unwrap_or_default(),
+            disks: sample.disks.as_ref().map(|table| table.rows.clone()).unwrap_or_default(),
+            network: sample.network.as_ref().map(|table| table.rows.clone()).unwrap_or_default(),
             tcp: sample.tcp.as_ref().ok().copied(),
         }
     }

@@ -1,6 +1,6 @@
 //! A sample: every counter at one moment, or why it is not there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::reading::NodeReading;
@@ -14,7 +14,7 @@ use crate::kernel::pressure::{self, Stall};
 use crate::kernel::process::ProcessReading;
 use crate::kernel::socket::ListenReading;
 use crate::kernel::tcp::TcpReading;
-use crate::kernel::{ReadError, Reading, Root, clock, cpu, disk, memory, network, process, socket, tcp};
+use crate::kernel::{ReadError, Reading, Root, Table, clock, cpu, disk, memory, network, process, socket, tcp};
 
 /// Every counter at one moment.
 #[derive(Clone, Debug)]
@@ -48,9 +48,9 @@ pub struct Sample {
     /// Stalls on disks.
     pub pressure_io: Reading<Stall>,
     /// Whole disks by name.
-    pub disks: Reading<BTreeMap<String, DiskReading>>,
+    pub disks: Reading<Table<DiskReading>>,
     /// Interfaces by name.
-    pub network: Reading<BTreeMap<String, InterfaceReading>>,
+    pub network: Reading<Table<InterfaceReading>>,
     /// TCP of the network namespace.
     pub tcp: Reading<TcpReading>,
     /// The accept queue.

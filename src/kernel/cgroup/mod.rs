@@ -34,6 +34,7 @@ pub struct Controlled<Level> {
 
 /// CPU bandwidth of a group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CpuLevel {
     /// The group.
     pub path: String,
@@ -53,6 +54,7 @@ pub struct CpuLevel {
 
 /// Memory of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MemoryLevel {
     /// The group.
     pub path: String,

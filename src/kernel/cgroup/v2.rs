@@ -42,8 +42,10 @@ fn bandwidth(text: &str) -> Option<(Option<f64>, Option<f64>)> {
 
 /// Memory from `memory.*`. The root group has none of the files, and no limit.
 pub fn memory(root: &Root, group: &Group) -> Reading<MemoryLevel> {
-    let limit_bytes = match root.read(group.folder.join("memory.max")) {
-        Ok(text) => limit(&text),
+    let path = group.folder.join("memory.max");
+    let limit_bytes = match root.read(&path) {
+        Ok(text) => limit(&text)
+            .ok_or_else(|| ReadError::malformed(root.path(&path), format!("'{}' is no limit", clip(text.trim()))))?,
         Err(_) if is_top(root, group) => None,
         Err(error) => return Err(error),
     };
@@ -52,16 +54,19 @@ pub fn memory(root: &Root, group: &Group) -> Reading<MemoryLevel> {
     Ok(MemoryLevel {
         path: group.path.clone(),
         limit_bytes,
-        high_bytes: root.read(group.folder.join("memory.high")).ok().and_then(|text| limit(&text)),
+        high_bytes: root.read(group.folder.join("memory.high")).ok().and_then(|text| limit(&text)).flatten(),
         used_bytes: root.read_number(group.folder.join("memory.current")).ok(),
         inactive_file_bytes: number(&statistics, "inactive_file"),
         oom_kills: number(&events, "oom_kill"),
     })
 }
 
-/// Bytes, or `None` for `max`.
-fn limit(text: &str) -> Option<u64> {
-    text.trim().parse().ok()
+/// Bytes, the inner `None` being `max`; the outer one where it is neither.
+fn limit(text: &str) -> Option<Option<u64>> {
+    match text.trim() {
+        "max" => Some(None),
+        number => number.parse().ok().map(Some),
+    }
 }
 
 /// `cgroup.type` exists in every group but the root of the hierarchy.
@@ -80,5 +85,12 @@ mod tests {
         assert_eq!(bandwidth("25000"), None);
         assert_eq!(bandwidth("0 100000"), None);
         assert_eq!(bandwidth("x y"), None);
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(limit("max\n"), Some(None));
+        assert_eq!(limit("1048576\n"), Some(Some(1_048_576)));
+        assert_eq!(limit("1M\n"), None);
     }
 }

@@ -62,25 +62,11 @@ struct Growth(Ticks);
 impl Growth {
     /// Field by field; one that went back counts as 0 (`iowait` does so by design, `idle` when a CPU comes back).
     fn between(before: &Ticks, after: &Ticks) -> Self {
-        Self::merge(after, before, u64::saturating_sub)
+        Self(after.join(before, u64::saturating_sub))
     }
 
     fn plus(&self, other: &Self) -> Self {
-        Self::merge(&self.0, &other.0, u64::saturating_add)
-    }
-
-    fn merge(left: &Ticks, right: &Ticks, join: fn(u64, u64) -> u64) -> Self {
-        let optional = |left: Option<u64>, right: Option<u64>| left.zip(right).map(|(left, right)| join(left, right));
-        Self(Ticks {
-            user: join(left.user, right.user),
-            nice: join(left.nice, right.nice),
-            system: join(left.system, right.system),
-            idle: join(left.idle, right.idle),
-            iowait: optional(left.iowait, right.iowait),
-            irq: optional(left.irq, right.irq),
-            softirq: optional(left.softirq, right.softirq),
-            steal: optional(left.steal, right.steal),
-        })
+        Self(self.0.join(&other.0, u64::saturating_add))
     }
 
     fn shares(&self) -> CpuShares {

@@ -1,16 +1,34 @@
 //! Rates of disks and interfaces. A device that appeared in this window has no rates yet, and one that went is not shown.
 
+use std::collections::BTreeMap;
+
 use super::{Notes, Span, percent, round};
 use crate::kernel::disk::DiskReading;
 use crate::kernel::network::InterfaceReading;
+use crate::kernel::{Reading, Table};
 use crate::stats::model::{Disk, Interface};
 use crate::stats::sample::Sample;
 
 const APPEARED: &str = "it appeared in this window, and has no rates yet";
 
+/// The rows of a table, or a note. Lines that could not be read are noted as well.
+fn rows<'a, Row>(
+    place: &str,
+    path: &str,
+    table: &'a Reading<Table<Row>>,
+    notes: &mut Notes,
+) -> Option<&'a BTreeMap<String, Row>> {
+    let table = notes.take(place, table)?;
+    if !table.unread.is_empty() {
+        let reason = format!("{path}: not understood and left out: '{}'", table.unread.join("', '"));
+        notes.add(&format!("{place}.unread"), reason);
+    }
+    Some(&table.rows)
+}
+
 pub fn disks(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Option<Vec<Disk>> {
-    let disks = notes.take("disks", &after.disks)?;
-    let before = |name: &str| span.and_then(|span| span.before.disks.as_ref().ok()?.get(name));
+    let disks = rows("disks", "/proc/diskstats", &after.disks, notes)?;
+    let before = |name: &str| span.and_then(|span| span.before.disks.as_ref().ok()?.rows.get(name));
     let seconds = span.map(|span| span.seconds).unwrap_or_default();
     for (name, after) in disks.iter().filter(|_| span.is_some()) {
         match before(name) {
@@ -43,8 +61,8 @@ fn disk(name: &str, before: Option<&DiskReading>, after: &DiskReading, seconds: 
 }
 
 pub fn network(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Option<Vec<Interface>> {
-    let interfaces = notes.take("network", &after.network)?;
-    let before = |name: &str| span.and_then(|span| span.before.network.as_ref().ok()?.get(name));
+    let interfaces = rows("network", "/proc/net/dev", &after.network, notes)?;
+    let before = |name: &str| span.and_then(|span| span.before.network.as_ref().ok()?.rows.get(name));
     for (name, interface) in interfaces {
         if span.is_some() && before(name).is_none() {
             notes.add(&format!("network.{name}"), APPEARED);

@@ -95,6 +95,10 @@ fn memory(after: &Sample, notes: &mut Notes) -> Memory {
         Some(memory) => {
             let used_bytes =
                 memory.total_bytes.zip(memory.available_bytes).map(|(total, free)| total.saturating_sub(free));
+            if memory.total_bytes.is_none() {
+                let reason = "/proc/meminfo has no readable line 'MemTotal'";
+                notes.add_each(["memory.total_bytes", "memory.used_bytes", "memory.used_percent"], reason);
+            }
             if memory.available_bytes.is_none() {
                 let reason = "/proc/meminfo has no line 'MemAvailable' (Linux before 3.14)";
                 notes.add_each(["memory.available_bytes", "memory.used_bytes", "memory.used_percent"], reason);
@@ -160,7 +164,11 @@ fn pressures(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pres
             Some(Stall { full_microseconds: None, .. }) => {
                 notes.add(&place, format!("/proc/pressure/{name} has no line 'full'"));
             }
-            _ => {}
+            Some(Stall { full_microseconds: Some(_), .. }) | None => {}
+        }
+        if stall.is_some_and(|stall| stall.some_microseconds.is_none()) {
+            let reason = format!("/proc/pressure/{name} has no readable line 'some'");
+            notes.add(&format!("pressure.{name}.some_percent"), reason);
         }
         let share = |total: fn(&Stall) -> Option<u64>| {
             let span = span?;
@@ -168,7 +176,7 @@ fn pressures(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pres
             percent(growth as f64 / 1e6, span.seconds).map(|share| share.min(100.0))
         };
         Pressure {
-            some_percent: share(|stall| Some(stall.some_microseconds)),
+            some_percent: share(|stall| stall.some_microseconds),
             full_percent: share(|stall| stall.full_microseconds).filter(|_| name != "cpu"),
         }
     };
