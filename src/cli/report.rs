@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 
 use super::Exit;
+use crate::report::earlier;
+use crate::report::require::{Outcome, Requirement};
 use crate::report::{Report, findings, page};
 use crate::results::folder;
 use crate::results::prices::Prices;
@@ -21,14 +23,69 @@ pub struct Args {
     /// Prices of machines by their units, as docs/prices-example.json shows [default: those of the bench, else the example's].
     #[arg(long, value_name = "FILE", env = "WEBAPP_PRICES")]
     prices: Option<PathBuf>,
+
+    /// What must hold, several times: 'b/a throughput > -5%', 'p99 < 50ms', 'b errors < 1%'. Exit code 1 when it is refuted, 3
+    /// when the figures do not decide.
+    #[arg(long, value_name = "REQUIREMENT")]
+    require: Vec<Requirement>,
+
+    /// An earlier results folder, compared point by point. Not in blocks: what the machine did in between counts, too.
+    #[arg(long, value_name = "DIR")]
+    baseline: Option<PathBuf>,
+
+    /// Compare with --baseline even if it was measured on another machine.
+    #[arg(long, requires = "baseline")]
+    other_machine: bool,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let prices = args.prices.as_deref().map(read_prices).transpose()?;
     let report = write(&args.folder, prices)?;
-    write!(std::io::stdout().lock(), "{}", report.text)?;
-    Ok(if report.valid { Exit::Done } else { Exit::NotValid })
+    let mut stdout = std::io::stdout().lock();
+    write!(stdout, "{}", report.text)?;
+    if let Some(folder) = &args.baseline {
+        write!(stdout, "\n{}", compare_with(&args.folder, folder, args.other_machine)?)?;
+    }
+    if args.require.is_empty() {
+        return Ok(if report.valid { Exit::Done } else { Exit::NotValid });
+    }
+    let results = folder::read(&args.folder)?;
+    writeln!(stdout, "\nrequired:")?;
+    let mut worst = Outcome::Held;
+    for requirement in &args.require {
+        let (outcome, line) = requirement.judge(&results).map_err(anyhow::Error::msg)?;
+        writeln!(stdout, "{line}")?;
+        worst = worst.max(outcome);
+    }
+    Ok(match worst {
+        Outcome::Held => Exit::Done,
+        Outcome::Undecided => Exit::NotValid,
+        Outcome::Refuted => Exit::Failed,
+    })
+}
+
+/// The comparison with an earlier folder, as text.
+fn compare_with(here: &Path, earlier_folder: &Path, other_machine: bool) -> anyhow::Result<String> {
+    let (now, then) = (folder::read(here)?, folder::read(earlier_folder)?);
+    let differences = earlier::machine_differences(&now.manifest.machine, &then.manifest.machine);
+    ensure!(
+        differences.is_empty() || other_machine,
+        "{} was measured on another machine ({}); --other-machine compares all the same",
+        earlier_folder.display(),
+        differences.join("; ")
+    );
+    let lines = earlier::lines(&now, &then);
+    ensure!(!lines.is_empty(), "{} and {} have no point in common", here.display(), earlier_folder.display());
+    let mut text = format!("against {}:\n", earlier_folder.display());
+    for line in lines {
+        text += &format!("{}\n", crate::report::table::wrap(&line, 2));
+    }
+    text += &format!("{}\n", crate::report::table::wrap(earlier::NOT_IN_BLOCKS, 0));
+    if !differences.is_empty() {
+        text += &format!("! another machine: {}\n", differences.join("; "));
+    }
+    Ok(text)
 }
 
 /// What was written, for the terminal.

@@ -188,7 +188,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         objective: objective_limit(results, key, &latency),
         latency,
         death: death(results, key),
-        valid: reasons.is_empty(),
+        valid: runs.iter().all(|run| run.verdict.valid),
         reasons,
     })
 }

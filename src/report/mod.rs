@@ -9,10 +9,12 @@ pub mod charts;
 pub mod columns;
 pub mod comparison;
 pub mod cost;
+pub mod earlier;
 pub mod figures;
 pub mod findings;
 pub mod page;
 pub mod points;
+pub mod require;
 #[cfg(test)]
 mod sample;
 pub mod table;

@@ -192,7 +192,7 @@ impl Columns {
             }
         }
         // Of two columns, one name says what the other is, unless the other may count rows.
-        let other = |known: usize| (names.len() == 2 && meanings[1 - known] == Meaning::Unknown).then_some(1 - known);
+        let other = |known: usize| (names.len() == 2 && meanings[1 - known] == Meaning::Unknown).then(|| 1 - known);
         let found = match (n.first(), throughput.first()) {
             (Some(&n), Some(&throughput)) => Some((n, throughput)),
             (Some(&n), None) => other(n).map(|throughput| (n, throughput)),
