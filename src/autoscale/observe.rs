@@ -78,15 +78,15 @@ pub fn pause_until(moment: Instant, interrupted: &AtomicBool) {
 }
 
 impl Answers {
-    /// The figures of the interval: those that could be had.
-    pub fn readings(&self) -> BTreeMap<Metric, f64> {
-        Metric::ALL.into_iter().filter_map(|metric| Some((metric, self.reading(metric)?))).collect()
+    /// The figures of the interval: those that could be had. `quota_cores` is what the driver says the node may use.
+    pub fn readings(&self, quota_cores: Option<f64>) -> BTreeMap<Metric, f64> {
+        Metric::ALL.into_iter().filter_map(|metric| Some((metric, self.reading(metric, quota_cores)?))).collect()
     }
 
-    fn reading(&self, metric: Metric) -> Option<f64> {
+    fn reading(&self, metric: Metric, quota_cores: Option<f64>) -> Option<f64> {
         let last = self.answers.last()?;
         match metric {
-            Metric::Cpu => mean(self.answers.iter().filter_map(cpu_percent)),
+            Metric::Cpu => mean(self.answers.iter().filter_map(|stats| cpu_percent(stats, quota_cores))),
             Metric::Memory => last.window.cgroup.memory_utilization.or(last.window.memory.used_percent),
             Metric::Rate => self.rate(),
             Metric::Queue => mean(self.answers.iter().map(in_pool)),
@@ -123,12 +123,14 @@ impl Answers {
     }
 }
 
-/// CPU in percent of the quota, or of the CPUs where there is no quota.
-fn cpu_percent(stats: &Stats) -> Option<f64> {
+/// CPU in percent of the quota, or of the CPUs where there is no quota. Where the kernel does not count by control group
+/// (version 1 without the accounting controller), the process is the node.
+fn cpu_percent(stats: &Stats, quota_cores: Option<f64>) -> Option<f64> {
     let window = &stats.window;
     window.cgroup.cpu_quota_utilization.or_else(|| {
-        let cores = window.cpu.allowed_cores.or(window.cpu.cores).filter(|cores| *cores > 0)?;
-        Some(window.process.cpu_percent? / cores as f64)
+        let cores = window.cpu.allowed_cores.or(window.cpu.cores).map(|cores| cores as f64);
+        let quota = window.cgroup.cpu_quota_cores.or(quota_cores).or(cores).filter(|cores| *cores > 0.0)?;
+        Some(window.process.cpu_percent? / quota)
     })
 }
 
@@ -191,7 +193,7 @@ impl Acquaintance {
             sample_seconds: answers.reach_seconds(),
             was_ready: since.is_some(),
             quota: node.quota_cores.filter(|quota| *quota > 0.0).unwrap_or(1.0),
-            readings: answers.readings(),
+            readings: answers.readings(node.quota_cores),
         }
     }
 }
@@ -235,7 +237,7 @@ mod tests {
             (Metric::Queue, 4.5),
             (Metric::P99, 12.0),
         ];
-        assert_eq!(answers.readings(), BTreeMap::from(expected));
+        assert_eq!(answers.readings(None), BTreeMap::from(expected));
         assert_eq!(answers.reach_seconds(), Some(11.0));
     }
 
@@ -247,9 +249,10 @@ mod tests {
             window.requests.per_second = Some(7.0);
         });
         let answers = Answers { answers: vec![alone], failure: None };
-        assert_eq!(answers.reading(Metric::Cpu), Some(75.0));
-        assert_eq!(answers.reading(Metric::Rate), Some(7.0));
-        assert!(Answers::default().readings().is_empty());
+        assert_eq!(answers.reading(Metric::Cpu, None), Some(75.0));
+        assert_eq!(answers.reading(Metric::Cpu, Some(1.5)), Some(100.0), "the driver knows the quota");
+        assert_eq!(answers.reading(Metric::Rate, None), Some(7.0));
+        assert!(Answers::default().readings(None).is_empty());
     }
 
     #[test]
