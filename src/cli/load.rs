@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::{Exit, units};
+use crate::load::profile::Profile;
 use crate::load::{
     self, Bound, Event, Expect, Found, Interrupt, Judgement, Load, Objective, Plan, Progress, Search, StatusPattern,
 };
@@ -20,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   webapp load 'http://127.0.0.1:3000/fib?number=20' --connections 32  # closed loop: the ceiling
   webapp load 'http://127.0.0.1:3000/fib?number=20' --rate 200        # open loop: the latency
+  webapp load http://127.0.0.1:3000/whoami --profile day --scale-time 0.001 --scale-rate 2
   webapp load '3:http://127.0.0.1:3000/fib?number=20' 1:/whoami --rate 50 --poisson
   webapp load http://127.0.0.1:3000/whoami --find-limit --slo p99=100ms --max-errors 0.1%
 
@@ -52,6 +55,30 @@ struct Pace {
     /// Open loop: requests a second, sent by the clock whatever the answers do.
     #[arg(long, value_name = "R", env = "WEBAPP_LOAD_RATE")]
     rate: Option<f64>,
+    /// Open loop: a rate that changes: day, spike, ramp, steps, or a file with lines of seconds,rate, linear between. It
+    /// is as long as it is, and begins without warm-up; the JSON then has a timeline, second by second.
+    #[arg(long, value_name = "NAME|FILE.csv", env = "WEBAPP_LOAD_PROFILE", conflicts_with_all = ["rate", "connections", "find_limit", "duration", "warmup"])]
+    profile: Option<String>,
+    /// So many times as long, for instance 0.01.
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 1.0,
+        allow_negative_numbers = true,
+        requires = "profile",
+        env = "WEBAPP_LOAD_SCALE_TIME"
+    )]
+    scale_time: f64,
+    /// So many times the rate.
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 1.0,
+        allow_negative_numbers = true,
+        requires = "profile",
+        env = "WEBAPP_LOAD_SCALE_RATE"
+    )]
+    scale_rate: f64,
     /// Open loop: random gaps between requests, as from many independent users.
     #[arg(long, env = "WEBAPP_LOAD_POISSON")]
     poisson: bool,
@@ -147,8 +174,19 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn plan(args: &Args) -> anyhow::Result<Plan> {
-    let rate = args.pace.rate.or(args.limit.find_limit.then_some(FIRST_RATE));
-    anyhow::ensure!(rate.is_some() || !args.pace.poisson, "--poisson needs --rate: a closed loop has no arrivals");
+    let pace = &args.pace;
+    let profile = pace.profile.as_deref().map(Profile::named).transpose()?;
+    let profile = profile.map(|profile| profile.scaled(pace.scale_time, pace.scale_rate)).transpose()?;
+    let mean = profile.as_ref().map(Profile::mean_rate);
+    let rate = pace.rate.or(mean).or(args.limit.find_limit.then_some(FIRST_RATE));
+    anyhow::ensure!(
+        rate.is_some() || !pace.poisson,
+        "--poisson needs --rate or --profile: a closed loop has no arrivals"
+    );
+    let (duration, warmup) = match &profile {
+        Some(profile) => (Duration::try_from_secs_f64(profile.seconds())?, Duration::ZERO),
+        None => (pace.duration, pace.warmup),
+    };
     Ok(Plan {
         load: match rate {
             None => Load::Closed { connections: args.pace.connections.unwrap_or(DEFAULT_CONNECTIONS) },
@@ -159,8 +197,9 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
                 seed: args.pace.seed,
             },
         },
-        duration: args.pace.duration,
-        warmup: args.pace.warmup,
+        profile: profile.map(Arc::new),
+        duration,
+        warmup,
         timeout: args.requests.timeout,
         method: args.requests.method.clone(),
         headers: args.requests.headers.clone(),

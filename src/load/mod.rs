@@ -5,9 +5,9 @@
 //! | `plan` `target` | what is to be done, as plain data |
 //! | `limits` | what the machine must give for it |
 //! | `run` `context` `progress` `interrupt` | one run from start to end, and what its coroutines share |
-//! | `closed` `open` `schedule` `timer` `semaphore` | who sends when |
+//! | `closed` `open` `schedule` [`profile`] `timer` `semaphore` | who sends when |
 //! | `user` `answer` `answer_head` `body_search` `deadlines` | one user's exchange; reading an answer; deadlines |
-//! | `recorder` `recorders` `failure` `summary` `percentiles` | what was measured |
+//! | `recorder` `recorders` `timeline` `failure` `summary` `percentiles` | what was measured |
 //! | `usage` `verdict` | whether the generator itself was the limit |
 //! | `find` `search` `objective` | the highest rate that keeps an objective |
 //! | `text` `warning` `number` | the outcome for people, and what they should know before they trust it |
@@ -27,6 +27,7 @@ mod objective;
 mod open;
 mod percentiles;
 mod plan;
+pub mod profile;
 mod progress;
 mod recorder;
 mod recorders;
@@ -37,6 +38,7 @@ mod semaphore;
 mod summary;
 mod target;
 mod text;
+mod timeline;
 mod timer;
 mod usage;
 mod user;

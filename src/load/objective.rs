@@ -196,6 +196,7 @@ pub(super) mod tests {
             mode: LoadMode::Open,
             connections: None,
             rate: Some(100.0),
+            profile: None,
             arrivals: Some(Arrivals::Constant),
             max_connections: Some(10),
             keepalive: true,
@@ -219,6 +220,7 @@ pub(super) mod tests {
             endpoints: Default::default(),
             sent_total: 1100,
             answered_total: 1100,
+            timeline: vec![],
             littles_law: LittlesLaw {
                 in_flight: Some(1.0),
                 samples: 2000,

@@ -16,11 +16,11 @@ use super::context::{CoroutineGuard, RunContext};
 use super::deadlines::{Deadline, NEVER};
 use super::failure::FailedRequest;
 use super::recorder::EndedRequest;
-use super::schedule::Schedule;
+use super::schedule::{Pace, Schedule};
 use super::timer::PreciseTimer;
 use super::user::{ExchangeProgress, VirtualUser};
 use crate::lock::lock;
-use crate::results::load::{Arrivals, ErrorKind};
+use crate::results::load::ErrorKind;
 use crate::worker;
 
 /// Requests that a late dispatcher hands out before it lets the connections send and read answers.
@@ -58,19 +58,14 @@ struct ConnectionPool {
 }
 
 /// Makes the dispatchers ready; they start with the run.
-pub(super) fn start(
-    run: &Arc<RunContext>,
-    threads: usize,
-    (rate, arrivals, seed): (f64, Arrivals, u64),
-    max_connections: usize,
-) -> anyhow::Result<()> {
+pub(super) fn start(run: &Arc<RunContext>, threads: usize, pace: &Pace, max_connections: usize) -> anyhow::Result<()> {
     let dispatchers = threads.min(max_connections).max(1);
     for index in 0..dispatchers {
         let most_connections = max_connections / dispatchers + usize::from(index < max_connections % dispatchers);
         let pool = ConnectionPool { run: Arc::clone(run), state: Mutex::default(), most_connections };
         let worker = index % threads;
         let timer = PreciseTimer::new(worker).context("making a timer")?;
-        let schedule = Schedule::new(arrivals, rate, seed, index, dispatchers);
+        let schedule = Schedule::new(pace, index, dispatchers);
         let guard = CoroutineGuard::new(run);
         let dispatcher = move || {
             let _guard = guard;

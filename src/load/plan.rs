@@ -1,9 +1,11 @@
 //! What a run shall do, as plain data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
 
+use super::profile::Profile;
 use super::target::Target;
 use crate::results::load::Arrivals;
 
@@ -14,6 +16,9 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// How requests are paced.
     pub load: Load,
+    /// Open loop: the rate changes so from the start on; the rate of [`Load::Open`] is then its mean, and its length is
+    /// that of the run, which has no warm-up.
+    pub profile: Option<Arc<Profile>>,
     /// The measured time, after the warm-up.
     pub duration: Duration,
     /// Requests whose intended time lies before this are sent, but not measured.
@@ -114,6 +119,7 @@ impl Plan {
         Self {
             targets,
             load: Load::Closed { connections },
+            profile: None,
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
             timeout: Duration::from_secs(10),
@@ -144,6 +150,14 @@ impl Plan {
                 ensure!(rate <= 10_000_000.0, "the rate must be at most 10 million requests a second");
                 ensure!(max_connections > 0, "at least one connection is needed");
             }
+        }
+        if let Some(profile) = &self.profile {
+            ensure!(matches!(self.load, Load::Open { .. }), "a profile is for the open loop");
+            ensure!(
+                self.warmup.is_zero(),
+                "a profile has no warm-up: let it begin with the load you want to warm up by"
+            );
+            ensure!(profile.highest_rate() <= 10_000_000.0, "the rate must be at most 10 million requests a second");
         }
         ensure!(self.threads != Some(0), "at least one thread is needed");
         let token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);

@@ -1,10 +1,11 @@
 //! Where measurements are kept while a run lasts. Memory is bounded by the number of addresses and nodes, not by the
-//! length of the run.
+//! length of the run, unless the seconds are kept apart.
 
 use hdrhistogram::Histogram;
 
 use super::answer_head::AnswerHead;
 use super::failure::FailedRequest;
+use super::timeline::Timeline;
 use crate::results::load::ErrorKind;
 
 /// Most nodes that are kept apart; the answers of further ones are counted under this name.
@@ -77,6 +78,8 @@ pub(super) struct ThreadRecorder {
     pub waited: u64,
     /// Open loop: requests handed out within the window.
     pub dispatched_in_window: u64,
+    /// What became of the requests of each second, where that is kept.
+    pub timeline: Option<Timeline>,
 }
 
 /// Histograms grow with the largest value they saw, so an unused one is small.
@@ -140,6 +143,7 @@ impl ThreadRecorder {
             offered: 0,
             waited: 0,
             dispatched_in_window: 0,
+            timeline: None,
         }
     }
 
@@ -149,6 +153,9 @@ impl ThreadRecorder {
         if window.holds(intended) {
             self.offered += 1;
             self.waited += u64::from(waits);
+            if let Some(timeline) = &mut self.timeline {
+                timeline.offer(intended - window.start);
+            }
         }
     }
 
@@ -169,6 +176,10 @@ impl ThreadRecorder {
             return;
         }
         let good = correct.then_some(latency);
+        if let Some(timeline) = &mut self.timeline {
+            let result = request.failure.as_ref().map_or(Ok(latency), |failure| Err(failure.kind));
+            timeline.end(request.intended - window.start, result, request.head.map(|head| &*head.node));
+        }
         self.targets[request.target].record(good);
         if correct && self.open_loop {
             note(&mut self.uncorrected, request.ended.saturating_sub(request.sent));
@@ -243,6 +254,9 @@ impl ThreadRecorder {
         self.offered += other.offered;
         self.waited += other.waited;
         self.dispatched_in_window += other.dispatched_in_window;
+        if let Some(theirs) = &other.timeline {
+            self.timeline.get_or_insert_default().merge(theirs);
+        }
     }
 
     /// All correct answers of the window.

@@ -3,11 +3,12 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
 use super::recorder::{ThreadRecorder, add, histogram};
+use super::timeline::Timeline;
 use crate::lock::lock;
 
 /// ThreadCounters of a thread that others read while the run lasts.
@@ -53,6 +54,13 @@ impl Recorders {
     pub fn new(threads: usize, targets: usize, open_loop: bool, live: bool) -> Self {
         let slot = || (ThreadCounters::default(), Mutex::new(ThreadRecorder::new(targets, open_loop, live)));
         Self { slots: (0..=threads).map(|_| slot()).collect() }
+    }
+
+    /// Also keeps what became of the requests of each second.
+    pub fn keep_timeline(&mut self) {
+        for (_, recorder) in &mut self.slots {
+            recorder.get_mut().unwrap_or_else(PoisonError::into_inner).timeline = Some(Timeline::default());
+        }
     }
 
     /// The counters of the thread that asks.

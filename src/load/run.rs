@@ -16,6 +16,7 @@ use super::plan::{Load, Plan};
 use super::progress::{Listener, ProgressReporter};
 use super::recorder::MeasuredWindow;
 use super::recorders::Recorders;
+use super::schedule::Pace;
 use super::summary::Observed;
 use super::user::{ExchangeContext, PreparedRequest};
 use super::{closed, open, summary, target, usage};
@@ -41,7 +42,8 @@ pub fn run(plan: &Plan, interrupt: &Interrupt, mut listener: Listener<'_>) -> an
     match plan.load {
         Load::Closed { connections } => closed::start(&context, connections, interrupt)?,
         Load::Open { rate, arrivals, max_connections, seed } => {
-            open::start(&context, observed.threads, (rate, arrivals, seed), max_connections)?;
+            let pace = Pace { rate, profile: plan.profile.clone(), arrivals, seed };
+            open::start(&context, observed.threads, &pace, max_connections)?;
         }
     }
     context.begin(plan.warmup, plan.duration);
@@ -96,7 +98,10 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
         keepalive: plan.keepalive,
         expect: plan.expect.clone(),
     };
-    let recorders = Recorders::new(observed.threads, plan.targets.len(), open_loop, live);
+    let mut recorders = Recorders::new(observed.threads, plan.targets.len(), open_loop, live);
+    if plan.profile.is_some() {
+        recorders.keep_timeline();
+    }
     let deadlines = DeadlineMonitor::start(clock, plan.timeout).context("starting the thread for deadlines")?;
     Ok(Arc::new(RunContext::new(exchange, target::pattern(&plan.targets), recorders, deadlines, plan.timeout)))
 }

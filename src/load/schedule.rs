@@ -1,8 +1,24 @@
 //! When the requests of an open loop are due: fixed before the run, whatever the answers do.
 
+use std::sync::Arc;
+
 use fastrand::Rng;
 
+use super::profile::{Profile, Times};
 use crate::results::load::Arrivals;
+
+/// How the requests of an open loop are paced.
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    /// Over all lanes, requests a second.
+    pub rate: f64,
+    /// The rate changes so instead.
+    pub profile: Option<Arc<Profile>>,
+    /// How the gaps are drawn.
+    pub arrivals: Arrivals,
+    /// Makes them repeatable.
+    pub seed: u64,
+}
 
 /// One request that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,18 +34,37 @@ pub(super) struct Schedule {
     lane: u64,
     lanes: u64,
     turn: u64,
-    /// Over all lanes, requests a second.
-    rate: f64,
+    rate: Rate,
+    /// The source of the gaps, and how many requests of all lanes are due by the last one.
     random: Option<(Rng, f64)>,
 }
 
+/// Over all lanes.
+enum Rate {
+    /// Requests a second.
+    Constant(f64),
+    Changing(Times),
+}
+
+impl Rate {
+    /// The moment by which so many requests are due, in seconds; `None` where no more come.
+    fn time_of(&mut self, requests: f64) -> Option<f64> {
+        match self {
+            Self::Constant(rate) => Some(requests / *rate),
+            Self::Changing(times) => times.at(requests),
+        }
+    }
+}
+
 impl Schedule {
-    /// Lane `lane` of `lanes` for a rate in requests a second. Constant arrivals are dealt out in turn. For Poisson
-    /// arrivals each lane draws its own: the sum of Poisson processes is one.
-    pub fn new(arrivals: Arrivals, rate: f64, seed: u64, lane: usize, lanes: usize) -> Self {
+    /// Lane `lane` of `lanes`. Constant arrivals are dealt out in turn. For Poisson arrivals each lane draws its own: the
+    /// sum of Poisson processes is one. Where the rate changes, both are stretched: a gap is one in requests that become
+    /// due, not in time.
+    pub fn new(pace: &Pace, lane: usize, lanes: usize) -> Self {
         let (lane, lanes) = (lane as u64, lanes.max(1) as u64);
         // Neighbouring seeds must not give related streams: the generator mixes its seed itself.
-        let random = (arrivals == Arrivals::Poisson).then(|| (Rng::with_seed(seed.wrapping_add(lane)), 0.0));
+        let random = (pace.arrivals == Arrivals::Poisson).then(|| (Rng::with_seed(pace.seed.wrapping_add(lane)), 0.0));
+        let rate = pace.profile.as_ref().map_or(Rate::Constant(pace.rate), |profile| Rate::Changing(profile.times()));
         Self { lane, lanes, turn: 0, rate, random }
     }
 }
@@ -40,15 +75,16 @@ impl Iterator for Schedule {
     fn next(&mut self) -> Option<Arrival> {
         let number = self.turn * self.lanes + self.lane;
         self.turn += 1;
-        let seconds = match &mut self.random {
+        let due = match &mut self.random {
             // From the number, not from the last: rounding does not add up.
-            None => number as f64 / self.rate,
-            Some((random, at)) => {
+            None => number as f64,
+            Some((random, due)) => {
                 // 1 - u lies in (0, 1], so the logarithm is finite.
-                *at += -(1.0 - random.f64()).ln() * self.lanes as f64 / self.rate;
-                *at
+                *due += -(1.0 - random.f64()).ln() * self.lanes as f64;
+                *due
             }
         };
+        let seconds = self.rate.time_of(due)?;
         Some(Arrival { at: (seconds * 1e9).round() as u64, number })
     }
 }
@@ -58,7 +94,8 @@ mod tests {
     use super::*;
 
     fn merged(arrivals: Arrivals, rate: f64, lanes: usize, until: u64) -> Vec<Arrival> {
-        let lane = |lane| Schedule::new(arrivals, rate, 7, lane, lanes).take_while(move |arrival| arrival.at < until);
+        let pace = Pace { rate, profile: None, arrivals, seed: 7 };
+        let lane = |lane| Schedule::new(&pace, lane, lanes).take_while(move |arrival| arrival.at < until);
         let mut all: Vec<_> = (0..lanes).flat_map(lane).collect();
         all.sort_by_key(|arrival| arrival.at);
         all
@@ -90,6 +127,33 @@ mod tests {
             let longer = gaps.iter().filter(|gap| **gap > mean).count() as f64 / gaps.len() as f64;
             assert!((longer - (-1.0f64).exp()).abs() < 0.01, "{lanes} {longer}");
             assert_eq!(all, merged(Arrivals::Poisson, 1000.0, lanes, 100_000_000_000));
+        }
+    }
+
+    #[test]
+    fn a_changing_rate_is_followed_by_all_lanes_together() {
+        let profile = Profile::new(vec![(0.0, 0.0), (100.0, 200.0)]).unwrap();
+        let pace = |arrivals| Pace { rate: 100.0, profile: Some(Arc::new(profile.clone())), arrivals, seed: 7 };
+        for lanes in [1, 3] {
+            let all = |arrivals| -> Vec<u64> {
+                let pace = pace(arrivals);
+                let mut all: Vec<_> =
+                    (0..lanes).flat_map(|lane| Schedule::new(&pace, lane, lanes)).map(|arrival| arrival.at).collect();
+                all.sort_unstable();
+                all
+            };
+            let constant = all(Arrivals::Constant);
+            assert_eq!(constant.len(), 10_000);
+            for (number, at) in constant.iter().enumerate() {
+                // By t seconds, t² are due.
+                assert!((*at as f64 / 1e9 - (number as f64).sqrt()).abs() < 1e-6, "{number}: {at}");
+            }
+            let random = all(Arrivals::Poisson);
+            for second in [20.0_f64, 50.0, 100.0] {
+                let due = random.iter().filter(|at| **at as f64 <= second * 1e9).count() as f64;
+                // As many as the square of the seconds, which is also the variance.
+                assert!((due - second * second).abs() < 5.0 * second, "{lanes} {second}: {due}");
+            }
         }
     }
 }

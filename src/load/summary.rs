@@ -7,6 +7,7 @@ use super::context::RunContext;
 use super::percentiles::{percentiles, rounded, spectrum};
 use super::plan::{Load, Plan};
 use super::recorder::{Tally, ThreadRecorder};
+use super::timeline::Timeline;
 use super::usage::CpuUsage;
 use super::verdict::{self, Evidence};
 use crate::results::load::{
@@ -43,6 +44,7 @@ pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> Load
         mode: if open_loop { LoadMode::Open } else { LoadMode::Closed },
         connections,
         rate,
+        profile: plan.profile.as_ref().map(|profile| profile.points().to_vec()),
         arrivals,
         max_connections,
         keepalive: plan.keepalive,
@@ -70,7 +72,8 @@ pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> Load
         endpoints: endpoints(plan, &recorder),
         sent_total: counts.sent,
         answered_total: counts.answered,
-        littles_law: littles_law(&recorder, &observed, seconds),
+        timeline: recorder.timeline.as_ref().map(Timeline::report).unwrap_or_default(),
+        littles_law: littles_law(&recorder, &observed, seconds, plan.profile.is_none()),
         generator: generator(plan, run, &recorder, &observed, percentiles(&latency), seconds),
     }
 }
@@ -122,7 +125,8 @@ const LITTLES_TOLERANCE: f64 = 0.1;
 /// A mean of `n` counts that are L on average errs by about √(L/n): by a third of the tolerance when `n L` is this.
 const LITTLES_LEAST: f64 = 9.0 / (LITTLES_TOLERANCE * LITTLES_TOLERANCE);
 
-fn littles_law(recorder: &ThreadRecorder, observed: &Observed, seconds: f64) -> LittlesLaw {
+/// A load that changes is not `steady`, so nothing is judged by it.
+fn littles_law(recorder: &ThreadRecorder, observed: &Observed, seconds: f64, steady: bool) -> LittlesLaw {
     let ended = recorder.ended_in_window;
     let in_flight =
         (observed.in_flight_samples > 0).then(|| observed.in_flight_sum / observed.in_flight_samples as f64);
@@ -139,7 +143,7 @@ fn littles_law(recorder: &ThreadRecorder, observed: &Observed, seconds: f64) -> 
         mean_seconds,
         ratio: ratio.map(rounded),
         holds: ratio
-            .filter(|_| observed.in_flight_sum >= LITTLES_LEAST)
+            .filter(|_| steady && observed.in_flight_sum >= LITTLES_LEAST)
             .map(|ratio| (ratio - 1.0).abs() <= LITTLES_TOLERANCE),
     }
 }
@@ -165,7 +169,7 @@ fn generator(
         lag_p99_milliseconds: lag.map(|lag| lag.p99),
         lag_max_milliseconds: lag.map(|lag| lag.max),
         latency_p99_milliseconds: latency.map(|latency| latency.p99),
-        due: offered.map(|rate| rate * seconds),
+        due: offered.map(|rate| plan.profile.as_ref().map_or(rate * seconds, |profile| profile.due_by(seconds))),
         dispatched: offered.map(|_| recorder.dispatched_in_window),
         random,
         out_of_files: recorder.errors[ErrorKind::OutOfFiles as usize],

@@ -71,7 +71,19 @@ fn headline(outcome: &LoadOutcome, out: &mut String) -> Result {
             };
             let rate = outcome.rate.unwrap_or_default();
             let rate = if rate.fract() == 0.0 { grouped(rate as u64) } else { rate.to_string() };
-            write!(out, "  open loop: {rate} requests/s at {gaps} gaps")?;
+            match &outcome.profile {
+                None => write!(out, "  open loop: {rate} requests/s at {gaps} gaps")?,
+                Some(points) => {
+                    let (least, most) = points
+                        .iter()
+                        .fold((f64::INFINITY, 0.0_f64), |(least, most), point| (least.min(point.1), most.max(point.1)));
+                    let mean = outcome.rate.unwrap_or_default();
+                    write!(
+                        out,
+                        "  open loop: from {least:.1} to {most:.1} requests/s, {mean:.1} on average, at {gaps} gaps"
+                    )?;
+                }
+            }
         }
     }
     let (window, warmup) = (outcome.duration_seconds, outcome.warmup_seconds);

@@ -231,6 +231,26 @@ pub struct GeneratorUse {
     pub reason: String,
 }
 
+/// What became of the requests that were due in one second, whenever they ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TimelineSecond {
+    /// Its number, from 0.
+    pub second: u64,
+    /// Requests that were due.
+    pub offered: u64,
+    /// Those with a correct answer.
+    pub answered: u64,
+    /// The others, by kind.
+    pub errors: BTreeMap<ErrorKind, u64>,
+    /// Median response time of the correct answers, from the intended send time, to 1 %.
+    pub p50_milliseconds: Option<f64>,
+    /// 99 % of them took at most this.
+    pub p99_milliseconds: Option<f64>,
+    /// Whole answers by node (`X-Node`).
+    pub nodes: BTreeMap<String, u64>,
+}
+
 /// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -247,6 +267,10 @@ pub struct LoadOutcome {
     /// Open loop: requests a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
+    /// Open loop with a rate that changes: seconds, and requests a second at that moment; linear between. `rate` is then
+    /// its mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Vec<(f64, f64)>>,
     /// Open loop: how the gaps between requests were drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<Arrivals>,
@@ -295,6 +319,9 @@ pub struct LoadOutcome {
     pub sent_total: u64,
     /// Whole answers of the whole run, warm-up included.
     pub answered_total: u64,
+    /// With a rate that changes: each second of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimelineSecond>,
     /// The audit.
     pub littles_law: LittlesLaw,
     /// What the generator itself used, and whether it was the limit.
