@@ -35,7 +35,7 @@ impl Place {
         let mut command = webapp();
         command.env("WEBAPP_STATE_DIR", self.state()).env_remove("XDG_RUNTIME_DIR");
         command.args(["bench", "--driver", concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster.sh"), "--out"]);
-        command.arg(self.out()).args(["--units", "1,2", "--repeats", "1", "--window", "500ms", "--fractions", "0.6"]);
+        command.arg(self.out()).args(["--units", "1,2", "--blocks", "1", "--window", "500ms", "--fractions", "0.6"]);
         // Quotas need root; without them everything else is the same.
         // SAFETY: geteuid(2) has no precondition and cannot fail.
         if unsafe { libc::geteuid() } != 0 {

@@ -4,6 +4,7 @@
 //! `status` and `down` will do; `scripts/cluster.sh` is one. A driver that also understands `kill NODE` lets the bench
 //! measure what a node's death costs; one that does not ends with exit code 2 (wrong usage).
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::child::{self, Finished};
-use crate::results::arm::PointKey;
+use crate::results::arm::{Arm, PointKey};
 use crate::results::manifest::{BalancerIdentity, Limited};
 use crate::results::plan::Plan;
 
@@ -83,7 +84,7 @@ impl Driver {
     /// When the driver fails (with what it said), or answers something else than one cluster with nodes.
     pub fn up(&self, plan: &Plan, point: &PointKey) -> anyhow::Result<Cluster> {
         let mut command = Command::new(&self.program);
-        command.args(up_arguments(plan, point)).args(["--name", &self.name]).args(&plan.driver_arguments);
+        command.args(up_arguments(plan, point, &self.name));
         command.env("WEBAPP_BIN", &self.binary);
         let finished = child::run(command, UP_LIMIT, None)?;
         self.check(&finished, "up")?;
@@ -131,17 +132,47 @@ impl Driver {
     }
 }
 
-/// The arguments of `up` for a point: the words of its arm, with the plan's values in place of their names.
-fn up_arguments(plan: &Plan, point: &PointKey) -> Vec<String> {
-    let unit = plan.unit_cpu_percent.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
-    let fill = |word: &String| {
-        word.replace("{scale}", point.scale.as_str())
-            .replace("{unit-cpu}", &unit)
-            .replace("{balancer}", &plan.balancer)
-            .replace("{model}", &plan.model)
+/// A service that runs already, as a cluster of one node: the arm itself.
+///
+/// # Errors
+/// When its pid file cannot be read, or holds no number.
+pub fn running(arm: &Arm, target: String) -> anyhow::Result<Cluster> {
+    let pid = match (&arm.pid, &arm.pid_file) {
+        (Some(pid), _) => Some(*pid),
+        (None, Some(file)) => {
+            let text = fs::read_to_string(file).with_context(|| format!("cannot read the pid_file {file}"))?;
+            Some(text.trim().parse().with_context(|| format!("{file} holds no process number: '{}'", text.trim()))?)
+        }
+        (None, None) => None,
     };
-    let words = plan.arm(&point.arm).map_or(&[][..], |arm| &arm.up);
-    std::iter::once("up".to_owned()).chain(words.iter().map(fill)).collect()
+    let node = Node { name: arm.name.clone(), url: target.clone(), pid, quota_cores: None };
+    Ok(Cluster { target, nodes: vec![node], balancer: None, limited: None })
+}
+
+/// The arguments of `up` for a point: the words of its arm, with the plan's values in place of their names, then the name and the
+/// plan's own arguments. What stands behind `--` is for the nodes, and stays behind it.
+fn up_arguments(plan: &Plan, point: &PointKey, name: &str) -> Vec<String> {
+    let words: Vec<String> = plan
+        .arm(&point.arm)
+        .map_or(&[][..], |arm| &arm.up)
+        .iter()
+        .map(|word| plan.filled(word, &point.scale))
+        .collect();
+    let parted = |words: &[String]| {
+        let at = words.iter().position(|word| word == "--").unwrap_or(words.len());
+        (words[..at].to_vec(), words.get(at + 1..).unwrap_or_default().to_vec())
+    };
+    let (words, for_nodes) = parted(&words);
+    let (further, further_for_nodes) = parted(&plan.driver_arguments);
+    let mut arguments = vec!["up".to_owned()];
+    arguments.extend(words);
+    arguments.extend(["--name".to_owned(), name.to_owned()]);
+    arguments.extend(further);
+    if !for_nodes.is_empty() || !further_for_nodes.is_empty() {
+        arguments.push("--".to_owned());
+    }
+    arguments.extend(for_nodes.into_iter().chain(further_for_nodes));
+    arguments
 }
 
 #[cfg(test)]
@@ -151,11 +182,24 @@ mod tests {
     #[test]
     fn asks_as_agreed() {
         let plan = Plan::quick();
-        let horizontal = up_arguments(&plan, &PointKey::new("horizontal", 4)).join(" ");
-        assert_eq!(horizontal, "up --topology horizontal --units 4 --unit-cpu 25 --balancer haproxy --model async");
-        let unlimited = Plan { unit_cpu_percent: None, ..plan };
-        let vertical = up_arguments(&unlimited, &PointKey::new("vertical", 2)).join(" ");
-        assert_eq!(vertical, "up --topology vertical --units 2 --unit-cpu none --model async");
+        let words = |plan: &Plan, arm: &str, units: u32| up_arguments(plan, &PointKey::new(arm, units), "b").join(" ");
+        assert_eq!(
+            words(&plan, "horizontal", 4),
+            "up --topology horizontal --units 4 --unit-cpu 25 --balancer haproxy --model async --name b"
+        );
+        let unlimited = Plan { unit_cpu_percent: None, driver_arguments: vec!["--port".into(), "1".into()], ..plan };
+        assert_eq!(
+            words(&unlimited, "vertical", 2),
+            "up --topology vertical --units 2 --unit-cpu none --model async --name b --port 1"
+        );
+        let arm = Arm {
+            name: "a".into(),
+            up: ["--units", "1", "--", "--workers", "{scale}"].map(str::to_owned).to_vec(),
+            ..Arm::default()
+        };
+        let further = ["--port", "1", "--", "--pool-threads", "2"].map(str::to_owned).to_vec();
+        let plan = Plan { arms: vec![arm], driver_arguments: further, ..unlimited };
+        assert_eq!(words(&plan, "a", 3), "up --units 1 --name b --port 1 -- --workers 3 --pool-threads 2");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Job<'a> {
     pub target: &'a str,
     /// What is asked.
     pub work: &'a [Request],
+    /// Further arguments of the load.
+    pub further: &'a [String],
     /// How.
     pub level: Level,
     /// Before the window.
@@ -71,6 +73,7 @@ fn arguments(job: &Job<'_>) -> Vec<String> {
     {
         arguments.extend([flag.to_owned(), format!("{}ms", (seconds * 1e3).round())]);
     }
+    arguments.extend_from_slice(job.further);
     arguments.extend(["--json".to_owned(), "-".to_owned()]);
     arguments
 }
@@ -83,11 +86,19 @@ mod tests {
     #[test]
     fn asks_as_agreed() {
         let job = |level, work: &[Request]| {
-            arguments(&Job { target: "http://h:1/", work, level, warmup_seconds: 0.4, window_seconds: 2.5 }).join(" ")
+            arguments(&Job {
+                target: "http://h:1/",
+                work,
+                further: &["--no-keepalive".to_owned()],
+                level,
+                warmup_seconds: 0.4,
+                window_seconds: 2.5,
+            })
+            .join(" ")
         };
         assert_eq!(
             job(Level::Closed { connections: 16 }, &[Request::get(1, "/fib?number=28")]),
-            "load http://h:1/fib?number=28 --connections 16 --warmup 400ms --duration 2500ms --timeout 10000ms --json -"
+            "load http://h:1/fib?number=28 --connections 16 --warmup 400ms --duration 2500ms --timeout 10000ms --no-keepalive --json -"
         );
         assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.requests()).starts_with(
             "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "

@@ -6,8 +6,10 @@
 
 pub mod caretaker;
 pub mod driver;
+pub mod foreign;
 pub mod generator;
 pub mod interrupt;
+pub mod locality;
 pub mod machine;
 pub mod progress;
 pub mod speed;
@@ -18,13 +20,14 @@ pub mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail};
 
+use crate::results::arm::PointKey;
 use crate::results::folder::Folder;
 use crate::results::manifest::{FORMAT, Manifest};
-use crate::results::plan::{Ladder, Plan, Visit};
+use crate::results::plan::{ANY_NODE, Ladder, Plan, Visit};
 use crate::results::run::{Killed, Level, Run};
 use caretaker::Caretaker;
 use driver::{Cluster, Driver};
@@ -41,8 +44,8 @@ pub struct Settings {
     pub plan: Plan,
     /// The prices that the report shall use; kept in the manifest.
     pub prices: Option<Prices>,
-    /// The program that brings clusters up and down.
-    pub driver: PathBuf,
+    /// The program that brings clusters up and down. `None` where every arm runs already.
+    pub driver: Option<PathBuf>,
     /// The binary that serves and drives the load.
     pub binary: PathBuf,
     /// The results folder.
@@ -52,12 +55,14 @@ pub struct Settings {
 }
 
 /// How a bench ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Everything planned was measured.
     Complete,
     /// It was told to stop; what was measured until then is in the folder.
     Interrupted,
+    /// An arm answered nothing correctly, as this says: there is nothing to measure.
+    Nothing(String),
 }
 
 /// Measures everything that the plan asks for and is not in the results folder yet.
@@ -72,8 +77,9 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
     } else {
         (Folder::create(&settings.out)?, None, Vec::new())
     };
-    let driver = Driver::new(&settings.driver, &settings.binary);
-    let caretaker = Caretaker::start(driver.program(), &driver.down_arguments())?;
+    let driver = settings.driver.as_deref().map(|program| Driver::new(program, &settings.binary));
+    let caretaker =
+        driver.as_ref().map(|driver| Caretaker::start(driver.program(), &driver.down_arguments())).transpose()?;
     let plan = manifest.as_ref().map_or_else(|| settings.plan.clone(), |manifest| manifest.plan.clone());
     let mut bench = Bench {
         plan,
@@ -85,8 +91,8 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
         manifest_written: manifest.is_some(),
     };
     let ended = bench.visit_all(progress, interrupted);
-    let down = bench.driver.down();
-    if down.is_ok() {
+    let down = bench.driver.as_ref().map_or(Ok(()), Driver::down);
+    if let Some(caretaker) = caretaker.filter(|_| down.is_ok()) {
         caretaker.dismiss();
     }
     progress.finish();
@@ -95,44 +101,84 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
     Ok(ended)
 }
 
+/// With `--until`: an arm that is not known by then will not be.
+const MOST_BLOCKS: u32 = 200;
+
 struct Bench<'a> {
     plan: Plan,
     prices: Option<Prices>,
     binary: &'a Path,
-    driver: Driver,
+    driver: Option<Driver>,
     folder: Folder,
     runs: Vec<Run>,
     manifest_written: bool,
 }
 
 impl Bench<'_> {
+    /// Closed ladders block by block, as many as it takes; then the open ones, which need the ceilings.
     fn visit_all(&mut self, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
-        for visit in self.plan.visits() {
+        let began = Instant::now();
+        let mut block = 1;
+        while block <= self.plan.blocks || self.wants_another(block, began) {
+            if let Some(ended) = self.measure(self.plan.block(Ladder::Closed, block), progress, interrupted)? {
+                return Ok(ended);
+            }
+            progress.block(&self.plan, &self.runs, block);
+            block += 1;
+        }
+        for visits in self.plan.open_visits() {
+            if let Some(ended) = self.measure(visits, progress, interrupted)? {
+                return Ok(ended);
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
+    /// Whether a block beyond the planned ones is measured: the comparisons are not known well enough, and there is time.
+    /// What they say is not looked at.
+    fn wants_another(&self, block: u32, began: Instant) -> bool {
+        let Some(percent) = self.plan.until_percent else { return false };
+        let in_time = self.plan.at_most_seconds.is_none_or(|most| began.elapsed().as_secs_f64() < most);
+        let begun = self.runs.iter().any(|run| run.block == block && run.level.ladder() == Ladder::Closed);
+        block <= MOST_BLOCKS && in_time && (begun || !steps::is_precise(&self.plan, &self.runs, percent))
+    }
+
+    /// Measures what is missing of these visits. `None` when they are complete.
+    fn measure(
+        &mut self,
+        visits: Vec<Visit>,
+        progress: &mut Progress,
+        interrupted: &AtomicBool,
+    ) -> anyhow::Result<Option<Ended>> {
+        for visit in visits {
             progress.visit(&visit, self.plan.visit_seconds(&visit));
             if steps::next_level(&self.plan, &visit, &self.runs).is_none() {
                 continue;
             }
             if interrupted.load(Ordering::Relaxed) {
-                return Ok(Ended::Interrupted);
+                return Ok(Some(Ended::Interrupted));
             }
             let measured = self.visit(&visit, progress, interrupted);
             if interrupted.load(Ordering::Relaxed) {
-                return Ok(Ended::Interrupted);
+                return Ok(Some(Ended::Interrupted));
             }
             measured?;
-            self.driver.down()?;
+            self.driver.as_ref().map_or(Ok(()), Driver::down)?;
+            if let Some(nothing) = steps::answers_nothing(&self.plan, &self.runs) {
+                return Ok(Some(Ended::Nothing(nothing)));
+            }
         }
-        Ok(Ended::Complete)
+        Ok(None)
     }
 
     fn visit(&mut self, visit: &Visit, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<()> {
-        let cluster = self.driver.up(&self.plan, &visit.point)?;
+        let cluster = self.cluster(&visit.point)?;
         if !self.manifest_written {
             self.folder.write_manifest(&self.manifest(&cluster))?;
             self.manifest_written = true;
         }
         while let Some(level) = steps::next_level(&self.plan, visit, &self.runs) {
-            if interrupted.load(Ordering::Relaxed) {
+            if interrupted.load(Ordering::Relaxed) || steps::answers_nothing(&self.plan, &self.runs).is_some() {
                 return Ok(());
             }
             progress.level(&level);
@@ -144,19 +190,35 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Where a point is: brought up by the driver, or running already.
+    fn cluster(&self, point: &PointKey) -> anyhow::Result<Cluster> {
+        let arm = self.plan.arm(&point.arm).with_context(|| format!("there is no arm {}", point.arm))?;
+        match (&arm.target, &self.driver) {
+            (Some(target), _) => driver::running(arm, self.plan.filled(target, &point.scale)),
+            (None, Some(driver)) => driver.up(&self.plan, point),
+            (None, None) => bail!("the arm {} needs a driver; name one with --driver", arm.name),
+        }
+    }
+
     fn drive(&self, visit: &Visit, level: Level, cluster: &Cluster, interrupted: &AtomicBool) -> anyhow::Result<Run> {
         let window_seconds = match level {
             Level::Closed { .. } => self.plan.closed_seconds,
             Level::Open { .. } => self.plan.open_seconds,
             Level::Death { .. } => self.plan.event.as_ref().map_or(self.plan.open_seconds, |event| event.seconds),
         };
-        let arm = self.plan.arm(&visit.point.arm);
-        let work = arm.map_or(&self.plan.work[..], |arm| self.plan.work_of(arm));
+        let arm = self.plan.arm(&visit.point.arm).with_context(|| format!("there is no arm {}", visit.point.arm))?;
+        let work = self.plan.work_at(arm, &visit.point.scale);
         let started_at = now();
         let watch = Watch::start(cluster);
         let from_seconds = watch.seconds() + self.plan.warmup_seconds;
-        let job =
-            Job { target: &cluster.target, work, level, warmup_seconds: self.plan.warmup_seconds, window_seconds };
+        let job = Job {
+            target: &cluster.target,
+            work: &work,
+            further: &arm.load,
+            level,
+            warmup_seconds: self.plan.warmup_seconds,
+            window_seconds,
+        };
         let (load, killed) = thread::scope(|scope| {
             let killer = scope.spawn(|| match level {
                 Level::Death { killed_at_seconds, .. } => self.kill(cluster, &watch, from_seconds, killed_at_seconds),
@@ -169,6 +231,9 @@ impl Bench<'_> {
         let (load, killed) = (load?, killed?);
         let window = Window { from_seconds, to_seconds: from_seconds + window_seconds };
         let overload_expected = level.ladder() == Ladder::Open;
+        let machine = summary::machine(cluster, &samples, window, &load, locality::is_here);
+        let quota = cluster.nodes.iter().map(|node| node.quota_cores).sum();
+        let foreign = foreign::reason(&machine, machine.nodes_cores, quota);
         Ok(Run {
             block: visit.block,
             point: visit.point.clone(),
@@ -177,24 +242,33 @@ impl Bench<'_> {
             killed,
             nodes: summary::nodes(cluster, &samples, window, &load),
             balancer: summary::balancer(cluster, &samples, window),
-            machine: summary::machine(&samples, window),
-            verdict: summary::verdict(&load, overload_expected),
+            verdict: summary::verdict(&load, overload_expected, arm.target.is_none(), foreign),
+            machine,
             samples,
             load,
         })
     }
 
-    /// Waits for the moment, then kills the last node. `None` where the driver cannot.
+    /// Who dies: the last node, or the one that the plan names.
+    fn victim(&self, cluster: &Cluster) -> Option<String> {
+        match self.plan.event.as_ref().map(|event| event.kill.as_str()) {
+            Some(ANY_NODE) => cluster.nodes.last().map(|node| node.name.clone()),
+            named => named.map(str::to_owned),
+        }
+    }
+
+    /// Waits for the moment, then kills who shall die. `None` where the driver cannot.
     fn kill(&self, cluster: &Cluster, watch: &Watch, from: f64, at_seconds: f64) -> anyhow::Result<Option<Killed>> {
         thread::sleep(Duration::from_secs_f64((from + at_seconds - watch.seconds()).max(0.0)));
-        let Some(node) = cluster.nodes.last() else { return Ok(None) };
+        let (Some(name), Some(driver)) = (self.victim(cluster), &self.driver) else { return Ok(None) };
         let at_seconds = watch.seconds() - from;
-        Ok(self.driver.kill(&node.name)?.then(|| Killed { node: node.name.clone(), at_seconds }))
+        Ok(driver.kill(&name)?.then_some(Killed { node: name, at_seconds }))
     }
 
     fn manifest(&self, cluster: &Cluster) -> Manifest {
         let mut versions = vec![("webapp".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
-        versions.push(("driver".to_owned(), self.driver.program().display().to_string()));
+        let program = self.driver.as_ref().map(Driver::program);
+        versions.extend(program.map(|program| ("driver".to_owned(), program.display().to_string())));
         if let Some(balancer) = &cluster.balancer {
             versions.push((balancer.kind.clone(), balancer.version.clone().unwrap_or_else(|| "unknown".to_owned())));
         }
@@ -204,7 +278,7 @@ impl Bench<'_> {
             machine: machine::describe(),
             limited: cluster.limited.clone(),
             versions: versions.into_iter().collect(),
-            git: machine::revision(self.driver.program()),
+            git: machine::revision(program.unwrap_or(self.binary)),
             plan: self.plan.clone(),
             prices: self.prices.clone(),
         }

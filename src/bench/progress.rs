@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::results::number;
 use crate::results::plan::{Ladder, Plan, Visit};
+use crate::results::queries;
 use crate::results::run::{Level, Run};
 
 /// Shows how far the bench is.
@@ -15,13 +16,48 @@ pub struct Progress {
     closed_blocks: u32,
     open_blocks: u32,
     scale_name: String,
-    /// Seconds that all visits before the present one should have taken.
-    before: f64,
-    /// Seconds that the present visit should take, and those its runs so far should have taken.
-    present: f64,
+    /// Whether blocks may be added: then the end is not known.
+    is_open_ended: bool,
+    clock: Clock,
     words: String,
     visit_began: Instant,
 }
+
+/// What was expected, and what it took: plain arithmetic.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clock {
+    /// Seconds that the whole plan should take.
+    all: f64,
+    /// Seconds that all visits before the present one should have taken.
+    before: f64,
+    /// Seconds that the present one should take.
+    present: f64,
+    /// Of `before`, what was measured now and not in an earlier bench.
+    expected: f64,
+    /// What that took.
+    took: f64,
+}
+
+impl Clock {
+    /// The present visit has ended after `took` seconds, or was complete before.
+    fn next(&mut self, seconds: f64, took: Option<f64>) {
+        self.before += self.present;
+        if let Some(took) = took {
+            self.expected += self.present;
+            self.took += took;
+        }
+        self.present = seconds;
+    }
+
+    /// Seconds that are left, as things went so far.
+    fn left(&self) -> f64 {
+        let pace = if self.expected > PACE_AFTER { self.took / self.expected } else { 1.0 };
+        (self.all - self.before).max(0.0) * pace
+    }
+}
+
+/// Expected seconds after which the pace of this machine is known.
+const PACE_AFTER: f64 = 5.0;
 
 impl Progress {
     /// For a bench of this plan.
@@ -40,8 +76,8 @@ impl Progress {
             closed_blocks,
             open_blocks,
             scale_name: plan.scale_name.clone(),
-            before: 0.0,
-            present: 0.0,
+            is_open_ended: plan.until_percent.is_some(),
+            clock: Clock { all: plan.seconds(), ..Clock::default() },
             words: String::new(),
             visit_began: Instant::now(),
         }
@@ -49,21 +85,40 @@ impl Progress {
 
     /// A visit begins, which should take `seconds`.
     pub fn visit(&mut self, visit: &Visit, seconds: f64) {
-        self.before += self.present;
-        self.present = seconds;
+        let took = self.visit_began.elapsed().as_secs_f64();
+        // A visit that was complete takes no time at all.
+        self.clock.next(seconds, (took > 0.5).then_some(took));
         self.visit_began = Instant::now();
         self.words = format!(
             "{} {}/{} · {} · {} {}",
             if visit.ladder == Ladder::Closed { "ceiling" } else { "latency" },
             visit.block,
-            self.blocks(visit.ladder),
+            self.blocks(visit.ladder).max(visit.block),
             visit.point.arm,
             self.scale_name,
             visit.point.scale
         );
         if let Some(bar) = &self.bar {
-            bar.set_position((self.before * 10.0) as u64);
-            bar.set_message(format!("{} · starting", self.words));
+            bar.set_length((self.clock.all.max(self.clock.before + seconds) * 10.0) as u64);
+            bar.set_position((self.clock.before * 10.0) as u64);
+            bar.set_message(format!("{} left · {} · starting", self.left(), self.words));
+        }
+    }
+
+    /// How long it will take, in words.
+    fn left(&self) -> String {
+        let seconds = self.clock.left();
+        let words = if seconds < 100.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) };
+        if self.is_open_ended { format!("{words} or more") } else { words }
+    }
+
+    /// A block has ended: says what is known so far.
+    pub fn block(&mut self, plan: &Plan, runs: &[Run], block: u32) {
+        let Some(known) = known(plan, runs) else { return };
+        let line = format!("after block {block}: {known}; {} left", self.left());
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
         }
     }
 
@@ -77,9 +132,9 @@ impl Progress {
     /// A run begins.
     pub fn level(&mut self, level: &Level) {
         if let Some(bar) = &self.bar {
-            let here = self.visit_began.elapsed().as_secs_f64().min(self.present);
-            bar.set_position(((self.before + here) * 10.0) as u64);
-            bar.set_message(format!("{} · {}", self.words, words(level)));
+            let here = self.visit_began.elapsed().as_secs_f64().min(self.clock.present);
+            bar.set_position(((self.clock.before + here) * 10.0) as u64);
+            bar.set_message(format!("{} left · {} · {}", self.left(), self.words, words(level)));
         }
     }
 
@@ -109,6 +164,23 @@ impl Progress {
     }
 }
 
+/// The ceilings of all arms against the first, at each scale, with their intervals. `None` before two blocks have both.
+fn known(plan: &Plan, runs: &[Run]) -> Option<String> {
+    let mut known = Vec::new();
+    for scale in &plan.scales {
+        for (arm, comparison) in plan.arms.iter().skip(1).zip(queries::comparisons(plan, runs, scale)) {
+            let (Some(difference), Some(interval)) = (comparison.difference_percent(), comparison.interval_95) else {
+                continue;
+            };
+            let [low, high] = interval.map(|end| number::signed_percent(100.0 * (end - 1.0)));
+            let place = if plan.scales.len() > 1 { format!(" at {scale}") } else { String::new() };
+            known.push(format!("{}{place} {} ({low} to {high})", arm.name, number::signed_percent(difference)));
+        }
+    }
+    let baseline = plan.baseline()?;
+    (!known.is_empty()).then(|| format!("against {}, {}", baseline.name, known.join(", ")))
+}
+
 fn words(level: &Level) -> String {
     match level {
         Level::Closed { connections } => format!("{connections} connections"),
@@ -116,5 +188,24 @@ fn words(level: &Level) -> String {
             format!("{:.0} % of the ceiling, {}/s", fraction * 100.0, number::plain(*rate_per_second))
         }
         Level::Death { rate_per_second, .. } => format!("a node dies at {}/s", number::plain(*rate_per_second)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_is_left() {
+        let mut clock = Clock { all: 100.0, ..Clock::default() };
+        assert_eq!(clock.left(), 100.0);
+        clock.next(10.0, None);
+        assert_eq!(clock.left(), 100.0, "the first visit has only begun");
+        clock.next(10.0, Some(20.0));
+        assert_eq!(clock.left(), 180.0, "twice as slow as expected, 90 s to go");
+        clock.next(10.0, None);
+        assert_eq!(clock.left(), 160.0, "what an earlier bench measured tells nothing of the pace");
+        clock.next(200.0, Some(10.0));
+        assert_eq!(clock.left(), 105.0);
     }
 }

@@ -1,8 +1,14 @@
 //! What a visit measures next: policy on what has been measured so far, without a clock.
 
+use std::collections::BTreeMap;
+
+use crate::results::comparison::Comparison;
 use crate::results::ladder::{self, Next};
+use crate::results::load::ErrorKind;
 use crate::results::plan::{Ladder, Plan, Visit};
-use crate::results::queries::{at, ceiling_connections, closed_ladder, open_ladder, open_rates, whole_and_lowest};
+use crate::results::queries::{
+    at, ceiling_connections, closed_ladder, comparisons, open_ladder, open_rates, whole_and_lowest,
+};
 use crate::results::run::{Level, Run};
 
 /// The node dies when this share of the measured window is over.
@@ -62,11 +68,51 @@ fn death(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Leve
     Some(Level::Death { fraction: event.fraction, rate_per_second: event.fraction * whole, killed_at_seconds })
 }
 
+/// Runs of an arm without a single correct answer, after which more of them would tell nothing.
+const ENOUGH_NOTHING: usize = 2;
+
+/// The arm that has answered nothing correctly so far, though it was asked more than once, and what came instead. Then the
+/// work or the service is wrong, and there is nothing to measure.
+pub fn answers_nothing(plan: &Plan, runs: &[Run]) -> Option<String> {
+    plan.arms.iter().find_map(|arm| {
+        let here: Vec<&Run> = runs.iter().filter(|run| run.point.arm == arm.name).collect();
+        if here.len() < ENOUGH_NOTHING || here.iter().any(|run| run.load.requests_ok > 0) {
+            return None;
+        }
+        let total = |of: fn(&Run) -> u64| here.iter().map(|run| of(run)).sum::<u64>();
+        let mut came: Vec<String> = Vec::new();
+        let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
+        for (status, count) in here.iter().flat_map(|run| &run.load.status) {
+            *statuses.entry(*status).or_default() += count;
+        }
+        came.extend(statuses.iter().map(|(status, count)| format!("{count} with status {status}")));
+        let mut errors: BTreeMap<ErrorKind, u64> = BTreeMap::new();
+        for (kind, count) in here.iter().flat_map(|run| &run.load.errors) {
+            *errors.entry(*kind).or_default() += count;
+        }
+        errors.remove(&ErrorKind::UnexpectedStatus);
+        came.extend(errors.iter().map(|(kind, count)| format!("{count} {}", kind.words())));
+        Some(format!(
+            "the arm {} answered none of {} requests correctly ({})",
+            arm.name,
+            total(|run| run.load.requests_total),
+            came.join(", ")
+        ))
+    })
+}
+
+/// Whether every comparison is known to within `percent` to either side. False where there is nothing to compare.
+pub fn is_precise(plan: &Plan, runs: &[Run], percent: f64) -> bool {
+    let comparisons: Vec<Comparison> = plan.scales.iter().flat_map(|scale| comparisons(plan, runs, scale)).collect();
+    let narrow = |comparison: &Comparison| comparison.half_width_percent().is_some_and(|half| half <= percent);
+    !comparisons.is_empty() && comparisons.iter().all(narrow)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::results::arm::PointKey;
-    use crate::results::load::{ErrorKind, LoadOutcome, Percentiles};
+    use crate::results::load::{LoadOutcome, Percentiles};
     use crate::results::plan::Objective;
     use crate::results::queries::meets;
     use crate::results::run::{MachineUse, Verdict};
@@ -123,7 +169,7 @@ mod tests {
         step(&third, Some(open(0.5, 100.5)), 100.0, 60.0, true);
         step(&third, Some(open(1.0, 201.0)), 180.0, 100.0, true); // rate not sustained: again
         step(&third, Some(open(1.0, 201.0)), 200.0, 400.0, true); // too slow: failed twice
-        let death = Level::Death { fraction: 0.7, rate_per_second: 0.7 * 201.0, killed_at_seconds: 3.6 / 3.0 };
+        let death = Level::Death { fraction: 0.7, rate_per_second: 0.7 * 201.0, killed_at_seconds: 3.0 / 3.0 };
         step(&third, Some(death), 50.0, 60.0, false); // never again: the cluster is broken
         step(&third, None, 0.0, 0.0, true);
         let ladder = open_ladder(runs.iter(), &plan.objective);
@@ -176,6 +222,43 @@ mod tests {
         assert_eq!(next_level(&plan, &visit, &runs), Some(closed(8)));
         runs.push(run(1, closed(8), 100.0, 1.0, false));
         assert_eq!(next_level(&plan, &visit, &runs), Some(closed(16)));
+    }
+
+    #[test]
+    fn an_arm_that_answers_nothing_ends_the_bench() {
+        let plan = Plan::quick();
+        let mut nothing = run(1, closed(8), 0.0, 1.0, false);
+        nothing.load = LoadOutcome {
+            requests_total: 300,
+            errors: BTreeMap::from([(ErrorKind::UnexpectedStatus, 290), (ErrorKind::Reset, 10)]),
+            status: BTreeMap::from([(404, 290)]),
+            ..LoadOutcome::default()
+        };
+        assert_eq!(answers_nothing(&plan, &[nothing.clone()]), None, "once may be a start");
+        let said = answers_nothing(&plan, &[nothing.clone(), nothing.clone()]).unwrap();
+        assert_eq!(said, "the arm vertical answered none of 600 requests correctly (580 with status 404, 20 reset)");
+        let other = Run { point: PointKey::new("horizontal", 2), ..nothing.clone() };
+        assert_eq!(answers_nothing(&plan, &[nothing.clone(), other]), None);
+        assert_eq!(answers_nothing(&plan, &[nothing.clone(), run(1, closed(8), 5.0, 1.0, true), nothing]), None);
+    }
+
+    #[test]
+    fn blocks_are_added_until_all_comparisons_are_narrow() {
+        let plan = Plan { scales: vec![2.into(), 4.into()], ..Plan::quick() };
+        let figures = |scale: u32, noise: f64| {
+            (1..=6).flat_map(move |block| {
+                let shake = 1.0 + noise * f64::from(block % 2);
+                ["vertical", "horizontal"].map(|arm| Run {
+                    point: PointKey::new(arm, scale),
+                    ..run(block, closed(8), if arm == "vertical" { 100.0 } else { 90.0 * shake }, 1.0, true)
+                })
+            })
+        };
+        let both: Vec<Run> = figures(2, 0.02).chain(figures(4, 0.02)).collect();
+        assert!(is_precise(&plan, &both, 3.0) && !is_precise(&plan, &both, 0.5));
+        let one: Vec<Run> = figures(2, 0.02).chain(figures(4, 0.2)).collect();
+        assert!(!is_precise(&plan, &one, 3.0), "the widest counts");
+        assert!(!is_precise(&plan, &both[..2], 3.0) && !is_precise(&plan, &[], 100.0));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! From what was sampled to what was used over the measured window: arithmetic on plain data.
 
 use super::driver::Cluster;
+use super::foreign::{self, Clocks, Part};
+use crate::kernel::clock;
 use crate::results::load::{LoadOutcome, Validity};
 use crate::results::run::{BalancerUse, MachineUse, NodeUse, Sample, StatsSample, Verdict};
 use crate::stats::{Bottleneck, Resource};
@@ -34,7 +36,10 @@ pub fn nodes(cluster: &Cluster, samples: &[Sample], window: Window, load: &LoadO
                 .filter_map(|sample| sample.nodes.get(index)?.stats.as_ref())
                 .collect();
             let mean = |field: fn(&StatsSample) -> Option<f64>| average(stats.iter().filter_map(|stats| field(stats)));
-            let answers = load.nodes.get(&node.name).copied().filter(|&answers| answers > 0);
+            let named = load.nodes.get(&node.name).copied();
+            // One that is alone has given every answer, whether it names itself or not.
+            let alone = (cluster.nodes.len() == 1).then_some(load.requests_ok);
+            let answers = named.or(alone).filter(|&answers| answers > 0);
             NodeUse {
                 name: node.name.clone(),
                 quota_cores: node.quota_cores,
@@ -57,8 +62,58 @@ pub fn balancer(cluster: &Cluster, samples: &[Sample], window: Window) -> Option
     cluster.balancer.clone().map(|identity| BalancerUse { identity, cpu_cores })
 }
 
-/// What the machine did in the window.
-pub fn machine(samples: &[Sample], window: Window) -> MachineUse {
+/// What the machine did in the window, and what of it belongs to the run. `is_here`: whether an address is on this machine.
+pub fn machine(
+    cluster: &Cluster,
+    samples: &[Sample],
+    window: Window,
+    load: &LoadOutcome,
+    is_here: impl Fn(&str) -> bool,
+) -> MachineUse {
+    let seconds = window.to_seconds - window.from_seconds;
+    let cores_of = |counter: &dyn Fn(&Sample) -> Option<f64>| used(samples, window, counter).map(|used| used / seconds);
+    let part = |used: Option<f64>, address: &str| match used {
+        Some(used) => Part::Used(used),
+        None if is_here(address) => Part::Unknown,
+        None => Part::Used(0.0),
+    };
+    let nodes =
+        Part::sum(
+            cluster.nodes.iter().enumerate().map(|(index, node)| {
+                part(cores_of(&|sample: &Sample| sample.nodes.get(index)?.cpu_seconds), &node.url)
+            }),
+        );
+    let balancer = match &cluster.balancer {
+        Some(_) => part(cores_of(&|sample: &Sample| sample.balancer_cpu_seconds), &cluster.target),
+        None => Part::Used(0.0),
+    };
+    let known = |used: Option<f64>| used.map_or(Part::Unknown, Part::Used);
+    let generator = known(load.generator.cpu_percent.map(|percent| percent / 100.0));
+    let bench = known(cores_of(&|sample: &Sample| sample.bench_cpu_seconds));
+    let shares = shares(samples, window);
+    let hz = clock::ticks_per_second() as f64;
+    let ticks = |index: usize| cores_of(&|sample: &Sample| Some(sample.machine_ticks?[index] as f64 / hz));
+    let clocks = Clocks {
+        cores: ticks(2),
+        busy_by_ticks: ticks(0),
+        stolen: ticks(1),
+        busy_exactly: cores_of(&|sample: &Sample| sample.machine_busy_seconds),
+    };
+    let busy = foreign::busy(&clocks);
+    MachineUse {
+        cores: clocks.cores,
+        busy_cores: busy,
+        nodes_cores: nodes.cores(),
+        balancer_cores: balancer.cores(),
+        generator_cores: generator.cores(),
+        bench_cores: bench.cores(),
+        foreign_cores: foreign::foreign(busy, &[nodes, balancer, generator, bench]),
+        ..shares
+    }
+}
+
+/// The machine's shares in percent, and its speed.
+fn shares(samples: &[Sample], window: Window) -> MachineUse {
     let ticks =
         |index: usize| used(samples, window, move |sample| sample.machine_ticks.map(|ticks| ticks[index] as f64));
     let all = ticks(2).filter(|all| *all > 0.0);
@@ -69,15 +124,17 @@ pub fn machine(samples: &[Sample], window: Window) -> MachineUse {
         busy_percent: percent(ticks(0)),
         steal_percent: percent(ticks(1)),
         speed_per_second: computations.zip(seconds).map(|(computations, seconds)| computations / seconds),
+        ..MachineUse::default()
     }
 }
 
 /// Share of requests that may fail before a run's figures are refused as a ceiling's.
 const TOLERATED_ERRORS: f64 = 0.01;
 
-/// Whether a run's figures may be used: the generator kept up, answers came, and each answer has a node that gave it.
-pub fn verdict(load: &LoadOutcome, overload_expected: bool) -> Verdict {
-    let mut reasons = Vec::new();
+/// Whether a run's figures may be used: the generator kept up, answers came, and, where `names_expected`, each answer has a
+/// node that gave it. `overload_expected`: refusals are the right answer beyond the ceiling. `foreign`: what [`foreign::reason`] says.
+pub fn verdict(load: &LoadOutcome, overload_expected: bool, names_expected: bool, foreign: Option<String>) -> Verdict {
+    let mut reasons: Vec<String> = foreign.into_iter().collect();
     match load.generator.verdict {
         Validity::Valid => {}
         Validity::GeneratorBound => reasons.push(format!("the generator was the limit: {}", load.generator.reason)),
@@ -91,7 +148,7 @@ pub fn verdict(load: &LoadOutcome, overload_expected: bool) -> Verdict {
         reasons.push(format!("{failed} of {} requests failed ({})", load.requests_total, kinds.join(", ")));
     }
     let named: u64 = load.nodes.values().sum();
-    if named < load.requests_ok {
+    if names_expected && named < load.requests_ok {
         reasons.push(format!("{} of {} answers name no node", load.requests_ok - named, load.requests_ok));
     }
     Verdict { valid: reasons.is_empty(), reasons }
@@ -153,6 +210,8 @@ mod tests {
             nodes: vec![NodeSample { cpu_seconds: Some(cpu), stats }],
             balancer_cpu_seconds: Some(cpu / 10.0),
             machine_ticks: Some([(t * 100.0) as u64, 0, (t * 200.0) as u64]),
+            machine_busy_seconds: Some(t * 1.05),
+            bench_cpu_seconds: Some(t * 0.01),
             speed: Some(((t * 100.0) as u64, t / 400.0)),
         }
     }
@@ -180,8 +239,31 @@ mod tests {
         assert_eq!(node.bottleneck.as_ref().unwrap().resource, Resource::CpuQuota);
         assert_eq!(node.bottleneck.as_ref().unwrap().evidence, "100");
         assert!((balancer(&cluster(), &samples, window).unwrap().cpu_cores.unwrap() - 0.025).abs() < 1e-9);
-        assert_eq!(machine(&samples, window).busy_percent, Some(50.0));
-        assert!((machine(&samples, window).speed_per_second.unwrap() - 40_000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_machine_and_who_used_it() {
+        let window = Window { from_seconds: 1.0, to_seconds: 3.0 };
+        // A node that uses 0.25 cores, a balancer of a tenth of that, a generator of 5 %, the bench 1 %: of 1.05 cores.
+        let samples: Vec<Sample> = (0..=4).map(|t| sample(f64::from(t), f64::from(t) / 4.0, None)).collect();
+        let generator = GeneratorUse { cpu_percent: Some(5.0), ..GeneratorUse::default() };
+        let load = LoadOutcome { generator, ..LoadOutcome::default() };
+        let machine = |samples: &[Sample], here: bool| machine(&cluster(), samples, window, &load, |_| here);
+        let found = machine(&samples, true);
+        let near = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-9;
+        assert!(near(found.busy_percent, 50.0) && near(found.speed_per_second, 40_000.0));
+        assert!(near(found.cores, 2.0) && near(found.busy_cores, 1.05) && near(found.nodes_cores, 0.25));
+        assert!(
+            near(found.balancer_cores, 0.025) && near(found.generator_cores, 0.05) && near(found.bench_cores, 0.01)
+        );
+        assert!(near(found.foreign_cores, 0.715), "{found:?}");
+        // A node without a process number: on this machine nobody knows what it used; on another it used nothing here.
+        let mut nameless = samples;
+        for sample in &mut nameless {
+            sample.nodes[0].cpu_seconds = None;
+        }
+        assert_eq!(machine(&nameless, true).foreign_cores, None);
+        assert!(near(machine(&nameless, false).foreign_cores, 0.965));
     }
 
     #[test]
@@ -189,7 +271,8 @@ mod tests {
         let window = Window { from_seconds: 0.0, to_seconds: 1.0 };
         let node = &nodes(&cluster(), &[], window, &LoadOutcome::default())[0];
         assert_eq!((node.cpu_cores, node.throttled_percent, node.bottleneck.as_ref()), (None, None, None));
-        assert_eq!(machine(&[], window), MachineUse::default());
+        let machine = machine(&cluster(), &[], window, &LoadOutcome::default(), |_| true);
+        assert_eq!(machine, MachineUse::default());
     }
 
     #[test]
@@ -201,7 +284,10 @@ mod tests {
             generator: GeneratorUse { verdict: Validity::Valid, ..GeneratorUse::default() },
             ..LoadOutcome::default()
         };
-        assert!(verdict(&good, false).valid);
+        assert!(verdict(&good, false, true, None).valid);
+        assert!(!verdict(&good, false, true, Some("others".into())).valid);
+        let nameless = LoadOutcome { nodes: BTreeMap::new(), ..good.clone() };
+        assert!(verdict(&nameless, false, false, None).valid, "other people's services need not name themselves");
         let bound = GeneratorUse { reason: "late".to_owned(), ..GeneratorUse::default() };
         for (load, word) in [
             (LoadOutcome { generator: bound, ..good.clone() }, "the generator was the limit: late"),
@@ -212,10 +298,10 @@ mod tests {
                 "5 of 100 requests failed (5 timed out)",
             ),
         ] {
-            let verdict = verdict(&load, false);
+            let verdict = verdict(&load, false, true, None);
             assert!(!verdict.valid && verdict.reasons.join(" ").contains(word), "{verdict:?}");
         }
         let overloaded = LoadOutcome { errors: BTreeMap::from([(ErrorKind::UnexpectedStatus, 40)]), ..good };
-        assert!(verdict(&overloaded, true).valid, "beyond the ceiling, refusals are the right answer");
+        assert!(verdict(&overloaded, true, true, None).valid, "beyond the ceiling, refusals are the right answer");
     }
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::driver::Cluster;
 use super::speed::{PAUSE, Probe};
-use crate::http::blocking;
-use crate::kernel::{Root, clock, cpu, process};
+use crate::http::blocking::{self, Failure};
+use crate::kernel::{Root, busy, clock, cpu, process};
 use crate::lock::lock;
 use crate::results::run::{NodeSample, Sample, StatsSample};
 use crate::stats::Bottleneck;
@@ -53,12 +53,9 @@ impl Watch {
                 thread::spawn(move || ask(&url, &latest, &over))
             })
             .collect();
-        let pids: Vec<Option<u32>> = cluster.nodes.iter().map(|node| node.pid).collect();
-        let balancer = cluster
-            .balancer
-            .as_ref()
-            .and_then(|balancer| balancer.pid)
-            .map(|pid| process::descendants(&Root::real(), pid));
+        let family = |pid: Option<u32>| pid.map(|pid| process::descendants(&Root::real(), pid));
+        let nodes: Vec<Option<Vec<u32>>> = cluster.nodes.iter().map(|node| family(node.pid)).collect();
+        let balancer = family(cluster.balancer.as_ref().and_then(|balancer| balancer.pid));
         let counted = Counted::default();
         {
             let (counted, over) = (Arc::clone(&counted), Arc::clone(&over));
@@ -68,7 +65,7 @@ impl Watch {
         let all_asked = Arc::new(AtomicBool::new(false));
         let looker = {
             let all_asked = Arc::clone(&all_asked);
-            thread::spawn(move || look(started, &pids, balancer.as_deref(), &latest, &counted, &all_asked))
+            thread::spawn(move || look(started, &nodes, balancer.as_deref(), &latest, &counted, &all_asked))
         };
         Self { started, over, all_asked, looker, askers }
     }
@@ -95,7 +92,7 @@ impl Watch {
 
 fn look(
     started: Instant,
-    pids: &[Option<u32>],
+    families: &[Option<Vec<u32>>],
     balancer: Option<&[u32]>,
     latest: &[Latest],
     counted: &Counted,
@@ -105,17 +102,18 @@ fn look(
     loop {
         let last = over.load(Ordering::Relaxed);
         let stats = latest.iter().map(|latest| lock(latest).take());
-        let nodes = pids
+        let nodes = families
             .iter()
             .zip(stats)
-            .map(|(pid, stats)| NodeSample { cpu_seconds: pid.and_then(clock::process_cpu_seconds), stats })
+            .map(|(family, stats)| NodeSample { cpu_seconds: family.as_deref().and_then(cpu_seconds), stats })
             .collect();
         samples.push(Sample {
             t_seconds: (started.elapsed().as_secs_f64() * 1e4).round() / 1e4,
             nodes,
-            balancer_cpu_seconds: balancer
-                .map(|family| family.iter().filter_map(|&pid| clock::process_cpu_seconds(pid)).sum()),
+            balancer_cpu_seconds: balancer.and_then(cpu_seconds),
             machine_ticks: machine_ticks(),
+            machine_busy_seconds: busy::busy_seconds(&Root::real()),
+            bench_cpu_seconds: clock::process_cpu_seconds(std::process::id()),
             speed: Some(*lock(counted)),
         });
         if last {
@@ -123,6 +121,11 @@ fn look(
         }
         thread::park_timeout(LOOK_EVERY);
     }
+}
+
+/// CPU seconds of a process and its descendants. `None` when none of them lives.
+fn cpu_seconds(family: &[u32]) -> Option<f64> {
+    family.iter().filter_map(|&pid| clock::process_cpu_seconds(pid)).reduce(|a, b| a + b)
 }
 
 /// Clock ticks of the machine since its start: busy, stolen by the hypervisor, all.
@@ -143,13 +146,13 @@ fn probe(counted: &Counted, over: &AtomicBool) {
 fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
     loop {
         let last = over.load(Ordering::Relaxed);
-        let answer = blocking::get(url, "/stats", if last { LAST_TIMEOUT } else { ASK_TIMEOUT }).ok();
-        if let Some(stats) =
-            answer.as_deref().and_then(|body| serde_json::from_slice(body).ok()).map(|json| read(&json))
-        {
+        let answer = blocking::get(url, "/stats", if last { LAST_TIMEOUT } else { ASK_TIMEOUT });
+        // A service without /stats says so, and is not asked again.
+        let has_none = matches!(&answer, Err(Failure::Answered(400..500)));
+        if let Some(stats) = answer.ok().and_then(|body| serde_json::from_slice(&body).ok()).map(|json| read(&json)) {
             *lock(latest) = Some(stats);
         }
-        if last {
+        if last || has_none {
             return;
         }
         thread::park_timeout(ASK_EVERY);

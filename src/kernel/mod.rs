@@ -4,6 +4,7 @@
 //! A line that is not as its manual page says costs that line: the rest of the file still counts.
 //! Every reader takes a [`Root`], so that a test can point it at a tree of files of its own.
 
+pub mod busy;
 pub mod cgroup;
 pub mod clock;
 pub mod cores;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::experiment::Placeholder;
 use super::work::Request;
 
 /// One of the ways to build a service that an experiment compares. The first arm of a plan is the baseline.
@@ -40,6 +41,11 @@ pub struct Arm {
 }
 
 impl Arm {
+    /// Whether its words or its target hold this placeholder.
+    pub fn leaves_open(&self, placeholder: Placeholder) -> bool {
+        self.up.iter().chain(&self.target).any(|word| word.contains(placeholder.text()))
+    }
+
     /// What it is called in a sentence.
     pub fn label(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)

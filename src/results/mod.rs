@@ -3,7 +3,9 @@
 
 pub mod arm;
 pub mod comparison;
+pub mod experiment;
 pub mod folder;
+pub mod keys;
 pub mod ladder;
 pub mod load;
 pub mod manifest;

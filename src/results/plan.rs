@@ -1,11 +1,14 @@
 //! What will be measured, and in which order: plain data and arithmetic.
 
+mod format;
+
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::arm::{Arm, Machines, PointKey, Scale};
+use super::arm::{Arm, PointKey, Scale};
+use super::experiment::{self, Placeholder, Size};
 use super::work::Request;
 
 /// What a request makes the node do.
@@ -65,6 +68,12 @@ pub struct Objective {
     pub milliseconds: f64,
 }
 
+impl Default for Objective {
+    fn default() -> Self {
+        Self { percentile: 99.0, milliseconds: 250.0 }
+    }
+}
+
 impl std::fmt::Display for Objective {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "p{} ≤ {} ms", self.percentile, self.milliseconds)
@@ -92,7 +101,7 @@ impl std::str::FromStr for Objective {
 ///
 /// A plan of format 1 knew two topologies and units; it is read as the two arms `vertical` and `horizontal`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written")]
+#[serde(from = "format::Written")]
 pub struct Plan {
     /// `quick` or `full`.
     pub name: String,
@@ -196,54 +205,12 @@ pub const SMALLEST_EFFECT_PERCENT: f64 = 5.0;
 impl Plan {
     /// The default: one big node against many small ones at three unit counts, in three minutes.
     pub fn quick() -> Self {
-        let scales: Vec<Scale> = [1, 2, 4].map(Scale::from).to_vec();
-        Self {
-            name: "quick".to_owned(),
-            experiment: "vertical-horizontal".to_owned(),
-            question: VERTICAL_HORIZONTAL.to_owned(),
-            look_at: String::new(),
-            arms: vertical_horizontal(),
-            scale_name: "units".to_owned(),
-            open_scales: scales.last().cloned().into_iter().collect(),
-            scales,
-            unit_cpu_percent: Some(25),
-            blocks: 4,
-            until_percent: None,
-            at_most_seconds: None,
-            seed: 1,
-            smallest_effect_percent: SMALLEST_EFFECT_PERCENT,
-            work: Workload::Cpu.requests(),
-            model: "async".to_owned(),
-            balancer: "haproxy".to_owned(),
-            objective: Objective { percentile: 99.0, milliseconds: 250.0 },
-            warmup_seconds: 0.4,
-            // Multiples of the quota period of 100 ms: each window then holds the same number of periods.
-            closed_seconds: 1.8,
-            open_seconds: 2.0,
-            connections: Workload::Cpu.connections_per_unit(false),
-            connections_per_scale: true,
-            fractions: vec![0.5, 0.7, 0.8, 0.9, 1.0, 1.1],
-            open_blocks: 1,
-            event: Some(Event { kill: ANY_NODE.to_owned(), fraction: 0.7, seconds: 3.6 }),
-            driver_arguments: Vec::new(),
-        }
+        experiment::default().plan(Size::Quick)
     }
 
     /// For a figure to publish: more points, more blocks, longer windows, the open ladder everywhere.
     pub fn full() -> Self {
-        let scales: Vec<Scale> = [1, 2, 3, 4, 6, 8].map(Scale::from).to_vec();
-        Self {
-            name: "full".to_owned(),
-            open_scales: scales.clone(),
-            scales,
-            blocks: 6,
-            warmup_seconds: 1.0,
-            closed_seconds: 8.0,
-            open_seconds: 8.0,
-            event: Some(Event { kill: ANY_NODE.to_owned(), fraction: 0.7, seconds: 12.0 }),
-            connections: Workload::Cpu.connections_per_unit(true),
-            ..Self::quick()
-        }
+        experiment::default().plan(Size::Full)
     }
 
     /// The arm that the others are compared with.
@@ -275,9 +242,35 @@ impl Plan {
         connections
     }
 
-    /// What is asked at this arm.
-    pub fn work_of<'a>(&'a self, arm: &'a Arm) -> &'a [Request] {
-        arm.work.as_deref().unwrap_or(&self.work)
+    /// Whether any arm is brought up by a driver.
+    pub fn has_driver(&self) -> bool {
+        self.arms.iter().any(|arm| arm.target.is_none())
+    }
+
+    /// A text of an arm or of a request with this plan's values in place of their names.
+    pub fn filled(&self, text: &str, scale: &Scale) -> String {
+        Placeholder::ALL.iter().fold(text.to_owned(), |text, placeholder| {
+            let value = match placeholder {
+                Placeholder::Scale => scale.to_string(),
+                Placeholder::UnitCpu => {
+                    self.unit_cpu_percent.map_or_else(|| "none".to_owned(), |percent| percent.to_string())
+                }
+                Placeholder::Model => self.model.clone(),
+                Placeholder::Balancer => self.balancer.clone(),
+            };
+            text.replace(placeholder.text(), &value)
+        })
+    }
+
+    /// What is asked of this arm at this step of the scale.
+    pub fn work_at(&self, arm: &Arm, scale: &Scale) -> Vec<Request> {
+        let work = arm.work.as_ref().unwrap_or(&self.work);
+        let filled = |request: &Request| Request {
+            path: self.filled(&request.path, scale),
+            body: request.body.as_ref().map(|body| self.filled(body, scale)),
+            ..request.clone()
+        };
+        work.iter().map(filled).collect()
     }
 
     /// The visits of one block in order: scale by scale, the arms side by side in an order drawn from the seed, so that
@@ -305,8 +298,14 @@ impl Plan {
     /// All visits in order: the closed ladders block by block, then the open ones, which need the ceilings.
     pub fn visits(&self) -> Vec<Visit> {
         let closed = (1..=self.blocks).flat_map(|block| self.block(Ladder::Closed, block));
-        let open_blocks = if self.fractions.is_empty() && self.event.is_none() { 0 } else { self.open_blocks };
-        closed.chain((1..=open_blocks).flat_map(|block| self.block(Ladder::Open, block))).collect()
+        closed.chain(self.open_visits().flatten()).collect()
+    }
+
+    /// The visits with open ladders, block by block; none where nothing is offered by the clock.
+    pub fn open_visits(&self) -> impl Iterator<Item = Vec<Visit>> + use<> {
+        let blocks = if self.fractions.is_empty() && self.event.is_none() { 0 } else { self.open_blocks };
+        let visits: Vec<Vec<Visit>> = (1..=blocks).map(|block| self.block(Ladder::Open, block)).collect();
+        visits.into_iter()
     }
 
     /// What happens at the end of this visit.
@@ -341,124 +340,10 @@ impl Plan {
     }
 }
 
-const VERTICAL_HORIZONTAL: &str = "With the same CPU: one big node, or many small ones?";
-
-/// The two arms of the product's first question.
-fn vertical_horizontal() -> Vec<Arm> {
-    let arm = |name: &str, label: &str, words: &str, machines| Arm {
-        name: name.to_owned(),
-        label: Some(label.to_owned()),
-        up: words.split_whitespace().map(str::to_owned).collect(),
-        machines: Some(machines),
-        ..Arm::default()
-    };
-    vec![
-        arm(
-            "vertical",
-            "one big node",
-            "--topology vertical --units {scale} --unit-cpu {unit-cpu} --model {model}",
-            Machines::OneBig,
-        ),
-        arm(
-            "horizontal",
-            "many small nodes",
-            "--topology horizontal --units {scale} --unit-cpu {unit-cpu} --balancer {balancer} --model {model}",
-            Machines::ManySmall,
-        ),
-    ]
-}
-
 /// The unit that leaves half of the machine to generator and balancer: 25 % of a core, less where the largest point
 /// would take more than half of all cores; at least 5 %.
 pub fn default_unit_cpu_percent(cpus: usize, most_units: u32) -> u32 {
     (cpus as u32 * 50 / most_units.max(1)).clamp(5, 25)
-}
-
-/// A plan as it stands in a manifest, of either format.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Now(Box<Format2>),
-    Then(Box<Format1>),
-}
-
-macro_rules! plan_fields {
-    ($($field:ident: $kind:ty),* $(,)?) => {
-        /// The fields of [`Plan`], for reading.
-        #[derive(Deserialize)]
-        struct Format2 { $($field: $kind),* }
-
-        impl From<Format2> for Plan {
-            fn from(fields: Format2) -> Self {
-                Self { $($field: fields.$field),* }
-            }
-        }
-    };
-}
-
-plan_fields! {
-    name: String, experiment: String, question: String, look_at: String, arms: Vec<Arm>, scale_name: String,
-    scales: Vec<Scale>, unit_cpu_percent: Option<u32>, blocks: u32, until_percent: Option<f64>,
-    at_most_seconds: Option<f64>, seed: u64, smallest_effect_percent: f64, work: Vec<Request>, model: String,
-    balancer: String, objective: Objective, warmup_seconds: f64, closed_seconds: f64, open_seconds: f64,
-    connections: Vec<u32>, connections_per_scale: bool, fractions: Vec<f64>, open_scales: Vec<Scale>, open_blocks: u32,
-    event: Option<Event>, driver_arguments: Vec<String>,
-}
-
-/// A plan as format 1 wrote it.
-#[derive(Deserialize)]
-struct Format1 {
-    name: String,
-    topologies: Vec<String>,
-    units: Vec<u32>,
-    unit_cpu_percent: Option<u32>,
-    repeats: u32,
-    paths: Vec<Request>,
-    model: String,
-    balancer: String,
-    objective: Objective,
-    warmup_seconds: f64,
-    closed_seconds: f64,
-    open_seconds: f64,
-    connections_per_unit: Vec<u32>,
-    fractions: Vec<f64>,
-    open_units: Vec<u32>,
-    open_repeats: u32,
-    death_fraction: Option<f64>,
-    death_seconds: f64,
-    driver_arguments: Vec<String>,
-}
-
-impl From<Written> for Plan {
-    fn from(written: Written) -> Self {
-        let old = match written {
-            Written::Now(plan) => return (*plan).into(),
-            Written::Then(old) => *old,
-        };
-        let scales = |units: Vec<u32>| units.into_iter().map(Scale::from).collect();
-        let event = |fraction| Event { kill: ANY_NODE.to_owned(), fraction, seconds: old.death_seconds };
-        Self {
-            arms: vertical_horizontal().into_iter().filter(|arm| old.topologies.contains(&arm.name)).collect(),
-            name: old.name,
-            scales: scales(old.units),
-            unit_cpu_percent: old.unit_cpu_percent,
-            blocks: old.repeats,
-            work: old.paths,
-            model: old.model,
-            balancer: old.balancer,
-            objective: old.objective,
-            warmup_seconds: old.warmup_seconds,
-            closed_seconds: old.closed_seconds,
-            open_seconds: old.open_seconds,
-            connections: old.connections_per_unit,
-            fractions: old.fractions,
-            open_scales: scales(old.open_units),
-            open_blocks: old.open_repeats,
-            event: old.death_fraction.map(event),
-            driver_arguments: old.driver_arguments,
-            ..Self::quick()
-        }
-    }
 }
 
 #[cfg(test)]
@@ -495,22 +380,6 @@ mod tests {
         assert_ne!(visits, Plan { seed: 2, ..plan.clone() }.visits());
         assert!(open.iter().all(|visit| plan.event_at(visit).is_some()));
         assert!(closed.iter().all(|visit| plan.event_at(visit).is_none()));
-    }
-
-    #[test]
-    fn both_formats_are_read() {
-        let plan = Plan::quick();
-        let json = serde_json::to_string(&plan).unwrap();
-        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
-        let old = r#"{"name":"quick","topologies":["horizontal"],"units":[1,2],"unit_cpu_percent":25,"repeats":3,
-            "workload":"cpu","paths":[{"weight":1,"path":"/fib?number=28"}],"model":"async","balancer":"nginx",
-            "objective":{"percentile":99.0,"milliseconds":250.0},"warmup_seconds":0.4,"closed_seconds":1.8,
-            "open_seconds":2.0,"connections_per_unit":[4,8],"fractions":[0.5],"open_units":[2],"open_repeats":1,
-            "death_fraction":null,"death_seconds":3.6,"driver_arguments":[]}"#;
-        let read: Plan = serde_json::from_str(old).unwrap();
-        assert_eq!(read.points(), [PointKey::new("horizontal", 1), PointKey::new("horizontal", 2)]);
-        assert_eq!((read.blocks, read.balancer.as_str(), read.event), (3, "nginx", None));
-        assert_eq!(read.work, [Request::get(1, "/fib?number=28")]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Questions to the runs of a results folder that `bench` asks while it measures and `report` asks afterwards.
 
-use super::arm::PointKey;
+use std::collections::BTreeMap;
+
+use super::arm::{PointKey, Scale};
+use super::comparison::{self, Comparison};
 use super::ladder;
 use super::load::{LoadOutcome, Percentiles};
 use super::plan::{Objective, Plan};
@@ -100,6 +103,29 @@ pub fn ceiling(plan: &Plan, runs: &[Run], point: &PointKey) -> Option<f64> {
         ladder.into_iter().filter(|&(connections, _)| connections == level).map(|(_, goodput)| goodput).collect();
     goodput.sort_by(f64::total_cmp);
     Some(median_of_sorted(&goodput)).filter(|ceiling| *ceiling > 0.0)
+}
+
+/// The goodput of a point at its [`ceiling_connections`] by block, of valid runs alone: what comparisons are made of. Where
+/// a block has several, their median.
+pub fn by_block(plan: &Plan, runs: &[Run], point: &PointKey) -> BTreeMap<u32, f64> {
+    let Some(level) = ceiling_connections(plan, runs, point) else { return BTreeMap::new() };
+    let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for run in at(runs, point).filter(|run| run.level == Level::Closed { connections: level } && run.verdict.valid) {
+        blocks.entry(run.block).or_default().push(run.load.throughput_per_second);
+    }
+    let median = |mut goodput: Vec<f64>| {
+        goodput.sort_by(f64::total_cmp);
+        median_of_sorted(&goodput)
+    };
+    blocks.into_iter().map(|(block, goodput)| (block, median(goodput))).collect()
+}
+
+/// The ceilings of all arms but the first at this scale, each compared with the first, in the order of the arms.
+pub fn comparisons(plan: &Plan, runs: &[Run], scale: &Scale) -> Vec<Comparison> {
+    let mut figures = plan.arms.iter().map(|arm| by_block(plan, runs, &PointKey::new(&*arm.name, scale.clone())));
+    let Some(baseline) = figures.next() else { return Vec::new() };
+    let arms: Vec<BTreeMap<u32, f64>> = figures.collect();
+    comparison::compare(&baseline, &arms.iter().collect::<Vec<_>>(), plan.smallest_effect_percent)
 }
 
 /// Whether a run at `rate_per_second` met the objective: the percentile holds, hardly a request failed, and the rate

@@ -127,16 +127,30 @@ pub struct BalancerUse {
     pub cpu_cores: Option<f64>,
 }
 
-/// What the machine of the generator did over the measured window, in percent of all its processors.
+/// What the machine of the generator did over the measured window: shares of all its processors in percent, and CPU in cores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MachineUse {
     /// Neither idle nor waiting for I/O.
     pub busy_percent: Option<f64>,
     /// Taken by the hypervisor for others.
     pub steal_percent: Option<f64>,
     /// Its own speed: a fixed computation, timed beside the run on each core in turn, in computations for each CPU second.
-    #[serde(default)]
     pub speed_per_second: Option<f64>,
+    /// Its processors.
+    pub cores: Option<f64>,
+    /// In use, with what was stolen.
+    pub busy_cores: Option<f64>,
+    /// Used by the nodes on it. `None` where that is not known.
+    pub nodes_cores: Option<f64>,
+    /// Used by the balancer on it; 0 without one.
+    pub balancer_cores: Option<f64>,
+    /// Used by the load generator.
+    pub generator_cores: Option<f64>,
+    /// Used by the bench itself.
+    pub bench_cores: Option<f64>,
+    /// Used by none of them. `None` where one of them is not known.
+    pub foreign_cores: Option<f64>,
 }
 
 /// What was read at one moment of a run.
@@ -150,6 +164,12 @@ pub struct Sample {
     pub balancer_cpu_seconds: Option<f64>,
     /// Clock ticks of the machine since its start: busy, stolen, all.
     pub machine_ticks: Option<[u64; 3]>,
+    /// CPU seconds that the machine's tasks have run, by an exact clock. `None` where there is none.
+    #[serde(default)]
+    pub machine_busy_seconds: Option<f64>,
+    /// CPU seconds of the bench since it began.
+    #[serde(default)]
+    pub bench_cpu_seconds: Option<f64>,
     /// Fixed computations since the run began, and the CPU seconds they took.
     #[serde(default)]
     pub speed: Option<(u64, f64)>,

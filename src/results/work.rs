@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::experiment::Placeholder;
+
 /// A request of the mix, and how often it is sent relative to the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,12 @@ fn is_get(method: &str) -> bool {
 }
 
 impl Request {
+    /// Whether its path or its body holds this placeholder.
+    pub fn leaves_open(&self, placeholder: Placeholder) -> bool {
+        self.path.contains(placeholder.text())
+            || self.body.as_ref().is_some_and(|body| body.contains(placeholder.text()))
+    }
+
     /// A GET of this path.
     pub fn get(weight: u32, path: impl Into<String>) -> Self {
         Self { weight, method: get(), path: path.into(), body: None }

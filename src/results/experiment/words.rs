@@ -1,0 +1,100 @@
+//! The words of an arm: what they may say, and what they leave open.
+
+use super::Placeholder;
+
+/// Flags of `webapp load` that an arm may set. All others are the bench's own: its windows, its levels, its output.
+pub const LOAD_FLAGS: [&str; 7] =
+    ["--no-keepalive", "--header", "--expect-status", "--expect-body", "--max-connections", "--poisson", "--threads"];
+
+/// Flags of the driver's `up` that are the bench's own.
+const OWN_FLAGS: [&str; 3] = ["--name", "--json", "--quiet"];
+
+/// Takes the words of a driver's `up` apart.
+///
+/// # Errors
+/// When a quote is not closed, a brace is no placeholder, or a flag is the bench's own.
+pub fn up(text: &str) -> Result<Vec<String>, String> {
+    let words = split(text)?;
+    if words.is_empty() {
+        return Err("up has no words; write for instance \"--topology vertical --units {scale}\"".to_owned());
+    }
+    for word in &words {
+        if let Some(own) = OWN_FLAGS.iter().find(|own| is_flag(word, own)) {
+            return Err(format!("{own} is given to the driver by the bench itself; leave it out"));
+        }
+        placeholders(word, &Placeholder::ALL)?;
+    }
+    if words[0] == "up" {
+        return Err("leave out the first word: up itself is given to the driver by the bench".to_owned());
+    }
+    Ok(words)
+}
+
+/// Takes the further arguments of `webapp load` apart.
+///
+/// # Errors
+/// When a quote is not closed, or a flag is not one of [`LOAD_FLAGS`].
+pub fn load(text: &str) -> Result<Vec<String>, String> {
+    let words = split(text)?;
+    let unknown = words.iter().find(|word| word.starts_with('-') && !LOAD_FLAGS.iter().any(|flag| is_flag(word, flag)));
+    match unknown {
+        Some(word) => Err(format!("an arm may not say {word} to the load; it may say {}", LOAD_FLAGS.join(", "))),
+        None => Ok(words),
+    }
+}
+
+/// Checks that every brace of `text` is one of the placeholders `allowed`.
+///
+/// # Errors
+/// Names the first that is not.
+pub fn placeholders(text: &str, allowed: &[Placeholder]) -> Result<(), String> {
+    let mut rest = text.to_owned();
+    for placeholder in allowed {
+        rest = rest.replace(placeholder.text(), "");
+    }
+    match rest.find(['{', '}']) {
+        None => Ok(()),
+        Some(_) => {
+            let names: Vec<&str> = allowed.iter().map(|placeholder| placeholder.text()).collect();
+            Err(format!("'{text}' holds a brace that is no placeholder; there are {}", names.join(", ")))
+        }
+    }
+}
+
+fn is_flag(word: &str, flag: &str) -> bool {
+    word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+}
+
+fn split(text: &str) -> Result<Vec<String>, String> {
+    shlex::split(text).ok_or_else(|| format!("a quote in '{text}' is not closed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_the_driver() {
+        assert_eq!(up("--units {scale} -- --pool-threads 8").unwrap().len(), 5);
+        assert_eq!(up("--label 'two words'").unwrap(), ["--label", "two words"]);
+        for (text, says) in [
+            ("", "no words"),
+            ("up --units 1", "leave out the first word"),
+            ("--name x", "by the bench itself"),
+            ("--name=x", "by the bench itself"),
+            ("--units {units}", "{scale}, {unit-cpu}, {model}, {balancer}"),
+            ("--units '4", "not closed"),
+        ] {
+            let error = up(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn words_for_the_load() {
+        assert_eq!(load("--no-keepalive --header 'A: b'").unwrap(), ["--no-keepalive", "--header", "A: b"]);
+        for text in ["--rate 5", "--json=x", "--duration 1s", "-c 4"] {
+            assert!(load(text).unwrap_err().contains("--no-keepalive"), "{text}");
+        }
+    }
+}

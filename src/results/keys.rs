@@ -1,0 +1,178 @@
+//! Keys in paths and bodies: `/item?id={uniform 1..100000}` asks for another row each time.
+//!
+//! `{uniform A..B}` draws each whole number from A to B equally often. `{zipf A..B S}` draws A most often: the number of rank k
+//! has a share proportional to 1/k^S (G. K. Zipf, "Human Behavior and the Principle of Least Effort", 1949), as the popularity
+//! of pages and rows often has; S of 0.99 is what YCSB uses (Cooper et al., "Benchmarking Cloud Serving Systems with YCSB", 2010).
+
+use std::fmt;
+
+/// A text with places for keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    /// In order.
+    pub pieces: Vec<Piece>,
+}
+
+/// A part of a [`Template`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Piece {
+    /// Text as it is.
+    Text(String),
+    /// A key drawn for each request.
+    Key(Key),
+}
+
+/// Whole numbers from `first` to `last`, both included, and how they are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Key {
+    /// The lowest.
+    pub first: u64,
+    /// The highest.
+    pub last: u64,
+    /// How.
+    pub distribution: Distribution,
+}
+
+/// How keys are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Distribution {
+    /// All alike.
+    Uniform,
+    /// The lower the number, the more often.
+    Zipf {
+        /// 0.99, for instance: the larger, the more the first keys have.
+        exponent: f64,
+    },
+}
+
+/// Why a text is no [`Template`], and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyError(String);
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// Largest key: beyond it, a 64-bit float no longer holds every whole number.
+const LARGEST: u64 = 1 << 53;
+/// Exponents beyond this draw hardly anything but the first key.
+const LARGEST_EXPONENT: f64 = 10.0;
+const HOW: &str = "write {uniform 1..1000} or {zipf 1..1000 0.99}; a brace that is none of them is %7B or %7D";
+
+impl Template {
+    /// Takes a text apart.
+    ///
+    /// # Errors
+    /// When a brace is not closed, or what stands between two is no key.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (inside, after) =
+                after.split_once('}').ok_or_else(|| KeyError(format!("the brace in '{text}' is not closed; {HOW}")))?;
+            if !before.is_empty() {
+                pieces.push(Piece::Text(before.to_owned()));
+            }
+            pieces.push(Piece::Key(Key::parse(inside)?));
+            rest = after;
+        }
+        if !rest.is_empty() || pieces.is_empty() {
+            pieces.push(Piece::Text(rest.to_owned()));
+        }
+        Ok(Self { pieces })
+    }
+
+    /// Whether it is the same text each time.
+    pub fn is_constant(&self) -> bool {
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
+    }
+}
+
+impl Key {
+    /// Reads what stands between the braces.
+    fn parse(text: &str) -> Result<Self, KeyError> {
+        let error = |problem: &str| KeyError(format!("{{{text}}}: {problem}; {HOW}"));
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (range, distribution) = match words[..] {
+            ["uniform", range] => (range, Distribution::Uniform),
+            ["zipf", range, exponent] => {
+                let exponent: f64 = exponent.parse().map_err(|_| error("the exponent is no number"))?;
+                if !(exponent > 0.0 && exponent <= LARGEST_EXPONENT) {
+                    return Err(error("the exponent must be above 0 and at most 10"));
+                }
+                (range, Distribution::Zipf { exponent })
+            }
+            ["zipf", _] => return Err(error("zipf needs an exponent behind the range")),
+            _ => return Err(error("it is no key")),
+        };
+        let (first, last) = range.split_once("..").ok_or_else(|| error("the range has two numbers, as in 1..1000"))?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| error(&format!("'{text}' is no whole number")));
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last {
+            return Err(error("the range ends before it begins"));
+        }
+        if last > LARGEST {
+            return Err(error("the range ends beyond 2^53"));
+        }
+        Ok(Self { first, last, distribution })
+    }
+
+    /// How many different keys there are.
+    pub fn count(&self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_with_keys() {
+        let template = Template::parse("/item?id={uniform 1..100}&tag={zipf 0..9 0.99}x").unwrap();
+        let key = |first, last, distribution| Piece::Key(Key { first, last, distribution });
+        assert_eq!(
+            template.pieces,
+            [
+                Piece::Text("/item?id=".into()),
+                key(1, 100, Distribution::Uniform),
+                Piece::Text("&tag=".into()),
+                key(0, 9, Distribution::Zipf { exponent: 0.99 }),
+                Piece::Text("x".into()),
+            ]
+        );
+        assert!(!template.is_constant());
+        for constant in ["", "/", "/fib?number=20"] {
+            let template = Template::parse(constant).unwrap();
+            assert_eq!(template.pieces, [Piece::Text(constant.into())]);
+            assert!(template.is_constant());
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_explained() {
+        for (text, says) in [
+            ("/{uniform 1..10", "not closed"),
+            ("/{}", "no key"),
+            ("/{id}", "no key"),
+            ("/{uniform}", "no key"),
+            ("/{uniform 5..1}", "ends before it begins"),
+            ("/{uniform 1-5}", "two numbers"),
+            ("/{uniform a..5}", "'a' is no whole number"),
+            ("/{uniform -1..5}", "'-1' is no whole number"),
+            ("/{uniform 1..99999999999999999}", "2^53"),
+            ("/{zipf 1..10}", "needs an exponent"),
+            ("/{zipf 1..10 much}", "no number"),
+            ("/{zipf 1..10 0}", "above 0"),
+            ("/{zipf 1..10 NaN}", "above 0"),
+            ("/{zipf 1..10 11}", "at most 10"),
+        ] {
+            let error = Template::parse(text).unwrap_err().to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+}
