@@ -56,7 +56,7 @@ is_count "$seconds" || usage_error "--seconds is '$seconds'; a whole number from
 case $on in
   here) ;;
   vagrant)
-    source "$root/scripts/lib/process.sh"
+    source "$root/scripts/lib/network.sh"
     source "$root/scripts/lib/vagrant.sh"
     vagrant_start "$machine"
     # provision.sh left a copy of the scripts there.

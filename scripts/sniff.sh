@@ -4,10 +4,6 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source "$here/lib/common.sh"
-source "$here/lib/process.sh"
-source "$here/lib/limits.sh"
-source "$here/lib/state.sh"
-source "$here/lib/tls.sh"
 
 usage() {
   cat <<'TEXT'
@@ -44,11 +40,12 @@ done
 [[ $EUID -eq 0 ]] || die "listening on an interface needs root: sudo $0"
 need tcpdump
 need curl
+need jq
 
-own='' folder=$(mktemp -d)
+own='' listener='' folder=$(mktemp -d)
 # shellcheck disable=SC2317 # the trap calls it
 leave() {
-  [[ ! -e "$folder/process" ]] || process_end "$folder/process" 3 || true
+  [[ -z "$listener" ]] || kill "$listener" 2>/dev/null || true
   [[ -z "$own" ]] || "$here/cluster.sh" down --name "$own" --quiet
   rm -rf -- "$folder"
 }
@@ -60,31 +57,29 @@ if [[ -z "$name" ]]; then
   "$here/cluster.sh" up --name "$own" --nodes 1 --unit-cpu none --tls --quiet >/dev/null 2>"$folder/up.log" || die "no cluster to listen to:
 $(cat "$folder/up.log")"
 fi
-state_open "$name"
-S[name]=$name
-must_be_up
-[[ -n "${S[tls]}" ]] || die "the cluster $name speaks no TLS; start one: scripts/cluster.sh up --name other --tls"
-[[ -z "${S[redirect]}" ]] || die "the cluster $name answers HTTP with a redirection only; there is nothing to compare"
+answer=$("$here/cluster.sh" status --name "$name" --json)
+read -r plain secure authority < <(jq -r '[.target, .tls.target // "-", .tls.authority // "-"] | join(" ")' <<<"$answer")
+[[ "$secure" != - ]] || die "the cluster $name speaks no TLS; start one: scripts/cluster.sh up --name other --tls"
+[[ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$plain/readyz")" != 308 ]] ||
+  die "the cluster $name answers HTTP with a redirection only; there is nothing to compare"
+# http://ADDRESS:PORT and https://NAME:PORT
+http_port=${plain##*:} https_port=${secure##*:} address=${plain#http://} tls_name=${secure#https://}
+address=${address%:*} tls_name=${tls_name%:*}
 
-# capture FILE PORT URL…: one login over the URL while tcpdump listens; returns when the whole exchange is in the file.
+# capture FILE PORT URL: one login over the URL while tcpdump listens; returns when the whole exchange is in the file.
 capture() {
-  local file=$1 port=$2
-  shift 2
-  : >"$folder/tcpdump.log"
-  (
-    trap - EXIT INT TERM
-    process_record "$folder/process"
-    # -U: each packet is written at once. -Z root: it may not give up root before it opens a file in our folder.
-    exec setsid -- tcpdump -i lo -U -Z root -s 0 -w "$file" "tcp port $port" </dev/null >/dev/null 2>"$folder/tcpdump.log"
-  ) &
+  local file=$1 port=$2 url=$3
+  # -U: each packet is written at once. -Z root: it may not give up root before it opens a file in our folder.
+  tcpdump -i lo -U -Z root -s 0 -w "$file" "tcp port $port" </dev/null >/dev/null 2>"$folder/tcpdump.log" &
+  listener=$!
   wait_until 5 grep -q 'listening on' "$folder/tcpdump.log" || die "tcpdump does not listen: $(cat "$folder/tcpdump.log")"
   # --http1.1: so that the form looks the same in both; a fresh connection, closed afterwards.
-  curl -sS --http1.1 -o /dev/null --max-time 5 --cacert "$(tls_folder)/authority.pem" --resolve "$TLS_NAME:${S[tls_port]}:$(reachable_address)" \
-    --data "user=$FORM_USER&password=$FORM_PASSWORD" "$@" || die "the login form could not be posted"
+  curl -sS --http1.1 -o /dev/null --max-time 5 --cacert "$authority" --resolve "$tls_name:$https_port:$address" \
+    --data "user=$FORM_USER&password=$FORM_PASSWORD" "$url" || die "the login form could not be posted"
   wait_until 5 capture_complete "$file" || die "the capture is not complete: $(cat "$folder/tcpdump.log")"
-  process_signal "$folder/process" INT || true
-  wait_until 5 process_gone "$folder/process" || die "tcpdump does not end"
-  rm -f "$folder/process"
+  kill "$listener"
+  wait "$listener" || true
+  listener=''
 }
 
 # capture_complete FILE: the connection has been closed, so everything before that is in the file.
@@ -102,14 +97,14 @@ last_packets() { awk -v n="$1" '/^[0-9]/ { count++ } { text[count] = text[count]
 # readable FILE: what of the capture is text.
 readable() { tr -c '[:print:]\n' '\n' <"$1"; }
 
-capture "$folder/http.pcap" "${S[port]}" "http://$(reachable_address):${S[port]}/login"
-capture "$folder/https.pcap" "${S[tls_port]}" "https://$TLS_NAME:${S[tls_port]}/login"
+capture "$folder/http.pcap" "$http_port" "$plain/login"
+capture "$folder/https.pcap" "$https_port" "$secure/login"
 
-echo "== HTTP, port ${S[port]}: what a listener reads"
-sent "$folder/http.pcap" "${S[port]}" | last_packets 1
+echo "== HTTP, port $http_port: what a listener reads"
+sent "$folder/http.pcap" "$http_port" | last_packets 1
 echo
-echo "== HTTPS, port ${S[tls_port]}: the same form, and the goodbye"
-sent "$folder/https.pcap" "${S[tls_port]}" | last_packets 2
+echo "== HTTPS, port $https_port: the same form, and the goodbye"
+sent "$folder/https.pcap" "$https_port" | last_packets 2
 echo
 
 result=0
@@ -123,6 +118,6 @@ if readable "$folder/https.pcap" | grep -qE "$FORM_PASSWORD|$FORM_USER"; then
   echo "HTTPS: user or password is there, in clear; this should not be"
   result=1
 else
-  echo "HTTPS: neither user nor password; of $(wc -c <"$folder/https.pcap") bytes captured, a listener learns who talks to whom, when, how much, and the name $TLS_NAME (in the first packet)"
+  echo "HTTPS: neither user nor password; of $(wc -c <"$folder/https.pcap") bytes captured, a listener learns who talks to whom, when, how much, and the name $tls_name (in the first packet)"
 fi
 exit "$result"

@@ -5,7 +5,6 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 source "$root/scripts/lib/common.sh"
 source "$root/scripts/lib/checks.sh"
-source "$root/scripts/lib/limits.sh"
 
 RESOURCES=(cpu cpu-quota io memory network pool)
 WINDOWS=$root/tests/windows
@@ -47,11 +46,7 @@ done
 need curl
 need jq
 
-if [[ -z "${WEBAPP_BIN:-}" ]]; then
-  (cd -- "$root" && cargo build --quiet)
-  WEBAPP_BIN=$(cd -- "$root" && cargo build --quiet --message-format=json |
-    jq -r 'select(.executable != null and .target.name == "webapp") | .executable' | tail -n 1)
-fi
+WEBAPP_BIN=$(tested_binary "$root")
 group=webapp-bottleneck-$$
 work=$(mktemp -d "${TMPDIR:-/tmp}/$group.XXXXXX")
 started=() undo=()
@@ -142,23 +137,28 @@ drive_cpu() {
 }
 
 drive_cpu-quota() {
-  local mechanism folder chosen
-  # limits_choose ends its shell when there is no way.
-  chosen=$(limits_choose "$group" 2>"$work/why") || { stands_in cpu-quota "$(cat "$work/why")"; return 0; }
-  read -r mechanism folder <<<"$chosen"
-  if [[ $mechanism == systemd ]]; then
-    # shellcheck disable=SC2046,SC2207 # no word for the system's manager, one for the user's
-    enter=(systemd-run $(systemd_manager) --scope --quiet --collect --unit="$group" -p CPUQuota=25% --)
-  else
-    later group_remove "$folder"
-    limits_prepare "$mechanism" "$folder" "$group" node 25
-    later limits_remove "$mechanism" "$folder" node
-    enter=(enter_group "$folder/node")
-  fi
-  node
+  local answer cluster=(env WEBAPP_STATE_DIR="$work/state" WEBAPP_BIN="$WEBAPP_BIN" WEBAPP_CLUSTER_BIN="$WEBAPP_BIN" "$root/scripts/cluster.sh")
+  answer=$("${cluster[@]}" up --quiet --name "$group" --topology vertical --units 1 --unit-cpu 25 -- --log-level error 2>"$work/why") || {
+    grep -q 'no CPU quota can be set' "$work/why" || die "the node did not start: $(cat "$work/why")"
+    stands_in cpu-quota "$(cat "$work/why")"
+    return 0
+  }
+  later "${cluster[@]}" down --quiet --name "$group"
+  url=$(jq -r .target <<<"$answer")
   burden '/fib?number=25' 4
   expect cpu-quota
 }
+
+# memory_group 1|2: the folder of this process in the cgroup hierarchy of that version which has the controller memory.
+memory_group() {
+  local kind=cgroup2 line='^0::' path
+  [[ $1 == 2 ]] || { kind=cgroup line='^[0-9]*:(.*,)?memory(,.*)?:'; }
+  path=$(grep -E "$line" /proc/self/cgroup | cut -d: -f3-) || return 1
+  findmnt -nr -t "$kind" -o TARGET,OPTIONS | awk -v path="${path%/}" -v all="$1" 'all == 2 || $2 ~ /(^|,)memory(,|$)/ { print $1 path; exit }'
+}
+
+# group_remove FOLDER: the kernel refuses while a process in it is still on its way out.
+group_remove() { wait_until 5 rmdir "$1" 2>/dev/null || warn "could not remove the control group $1"; }
 
 # enter_group FOLDER COMMAND…: runs it in that control group. Called in the background, so the exec is the child's.
 enter_group() {
@@ -174,7 +174,7 @@ memory_place() {
     enter=(systemd-run --scope --quiet --collect --unit="$group" -p "MemoryMax=$1" --)
     return 0
   fi
-  if folder=$(cgroup_folder 2 self memory 2>/dev/null); then
+  if folder=$(memory_group 2); then
     # A group that holds processes cannot hand the controller down: look upwards.
     while [[ -r "$folder/cgroup.controllers" ]]; do
       if { echo +memory >"$folder/cgroup.subtree_control"; } 2>/dev/null && mkdir "$folder/$group" 2>/dev/null; then
@@ -186,7 +186,7 @@ memory_place() {
       folder=${folder%/*}
     done
   fi
-  folder=$(cgroup_folder 1 self memory 2>/dev/null) && mkdir "$folder/$group" 2>/dev/null || return 1
+  folder=$(memory_group 1) && mkdir "$folder/$group" 2>/dev/null || return 1
   later group_remove "$folder/$group"
   { echo "$1" >"$folder/$group/memory.limit_in_bytes"; } 2>/dev/null || return 1
   enter=(enter_group "$folder/$group")

@@ -4,7 +4,7 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 source "$root/scripts/lib/common.sh"
-source "$root/scripts/lib/process.sh"
+source "$root/scripts/lib/network.sh"
 source "$root/scripts/lib/checks.sh"
 source "$root/tests/cluster/common.sh"
 source "$root/tests/cluster/life.sh"
@@ -61,11 +61,9 @@ if [[ $EUID -eq 0 ]]; then
   need ip iproute2
 fi
 
-if [[ -z "${WEBAPP_BIN:-}" ]]; then
-  (cd -- "$root" && cargo build --quiet)
-  WEBAPP_BIN=$(cd -- "$root" && cargo build --quiet --message-format=json | jq -r 'select(.executable != null and .target.name == "webapp") | .executable' | tail -n 1)
-fi
-export WEBAPP_BIN
+WEBAPP_BIN=$(tested_binary "$root")
+# Some tests name another program for the nodes; the commands are this one's all the same.
+export WEBAPP_BIN WEBAPP_CLUSTER_BIN=$WEBAPP_BIN
 work=$(mktemp -d "${TMPDIR:-/tmp}/webapp-cluster-test.XXXXXX")
 log=$work/log
 export WEBAPP_STATE_DIR=$work/state

@@ -53,11 +53,7 @@ need "${CHROMIUM:-chromium}" chromium
 # Pictures look the same everywhere with the same font.
 [[ -z "$screenshots" ]] || compgen -G '/usr/share/fonts/*/inter*' >/dev/null || apt_install fonts-inter ||
   warn "no font Inter: the pictures take the system's"
-if [[ -z "${WEBAPP_BIN:-}" ]]; then
-  # The last message of the build names the program, wherever the target folder is.
-  WEBAPP_BIN=$(cd -- "$root" && cargo build --quiet --message-format=json-render-diagnostics |
-    jq -r 'select(.reason == "compiler-artifact" and .executable != null and .target.name == "webapp") | .executable' | tail -n 1)
-fi
+WEBAPP_BIN=$(tested_binary "$root")
 export WEBAPP_BIN
 cd -- "$root/tests/page"
 npm ci --ignore-scripts --no-audit --no-fund --silent

@@ -15,6 +15,8 @@ HELP
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/common.sh
+source "$here/scripts/lib/common.sh"
 # shellcheck source=scripts/lib/checks.sh
 source "$here/scripts/lib/checks.sh"
 # shellcheck source=scripts/lib/machine.sh
@@ -30,8 +32,7 @@ if ! reason=$(machine_unsupported); then
     checks_end
     exit
 fi
-bin=${WEBAPP_BIN:-$here/target/$(uname -m)-unknown-linux-gnu/release/webapp}
-[[ -x $bin ]] || { echo "test-systemd.sh: no binary at $bin; make it with scripts/build.sh, or name one with WEBAPP_BIN" >&2; exit 1; }
+bin=$(find_binary "$here")
 work=$(mktemp -d)
 trap 'machine_down_all; rm -rf "$work"' EXIT
 trap 'exit 130' INT
@@ -44,22 +45,10 @@ stat() { get "$url/stats" | jq -r "$1"; }
 property() { run systemctl show -P "$2" "$1"; }
 install_in() { run env WEBAPP_BIN=/srv/webapp "$here/scripts/install.sh" "$@"; }
 
-# until_true SECONDS COMMAND…: tries ten times a second.
-until_true() {
-    local tries=$(($1 * 10))
-    shift
-    while ((tries-- > 0)); do
-        if "$@" >/dev/null 2>&1; then return 0; fi
-        sleep 0.1
-    done
-    return 1
-}
-
 verify() {
     local output
-    # The balancer's unit is installed by provision.sh only.
     output=$(run systemd-analyze verify /usr/local/lib/systemd/system/webapp{,@3001}.{service,socket} /usr/local/lib/systemd/system/webapp.slice \
-        "$here/systemd/webapp-balancer.service" 2>&1 | grep -v 'cluster.sh is not executable: No such file')
+        "$here/systemd/webapp-balancer.service" 2>&1)
     echo "$output"
     # Other units of the copied root may be worth a word, ours not.
     ! grep -q webapp <<<"$output"
@@ -154,12 +143,12 @@ quota_throttles() {
     run systemctl start webapp@3001.service || return 1
     before=$(property webapp@3001.service MainPID)
     run systemctl set-property --runtime webapp@3001.service CPUQuota=50% || return 1
-    burn http://127.0.0.1:3001 'until_true 6 kernel_throttles' || { echo "throttled periods: $(throttled_periods)"; return 1; }
+    burn http://127.0.0.1:3001 'wait_until 6 kernel_throttles' || { echo "throttled periods: $(throttled_periods)"; return 1; }
     [[ $before == "$(property webapp@3001.service MainPID)" ]]
 }
 
 quota_in_stats() {
-    if until_true 3 quota_seen && burn http://127.0.0.1:3001 'until_true 6 throttled'; then return 0; fi
+    if wait_until 3 quota_seen && burn http://127.0.0.1:3001 'wait_until 6 throttled'; then return 0; fi
     get http://127.0.0.1:3001/stats | jq -c .cgroup
     return 1
 }
@@ -169,9 +158,9 @@ memory_limit() {
     before=$(property webapp.service NRestarts)
     run systemctl set-property --runtime webapp.service MemoryMax=64M
     get "$url/memory?mb=300&seg=5" >/dev/null 2>&1 || true
-    until_true 10 eval "(( \$(property webapp.service NRestarts) > $before ))" || { echo "it was not killed"; return 1; }
+    wait_until 10 eval "(( \$(property webapp.service NRestarts) > $before ))" || { echo "it was not killed"; return 1; }
     run systemctl set-property --runtime webapp.service MemoryMax=infinity
-    until_true 10 get "$url/readyz"
+    wait_until 10 get "$url/readyz"
 }
 
 stop_drains() {
@@ -271,7 +260,7 @@ balancer_comes_back() {
     before=$(balancer_process)
     ((before > 1)) || { echo "systemd watches no process"; machine_run balancer systemctl status --no-pager webapp-balancer.service; return 1; }
     machine_run balancer kill -9 "$before"
-    if until_true 10 machine_bridge_run curl -fsS -m 2 http://192.168.56.10/whoami && until_true 10 balancer_is_another "$before"; then return 0; fi
+    if wait_until 10 machine_bridge_run curl -fsS -m 2 http://192.168.56.10/whoami && wait_until 10 balancer_is_another "$before"; then return 0; fi
     machine_run balancer journalctl --no-pager -n 20 -u webapp-balancer
     return 1
 }

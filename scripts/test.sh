@@ -46,8 +46,7 @@ else
   cargo test --no-fail-fast
 fi
 # The scripts below talk to the program that was just tested; by themselves they would build it again.
-WEBAPP_BIN=$(cargo build --quiet --message-format=json |
-  jq -r 'select(.reason == "compiler-artifact" and .executable != null and .target.name == "webapp") | .executable' | tail -n 1)
+WEBAPP_BIN=$(unset WEBAPP_BIN && tested_binary .)
 export WEBAPP_BIN
 say "== cluster: real balancers, under load"
 scripts/test-cluster.sh

@@ -4,7 +4,7 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source "$here/lib/common.sh"
-source "$here/lib/process.sh"
+source "$here/lib/network.sh"
 source "$here/lib/vagrant.sh"
 
 usage() {
@@ -73,7 +73,6 @@ parse() {
   [[ "$NAME" =~ ^[a-z0-9][a-z0-9-]{0,31}$ ]] || usage_error "--name is '$NAME', but may have up to 32 small letters, digits and dashes"
   { is_count "$UNITS" && ((UNITS <= 64)); } || usage_error "--units is '$UNITS', but must be a whole number from 1 to 64"
   [[ "$TOPOLOGY" == horizontal || "$TOPOLOGY" == vertical ]] || usage_error "--topology is '$TOPOLOGY', but may be: horizontal vertical"
-  [[ "$BALANCER" == haproxy || "$BALANCER" == nginx ]] || usage_error "--balancer is '$BALANCER', but may be: haproxy nginx"
   [[ "$MODEL" == async || "$MODEL" == sync ]] || usage_error "--model is '$MODEL', but may be: async sync"
   [[ "$UNIT_CPU" == none ]] || is_count "$UNIT_CPU" || usage_error "--unit-cpu is '$UNIT_CPU', but must be percent of one core, or none"
 }
@@ -154,10 +153,7 @@ else
 fi
 systemctl daemon-reload
 systemctl restart webapp-balancer.service
-case $1 in
-haproxy) haproxy -v | awk 'NR == 1 { sub(/-.*/, "", $3); print $3 }' ;;
-nginx) nginx -v 2>&1 | sed 's/.*nginx.//' ;;
-esac
+[ "$1" = default ] || WEBAPP_STATE_DIR=/run/webapp-balancer /usr/local/bin/webapp cluster status --json | sed -n 's/.*"version":"\([^"]*\)".*/\1/p'
 REMOTE
 }
 
@@ -203,9 +199,6 @@ cluster_machines() {
   fi
 }
 
-# cores_text PERCENT: in cores, with as many decimals as it needs.
-cores_text() { awk -v percent="$1" 'BEGIN { printf "%.6g", percent / 100 }'; }
-
 check_size() {
   local whole=$((VAGRANT_NODE_CPUS * 100))
   [[ "$UNIT_CPU" != none ]] || UNIT_CPU=$whole
@@ -230,6 +223,8 @@ command_up() {
   # One that is up ends first: the next may need fewer of the machines.
   ! state_mine || cluster_end
   PROGRAM=$(find_binary "${here%/*}")
+  # The binary knows which balancers there are, and says so.
+  "$PROGRAM" cluster --print-missing up --balancer "$BALANCER" >/dev/null || exit 2
   mapfile -t machines < <(cluster_machines)
   if [[ "$TOPOLOGY" == vertical ]]; then
     cpus=$((UNITS * VAGRANT_NODE_CPUS))
@@ -254,9 +249,9 @@ command_up() {
   else
     wait_until 60 http_ready "$(vagrant_url vertical)/readyz" || die "vertical does not answer"
   fi
-  cluster_json "$version" "${machines[@]}" >"$STATE/json"
+  note_cluster "$version" "${machines[@]}"
   step "$TOPOLOGY, $UNITS units: ${machines[*]} in $((SECONDS - started)) s"
-  cat "$STATE/json"
+  describe
 }
 
 # node_list MACHINE…: their addresses as the balancer takes them.
@@ -274,30 +269,32 @@ all_answer() {
   for machine in "$@"; do [[ "$seen" == *" $machine "* ]] || return 1; done
 }
 
-cluster_json() {
-  local version=$1 nodes='' machine balancer=null target each
+# note_cluster VERSION MACHINE…: what `webapp cluster describe` needs to know of the cluster, a word a line.
+note_cluster() {
+  local version=$1 target mechanism=vm-systemd words=() machine
   shift
-  each=$(cores_text "$((UNIT_CPU * UNITS / $#))")
-  for machine in "$@"; do
-    nodes+=${nodes:+,}"{\"name\":\"$machine\",\"url\":\"$(vagrant_url "$machine")\",\"pid\":null,\"quota_cores\":$each}"
-  done
-  target=$(vagrant_url vertical)
-  if [[ "$TOPOLOGY" == horizontal ]]; then
+  ((UNIT_CPU != VAGRANT_NODE_CPUS * 100)) || mechanism=vm-cpus
+  if [[ "$TOPOLOGY" == vertical ]]; then
+    target=$(vagrant_url vertical)
+  else
     target=http://$(vagrant_address balancer)
-    balancer="{\"kind\":\"$BALANCER\",\"version\":$(json_string "$version"),\"pid\":null}"
+    words=(--balancer "$BALANCER" --balancer-version "$version")
   fi
-  printf '{"name":"%s","topology":"%s","units":%s,"target":"%s","nodes":[%s],"balancer":%s,"limited":{"resource":"cpu","mechanism":"%s","unit_cpu_percent":%s,"total_quota_cores":%s}}\n' \
-    "$NAME" "$TOPOLOGY" "$UNITS" "$target" "$nodes" "$balancer" \
-    "$( ((UNIT_CPU == VAGRANT_NODE_CPUS * 100)) && echo vm-cpus || echo vm-systemd)" "$UNIT_CPU" "$(cores_text "$((UNIT_CPU * UNITS))")"
+  for machine in "$@"; do words+=(--node "$machine=$(vagrant_address "$machine"):$VAGRANT_PORT"); done
+  printf '%s\n' --name "$NAME" --topology "$TOPOLOGY" --units "$UNITS" --unit-cpu "$UNIT_CPU" --mechanism "$mechanism" \
+    --target "$target" "${words[@]}" | write_file "$STATE/description"
+}
+
+# describe [--ask]: the cluster that is up, as one line of JSON.
+describe() {
+  local words
+  mapfile -t words <"$STATE/description"
+  "$(find_binary "${here%/*}")" cluster describe "${words[@]}" "$@"
 }
 
 command_status() {
-  local machine up=''
-  { state_mine && [[ -s "$STATE/json" ]]; } || die "there is no cluster $NAME on the machines; start one: ${0##*/} up --name $NAME"
-  while read -r machine; do
-    up+=${up:+,}"\"$machine\":$(http_ready "$(vagrant_url "$machine")/readyz" && echo true || echo false)"
-  done <"$STATE/nodes"
-  sed "s/}\$/,\"up\":{$up}}/" "$STATE/json"
+  { state_mine && [[ -s "$STATE/description" ]]; } || die "there is no cluster $NAME on the machines; start one: ${0##*/} up --name $NAME"
+  describe --ask
 }
 
 command_kill() {
@@ -309,7 +306,7 @@ command_kill() {
   # Without its socket, too: systemd would start the node again for the next client.
   vagrant_root "$VICTIM" >&2 <<<'systemctl kill --signal KILL webapp.service; systemctl stop webapp.socket webapp.service' || die "$VICTIM could not be killed"
   step "$VICTIM is dead"
-  cat "$STATE/json"
+  describe
 }
 
 command_down() {
@@ -334,7 +331,7 @@ cluster_end() {
     jobs+=($!)
   fi
   for machine in "${jobs[@]}"; do wait "$machine" || failed=1; done
-  rm -f -- "$STATE"/{json,name,nodes,killed}
+  rm -f -- "$STATE"/{description,name,nodes,killed}
   ((failed == 0)) || die "not every machine could be put back; a reboot does it: vagrant reload"
 }
 

@@ -8,6 +8,7 @@
 //! | [`bench`] | topologies x levels -> measured runs |
 //! | [`report`] | fit, limits, cost, charts: pure functions of what `bench` wrote |
 //! | [`autoscale`] | how many nodes there shall be: a pure decision, and the loop around it |
+//! | [`cluster`] | nodes, balancer and services on this machine, each under its quota; the contract of cluster drivers |
 //! | [`load`] | the load generator: schedule, client, recorder, verdict |
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
 //! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
@@ -28,6 +29,7 @@ pub mod autoscale;
 pub mod bench;
 mod child;
 pub mod cli;
+pub mod cluster;
 mod connect;
 pub mod http;
 pub mod kernel;

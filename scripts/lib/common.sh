@@ -33,7 +33,7 @@ need() {
   if may_install; then
     say "installing $package (it brings $command)"
     # A machine that never asked for the package lists has no names to install from.
-    apt_install "$package" || { as_root apt-get update -qq >&2 && apt_install "$package"; } ||
+    apt_install "$package" || { apt_get update && apt_install "$package"; } ||
       die "$command is missing and apt-get could not install $package"
     hash -r
     have "$command" || die "$package is installed, but $command is not on the PATH"
@@ -52,23 +52,17 @@ as_root() {
   if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n "$@"; fi
 }
 
-apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=120 "$@" >&2; }
+# Offline, both fail soon.
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 -o Acquire::http::Timeout=15 "$@" >&2
+}
+apt_install() { apt_get install -y --no-install-recommends "$@"; }
 
 # is_count TEXT: a whole number from 1 to 99999999 without a leading zero.
 is_count() { [[ "$1" =~ ^[1-9][0-9]{0,7}$ ]]; }
 
 # is_port TEXT: 1 to 65535.
 is_port() { is_count "$1" && (($1 <= 65535)); }
-
-# json_string TEXT: the text as a JSON string, quotes included.
-json_string() {
-  local text=$1
-  text=${text//\\/\\\\}
-  text=${text//\"/\\\"}
-  text=${text//$'\n'/\\n}
-  text=${text//$'\t'/\\t}
-  printf '"%s"' "$text"
-}
 
 # write_file PATH: stdin becomes the file in one step; a reader sees the old text or the new, never half of it.
 write_file() {
@@ -93,21 +87,31 @@ wait_until() {
   done
 }
 
-# find_binary FOLDER: the node's program: WEBAPP_BIN, else the release build in FOLDER/target.
+# built_binary FOLDER: prints the release build in FOLDER/target, if there is one.
+built_binary() {
+  local candidate
+  for candidate in "${CARGO_TARGET_DIR:-$1/target}"/{*/,}release/webapp; do
+    [[ ! -x "$candidate" ]] || { printf '%s' "$candidate" && return 0; }
+  done
+}
+
+# find_binary FOLDER: the node's program: WEBAPP_BIN, else the release build in FOLDER/target, else what the PATH has.
 find_binary() {
-  local folder=$1 candidate
+  local found=${WEBAPP_BIN:-}
+  [[ -z "$found" || -x "$found" ]] || die "WEBAPP_BIN names $found, which is not a program"
+  [[ -n "$found" ]] || found=$(built_binary "$1")
+  [[ -n "$found" ]] || found=$(command -v webapp || true)
+  [[ -n "$found" ]] || die "there is no webapp binary yet; run scripts/build.sh, or name one with WEBAPP_BIN"
+  printf '%s' "$found"
+}
+
+# tested_binary FOLDER: the program that tests talk to: WEBAPP_BIN, else a fresh debug build of FOLDER.
+tested_binary() {
   if [[ -n "${WEBAPP_BIN:-}" ]]; then
-    [[ -x "$WEBAPP_BIN" ]] || die "WEBAPP_BIN names $WEBAPP_BIN, which is no program"
     printf '%s' "$WEBAPP_BIN"
     return 0
   fi
-  for candidate in "${CARGO_TARGET_DIR:-$folder/target}"/*/release/webapp "${CARGO_TARGET_DIR:-$folder/target}"/release/webapp; do
-    if [[ -x "$candidate" ]]; then
-      printf '%s' "$candidate"
-      return 0
-    fi
-  done
-  candidate=$(command -v webapp || true)
-  [[ -n "$candidate" ]] || die "there is no webapp binary yet; run scripts/build.sh, or name one with WEBAPP_BIN"
-  printf '%s' "$candidate"
+  # The messages of the build name the program, wherever the target folder is.
+  (cd -- "$1" && cargo build --quiet --message-format=json-render-diagnostics) |
+    jq -r 'select(.reason == "compiler-artifact" and .executable != null and .target.name == "webapp") | .executable' | tail -n 1
 }

@@ -3,7 +3,7 @@
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 source "$root/scripts/lib/common.sh"
-source "$root/scripts/lib/process.sh"
+source "$root/scripts/lib/network.sh"
 source "$root/scripts/perf/lib.sh"
 # shellcheck disable=SC2034 # the tests' helpers write there
 work=$WORK log=$WORK/log

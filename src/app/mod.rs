@@ -36,7 +36,8 @@ pub use routes::{Action, Route, addresses};
 pub use whoami::Network;
 
 /// Whether a request holds a thread only while it works, or from start to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Model {
     /// A request holds a thread of the pool only while it computes or touches a disk.
     Async,

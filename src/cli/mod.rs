@@ -2,6 +2,7 @@
 
 mod autoscale;
 mod bench;
+mod cluster;
 mod healthcheck;
 mod load;
 mod process;
@@ -46,6 +47,8 @@ enum Command {
     Report(report::Args),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
     Usl(usl::Args),
+    /// Run nodes behind a balancer, on this machine.
+    Cluster(cluster::Args),
     /// Exit 0 when an address answers 2xx, else 1.
     Healthcheck(healthcheck::Args),
 }
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Autoscale(args) => autoscale::run(&args),
         Command::Report(args) => report::run(args),
         Command::Usl(args) => usl::run(args),
+        Command::Cluster(args) => cluster::run(args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };
     match result {

@@ -19,5 +19,6 @@ pub mod process;
 mod root;
 pub mod socket;
 pub mod tcp;
+pub mod tcp_table;
 
 pub use root::{ReadError, Reading, Root, Table};

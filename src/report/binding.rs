@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::usage::Use;
+use super::analysis::Use;
 use crate::results::load::Validity;
 use crate::results::number::{or_dash, percent, plain, significant};
 use crate::results::run::Run;

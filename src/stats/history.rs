@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::endpoint::EndpointKind;
-use super::model::{Resource, Stats};
+use super::model::{EndpointKind, Resource, Stats};
 
 /// Points that are kept: five minutes at one a second.
 pub const POINTS: usize = 300;

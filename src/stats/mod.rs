@@ -4,7 +4,6 @@
 //! thousand readers of `/stats` cost what one does.
 
 mod bottleneck;
-mod endpoint;
 mod history;
 pub mod model;
 mod prometheus;
@@ -15,8 +14,7 @@ mod sampler;
 mod window;
 
 pub use bottleneck::judge;
-pub use endpoint::EndpointKind;
-pub use model::{Bottleneck, Resource, Stats, Window};
+pub use model::{Bottleneck, EndpointKind, Resource, Stats, Window};
 pub use reading::{ConnectionsReading, EndpointReading, Identity, NodeReading, RequestsReading, SamplerConfig};
 pub use sample::{Collector, Sample};
 pub use sampler::{Board, Snapshot, start};

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::endpoint::EndpointKind;
 use super::raw::Raw;
 
 /// The answer of `/stats`.
@@ -416,6 +415,19 @@ pub struct Requests {
     pub errors_per_second: Option<f64>,
     /// By address.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// What an address is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndpointKind {
+    /// Work that a user asks for: the throughput and the response time of a node are those of its demo addresses.
+    Demo,
+    /// Looks at the node, or asks whether it lives. It is not work, and says nothing about how long work takes.
+    #[default]
+    Monitoring,
+    /// The live page and its files, likewise.
+    Page,
 }
 
 /// The requests of one address.

@@ -148,3 +148,18 @@ test_connection_limits() {
     check "$balancer: once they are closed, it may come again" is "$(status_of /whoami --interface 127.0.0.7)" 200
   done
 }
+
+# What `up` announces answers, whatever it was bound to.
+test_announced() {
+  local balancer bind
+  for balancer in "${BALANCERS[@]}"; do
+    for bind in 127.0.0.1 0.0.0.0 '*' ::1 ::; do
+      if [[ "$bind" == *:* && -z "$(cat /proc/net/if_inet6 2>/dev/null)" ]]; then
+        skip "$balancer --bind $bind: this machine has no IPv6"
+        continue
+      fi
+      up --nodes 1 --unit-cpu none --balancer "$balancer" --bind "$bind" --tls --tls-port "$(free_port)" || return 1
+      check "$balancer --bind $bind: the announced address answers" is "$(status_of /whoami)" 200
+    done
+  done
+}

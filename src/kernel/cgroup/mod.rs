@@ -4,6 +4,7 @@
 //! is read: the tightest may stand anywhere, and the one that throttles may not be the tightest.
 
 mod place;
+pub mod quota;
 mod v1;
 mod v2;
 

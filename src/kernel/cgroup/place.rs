@@ -15,6 +15,13 @@ pub struct OwnGroup {
     path: String,
 }
 
+impl OwnGroup {
+    /// Whether this is the line of version 2, and names the group `path`.
+    pub fn is_unified_at(&self, path: &str) -> bool {
+        self.controllers.is_empty() && self.path == path
+    }
+}
+
 /// A mounted hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
@@ -131,7 +138,12 @@ fn below<'a>(path: &'a str, top: &str) -> Option<&'a str> {
 
 /// Reads `/proc/self/cgroup`.
 pub fn own_groups(root: &Root) -> Reading<Vec<OwnGroup>> {
-    let text = root.read(OWN)?;
+    groups_of(root, OWN)
+}
+
+/// Reads `/proc/PID/cgroup` of any process.
+pub fn groups_of(root: &Root, file: &str) -> Reading<Vec<OwnGroup>> {
+    let text = root.read(file)?;
     let groups: Vec<OwnGroup> = complete_lines(&text)
         .filter_map(|line| {
             let (_, rest) = line.split_once(':')?;
@@ -140,7 +152,7 @@ pub fn own_groups(root: &Root) -> Reading<Vec<OwnGroup>> {
             Some(OwnGroup { controllers, path: path.trim_end_matches(" (deleted)").to_owned() })
         })
         .collect();
-    if groups.is_empty() { Err(ReadError::malformed(root.path(OWN), "names no cgroup")) } else { Ok(groups) }
+    if groups.is_empty() { Err(ReadError::malformed(root.path(file), "names no cgroup")) } else { Ok(groups) }
 }
 
 /// Reads the cgroup mounts of `/proc/self/mountinfo` (proc_pid_mountinfo(5)).

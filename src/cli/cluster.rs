@@ -1,0 +1,360 @@
+//! `webapp cluster`: nodes behind a balancer, on this machine.
+
+mod values;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::Exit;
+use crate::app::Model;
+use crate::cluster::balancer::Kind;
+use crate::cluster::contract::Topology;
+use crate::cluster::describe::Description;
+use crate::cluster::reporter::Reporter;
+use crate::cluster::settings::{Algorithm, Bind, Request};
+use crate::cluster::{self, Cluster, Launch, Stop};
+use values::{UnitCpu, backend, count, name, named_address, port, unit_cpu, units};
+
+/// Runs nodes, each under its own CPU quota, behind a real HAProxy or nginx.
+///
+/// The answer goes to stdout: a table on a terminal, else one line of JSON. What is done goes to stderr. State lives in
+/// $WEBAPP_STATE_DIR, else $XDG_RUNTIME_DIR/webapp-UID, else /tmp/webapp-UID. The node is the program that WEBAPP_BIN names,
+/// else this one.
+///
+/// Example: webapp cluster up --nodes 4 && curl http://127.0.0.1:8080/whoami; webapp cluster down
+#[derive(clap::Args)]
+#[command(disable_help_subcommand = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// Which cluster; two of different names live side by side.
+    #[arg(long, global = true, default_value = "webapp", value_parser = name)]
+    name: String,
+    /// Say only what goes wrong.
+    #[arg(long, global = true)]
+    quiet: bool,
+    /// The answer as one line of JSON, as a program gets it, on a terminal too.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print which programs `up` would need and this machine lacks, each with its package, and do nothing.
+    #[arg(long, global = true, hide = true)]
+    print_missing: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Start the cluster; run again, it brings back what died.
+    Up(Box<Up>),
+    /// Say what is there.
+    Status,
+    /// Change the number of units, live: nodes come and go without a lost request; a vertical cluster gets another quota.
+    Scale {
+        /// How many units the cluster shall have.
+        #[arg(value_parser = units())]
+        units: u32,
+    },
+    /// End a node with kill -9, as an accident would.
+    Kill {
+        #[allow(missing_docs)]
+        node: String,
+    },
+    /// Send a node no more requests; returns when it has none left.
+    Drain {
+        #[allow(missing_docs)]
+        node: String,
+    },
+    /// Bring a node back after kill or drain.
+    Start {
+        #[allow(missing_docs)]
+        node: String,
+    },
+    /// Restart all nodes, one after the other, without a lost request.
+    RollingRestart,
+    /// Show the end of what nodes and balancer wrote.
+    Logs {
+        /// Only of this one: node2, balancer.
+        which: Option<String>,
+        /// Go on showing what comes.
+        #[arg(long)]
+        follow: bool,
+        /// How many lines of each.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = count())]
+        lines: u32,
+    },
+    /// Show the balancer's configuration.
+    Config,
+    /// End the cluster, and leave nothing behind.
+    Down,
+    /// Print the answer of a driver for a cluster that somebody else made.
+    #[command(hide = true)]
+    Describe(Describe),
+    /// Lead a session, write down who that is, enter a control group, and become a program.
+    #[command(hide = true)]
+    Launch {
+        #[arg(long)]
+        record: PathBuf,
+        #[arg(long)]
+        group: Option<PathBuf>,
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+/// What a driver knows of its cluster.
+#[derive(clap::Args)]
+struct Describe {
+    #[arg(long)]
+    topology: Topology,
+    #[arg(long, value_parser = units())]
+    units: u32,
+    #[arg(long, value_parser = count())]
+    unit_cpu: u32,
+    #[arg(long)]
+    mechanism: String,
+    #[arg(long)]
+    target: String,
+    /// NAME=HOST:PORT, once for each node.
+    #[arg(long, required = true, value_parser = named_address)]
+    node: Vec<(String, String)>,
+    #[arg(long, requires = "balancer_version")]
+    balancer: Option<Kind>,
+    #[arg(long)]
+    balancer_version: Option<String>,
+    /// Ask every node whether it is ready.
+    #[arg(long)]
+    ask: bool,
+}
+
+/// Options of `up`.
+#[derive(clap::Args)]
+struct Up {
+    /// So many small nodes behind a balancer; the same as --topology horizontal --units N [default: 2].
+    #[arg(long, value_name = "N", value_parser = units(), help_heading = "Nodes")]
+    nodes: Option<u32>,
+    /// A node for each unit behind a balancer, or one node that has all units [default: horizontal].
+    #[arg(long, value_name = "T", help_heading = "Nodes")]
+    topology: Option<Topology>,
+    /// How many units of CPU [default: 2].
+    #[arg(long, value_name = "N", value_parser = units(), help_heading = "Nodes")]
+    units: Option<u32>,
+    /// A unit, in percent of one core, or none: no quota [default: 25].
+    #[arg(long, value_name = "P", value_parser = unit_cpu, help_heading = "Nodes")]
+    unit_cpu: Option<UnitCpu>,
+    /// How a node spends its threads [default: async].
+    #[arg(long, value_name = "M", help_heading = "Nodes")]
+    model: Option<Model>,
+    /// Seconds that a node may take to finish what it has [default: 30].
+    #[arg(long, value_name = "S", value_parser = count(), help_heading = "Nodes")]
+    drain_timeout: Option<u32>,
+    /// Further arguments of `webapp serve`.
+    #[arg(last = true, value_name = "ARGUMENTS", help_heading = "Nodes")]
+    further: Vec<String>,
+    /// Which balancer [default: haproxy].
+    #[arg(long, value_name = "B", help_heading = "Balancer")]
+    balancer: Option<Kind>,
+    /// Put the one node of a vertical cluster behind a balancer, too.
+    #[arg(long, help_heading = "Balancer")]
+    behind_balancer: bool,
+    /// Start no nodes, but be the balancer of these; drain and start work on them, too.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = backend, help_heading = "Balancer")]
+    backend: Option<Vec<String>>,
+    /// How the balancer chooses a node [default: roundrobin].
+    #[arg(long, value_name = "A", help_heading = "Balancer")]
+    algorithm: Option<Algorithm>,
+    /// Where clients connect [default: 8080, or the next that is free].
+    #[arg(long, value_name = "PORT", value_parser = port(), help_heading = "Balancer")]
+    port: Option<u16>,
+    /// On which address; * is all of this machine's [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS", help_heading = "Balancer")]
+    bind: Option<Bind>,
+    /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
+    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
+    maxconn: Option<u32>,
+    /// Speak https://dev.acme.com.ar as well, by a local authority (mkcert, else openssl).
+    #[arg(long, help_heading = "Balancer")]
+    tls: bool,
+    /// Speak HTTP/2 to the client; means --tls.
+    #[arg(long, help_heading = "Balancer")]
+    http2: bool,
+    /// Let plain HTTP only send the client to HTTPS; means --tls.
+    #[arg(long, help_heading = "Balancer")]
+    redirect: bool,
+    /// Where HTTPS is spoken [default: 8443, or the next that is free].
+    #[arg(long, value_name = "PORT", value_parser = port(), help_heading = "Balancer")]
+    tls_port: Option<u16>,
+    /// Keep the local authority there, so that it is trusted once and not for each cluster.
+    #[arg(long, value_name = "DIR", help_heading = "Balancer")]
+    authority: Option<PathBuf>,
+    /// Requests a second from one source; above it 429.
+    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
+    limit_requests: Option<u32>,
+    /// Connections at once from one source (layer 4: scripts/protect.sh).
+    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
+    limit_connections: Option<u32>,
+}
+
+impl Describe {
+    fn answer(self, name: String) -> anyhow::Result<String> {
+        let Self { topology, units, unit_cpu, mechanism, target, node: nodes, balancer, balancer_version, ask } = self;
+        let balancer = balancer.zip(balancer_version);
+        let description = Description { name, topology, units, unit_cpu, mechanism, target, nodes, balancer };
+        Ok(serde_json::to_string(&description.answer(ask))? + "\n")
+    }
+}
+
+impl Up {
+    fn request(self) -> anyhow::Result<Request> {
+        let authority = self.authority.map(std::path::absolute).transpose().context("--authority")?;
+        Ok(Request {
+            nodes: self.nodes,
+            topology: self.topology,
+            units: self.units,
+            unit_cpu: self.unit_cpu.map(|unit| unit.0),
+            model: self.model,
+            drain_timeout: self.drain_timeout,
+            balancer: self.balancer,
+            behind_balancer: self.behind_balancer,
+            backend: self.backend,
+            algorithm: self.algorithm,
+            port: self.port,
+            bind: self.bind,
+            maxconn: self.maxconn,
+            tls: self.tls,
+            http2: self.http2,
+            redirect: self.redirect,
+            tls_port: self.tls_port,
+            authority,
+            limit_requests: self.limit_requests,
+            limit_connections: self.limit_connections,
+            node_arguments: self.further,
+        })
+    }
+}
+
+/// Carries the command out, and prints its answer.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    match carry_out(args) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => match error.downcast_ref::<Stop>() {
+            Some(Stop::Usage(text)) => {
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{text}\n")).exit()
+            }
+            Some(Stop::Signal(number)) => std::process::exit(128 + number),
+            None => Err(error),
+        },
+    }
+}
+
+fn carry_out(args: Args) -> anyhow::Result<()> {
+    let Args { command, name, quiet, json, print_missing } = args;
+    let reporter = Reporter { quiet };
+    let change = || Cluster::find_to_change(&name, reporter);
+    // The lock is held until the answer is printed.
+    let (cluster, ask, _lock) = match command {
+        Command::Up(up) if print_missing => return print_what_is_missing(&up.request()?),
+        _ if print_missing => return Ok(()),
+        Command::Up(up) => (cluster::up(&name, &up.request()?, reporter)?, false, None),
+        Command::Status => (Cluster::find(&name, reporter)?, true, None),
+        Command::Scale { units } => {
+            let (mut cluster, lock) = change()?;
+            cluster.scale(units)?;
+            (cluster, true, Some(lock))
+        }
+        Command::Kill { node } => changed(change()?, |cluster| cluster.kill(&node))?,
+        Command::Drain { node } => changed(change()?, |cluster| cluster.drain(&node))?,
+        Command::Start { node } => changed(change()?, |cluster| cluster.start(&node))?,
+        Command::RollingRestart => changed(change()?, Cluster::rolling_restart)?,
+        Command::Logs { which, follow, lines } => {
+            return Cluster::find(&name, reporter)?.show_logs(which.as_deref(), follow, lines);
+        }
+        Command::Config => return print(&Cluster::find(&name, reporter)?.config()?),
+        Command::Down => return cluster::down(&name, reporter),
+        Command::Describe(describe) => return print(&describe.answer(name)?),
+        Command::Launch { record, group, command } => {
+            let never = (Launch { record, group, folder: None, command }).become_program()?;
+            match never {}
+        }
+    };
+    if std::io::stdout().is_terminal() && !json {
+        print(&cluster.table())
+    } else {
+        print(&(serde_json::to_string(&cluster.answer(ask))? + "\n"))
+    }
+}
+
+type Changed = (Cluster, bool, Option<cluster::state::Lock>);
+
+fn changed(
+    (cluster, lock): (Cluster, cluster::state::Lock),
+    change: impl FnOnce(&Cluster) -> anyhow::Result<()>,
+) -> anyhow::Result<Changed> {
+    change(&cluster)?;
+    Ok((cluster, true, Some(lock)))
+}
+
+fn print_what_is_missing(request: &Request) -> anyhow::Result<()> {
+    let lines = cluster::missing(request).into_iter().map(|needed| format!("{} {}\n", needed.program, needed.package));
+    print(&lines.collect::<String>())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn up(words: &str) -> Result<Request, clap::Error> {
+        let line = Line::try_parse_from(["cluster", "up"].into_iter().chain(words.split_whitespace()))?;
+        match line.args.command {
+            Command::Up(up) => Ok(up.request().unwrap()),
+            _ => panic!("not up"),
+        }
+    }
+
+    #[test]
+    fn options_become_a_request() {
+        let request =
+            up("--nodes=3 --unit-cpu none --bind :: --backend a:1,b:2 --balancer nginx -- --workers 2").unwrap();
+        assert_eq!((request.nodes, request.unit_cpu, request.balancer), (Some(3), Some(None), Some(Kind::Nginx)));
+        assert_eq!(request.backend.unwrap(), ["a:1", "b:2"]);
+        assert_eq!(request.bind.unwrap().reachable_host(), "[::1]");
+        assert_eq!(request.node_arguments, ["--workers", "2"]);
+    }
+
+    #[test]
+    fn what_is_wrong_by_its_words_alone() {
+        for words in [
+            "now",
+            "--nodes 0",
+            "--nodes 65",
+            "--nodes two",
+            "--unit-cpu 25%",
+            "--unit-cpu 0",
+            "--backend nowhere",
+            "--backend h:0",
+            "--bind localhost",
+            "--port 70000",
+            "--name ../etc",
+            "--name -x",
+            "--balancer apache",
+            "--limit-requests -1",
+        ] {
+            assert!(up(words).is_err(), "{words}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Values of the options of `webapp cluster`, as they are typed.
+
+use clap::builder::RangedU64ValueParser;
+
+use crate::cluster::settings::MOST_UNITS;
+
+/// Percent of one core; `None` is without a quota.
+#[derive(Clone, Copy, Debug)]
+pub struct UnitCpu(pub Option<u32>);
+
+/// A number of nodes or units.
+pub fn units() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=u64::from(MOST_UNITS))
+}
+
+/// A number of anything else, at least one.
+pub fn count() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=99_999_999)
+}
+
+/// A TCP port.
+pub fn port() -> RangedU64ValueParser<u16> {
+    RangedU64ValueParser::new().range(1..=65_535)
+}
+
+/// The name of a cluster: it is part of paths and of control groups' names.
+pub fn name(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_name = (1..=32).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with('-');
+    is_name.then(|| text.to_owned()).ok_or_else(|| "may have up to 32 small letters, digits and dashes".to_owned())
+}
+
+/// Percent of one core, or none.
+pub fn unit_cpu(text: &str) -> Result<UnitCpu, String> {
+    let is_percent = |percent: &u32| (1..=6400).contains(percent);
+    match text {
+        "none" => Ok(UnitCpu(None)),
+        _ => match text.parse().ok().filter(is_percent) {
+            Some(percent) => Ok(UnitCpu(Some(percent))),
+            None => Err("must be percent of one core from 1 to 6400, or none".to_owned()),
+        },
+    }
+}
+
+/// HOST:PORT of a node.
+pub fn backend(text: &str) -> Result<String, String> {
+    let is_host = |host: &str| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+    };
+    match text.split_once(':') {
+        Some((host, port)) if is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(text.to_owned()),
+        _ => Err("must be addresses like 192.168.56.11:3000,192.168.56.12:3000".to_owned()),
+    }
+}
+
+/// NAME=HOST:PORT.
+pub fn named_address(text: &str) -> Result<(String, String), String> {
+    let (name, address) = text.split_once('=').ok_or("must be NAME=HOST:PORT")?;
+    backend(address).map(|address| (name.to_owned(), address))
+}

@@ -1,0 +1,108 @@
+//! The contract for clusters that somebody else makes: `scripts/vagrant-driver.sh` gives the facts, and this the answer.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::balancer::Kind;
+use super::contract::{BalancerAnswer, ClusterAnswer, Limited, NodeAnswer, NodeState, Topology};
+use super::ready;
+
+/// What the driver knows.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The cluster's name.
+    pub name: String,
+    /// One big node, or a node for each unit.
+    pub topology: Topology,
+    /// Units of CPU, over all nodes.
+    pub units: u32,
+    /// A unit in percent of one core.
+    pub unit_cpu: u32,
+    /// How that is limited, in the driver's own word.
+    pub mechanism: String,
+    /// Where the load goes.
+    pub target: String,
+    /// Names and HOST:PORT.
+    pub nodes: Vec<(String, String)>,
+    /// Kind and version.
+    pub balancer: Option<(Kind, String)>,
+}
+
+/// The answer of that driver.
+#[derive(Clone, Debug, Serialize)]
+pub struct DescriptionAnswer {
+    #[serde(flatten)]
+    cluster: ClusterAnswer,
+    /// Which of its machines answer. The nodes say the same; this was there before they did.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    up: BTreeMap<String, bool>,
+}
+
+impl Description {
+    /// With `ask` every node is asked whether it is ready.
+    pub fn answer(self, ask: bool) -> DescriptionAnswer {
+        let total = f64::from(self.unit_cpu * self.units) / 100.0;
+        let each = total / self.nodes.len().max(1) as f64;
+        let node = |(name, address): (String, String)| {
+            let up = ask.then(|| ready::is_ready(&address));
+            let state = up.map(|up| if up { NodeState::Ready } else { NodeState::Down });
+            NodeAnswer { name, url: format!("http://{address}"), pid: None, quota_cores: Some(each), up, state }
+        };
+        let nodes: Vec<NodeAnswer> = self.nodes.into_iter().map(node).collect();
+        let up = nodes.iter().filter_map(|node| Some((node.name.clone(), node.up?))).collect();
+        let balancer = self.balancer.map(|(kind, version)| BalancerAnswer {
+            kind: kind.name().to_owned(),
+            version: Some(version),
+            pid: None,
+            algorithm: None,
+            stats_url: None,
+            config: None,
+            up: None,
+        });
+        let limited = Limited {
+            resource: Some("cpu".to_owned()),
+            mechanism: Some(self.mechanism),
+            unit_cpu_percent: Some(self.unit_cpu.into()),
+            total_quota_cores: Some(total),
+        };
+        let cluster = ClusterAnswer {
+            name: Some(self.name),
+            topology: Some(self.topology),
+            units: Some(self.units),
+            target: self.target,
+            nodes,
+            balancer,
+            services: Vec::new(),
+            tls: None,
+            limited: Some(limited),
+        };
+        DescriptionAnswer { cluster, up }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_share_the_units() {
+        let nodes = ["node1", "node2"].map(|name| (name.to_owned(), "127.0.0.1:1".to_owned())).to_vec();
+        let description = Description {
+            name: "t".to_owned(),
+            topology: Topology::Horizontal,
+            units: 2,
+            unit_cpu: 50,
+            mechanism: "vm-systemd".to_owned(),
+            target: "http://10.0.0.10".to_owned(),
+            nodes,
+            balancer: Some((Kind::Nginx, "1.22.1".to_owned())),
+        };
+        let text = serde_json::to_string(&description.clone().answer(false)).unwrap();
+        assert!(!text.contains("\"up\""), "{text}");
+        let read: ClusterAnswer = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.nodes[1].quota_cores, read.limited.unwrap().total_quota_cores), (Some(0.5), Some(1.0)));
+        let asked = serde_json::to_value(description.answer(true)).unwrap();
+        assert_eq!((&asked["up"]["node2"], &asked["nodes"][1]["state"]), (&false.into(), &"down".into()));
+    }
+}

@@ -1,0 +1,332 @@
+//! A CPU quota for each node, by the first of systemd, cgroup v2 and cgroup v1 that works on this machine.
+//!
+//! "Works" is tried, not guessed: a group is made and a process put into it before the first node starts.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::program;
+use super::wait;
+use crate::kernel::Root;
+use crate::kernel::cgroup::quota::{self, CpuGroup, Version};
+
+/// How long a group may hold a process that is on its way out.
+const REMOVE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How quotas are set on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mechanism {
+    /// Without.
+    None,
+    /// A scope for each node.
+    Systemd,
+    /// A control group for each node, in one for the cluster.
+    Groups(CpuGroup),
+}
+
+/// One node's place under a mechanism.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota<'a> {
+    /// The cluster's.
+    pub mechanism: &'a Mechanism,
+    /// The cluster's group; names the scopes, too.
+    pub group: &'a str,
+    /// The node, or whatever else has a quota.
+    pub name: &'a str,
+}
+
+impl Mechanism {
+    /// Its word in the answer.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Systemd => "systemd",
+            Self::Groups(CpuGroup { version: Version::V2, .. }) => "cgroup-v2",
+            Self::Groups(CpuGroup { version: Version::V1, .. }) => "cgroup-v1",
+        }
+    }
+
+    /// Finds the first that works, and makes the cluster's group.
+    ///
+    /// # Errors
+    /// When none does.
+    pub fn choose(group: &str) -> anyhow::Result<Self> {
+        if systemd_works(group) {
+            return Ok(Self::Systemd);
+        }
+        match make_group(group, &Root::real()) {
+            Some(made) => Ok(Self::Groups(made)),
+            None => bail!(
+                "no CPU quota can be set here (tried systemd-run, cgroup v2, cgroup v1): run as root or in a login session of systemd, or go without by --unit-cpu none"
+            ),
+        }
+    }
+
+    /// Removes the cluster's group.
+    ///
+    /// # Errors
+    /// When a process in it does not end.
+    pub fn remove(&self) -> anyhow::Result<()> {
+        match self {
+            Self::None | Self::Systemd => Ok(()),
+            Self::Groups(group) => remove(group, &Root::real()),
+        }
+    }
+}
+
+impl Quota<'_> {
+    /// Makes the place, before the process starts.
+    ///
+    /// # Errors
+    /// When the kernel refuses the quota.
+    pub fn prepare(self, percent: u32) -> anyhow::Result<()> {
+        let Mechanism::Groups(group) = self.mechanism else { return Ok(()) };
+        let root = Root::real();
+        let group = CpuGroup::create(group.version, group.child(self.name).folder, &root)?;
+        group.set_percent(percent, &root).with_context(|| {
+            format!(
+                "the kernel refused a quota of {percent} % for {} (a group above may allow less: see {})",
+                self.name,
+                group.folder.display()
+            )
+        })
+    }
+
+    /// The file that the process must write itself into before it does anything else.
+    pub fn processes_file(self) -> Option<PathBuf> {
+        match self.mechanism {
+            Mechanism::None | Mechanism::Systemd => None,
+            Mechanism::Groups(group) => Some(group.child(self.name).processes_file()),
+        }
+    }
+
+    /// The command, in front of it what puts it under the quota, if that is a program.
+    pub fn command(self, percent: u32, command: Vec<OsString>) -> Vec<OsString> {
+        match self.mechanism {
+            Mechanism::None | Mechanism::Groups(_) => command,
+            Mechanism::Systemd => {
+                let mut scope = scope_command(&self.scope(), percent);
+                scope.extend(command);
+                scope
+            }
+        }
+    }
+
+    /// Changes the quota of what runs.
+    ///
+    /// # Errors
+    /// When systemd or the kernel refuses.
+    pub fn set(self, percent: u32) -> anyhow::Result<()> {
+        match self.mechanism {
+            Mechanism::None => Ok(()),
+            Mechanism::Systemd => {
+                let mut command = Command::new("systemctl");
+                command.args(manager()).args(["set-property", "--runtime", &self.scope()]);
+                let output = program::output(command.arg(format!("CPUQuota={percent}%")))?;
+                ensure!(output.status.success(), "systemctl set-property failed: {}", program::words(&output));
+                Ok(())
+            }
+            Mechanism::Groups(group) => Ok(group.child(self.name).set_percent(percent, &Root::real())?),
+        }
+    }
+
+    /// Where a person finds the quota.
+    pub fn place(self) -> String {
+        match self.mechanism {
+            Mechanism::None => "none".to_owned(),
+            Mechanism::Systemd => format!("systemctl show -p CPUQuotaPerSecUSec {}", self.scope()),
+            Mechanism::Groups(group) => group.child(self.name).quota_file().display().to_string(),
+        }
+    }
+
+    /// After the end of the process. systemd removes its scopes by itself.
+    ///
+    /// # Errors
+    /// When a process in the group does not end.
+    pub fn remove(self) -> anyhow::Result<()> {
+        match self.mechanism {
+            Mechanism::None | Mechanism::Systemd => Ok(()),
+            Mechanism::Groups(group) => remove(&group.child(self.name), &Root::real()),
+        }
+    }
+
+    fn scope(self) -> String {
+        format!("{}-{}.scope", self.group, self.name)
+    }
+}
+
+/// The quota of a process as the kernel has it, in cores; `None` without one.
+pub fn of_process(pid: u32) -> Option<f64> {
+    quota::of_process(&Root::real(), pid).ok().flatten()
+}
+
+/// Which of its managers systemd shall be asked by: root's is the system's.
+fn manager() -> Option<&'static str> {
+    (!rustix::process::geteuid().is_root()).then_some("--user")
+}
+
+fn scope_command(scope: &str, percent: u32) -> Vec<OsString> {
+    let mut command = vec!["systemd-run".to_owned()];
+    command.extend(manager().map(str::to_owned));
+    command.extend(["--scope", "--quiet", "--collect"].map(str::to_owned));
+    command.extend([format!("--unit={scope}"), "-p".to_owned(), format!("CPUQuota={percent}%"), "--".to_owned()]);
+    command.into_iter().map(OsString::from).collect()
+}
+
+/// A user's manager takes the property also where it was not given the controller `cpu`, and then nothing holds: look.
+fn systemd_works(group: &str) -> bool {
+    if !Path::new("/run/systemd/system").is_dir() || program::find("systemd-run").is_none() {
+        return false;
+    }
+    let mut command = scope_command(&format!("{group}-probe.scope"), 50);
+    command.push("cat".into());
+    let mut command = command.into_iter();
+    let Some(program) = command.next() else { return false };
+    let probe =
+        Command::new(program).args(command).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut probe) = probe else { return false };
+    // What comes back has been through `cat`, which therefore is in its scope by now.
+    let echoes = |probe: &mut std::process::Child| -> Option<u8> {
+        probe.stdin.as_mut()?.write_all(b"x").ok()?;
+        let mut byte = [0];
+        probe.stdout.as_mut()?.read_exact(&mut byte).ok()?;
+        Some(byte[0])
+    };
+    let works = echoes(&mut probe) == Some(b'x') && of_process(probe.id()) == Some(0.5);
+    drop(probe.stdin.take());
+    let _ = probe.wait();
+    works
+}
+
+/// The group of the cluster, where one can be made.
+fn make_group(name: &str, root: &Root) -> Option<CpuGroup> {
+    let candidates = quota::candidates(root).ok()?;
+    let usable = |folder: &&PathBuf| match candidates.version {
+        Version::V1 => true,
+        Version::V2 => quota::hand_down(folder, root).is_ok(),
+    };
+    candidates.folders.iter().filter(usable).find_map(|folder| try_group(candidates.version, folder.join(name), root))
+}
+
+/// Makes a group and proves that a process can be limited inside it; undone when it cannot.
+fn try_group(version: Version, folder: PathBuf, root: &Root) -> Option<CpuGroup> {
+    // One that is there belongs to somebody else.
+    fs::create_dir(root.path(&folder)).ok()?;
+    let group = CpuGroup { version, folder };
+    let probe = group.child("probe");
+    let works = group.hand_down(root).and_then(|()| holds_a_process(&probe, root));
+    let _ = remove(&probe, root);
+    match works {
+        Ok(()) => Some(group),
+        Err(_) => {
+            let _ = remove(&group, root);
+            None
+        }
+    }
+}
+
+fn holds_a_process(probe: &CpuGroup, root: &Root) -> io::Result<()> {
+    let made = CpuGroup::create(probe.version, probe.folder.clone(), root)?;
+    made.set_percent(50, root)?;
+    let mut process = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let entered = fs::write(root.path(made.processes_file()), process.id().to_string());
+    drop(process.stdin.take());
+    process.wait()?;
+    entered
+}
+
+fn remove(group: &CpuGroup, root: &Root) -> anyhow::Result<()> {
+    let mut last = None;
+    let removed = wait::until(REMOVE_LIMIT, || match group.remove(root) {
+        Ok(()) => true,
+        Err(error) => {
+            last = Some(error);
+            false
+        }
+    });
+    let because = last.map(|error| error.to_string()).unwrap_or_default();
+    ensure!(removed, "could not remove the control group {}: {because}", group.folder.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let root = Root::at(folder.path());
+        (folder, root)
+    }
+
+    const V2: [(&str, &str); 4] = [
+        ("/proc/self/cgroup", "0::/user\n"),
+        ("/proc/self/mountinfo", "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
+        ("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n"),
+        ("/sys/fs/cgroup/user/cgroup.controllers", "cpu\n"),
+    ];
+
+    #[test]
+    fn version_2_takes_the_innermost_group_that_hands_down() {
+        let (folder, root) = tree(&V2);
+        let group = make_group("webapp-t-1", &root).unwrap();
+        assert_eq!(group.folder, Path::new("/sys/fs/cgroup/user/webapp-t-1"));
+        assert_eq!(Mechanism::Groups(group).name(), "cgroup-v2");
+        let made = folder.path().join("sys/fs/cgroup/user/webapp-t-1");
+        assert!(!made.join("probe").exists(), "the probe is gone");
+        assert_eq!(fs::read_to_string(made.join("cgroup.subtree_control")).unwrap(), "+cpu");
+        assert_eq!(fs::read_to_string(made.parent().unwrap().join("cgroup.subtree_control")).unwrap(), "+cpu");
+    }
+
+    #[test]
+    fn version_2_looks_above_where_the_kernel_refuses() {
+        let (folder, root) = tree(&V2);
+        // As the kernel refuses a group that holds processes.
+        fs::create_dir(folder.path().join("sys/fs/cgroup/user/cgroup.subtree_control")).unwrap();
+        let group = make_group("webapp-t-1", &root).unwrap();
+        assert_eq!(group.folder, Path::new("/sys/fs/cgroup/webapp-t-1"));
+    }
+
+    #[test]
+    fn a_group_of_that_name_is_somebody_elses() {
+        let (folder, root) = tree(&V2);
+        for above in ["sys/fs/cgroup", "sys/fs/cgroup/user"] {
+            fs::create_dir(folder.path().join(above).join("webapp-t-1")).unwrap();
+        }
+        assert_eq!(make_group("webapp-t-1", &root), None);
+    }
+
+    #[test]
+    fn without_the_controller_there_is_none() {
+        let (_folder, root) = tree(&V2[..2]);
+        assert_eq!(make_group("webapp-t-1", &root), None);
+    }
+
+    #[test]
+    fn places_of_the_mechanisms() {
+        let group = CpuGroup { version: Version::V2, folder: "/sys/fs/cgroup/g".into() };
+        let groups = Mechanism::Groups(group);
+        let of = |mechanism| Quota { mechanism, group: "g", name: "node1" };
+        assert_eq!(of(&groups).place(), "/sys/fs/cgroup/g/node1/cpu.max");
+        assert_eq!(of(&groups).processes_file().unwrap(), Path::new("/sys/fs/cgroup/g/node1/cgroup.procs"));
+        assert_eq!(of(&Mechanism::Systemd).place(), "systemctl show -p CPUQuotaPerSecUSec g-node1.scope");
+        assert_eq!(of(&Mechanism::Systemd).processes_file(), None);
+        let command = of(&Mechanism::Systemd).command(25, vec!["webapp".into()]);
+        assert_eq!(command.last().unwrap(), "webapp");
+        assert!(command.contains(&OsString::from("CPUQuota=25%")));
+        assert_eq!(of(&groups).command(25, vec!["webapp".into()]), ["webapp"]);
+    }
+}
