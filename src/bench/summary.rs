@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn stats(throttled: f64, resource: Resource) -> Option<StatsSample> {
-        let bottleneck = Some(Bottleneck { resource, utilization: None, evidence: format!("{throttled}") });
+        let bottleneck = Some(Bottleneck { resource, evidence: format!("{throttled}"), ..Bottleneck::default() });
         Some(StatsSample { throttled_percent: Some(throttled), bottleneck, ..StatsSample::default() })
     }
 

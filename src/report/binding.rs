@@ -92,8 +92,8 @@ mod tests {
                 .map(|name| NodeUse {
                     bottleneck: Some(Bottleneck {
                         resource: *name,
-                        utilization: None,
                         evidence: format!("{}: slow disk", name.name()),
+                        ..Bottleneck::default()
                     }),
                     ..NodeUse::default()
                 })

@@ -6,6 +6,7 @@ use crate::results::arm::Scale;
 use crate::results::comparison::{ENOUGH_BLOCKS, Verdict};
 use crate::results::number::{counted, signed_percent};
 use crate::results::plan::Plan;
+use crate::stats::Resource;
 
 /// A step of the scale: `4 units`, `1 unit`, `rows 1000`.
 pub fn scale(plan: &Plan, scale: &Scale) -> String {
@@ -73,13 +74,13 @@ pub fn range([low, high]: [f64; 2]) -> String {
 
 /// A resource as one says it after "stopped by".
 pub fn resource(point: &Point) -> &str {
-    match point.binding.resource.as_str() {
-        "cpu" => "the CPU",
-        "cpu-quota" => "the CPU quota",
-        "io" => "the disk",
-        "memory" => "memory",
-        "network" => "the network",
-        "pool" => "the thread pool",
+    let name = point.binding.resource.as_str();
+    if let Some(resource) = Resource::ALL.into_iter().find(|resource| resource.name() == name)
+        && resource != Resource::None
+    {
+        return resource.label();
+    }
+    match name {
         "store" => "the store",
         "balancer" => "the balancer",
         "generator" => "the load generator, so this is no ceiling",

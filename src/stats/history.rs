@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::model::{EndpointKind, Resource, Stats};
+use super::bottleneck::Resource;
+use super::model::{EndpointKind, Stats};
 
 /// Points that are kept: five minutes at one a second.
 pub const POINTS: usize = 300;

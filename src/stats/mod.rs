@@ -13,8 +13,8 @@ mod sample;
 mod sampler;
 mod window;
 
-pub use bottleneck::judge;
-pub use model::{Bottleneck, EndpointKind, Resource, Stats, Window};
+pub use bottleneck::{Bottleneck, Resource, judge};
+pub use model::{EndpointKind, Stats, Window};
 pub use reading::{ConnectionsReading, EndpointReading, Identity, NodeReading, RequestsReading, SamplerConfig};
 pub use sample::{Collector, Sample};
 pub use sampler::{Board, Snapshot, start};

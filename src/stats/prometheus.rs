@@ -5,7 +5,8 @@
 
 use std::fmt::Write;
 
-use super::model::{QueueWait, Resource, Stats, Window};
+use super::bottleneck::Resource;
+use super::model::{QueueWait, Stats, Window};
 use super::raw::Raw;
 use crate::kernel::pressure::Stall;
 
@@ -28,6 +29,8 @@ pub fn text(stats: &Stats) -> String {
     out.family("webapp_bottleneck", "gauge", "1 for the resource that binds.", binds);
     let used = ratio(stats.bottleneck.utilization);
     out.gauge("webapp_bottleneck_used_ratio", "How much of it is in use; of the fullest where none binds.", used);
+    let used = stats.resources.iter().map(|(resource, used)| (vec![("resource", resource.name())], ratio(*used)));
+    out.family("webapp_resource_used_ratio", "gauge", "How full each resource is.", used);
     cpu(&mut out, &stats.window, &stats.raw);
     cgroup(&mut out, &stats.window);
     memory(&mut out, &stats.window);
@@ -322,9 +325,16 @@ mod tests {
     fn labels_are_escaped_and_unknown_figures_left_out() {
         let mut stats = Stats::default();
         stats.node.name = "a\"b\\c".into();
+        stats.resources = Resource::ALL.map(|resource| (resource, Some(50.0))).into();
         let text = text(&stats);
         assert!(text.contains(r#"name="a\"b\\c""#), "{text}");
         assert!(text.contains("webapp_bottleneck{resource=\"none\"} 1\n"), "{text}");
+        for resource in Resource::ALL {
+            for family in ["webapp_bottleneck", "webapp_resource_used_ratio"] {
+                let series = format!("{family}{{resource=\"{}\"}}", resource.name());
+                assert!(text.contains(&series), "{series}");
+            }
+        }
         assert!(!text.contains("webapp_host_cpu_ratio"), "{text}");
         assert!(!text.contains("NaN"), "{text}");
     }

@@ -127,12 +127,13 @@ impl<F: Fn() -> NodeReading> Sampler<F> {
 
     fn snapshot(&mut self) -> anyhow::Result<Snapshot> {
         let sample = self.collector.sample(&self.read_node);
-        let (window, unavailable) = window::window(self.before.as_ref(), &sample);
+        let (window, mut unavailable) = window::window(self.before.as_ref(), &sample);
         let sampled_at = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(sample.unix_seconds);
         let stats = Stats {
             node: self.node(),
             sampled_at: humantime::format_rfc3339_millis(sampled_at).to_string(),
             bottleneck: bottleneck::judge(&window),
+            resources: bottleneck::resources(&window, &mut unavailable),
             window,
             unavailable,
             raw: Raw::from(&sample),

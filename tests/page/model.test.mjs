@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytes, duration, milliseconds, percent, rate } from '../../src/app/page/assets/format.js';
 import { serverTiming } from '../../src/app/page/assets/load.js';
-import { byNode, clusterVerdict, demoTotal, fullest, fullness, growth, networkRate, niceCeiling, pointOf, quantile, reason, shaped, shapedPoints, shares, stateOf, worstP99 } from '../../src/app/page/assets/model.js';
-import { keys, preferred, speak, t } from '../../src/app/page/assets/words.js';
+import { byNode, clusterVerdict, demoTotal, fullness, growth, networkRate, niceCeiling, pointOf, quantile, reason, shaped, shapedPoints, shares, stateOf, worstP99 } from '../../src/app/page/assets/model.js';
+import { evidence } from '../../src/app/page/assets/hero.js';
+import { RESOURCES } from '../../src/app/page/assets/resources.js';
+import { keys, languages, preferred, speak, t } from '../../src/app/page/assets/words.js';
 import { normal } from '../../src/app/page/assets/add.js';
 
 const at = (second, rest = {}) => ({ sampled_at: new Date(1_790_000_000_000 + second * 1000).toISOString(), ...rest });
@@ -65,30 +67,41 @@ test('stats of another shape are unknown, not a fault', () => {
   for (const told of [null, 'x', 7, []]) assert.equal(shaped(told), null);
   const odd = shaped({ cpu: 'x', disks: 3, network: [null, 'x', { interface: 'eth0' }], requests: { endpoints: [{ path: 5 }, 'x'] }, pool: [], unavailable: null, bottleneck: 1 });
   assert.deepEqual([odd.disks, odd.network, odd.requests.endpoints, odd.cpu.per_core], [null, [{ interface: 'eth0' }], [], null]);
-  assert.deepEqual(fullness(odd), { cpu: null, 'cpu-quota': null, io: null, memory: null, network: null, pool: null });
+  assert.ok(Object.values(fullness(odd)).every((full) => full === null));
   assert.equal(pointOf(odd, null).p99_milliseconds, null);
   assert.equal(reason(odd, 'cpu.user'), null);
   const whole = { cpu: { busy: 1, per_core: [{ busy: 1 }], load_average: [1, 2, 3] }, disks: [], network: null, requests: { endpoints: [{ path: '/fib' }] } };
-  assert.deepEqual([odd.bottleneck.resource, shaped({ bottleneck: { resource: 'pool', evidence: 'x' } }).bottleneck], ['none', { resource: 'pool', evidence: 'x' }]);
+  assert.deepEqual([odd.bottleneck.resource, shaped({ bottleneck: { resource: 'pool', evidence: 'x' } }).bottleneck], ['none', { resource: 'pool', evidence: 'x', evidence_es: null }]);
   assert.deepEqual(shapedPoints([null, 7, { t: 'x' }, { t: 1, user: 'x', busy: 2, bottleneck: 'cpu' }, { t: 2, bottleneck: 'x' }]), [{ t: 1, user: null, busy: 2, bottleneck: 'cpu' }, { t: 2, bottleneck: null }]);
   assert.deepEqual(shapedPoints({}), []);
   assert.deepEqual(shaped(whole).cpu, whole.cpu);
   assert.deepEqual([shaped(whole).disks, shaped(whole).network, shaped(whole).requests], [[], null, whole.requests]);
 });
 
-test('how full a resource is, and where that cannot be known', () => {
-  assert.deepEqual(fullness({}), { cpu: null, 'cpu-quota': null, io: null, memory: null, network: null, pool: null });
-  const stats = {
-    cpu: { busy: 40 }, cgroup: { cpu_quota_cores: 0.25, throttled_percent: 70, memory_limit_bytes: 100, memory_utilization: 90 }, process: { cpu_percent: 20 },
-    memory: { total_bytes: 1000, used_bytes: 100 }, disks: [{ utilization: 3 }, { utilization: 8 }], network: [{ utilization: null }], pool: { threads: 4, active: 1 }, sockets: { listen_queue: 1, listen_queue_limit: 4 },
-  };
-  assert.deepEqual(fullness(stats), { cpu: 40, 'cpu-quota': 80, io: 8, memory: 90, network: 25, pool: 25 });
-  assert.equal(fullness({ cgroup: { cpu_quota_cores: null, throttled_percent: 0 } })['cpu-quota'], null);
+test('how full a resource is, and where that is not known', () => {
+  const nothing = Object.fromEntries(RESOURCES.map((resource) => [resource, null]));
+  assert.deepEqual(fullness({}), nothing);
+  assert.deepEqual(fullness(null), nothing);
+  assert.deepEqual(fullness({ resources: { cpu: 40, io: null, memory: 'x', luck: 7 } }), { ...nothing, cpu: 40 });
 });
 
-test('the fullest resource, and nothing where nothing is known', () => {
-  assert.deepEqual(fullest({ cpu: { busy: 40 }, pool: { threads: 4, active: 3 } }), ['pool', 75]);
-  assert.deepEqual(fullest({}), [null, null]);
+test('every resource has its words in every language', () => {
+  for (const resource of RESOURCES) {
+    for (const name of languages) for (const kind of ['limit', 'name']) assert.ok(keys(name).includes(`${kind}.${resource}`), `${name} ${kind}.${resource}`);
+  }
+  speak('es');
+  assert.equal(t('limit.cpu-quota'), 'El límite es la cuota de CPU');
+  speak('en');
+  assert.equal(t('name.io'), 'disk I/O');
+});
+
+test('the sentence under the headline is the node\'s own, in the page\'s language', () => {
+  const stats = { bottleneck: { resource: 'cpu-quota', evidence: 'cpu-quota: 74 % of periods throttled', evidence_es: 'cpu-quota: 74 % de los períodos frenados' } };
+  assert.equal(evidence(stats), '74 % of periods throttled.');
+  speak('es');
+  assert.equal(evidence(stats), '74 % de los períodos frenados.');
+  assert.equal(evidence({ bottleneck: { resource: 'io', evidence: 'io: vda 97 % busy', evidence_es: null } }), 'Vda 97 % busy.', 'a node that has no Spanish yet');
+  speak('en');
 });
 
 test('the loopback is told apart from the network', () => {

@@ -47,6 +47,7 @@ pub const ASSETS: &[Asset] = &[
     asset!("model.js", SCRIPT),
     asset!("node.js", SCRIPT),
     asset!("pool.js", SCRIPT),
+    asset!("resources.js", SCRIPT),
     asset!("words.js", SCRIPT),
 ];
 
@@ -142,6 +143,7 @@ fn names(tags: &str, tag: &str) -> bool {
 mod tests {
     use super::*;
     use crate::http::Method;
+    use crate::stats::Resource;
 
     fn get<'a>(path: &'a str, headers: &'a [httparse::Header<'a>]) -> Request<'a> {
         Request { method: Method::Get, path, query: "", headers, peer: ([127, 0, 0, 1], 1).into() }
@@ -153,6 +155,20 @@ mod tests {
 
     fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
         ASSETS.iter().map(|asset| (asset.name, std::str::from_utf8(asset.body).unwrap())).chain([("index.html", INDEX)])
+    }
+
+    #[test]
+    fn every_resource_has_its_words_and_its_colour() {
+        let text = |name: &str| files().find(|(file, _)| *file == name).unwrap().1;
+        let named = Resource::ALL.into_iter().filter(|resource| *resource != Resource::None).map(Resource::name);
+        let entry =
+            |line: &'static str| line.strip_prefix("  ")?.strip_suffix(": {").map(|name| name.trim_matches('\''));
+        let entries = text("resources.js").lines().filter_map(entry).filter(|name| !name.starts_with(' '));
+        assert_eq!(entries.collect::<Vec<_>>(), named.clone().collect::<Vec<_>>(), "resources.js");
+        for name in named {
+            let rule = format!(".r-{name}, [data-resource=\"{name}\"] {{ --r:");
+            assert!(text("style.css").contains(&rule), "style.css has no {rule}");
+        }
     }
 
     #[test]

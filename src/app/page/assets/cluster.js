@@ -3,7 +3,8 @@
 import { h, put, attr, figure, width, keyed } from './dom.js';
 import { forget, spark, timeline } from './chart.js';
 import { cores, count, duration, milliseconds, percent, perSecond, rate } from './format.js';
-import { RESOURCES, byNode, clusterVerdict, fullness, niceCeiling, reason, shares, stateOf, worstP99 } from './model.js';
+import { byNode, clusterVerdict, fullness, niceCeiling, reason, shares, stateOf, worstP99 } from './model.js';
+import { RESOURCES } from './resources.js';
 import { feed, nowOf } from './feed.js';
 import { figures, headline } from './hero.js';
 import { cells } from './pool.js';
@@ -105,7 +106,7 @@ function card(node, index) {
     const full = fullness(here);
     for (const { resource: key, bar, value } of meters) {
       const quota = key === 'cpu-quota' && here;
-      figure(value, percent(full[key]), !here ? t('why.gone') : quota ? t('why.quota') : reason(stats, key === 'io' ? 'disks' : key) ?? t('why.source'));
+      figure(value, percent(full[key]), !here ? t('why.gone') : quota ? t('why.quota') : reason(stats, `resources.${key}`) ?? t('why.source'));
       width(bar, full[key]);
     }
     attr(element, 'data-saturated', here?.pool?.saturated === true);

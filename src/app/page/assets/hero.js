@@ -2,28 +2,20 @@
 
 import { h, put, attr, figure, width } from './dom.js';
 import { ribbon } from './chart.js';
-import { byteRate, cores, count, duration, milliseconds, percent, rate } from './format.js';
-import { RESOURCES, busiestDisk, fullest, fullness, memoryPercent, networkRate, reason, withoutQuota, worstP99 } from './model.js';
+import { byteRate, count, duration, milliseconds, percent, rate } from './format.js';
+import { fullness, networkRate, reason, withoutQuota, worstP99 } from './model.js';
+import { RESOURCES } from './resources.js';
 import { language, t } from './words.js';
 
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 
 const name = (resource) => t(`name.${resource}`);
 
-/** The sentence under the headline: the server's own in English, made from the same figures in Spanish. */
+/** The sentence under the headline: the node's own. It begins with the resource's name, which the headline says already. */
 export function evidence(stats) {
-  const { resource = 'none', evidence: said } = stats?.bottleneck ?? {};
-  // The server's sentence begins with the resource, which the headline already names.
-  if (language() === 'en' && said) return sentence(said.startsWith(`${resource}: `) ? said.slice(resource.length + 2) : said);
-  const [most, full] = fullest(stats);
-  if (resource === 'none' && most) return t('evidence.most', { resource: name(most), full: percent(full) });
-  return t(`evidence.${resource}`, {
-    active: count(stats?.pool?.active), threads: count(stats?.pool?.threads), queued: count(stats?.pool?.queued), saturated: percent(stats?.pool?.saturated_percent),
-    throttled: percent(stats?.cgroup?.throttled_percent), quota: cores(stats?.cgroup?.cpu_quota_cores),
-    busy: percent(stats?.cpu?.busy), cores: cores(stats?.cpu?.cores), iowait: percent(stats?.cpu?.iowait),
-    utilization: percent(busiestDisk(stats)), used: percent(memoryPercent(stats)),
-    receive: byteRate(networkRate(stats, 'receive_bytes_per_second')), transmit: byteRate(networkRate(stats, 'transmit_bytes_per_second')),
-  });
+  const { resource = 'none', evidence: english, evidence_es: spanish } = stats?.bottleneck ?? {};
+  const said = (language() === 'es' && spanish) || english || '';
+  return sentence(said.startsWith(`${resource}: `) ? said.slice(resource.length + 2) : said);
 }
 
 /** A headline and its sentence. It is announced to screen readers when it changes, not every second. */
@@ -66,8 +58,6 @@ export function nodeFigures(node) {
   };
 }
 
-const UNAVAILABLE = { cpu: 'cpu', 'cpu-quota': 'cgroup', io: 'disks', memory: 'memory', network: 'network', pool: 'pool' };
-
 /** A short figure beside a resource's bar. */
 function beside(resource, stats, full) {
   if (resource === 'network') {
@@ -79,8 +69,8 @@ function beside(resource, stats, full) {
 }
 
 function why(resource, stats) {
-  if (resource === 'cpu-quota') return withoutQuota(stats) ? t('why.quota') : reason(stats, 'cgroup.cpu_quota_cores') ?? t('why.source');
-  return reason(stats, UNAVAILABLE[resource]) ?? t('why.source');
+  if (resource === 'cpu-quota' && withoutQuota(stats)) return t('why.quota');
+  return reason(stats, `resources.${resource}`) ?? t('why.source');
 }
 
 /** The map of bottlenecks: every resource with its bar, the one that binds marked. */

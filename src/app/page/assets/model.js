@@ -1,7 +1,6 @@
-// What the figures mean: pure functions of plain data, no page in sight.
+// What the figures mean: pure functions of plain data, without the page.
 
-/** The resources that can bind, in the order in which they are drawn. */
-export const RESOURCES = ['cpu', 'cpu-quota', 'io', 'memory', 'network', 'pool'];
+import { RESOURCES } from './resources.js';
 
 /** Seconds of history that are kept and drawn. */
 export const SPAN = 300;
@@ -29,7 +28,7 @@ export function growth(now, before, read) {
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parts of the stats that are objects, and lists of objects; by their paths. */
-const OBJECTS = ['node', 'cpu', 'cgroup', 'memory', 'process', 'pressure', 'sockets', 'pool', 'connections', 'requests', 'bottleneck', 'unavailable'];
+const OBJECTS = ['node', 'cpu', 'cgroup', 'memory', 'process', 'pressure', 'sockets', 'pool', 'connections', 'requests', 'bottleneck', 'resources', 'unavailable'];
 
 /**
  * Stats in the shape that this page reads, whoever sent them: another version's node, or no node at all, must not
@@ -42,8 +41,9 @@ export function shaped(told) {
   for (const key of OBJECTS) if (!isObject(stats[key])) stats[key] = {};
   for (const key of ['disks', 'network']) stats[key] = list(stats[key]);
   stats.cpu = { ...stats.cpu, per_core: list(stats.cpu.per_core), load_average: Array.isArray(stats.cpu.load_average) ? stats.cpu.load_average : null };
-  const { resource, evidence } = stats.bottleneck;
-  stats.bottleneck = { resource: RESOURCES.includes(resource) ? resource : 'none', evidence: typeof evidence === 'string' ? evidence : null };
+  const { resource, evidence, evidence_es } = stats.bottleneck;
+  const text = (value) => (typeof value === 'string' ? value : null);
+  stats.bottleneck = { resource: RESOURCES.includes(resource) ? resource : 'none', evidence: text(evidence), evidence_es: text(evidence_es) };
   stats.requests = { ...stats.requests, endpoints: list(stats.requests.endpoints)?.filter((one) => typeof one.path === 'string') ?? [] };
   return stats;
 }
@@ -119,37 +119,11 @@ export const cpuParts = (one) => ({
   idle: number(one.idle),
 });
 
-/** Use of the CPU quota in percent: of its group where that is counted, else of this process; else how often it was throttled. */
-function quotaPercent(stats) {
-  const { cpu_quota_cores: quota, cpu_quota_utilization: used, throttled_percent: throttled } = stats?.cgroup ?? {};
-  if (!(number(quota) > 0)) return null;
-  const own = number(stats.process?.cpu_percent);
-  return number(used) ?? (own === null ? number(throttled) : Math.min(100, own / quota));
-}
-
 /** Whether the limits around the node were read, and hold no CPU quota. */
 export const withoutQuota = (stats) => stats?.cgroup?.version != null && stats.cgroup.cpu_quota_cores == null;
 
-/** How full each resource is, 0-100, or `null` where that cannot be known. */
-export function fullness(stats) {
-  const threads = number(stats?.pool?.threads);
-  const queue = number(stats?.sockets?.listen_queue);
-  const limit = number(stats?.sockets?.listen_queue_limit);
-  return {
-    cpu: number(stats?.cpu?.busy),
-    'cpu-quota': quotaPercent(stats),
-    io: busiestDisk(stats),
-    memory: memoryPercent(stats),
-    network: most([...(stats?.network ?? []).map((one) => one.utilization), queue !== null && limit ? (100 * queue) / limit : null]),
-    pool: number(stats?.pool?.utilization) ?? (threads ? (100 * number(stats.pool.active)) / threads : null),
-  };
-}
-
-/** The resource that is used most, and how full it is: `[resource, percent]`; `[null, null]` when nothing is known. */
-export function fullest(stats) {
-  const known = Object.entries(fullness(stats)).filter(([, full]) => full !== null);
-  return known.reduce((most, one) => (most[0] === null || one[1] > most[1] ? one : most), [null, null]);
-}
+/** How full each resource is, 0-100, or `null` where that is not known: the node's own figures. */
+export const fullness = (stats) => Object.fromEntries(RESOURCES.map((resource) => [resource, number(stats?.resources?.[resource])]));
 
 /** Why a figure is missing: the machine's own word under `unavailable`, looked up from the narrowest key to the widest. */
 export function reason(stats, path) {
