@@ -12,6 +12,7 @@
 //! | [`load`] | the load generator: schedule, client, recorder, verdict |
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
 //! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
+//! | [`simulate`](mod@simulate) | discrete events: arrivals, queues, balancers, stores; knows no clock and no file |
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
@@ -40,6 +41,7 @@ pub mod recent;
 pub mod report;
 pub mod results;
 mod secret;
+pub mod simulate;
 pub mod sleep;
 pub mod stats;
 mod worker;

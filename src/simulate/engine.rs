@@ -1,0 +1,383 @@
+//! The loop: what comes first happens, and puts what follows from it in the queue.
+
+use std::collections::VecDeque;
+
+use super::arrivals::{Arrivals, Source};
+use super::balancer::Balancer;
+use super::controller::Controller;
+use super::error::SimulationError;
+use super::event::Event;
+use super::fleet::Fleet;
+use super::heap::Heap;
+use super::model::Model;
+use super::outcome::{Failure, Outcome};
+use super::random::{Random, Streams, below, uniform};
+use super::recorder::{Expected, Recorder};
+use super::service::Sampler;
+use super::task::{NONE, Phase, Request, Slab, Task};
+use super::tier::{Refusal, Tier};
+use super::usage::Usage;
+
+/// Tasks in the system at once, beyond which the run is given up: it would fill the memory.
+const MOST_TASKS: u32 = 30_000_000;
+
+/// The layer behind the nodes.
+pub(super) struct Behind {
+    pub tier: Tier,
+    service: Sampler,
+    random: Random,
+    share: f64,
+    holds_thread: bool,
+}
+
+pub(super) struct Engine<'a> {
+    pub model: &'a Model,
+    pub now: f64,
+    pub events: Heap<Event>,
+    pub tasks: Slab<Task>,
+    pub requests: Slab<Request>,
+    pub nodes: Tier,
+    pub behind: Option<Behind>,
+    pub balancer: Balancer,
+    pub fleet: Fleet,
+    pub recorder: Recorder,
+    pub usage: Usage,
+    pub controller: Option<&'a mut dyn Controller>,
+    /// Of the clients: waits before retries.
+    pub client: Random,
+    /// Retries that are allowed now.
+    pub tokens: f64,
+    /// When tries time out, the first first: (time, request, try).
+    pub timeouts: VecDeque<(f64, u32, u32)>,
+    /// The number of the last try.
+    stamp: u32,
+    source: Source,
+    service: Sampler,
+    next_arrival: f64,
+    arrived: u64,
+    happened: u64,
+    picks: Vec<u32>,
+}
+
+impl<'a> Engine<'a> {
+    pub fn new(model: &'a Model, controller: Option<&'a mut dyn Controller>) -> Result<Self, SimulationError> {
+        model.check()?;
+        let Streams { arrivals, service, store, balancer, client } = Streams::new(model.seed);
+        let behind = match &model.store {
+            None => None,
+            Some(spec) => {
+                let mut tier = Tier::new(&spec.server, Event::Store);
+                (0..spec.count).for_each(|_| _ = tier.add(0.0));
+                let mut random = store.clone();
+                random.long_jump();
+                let service = Sampler::new(&spec.service, store)?;
+                Some(Behind { tier, service, random, share: spec.share, holds_thread: spec.holds_thread })
+            }
+        };
+        let expected = match model.arrivals {
+            Arrivals::Poisson { rate } | Arrivals::Even { rate } => Some(Expected { rate, work: model.service.mean() }),
+            // Their slices are not meant to be equal.
+            Arrivals::Profile(_) | Arrivals::Recorded(_) => None,
+        };
+        let mut engine = Self {
+            model,
+            now: 0.0,
+            events: Heap::new(),
+            tasks: Slab::new(),
+            requests: Slab::new(),
+            nodes: Tier::new(&model.server, Event::Node),
+            behind,
+            balancer: Balancer::new(model.balancer, balancer),
+            fleet: Fleet::default(),
+            recorder: Recorder::new(model.warmup, model.requests, expected),
+            usage: Usage::default(),
+            controller,
+            client,
+            tokens: 0.0,
+            timeouts: VecDeque::new(),
+            stamp: 0,
+            source: Source::new(model.arrivals.clone(), arrivals),
+            service: Sampler::new(&model.service, service)?,
+            next_arrival: 0.0,
+            arrived: 0,
+            happened: 0,
+            picks: Vec::new(),
+        };
+        engine.set_up();
+        Ok(engine)
+    }
+
+    /// Runs until each request is answered or lost.
+    pub fn run(mut self) -> Result<Outcome, SimulationError> {
+        if self.model.warmup == 0 {
+            self.begin_measuring();
+        }
+        self.next_arrival = self.source.next();
+        loop {
+            let event = self.events.time();
+            let timeout = self.timeouts.front().map_or(f64::INFINITY, |first| first.0);
+            // At the same moment what ends goes before what begins, and an answer before its timeout.
+            if event <= self.next_arrival && event <= timeout {
+                let Some((time, event)) = self.events.pop() else { break };
+                self.now = time;
+                self.happen(event);
+            } else if self.next_arrival <= timeout {
+                self.now = self.next_arrival;
+                self.arrive()?;
+            } else {
+                self.now = timeout;
+                self.time_out();
+            }
+            if self.next_arrival == f64::INFINITY && self.requests.used() == 0 {
+                break;
+            }
+        }
+        self.recorder.end_batch();
+        let events = self.happened;
+        Ok(self.outcome(events))
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Finish(task) => {
+                let item = &self.tasks[task];
+                if item.phase != Phase::Running || item.due != self.now {
+                    return;
+                }
+                if item.store == NONE { self.node_done(task) } else { self.store_done(task) }
+            }
+            Event::Node(node) => match self.nodes.happen(node, self.now, &mut self.events) {
+                None => return,
+                Some(happened) => {
+                    if let Some(task) = happened.done {
+                        self.node_done(task);
+                    }
+                }
+            },
+            Event::Store(store) => {
+                let Some(behind) = &mut self.behind else { return };
+                match behind.tier.happen(store, self.now, &mut self.events) {
+                    None => return,
+                    Some(happened) => {
+                        if let Some(task) = happened.done {
+                            self.store_done(task);
+                        }
+                    }
+                }
+            }
+            Event::Retry(request) => self.begin_try(request),
+            Event::Death(index) => self.die(index),
+            Event::Return(index) => self.come_back(index),
+            Event::Check(node) => self.check(node),
+            Event::Ready(node) => self.get_ready(node),
+            Event::Control => self.control(),
+        }
+        self.happened += 1;
+    }
+
+    fn arrive(&mut self) -> Result<(), SimulationError> {
+        if self.tasks.places() > MOST_TASKS {
+            return Err(SimulationError::Overflow { waiting: self.tasks.used() as u32, seconds: self.now });
+        }
+        self.happened += 1;
+        self.arrived += 1;
+        self.recorder.arrive();
+        if let Some(interval) = &mut self.fleet.interval {
+            interval.arrived += 1;
+        }
+        if let Some(budget) = self.model.client.retry_budget {
+            self.save_for_retries(budget);
+        }
+        let measured = self.arrived > self.model.warmup;
+        let request = Request { born: self.now, stamp: 0, tries: 0, pending: 0, first: NONE, measured };
+        let request = self.requests.insert(request);
+        self.begin_try(request);
+        self.next_arrival = self.source.next();
+        if Some(self.arrived) == self.recorder.boundaries.next() {
+            self.end_slice();
+            if self.recorder.boundaries.next().is_none() {
+                self.next_arrival = f64::INFINITY;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request to the nodes that the balancer chooses.
+    pub fn begin_try(&mut self, request: u32) {
+        self.stamp = self.stamp.wrapping_add(1).max(1);
+        let item = &mut self.requests[request];
+        item.stamp = self.stamp;
+        item.tries += 1;
+        item.pending = self.model.fork as u32;
+        let measured = item.measured;
+        self.recorder.try_once(measured);
+        if let Some(seconds) = self.model.client.timeout_seconds {
+            self.timeouts.push_back((self.now + seconds, request, self.stamp));
+        }
+        let refused = if self.model.fork == 1 {
+            match self.balancer.pick() {
+                Some(node) => self.send(request, node).err(),
+                None => Some(Failure::NoNode),
+            }
+        } else {
+            self.send_tasks(request).err()
+        };
+        if let Some(failure) = refused {
+            self.fail(request, failure);
+        }
+    }
+
+    fn send_tasks(&mut self, request: u32) -> Result<(), Failure> {
+        let mut picks = std::mem::take(&mut self.picks);
+        self.balancer.pick_many(self.model.fork, &mut picks);
+        let sent = if picks.len() < self.model.fork {
+            Err(Failure::NoNode)
+        } else {
+            picks.iter().try_for_each(|&node| self.send(request, node))
+        };
+        self.picks = picks;
+        sent
+    }
+
+    #[inline]
+    fn send(&mut self, request: u32, node: u32) -> Result<(), Failure> {
+        let work = self.service.draw();
+        self.recorder.task(work);
+        let task = self.tasks.insert(Task {
+            due: f64::INFINITY,
+            entered: self.now,
+            work,
+            request,
+            node,
+            store: NONE,
+            next: NONE,
+            sibling: self.requests[request].first,
+            phase: Phase::Done,
+        });
+        self.requests[request].first = task;
+        match self.nodes.offer(node, task, self.now, &mut self.tasks, &mut self.events) {
+            Ok(()) => {
+                self.balancer.opened(node);
+                Ok(())
+            }
+            Err(Refusal::Full) => Err(Failure::QueueFull),
+            Err(Refusal::Dead) => Err(Failure::NodeDead),
+        }
+    }
+
+    /// A node has done its part of a task.
+    #[inline]
+    fn node_done(&mut self, task: u32) {
+        let Task { node, request, work, entered, .. } = self.tasks[task];
+        self.tasks[task].phase = Phase::Done;
+        self.nodes.stations[node as usize].completed += 1;
+        if request != NONE && self.recorder.shows(self.requests[request].measured) {
+            self.recorder.queue.record(waited(self.now, entered, work));
+        }
+        let wanted = request != NONE || self.model.client.serve_abandoned;
+        if wanted && self.behind.is_some() {
+            self.ask_store(task);
+            return;
+        }
+        self.nodes.release(node, self.now, &mut self.tasks, &mut self.events);
+        self.deliver(task);
+        self.leave_if_idle(node);
+    }
+
+    /// The second part of a task, where there is one.
+    fn ask_store(&mut self, task: u32) {
+        let Some(behind) = &mut self.behind else { return };
+        let node = self.tasks[task].node;
+        let needed = behind.share >= 1.0 || uniform(&mut behind.random) < behind.share;
+        let mut refused = false;
+        if needed {
+            let store = below(&mut behind.random, behind.tier.len()) as u32;
+            let item = &mut self.tasks[task];
+            (item.store, item.entered, item.work) = (store, self.now, behind.service.draw());
+            refused = behind.tier.offer(store, task, self.now, &mut self.tasks, &mut self.events).is_err();
+        }
+        if !needed || refused || !behind.holds_thread {
+            self.nodes.release(node, self.now, &mut self.tasks, &mut self.events);
+        }
+        if !needed {
+            self.deliver(task);
+        } else if refused {
+            match self.tasks[task].request {
+                NONE => self.free_task(task),
+                request => {
+                    self.balancer.closed(node);
+                    self.fail(request, Failure::StoreFull);
+                }
+            }
+        }
+        self.leave_if_idle(node);
+    }
+
+    fn store_done(&mut self, task: u32) {
+        let Task { node, store, request, work, entered, .. } = self.tasks[task];
+        self.tasks[task].phase = Phase::Done;
+        let Some(behind) = &mut self.behind else { return };
+        behind.tier.stations[store as usize].completed += 1;
+        behind.tier.release(store, self.now, &mut self.tasks, &mut self.events);
+        if behind.holds_thread && node != NONE {
+            self.nodes.release(node, self.now, &mut self.tasks, &mut self.events);
+        }
+        if request != NONE && self.recorder.shows(self.requests[request].measured) {
+            self.recorder.store_queue.record(waited(self.now, entered, work));
+        }
+        self.deliver(task);
+        if node != NONE {
+            self.leave_if_idle(node);
+        }
+    }
+
+    /// A task is answered; with its last one, so is the request.
+    #[inline]
+    fn deliver(&mut self, task: u32) {
+        let Task { node, request, .. } = self.tasks[task];
+        if request == NONE {
+            self.free_task(task);
+            return;
+        }
+        self.balancer.closed(node);
+        let item = &mut self.requests[request];
+        item.pending -= 1;
+        if item.pending > 0 {
+            return;
+        }
+        let (seconds, measured, first) = (self.now - item.born, item.measured, item.first);
+        self.recorder.complete(measured, seconds);
+        if let Some(interval) = &mut self.fleet.interval {
+            interval.complete(seconds);
+        }
+        let mut task = first;
+        while task != NONE {
+            let next = self.tasks[task].sibling;
+            self.free_task(task);
+            task = next;
+        }
+        self.free_request(request);
+    }
+
+    pub fn free_task(&mut self, task: u32) {
+        self.tasks[task].phase = Phase::Free;
+        self.tasks.free(task);
+    }
+
+    pub fn free_request(&mut self, request: u32) {
+        self.requests[request].stamp = 0;
+        self.requests.free(request);
+    }
+
+    /// Whether a task that waits at a store keeps a thread of its node.
+    pub fn holds_thread(&self) -> bool {
+        self.behind.as_ref().is_some_and(|behind| behind.holds_thread)
+    }
+}
+
+/// What a task waited: its time without the work. Differences that come from rounding are none.
+#[inline]
+fn waited(now: f64, entered: f64, work: f64) -> f64 {
+    let waited = now - entered - work;
+    if waited > now * 1e-14 { waited } else { 0.0 }
+}

@@ -1,0 +1,68 @@
+//! Discrete events: arrivals, a balancer, nodes with queues, stores, clients that try again. Knows no clock and no file.
+//!
+//! ```
+//! use webapp::simulate::{Model, Service, simulate};
+//! // M/M/1 at 80 %: on average a request spends 1 / (1 - 0.8) = 5 service times in the system.
+//! let outcome = simulate(&Model::new(0.8, Service::Exponential { mean: 1.0 }, 1, 200_000))?;
+//! let mean = outcome.time_in_system.unwrap().mean;
+//! assert!((mean.value - 5.0).abs() < 0.5 && mean.interval_95.is_some());
+//! # Ok::<(), webapp::simulate::SimulationError>(())
+//! ```
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `model` | the system and the load, as plain data |
+//! | `engine` | the loop: what comes first happens |
+//! | `client`, `fleet`, `usage` | parts of the engine: retries; starts, deaths and orders; what was used |
+//! | `arrivals`, `service`, `random` | when requests come, how long they take, from one seed |
+//! | `balancer`, `connections` | who gets a request |
+//! | `tier`, `shared`, `task` | servers with their queues; processor sharing and quotas; requests and tasks |
+//! | `heap`, `event` | what is to come |
+//! | `error` | why a run gave no result |
+//! | `recorder`, `statistics`, `outcome` | what happened, with intervals |
+//! | `controller` | an autoscaler on the simulated clock |
+
+mod arrivals;
+mod balancer;
+mod client;
+mod connections;
+mod controller;
+mod engine;
+mod error;
+mod event;
+mod fleet;
+mod heap;
+mod model;
+mod outcome;
+mod random;
+mod recorder;
+mod service;
+mod shared;
+mod statistics;
+mod task;
+mod tier;
+mod usage;
+
+pub use arrivals::{Arrivals, Profile};
+pub use controller::{Controller, NodeSample, NodeState, Orders, Sample};
+pub use error::SimulationError;
+pub use model::{Client, Death, Discipline, MOST_NODES, Model, ModelError, Policy, Quota, Server, Store};
+pub use outcome::{Failure, NodeOutcome, Outcome, Slice};
+pub use service::{Service, Step, Steps};
+pub use statistics::{Estimate, Times};
+
+/// Simulates a model: equal models give equal outcomes.
+///
+/// # Errors
+/// [`SimulationError`] when the model makes no sense, or when its queues grow beyond the memory.
+pub fn simulate(model: &Model) -> Result<Outcome, SimulationError> {
+    engine::Engine::new(model, None)?.run()
+}
+
+/// The same, with a controller that changes the number of nodes.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_with(model: &Model, controller: &mut dyn Controller) -> Result<Outcome, SimulationError> {
+    engine::Engine::new(model, Some(controller))?.run()
+}

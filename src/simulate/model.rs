@@ -1,0 +1,353 @@
+//! What is simulated, as plain data. Times are in seconds.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::arrivals::Arrivals;
+use super::service::Service;
+
+/// The most nodes, stores, or tasks of a request: each takes memory before anything has happened.
+pub const MOST_NODES: usize = 10_000_000;
+
+/// A system and the load on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// When requests arrive.
+    pub arrivals: Arrivals,
+    /// How long a node works on a request (on each of its tasks, when it is forked).
+    pub service: Service,
+    /// Nodes at the start.
+    pub nodes: usize,
+    /// What a node is.
+    pub server: Server,
+    /// How the balancer chooses a node.
+    pub balancer: Policy,
+    /// So long after a death, or a return, the balancer sees it.
+    pub check_seconds: f64,
+    /// Tasks of a request: it is done when all are, each on a node of its own.
+    pub fork: usize,
+    /// What a request needs after the node's work.
+    pub store: Option<Store>,
+    /// What a client does when there is no answer.
+    pub client: Client,
+    /// Nodes that die.
+    pub deaths: Vec<Death>,
+    /// From the order of a node to its first request.
+    pub start_seconds: f64,
+    /// Requests that are measured.
+    pub requests: u64,
+    /// Requests before them, that are not.
+    pub warmup: u64,
+    /// Equal seeds give equal results.
+    pub seed: u64,
+}
+
+impl Model {
+    /// Nodes with one thread each, Poisson arrivals, an unlimited queue: the plain case, to be changed with `..`.
+    pub fn new(rate: f64, service: Service, nodes: usize, requests: u64) -> Self {
+        Self {
+            arrivals: Arrivals::Poisson { rate },
+            service,
+            nodes,
+            server: Server::default(),
+            balancer: Policy::Random,
+            check_seconds: 2.0,
+            fork: 1,
+            store: None,
+            client: Client::default(),
+            deaths: Vec::new(),
+            start_seconds: 0.0,
+            requests,
+            warmup: requests / 10,
+            seed: 1,
+        }
+    }
+
+    /// Offered work over what the nodes can do, while all of them live and nothing is sent twice: 1 is full.
+    pub fn load(&self) -> f64 {
+        let work = self.arrivals.mean_rate() * self.service.mean() * self.fork as f64;
+        work / (self.nodes as f64 * self.server.cores())
+    }
+
+    /// The same for the stores.
+    pub fn store_load(&self) -> Option<f64> {
+        let store = self.store.as_ref()?;
+        let work = self.arrivals.mean_rate() * store.share * store.service.mean() * self.fork as f64;
+        Some(work / (store.count as f64 * store.server.cores()))
+    }
+
+    /// # Errors
+    /// The first thing that cannot be simulated.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.arrivals.check()?;
+        self.service.check()?;
+        self.server.check()?;
+        if !(1..=MOST_NODES).contains(&self.nodes) {
+            return Err(ModelError::Nodes(self.nodes));
+        }
+        if !(1..=self.nodes).contains(&self.fork) {
+            return Err(ModelError::Fork { fork: self.fork, nodes: self.nodes });
+        }
+        if let Some(store) = &self.store {
+            store.check(&self.server)?;
+        }
+        for (what, seconds) in [("check", self.check_seconds), ("start", self.start_seconds)] {
+            not_negative(what, seconds)?;
+        }
+        self.client.check()?;
+        for death in &self.deaths {
+            death.check(self.nodes)?;
+        }
+        if self.requests == 0 || self.requests.checked_add(self.warmup).is_none() {
+            return Err(ModelError::Requests);
+        }
+        Ok(())
+    }
+}
+
+fn not_negative(what: &'static str, seconds: f64) -> Result<(), ModelError> {
+    if seconds.is_finite() && seconds >= 0.0 { Ok(()) } else { Err(ModelError::Seconds(what, seconds)) }
+}
+
+/// What serves requests: a node, or a store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Threads, each on a core of its own.
+    pub threads: u32,
+    /// Requests that may wait for a thread; `None` is any number.
+    pub queue: Option<u32>,
+    /// In which order.
+    pub discipline: Discipline,
+    /// A limit on the CPU time of all threads together.
+    pub quota: Option<Quota>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { threads: 1, queue: None, discipline: Discipline::Fcfs, quota: None }
+    }
+}
+
+impl Server {
+    /// CPU seconds a second that it can give.
+    pub fn cores(&self) -> f64 {
+        let threads = f64::from(self.threads);
+        self.quota.map_or(threads, |quota| quota.cores.min(threads))
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        if self.threads == 0 {
+            return Err(ModelError::Threads);
+        }
+        if let Some(Quota { cores, period_seconds }) = self.quota {
+            let usable = |value: f64| value.is_finite() && value > 0.0;
+            if !usable(cores) || !usable(period_seconds) {
+                return Err(ModelError::Quota);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which requests a server works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Discipline {
+    /// First come, first served: a thread works on one request from start to end.
+    Fcfs,
+    /// Processor sharing: all requests run at once and share the threads evenly.
+    Ps,
+}
+
+/// The bandwidth limit of the kernel's scheduler (Documentation/scheduler/sched-bwc.rst): in each period the threads together
+/// get so much CPU time; when it is used up, all stand still until the next period begins. Nothing is carried over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quota {
+    /// CPU time of a period over its length.
+    pub cores: f64,
+    /// The kernel's default is 0.1.
+    pub period_seconds: f64,
+}
+
+/// How a balancer chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Any node, each as likely as the others.
+    Random,
+    /// One after the other.
+    RoundRobin,
+    /// A node with the fewest open requests; among several, any.
+    LeastConnections,
+    /// Of two random nodes the one with fewer open requests (Mitzenmacher 2001).
+    TwoChoices,
+}
+
+/// A layer of stores behind the nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Store {
+    /// Shards; a request needs any one of them.
+    pub count: usize,
+    /// What a shard is.
+    pub server: Server,
+    /// How long it works on a request.
+    pub service: Service,
+    /// Share of the requests that need a store.
+    pub share: f64,
+    /// Whether the node's thread waits for the store (a synchronous server), instead of taking the next request.
+    pub holds_thread: bool,
+}
+
+impl Store {
+    fn check(&self, node: &Server) -> Result<(), ModelError> {
+        self.server.check()?;
+        self.service.check()?;
+        if !(1..=MOST_NODES).contains(&self.count) {
+            return Err(ModelError::Stores(self.count));
+        }
+        if !(0.0..=1.0).contains(&self.share) {
+            return Err(ModelError::StoreShare(self.share));
+        }
+        if self.holds_thread && node.discipline == Discipline::Ps {
+            return Err(ModelError::HeldThreads);
+        }
+        Ok(())
+    }
+}
+
+/// What a client does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Client {
+    /// So long it waits for the answer of one try.
+    pub timeout_seconds: Option<f64>,
+    /// Tries after the first.
+    pub retries: u32,
+    /// Before the first of these; before each further one it waits twice as long.
+    pub retry_seconds: f64,
+    /// Waits a random part of that time instead of all of it.
+    pub jitter: bool,
+    /// Retries that are allowed for each request, over all clients: 0.1 is one for ten requests. `None` is any number.
+    pub retry_budget: Option<f64>,
+    /// Whether a server still serves a queued request whose client has gone; else it is dropped when its turn comes.
+    pub serve_abandoned: bool,
+}
+
+impl Client {
+    fn check(&self) -> Result<(), ModelError> {
+        not_negative("retry", self.retry_seconds)?;
+        if let Some(seconds) = self.timeout_seconds
+            && !(seconds.is_finite() && seconds > 0.0)
+        {
+            return Err(ModelError::Seconds("timeout", seconds));
+        }
+        match self.retry_budget {
+            Some(budget) if !(budget.is_finite() && budget >= 0.0) => Err(ModelError::RetryBudget(budget)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A node that dies: its requests fail, and it refuses new ones until it is back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Death {
+    /// Which node, from 0.
+    pub node: usize,
+    /// Simulated seconds from the start of the warm-up.
+    pub at_seconds: f64,
+    /// So long it is away; `None` is for good.
+    pub for_seconds: Option<f64>,
+}
+
+impl Death {
+    fn check(&self, nodes: usize) -> Result<(), ModelError> {
+        not_negative("death", self.at_seconds)?;
+        not_negative("death", self.for_seconds.unwrap_or(0.0))?;
+        if self.node < nodes { Ok(()) } else { Err(ModelError::DeadNode { node: self.node + 1, nodes }) }
+    }
+}
+
+/// Why a model cannot be simulated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ModelError {
+    /// No rate of arrivals.
+    Rate(f64),
+    /// No profile.
+    Profile,
+    /// Recorded gaps of which none is above 0.
+    Gaps,
+    /// No mean service time.
+    Service(f64),
+    /// No coefficient of variation.
+    Variation(f64),
+    /// No measured distribution.
+    Steps,
+    /// Too few or too many nodes.
+    Nodes(usize),
+    /// Too few or too many stores.
+    Stores(usize),
+    /// More tasks than nodes, or none.
+    Fork {
+        /// Tasks of a request.
+        fork: usize,
+        /// Nodes.
+        nodes: usize,
+    },
+    /// A server without a thread.
+    Threads,
+    /// A quota or period that is not above 0.
+    Quota,
+    /// A share that is none.
+    StoreShare(f64),
+    /// Threads cannot wait for a store where there is none for each request.
+    HeldThreads,
+    /// A time that is negative or no number.
+    Seconds(&'static str, f64),
+    /// A retry budget that is negative or no number.
+    RetryBudget(f64),
+    /// A death of a node that is not there.
+    DeadNode {
+        /// Its number, from 1.
+        node: usize,
+        /// How many there are.
+        nodes: usize,
+    },
+    /// No request, or more than can be counted.
+    Requests,
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rate(rate) => write!(f, "the rate {rate} is not above 0"),
+            Self::Profile => {
+                write!(f, "a profile needs two points or more: times that rise, rates of 0 or more, one above 0")
+            }
+            Self::Gaps => write!(f, "the gaps must be 0 or more seconds, and one of them above 0"),
+            Self::Service(mean) => write!(f, "the mean service time of {mean} s is not above 0"),
+            Self::Variation(cv) => write!(f, "the coefficient of variation {cv} is not 0 or more"),
+            Self::Steps => write!(f, "a measured distribution needs times of 0 or more seconds, and one at least"),
+            Self::Nodes(nodes) => write!(f, "{nodes} nodes: from 1 to {MOST_NODES} can be simulated"),
+            Self::Stores(stores) => write!(f, "{stores} stores: from 1 to {MOST_NODES} can be simulated"),
+            Self::Fork { fork, nodes } => {
+                write!(
+                    f,
+                    "a request of {fork} tasks, each on a node of its own, does not fit {nodes} nodes: 1 to {nodes}"
+                )
+            }
+            Self::Threads => write!(f, "a server needs one thread or more"),
+            Self::Quota => write!(f, "a quota and its period must be above 0"),
+            Self::StoreShare(share) => write!(f, "the share {share} of requests that need a store is not from 0 to 1"),
+            Self::HeldThreads => write!(
+                f,
+                "with processor sharing there is no thread that could wait for the store: use first come first served"
+            ),
+            Self::Seconds(what, seconds) => write!(f, "the {what} time of {seconds} s is not allowed"),
+            Self::RetryBudget(budget) => write!(f, "the retry budget {budget} is not 0 or more"),
+            Self::DeadNode { node, nodes } => write!(f, "node {node} cannot die: there are {nodes}, counted from 1"),
+            Self::Requests => write!(f, "the number of requests must be above 0 and below 2^64"),
+        }
+    }
+}
+
+impl std::error::Error for ModelError {}
