@@ -8,6 +8,7 @@ mod load;
 mod process;
 mod report;
 mod serve;
+mod simulate;
 mod units;
 mod usl;
 
@@ -45,6 +46,8 @@ enum Command {
     Autoscale(Box<autoscale::Args>),
     /// Fit, name the limits and draw the report of a results folder.
     Report(report::Args),
+    /// Simulate arrivals, a balancer, nodes and stores: what if?
+    Simulate(Box<simulate::Args>),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
     Usl(usl::Args),
     /// Run nodes behind a balancer, on this machine.
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(*args),
         Command::Autoscale(args) => autoscale::run(&args),
         Command::Report(args) => report::run(args),
+        Command::Simulate(args) => simulate::run(*args),
         Command::Usl(args) => usl::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Healthcheck(args) => healthcheck::run(&args),
