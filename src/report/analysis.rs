@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::binding::{self, Binding};
+use super::usage::{self, Use, median, sum};
 use super::usl::{self, Fit};
 use crate::results::arm::{PointKey, Scale};
 use crate::results::folder::Results;
 use crate::results::ladder;
 use crate::results::load::Percentiles;
 use crate::results::queries;
-use crate::results::run::{Level, NodeUse, Run};
+use crate::results::run::{Level, Run};
 use crate::results::statistics::Spread;
 
 /// What was found at one point.
@@ -69,25 +70,6 @@ impl Point {
     pub fn valid_blocks(&self) -> BTreeMap<u32, f64> {
         if self.valid { self.blocks_per_second.clone() } else { BTreeMap::new() }
     }
-}
-
-/// What was used during runs of one level: medians over the blocks, each the mean of the nodes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Use {
-    /// CPU of the nodes, as a percentage of their quota; without quota, of one core.
-    pub cpu_percent: Option<f64>,
-    /// Share of quota periods in which a node was throttled.
-    pub throttled_percent: Option<f64>,
-    /// Busy pool threads.
-    pub pool_percent: Option<f64>,
-    /// Jobs waiting for a thread, a node.
-    pub pool_queued: Option<f64>,
-    /// I/O wait of the nodes' machines.
-    pub iowait_percent: Option<f64>,
-    /// CPU of the balancer, in percent of one core.
-    pub balancer_cpu_percent: Option<f64>,
-    /// CPU of the generator, in percent of one core.
-    pub generator_cpu_percent: Option<f64>,
 }
 
 /// One rate of the open ladder: medians over its runs.
@@ -184,7 +166,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         *served.entry(node.clone()).or_insert(0) += answers;
     }
     let reasons: Vec<String> = runs.iter().flat_map(|run| run.verdict.reasons.clone()).collect();
-    let used = used(&runs);
+    let used = usage::used(&runs);
     let latency = latency_points(results, key);
     Some(Point {
         key: key.clone(),
@@ -243,25 +225,6 @@ fn is_limit(results: &Results, key: &PointKey, connections: u32) -> bool {
     own.is_some_and(|own| own < connections) || ladder.iter().any(|&(level, _)| level > connections)
 }
 
-/// CPU that the nodes used in a run, as a percentage of their quota; without quota, of one core.
-pub fn cpu_percent(run: &Run) -> Option<f64> {
-    let used = sum(&run.nodes, |node| node.cpu_cores)?;
-    Some(100.0 * used / sum(&run.nodes, |node| node.quota_cores).unwrap_or(1.0))
-}
-
-/// What was used in some runs of one level.
-fn used(runs: &[&Run]) -> Use {
-    Use {
-        cpu_percent: median(runs, cpu_percent),
-        throttled_percent: median(runs, |run| mean(&run.nodes, |node| node.throttled_percent)),
-        pool_percent: median(runs, |run| mean(&run.nodes, |node| node.pool_percent)),
-        pool_queued: median(runs, |run| mean(&run.nodes, |node| node.pool_queued)),
-        iowait_percent: median(runs, |run| mean(&run.nodes, |node| node.iowait_percent)),
-        balancer_cpu_percent: median(runs, |run| Some(100.0 * run.balancer.as_ref()?.cpu_cores?)),
-        generator_cpu_percent: median(runs, |run| run.load.generator.cpu_percent),
-    }
-}
-
 fn latency_points(results: &Results, key: &PointKey) -> Vec<LatencyPoint> {
     let objective = &results.manifest.plan.objective;
     let open: Vec<(f64, &Run)> = queries::at(&results.runs, key)
@@ -289,7 +252,7 @@ fn latency_points(results: &Results, key: &PointKey) -> Vec<LatencyPoint> {
             objective_milliseconds: latency_median(&runs, |latency| queries::percentile(latency, objective.percentile)),
             failed_percent: median(&runs, failed).unwrap_or(100.0),
             met: runs.iter().any(|run| queries::meets(&run.load, rate_per_second, objective)),
-            used: used(&runs),
+            used: usage::used(&runs),
             valid: runs.iter().any(|run| run.verdict.valid),
         })
     };
@@ -328,21 +291,8 @@ fn demand_milliseconds(run: &Run) -> Option<f64> {
     (answers > 0).then(|| 1e3 * used / answers as f64)
 }
 
-fn median(runs: &[&Run], value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
-    Spread::of(runs.iter().filter_map(|run| value(run))).map(|spread| spread.median)
-}
-
 fn latency_median(runs: &[&Run], of: impl Fn(&Percentiles) -> f64) -> Option<f64> {
     median(runs, |run| run.load.latency_milliseconds.as_ref().map(&of))
-}
-
-fn sum(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
-    if nodes.is_empty() { None } else { nodes.iter().map(value).sum() }
-}
-
-fn mean(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
-    let values: Vec<f64> = nodes.iter().filter_map(value).collect();
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// The law fitted to every measurement of an arm's ceilings, or why there is none. Scales that are no numbers, and runs that

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::analysis::Use;
+use super::usage::Use;
 use crate::results::load::Validity;
 use crate::results::number::{or_dash, percent, plain, significant};
 use crate::results::run::Run;

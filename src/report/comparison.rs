@@ -3,10 +3,8 @@
 use serde::Serialize;
 
 use super::analysis::{LatencyPoint, Point};
-use super::words;
 use crate::results::arm::Scale;
 use crate::results::comparison::{self, Verdict};
-use crate::results::number::plain;
 use crate::results::plan::Plan;
 
 /// Below this difference of the ceilings there is nothing to explain, in percent.
@@ -134,30 +132,12 @@ impl Comparison {
     pub fn verdict(&self) -> Option<Verdict> {
         self.valid.then_some(self.goodput.verdict)
     }
-
-    /// The comparison of the ceilings in one sentence, without its full stop.
-    pub fn sentence(&self, plan: &Plan) -> String {
-        let mut sentence = format!(
-            "{}: {} {}/s, {} {}/s; {}",
-            words::scale(plan, &self.scale),
-            self.arm,
-            plain(self.arm_per_second),
-            self.baseline,
-            plain(self.baseline_per_second),
-            words::comparison(self)
-        );
-        if let Some(because) = &self.because {
-            sentence += "; ";
-            sentence += because;
-        }
-        sentence
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{analysis, sample};
+    use crate::report::{analysis, sample, words};
 
     #[test]
     fn side_by_side() {
@@ -172,7 +152,7 @@ mod tests {
         assert!(four.because.as_ref().unwrap().contains("an answer cost"), "{four:?}");
         let same = four.same_load.unwrap();
         assert!((same.fraction - 0.8).abs() < 1e-9 && same.baseline_p99_milliseconds == Some(100.0));
-        let sentence = four.sentence(&results.manifest.plan);
+        let sentence = words::sentence(four, &results.manifest.plan);
         assert!(
             sentence
                 .starts_with("4 units: horizontal 313/s, vertical 360/s; different: -13.0 % (95 %: -13.0 % to -13.0 %"),

@@ -41,7 +41,7 @@ pub fn throughput(report: &Report) -> Option<Chart> {
         title: report
             .comparisons
             .last()
-            .map_or_else(|| format!("Throughput over {}", plan.scale_name), |last| last.sentence(plan)),
+            .map_or_else(|| format!("Throughput over {}", plan.scale_name), |last| words::sentence(last, plan)),
         alternative: format!("Requests a second over {}. {alternative}", plan.scale_name),
         x: plan.scale_name.clone(),
         y: "requests a second".into(),

@@ -3,9 +3,9 @@
 use super::analysis::Point;
 use super::columns::{self, Column};
 use super::cost::Cost;
-use super::table;
 use super::usl::{Estimate, Fit};
 use super::{Law, Report};
+use super::{table, words};
 use crate::results::number::{or_dash, plain, price};
 
 /// Everything, as text.
@@ -13,7 +13,7 @@ pub fn text(report: &Report) -> String {
     let mut out = short_table(columns::POINTS, &report.points, 1);
     out += "\n\n";
     for comparison in &report.comparisons {
-        out += &paragraph(&comparison.sentence(&report.manifest.plan));
+        out += &paragraph(&words::sentence(comparison, &report.manifest.plan));
     }
     out += "\nwhat stopped each, and the ceiling that its CPU allows:\n";
     out += &short_table(columns::LIMITS, &report.points, 2);

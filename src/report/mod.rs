@@ -18,6 +18,7 @@ pub mod require;
 #[cfg(test)]
 mod sample;
 pub mod table;
+pub mod usage;
 pub mod usl;
 mod usl_text;
 pub mod verdict;
@@ -186,7 +187,7 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
 /// CPU that each run behind a ceiling used of its quota, in percent. `None` where a point has no quota.
 fn cpu_of_quota(results: &Results, points: &[Point]) -> Option<Spread> {
     let runs = points.iter().flat_map(|point| analysis::ceiling_runs(results, &point.key));
-    let used = Spread::of(runs.filter_map(analysis::cpu_percent))?;
+    let used = Spread::of(runs.filter_map(usage::cpu_percent))?;
     points.iter().all(|point| point.quota_cores.is_some()).then_some(used)
 }
 

@@ -181,7 +181,7 @@ pub fn paragraph(report: &Report) -> String {
             let points: Vec<&Point> = report.points.iter().filter(|point| point.key.scale == scale).collect();
             sentences.push(ceilings(report, &scale, &points));
             sentences.extend(largest(report).iter().map(|comparison| {
-                format!("{} against {}: {}.", comparison.arm, comparison.baseline, words::comparison(comparison))
+                format!("{} against {}: {}.", comparison.arm, comparison.baseline, words::judged(comparison))
             }));
             sentences.extend(stopped(&points));
             sentences.extend(growth(report));

@@ -4,7 +4,7 @@ use super::analysis::Point;
 use super::comparison::Comparison;
 use crate::results::arm::Scale;
 use crate::results::comparison::{ENOUGH_BLOCKS, Verdict};
-use crate::results::number::{counted, signed_percent};
+use crate::results::number::{counted, plain, signed_percent};
 use crate::results::plan::Plan;
 use crate::stats::Resource;
 
@@ -22,7 +22,7 @@ pub fn at_scale(plan: &Plan, at: &Scale) -> String {
 }
 
 /// The verdict of a comparison with its figures, without a full stop.
-pub fn comparison(comparison: &Comparison) -> String {
+pub fn judged(comparison: &Comparison) -> String {
     let goodput = &comparison.goodput;
     if !comparison.valid {
         return "not valid: no claim".to_owned();
@@ -48,6 +48,24 @@ pub fn comparison(comparison: &Comparison) -> String {
             format!("undecided: {difference} in {of_blocks}, and a spread needs two")
         }
     }
+}
+
+/// The comparison of the ceilings in one sentence, without its full stop.
+pub fn sentence(comparison: &Comparison, plan: &Plan) -> String {
+    let mut sentence = format!(
+        "{}: {} {}/s, {} {}/s; {}",
+        scale(plan, &comparison.scale),
+        comparison.arm,
+        plain(comparison.arm_per_second),
+        comparison.baseline,
+        plain(comparison.baseline_per_second),
+        judged(comparison)
+    );
+    if let Some(because) = &comparison.because {
+        sentence += "; ";
+        sentence += because;
+    }
+    sentence
 }
 
 /// How many blocks, and that they are few.

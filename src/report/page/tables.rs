@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use crate::report::Report;
 use crate::report::columns::{self, Column};
 use crate::report::findings::objective_words;
+use crate::report::words;
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, signed_percent};
 use crate::results::run::{Level, Run};
 
@@ -31,7 +32,7 @@ pub fn points_section(report: &Report) -> Markup {
     html! {
         (full_table(columns::POINTS, &report.points))
         p.note { "≥ marks a lower bound: the highest level that was tried was still the best one. Each comparison is made block by block." }
-        ul { @for comparison in &report.comparisons { li { (comparison.sentence(&report.manifest.plan)) } } }
+        ul { @for comparison in &report.comparisons { li { (words::sentence(comparison, &report.manifest.plan)) } } }
     }
 }
 

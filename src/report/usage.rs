@@ -1,0 +1,59 @@
+//! What was used during some runs: medians over the runs, each the mean of its nodes.
+
+use serde::Serialize;
+
+use crate::results::run::{NodeUse, Run};
+use crate::results::statistics::Spread;
+
+/// What was used during runs of one level: medians over the blocks, each the mean of the nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Use {
+    /// CPU of the nodes, as a percentage of their quota; without quota, of one core.
+    pub cpu_percent: Option<f64>,
+    /// Share of quota periods in which a node was throttled.
+    pub throttled_percent: Option<f64>,
+    /// Busy pool threads.
+    pub pool_percent: Option<f64>,
+    /// Jobs waiting for a thread, a node.
+    pub pool_queued: Option<f64>,
+    /// I/O wait of the nodes' machines.
+    pub iowait_percent: Option<f64>,
+    /// CPU of the balancer, in percent of one core.
+    pub balancer_cpu_percent: Option<f64>,
+    /// CPU of the generator, in percent of one core.
+    pub generator_cpu_percent: Option<f64>,
+}
+
+/// CPU that the nodes used in a run, as a percentage of their quota; without quota, of one core.
+pub fn cpu_percent(run: &Run) -> Option<f64> {
+    let used = sum(&run.nodes, |node| node.cpu_cores)?;
+    Some(100.0 * used / sum(&run.nodes, |node| node.quota_cores).unwrap_or(1.0))
+}
+
+/// What was used in some runs of one level.
+pub fn used(runs: &[&Run]) -> Use {
+    Use {
+        cpu_percent: median(runs, cpu_percent),
+        throttled_percent: median(runs, |run| mean(&run.nodes, |node| node.throttled_percent)),
+        pool_percent: median(runs, |run| mean(&run.nodes, |node| node.pool_percent)),
+        pool_queued: median(runs, |run| mean(&run.nodes, |node| node.pool_queued)),
+        iowait_percent: median(runs, |run| mean(&run.nodes, |node| node.iowait_percent)),
+        balancer_cpu_percent: median(runs, |run| Some(100.0 * run.balancer.as_ref()?.cpu_cores?)),
+        generator_cpu_percent: median(runs, |run| run.load.generator.cpu_percent),
+    }
+}
+
+/// The median of what some runs have; `None` where none has it.
+pub fn median(runs: &[&Run], value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
+    Spread::of(runs.iter().filter_map(|run| value(run))).map(|spread| spread.median)
+}
+
+/// The sum over nodes that all have it.
+pub fn sum(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
+    if nodes.is_empty() { None } else { nodes.iter().map(value).sum() }
+}
+
+fn mean(nodes: &[NodeUse], value: fn(&NodeUse) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = nodes.iter().filter_map(value).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
