@@ -3,8 +3,20 @@
 use std::fmt;
 
 use super::config::{Metric, Rules, Select};
-use super::limit::Bound;
 use super::proposal::Proposal;
+
+/// What stopped a size from being what the windows left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Nothing.
+    None,
+    /// The policies of its direction.
+    Policy,
+    /// The smallest size.
+    Min,
+    /// The largest size.
+    Max,
+}
 
 /// How many nodes there shall be, and why.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@
 //! pkg/controller/podautoscaler/horizontal.go; KEP-853.
 
 use super::config::{Change, Config, Rules, Select};
+use super::decision::Bound;
 use super::history::History;
 
 /// The size that the windows leave of a proposal: the present size, raised to the smallest proposal of the window for
@@ -14,19 +15,6 @@ pub fn stabilized(config: &Config, history: &History, size: u32, proposed: u32, 
     let least = within(&config.up).fold(proposed, u32::min);
     let most = within(&config.down).fold(proposed, u32::max);
     size.max(least).min(most)
-}
-
-/// What stopped a size from being what the windows left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// Nothing.
-    None,
-    /// The policies of its direction.
-    Policy,
-    /// The smallest size.
-    Min,
-    /// The largest size.
-    Max,
 }
 
 /// The size that policies, smallest and largest size leave of `wanted`, and which of them held it.

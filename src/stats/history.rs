@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::bottleneck::Resource;
-use super::model::{EndpointKind, Stats};
+use super::endpoint::EndpointKind;
+use super::model::Stats;
 
 /// Points that are kept: five minutes at one a second.
 pub const POINTS: usize = 300;

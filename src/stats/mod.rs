@@ -4,6 +4,7 @@
 //! thousand readers of `/stats` cost what one does.
 
 mod bottleneck;
+mod endpoint;
 mod history;
 pub mod model;
 mod prometheus;
@@ -14,7 +15,8 @@ mod sampler;
 mod window;
 
 pub use bottleneck::{Bottleneck, Resource, judge};
-pub use model::{EndpointKind, Stats, Window};
+pub use endpoint::EndpointKind;
+pub use model::{Stats, Window};
 pub use reading::{ConnectionsReading, EndpointReading, Identity, NodeReading, RequestsReading, SamplerConfig};
 pub use sample::{Collector, Sample};
 pub use sampler::{Board, Snapshot, start};

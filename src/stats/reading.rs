@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::http::Counters;
 use crate::pool::PoolReading;
 
-use super::model::EndpointKind;
+use super::endpoint::EndpointKind;
 
 /// What the node is called and how it runs.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::bottleneck::{Bottleneck, Resource};
 use super::raw::Raw;
 pub use machine::{Cgroup, Core, Cpu, CpuShares, Disk, Interface, Memory, Pressure, Pressures, Process, Sockets, Tcp};
-pub use node::{Bucket, Connections, Endpoint, EndpointKind, Pool, QueueWait, Requests};
+pub use node::{Bucket, Connections, Endpoint, Pool, QueueWait, Requests};
 
 /// The answer of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

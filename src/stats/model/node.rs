@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::endpoint::EndpointKind;
+
 /// The node's worker pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -84,19 +86,6 @@ pub struct Connections {
     pub rejected: Option<u64>,
     /// Failures to accept one (out of file descriptors or memory) since the node started.
     pub accept_errors_total: u64,
-}
-
-/// What an address is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndpointKind {
-    /// Work that a user asks for: the throughput and the response time of a node are those of its demo addresses.
-    Demo,
-    /// Looks at the node, or asks whether it lives. It is not work, and says nothing about how long work takes.
-    #[default]
-    Monitoring,
-    /// The live page and its files, likewise.
-    Page,
 }
 
 /// The node's requests.
