@@ -13,27 +13,66 @@ use crate::stats::{Bottleneck, Resource};
 /// A balancer that uses this much of one core has hardly more to give, in percent.
 const BALANCER_BUSY_PERCENT: f64 = 90.0;
 
-/// The resource that stopped a point, and the figures that say so.
+/// Other processes that used this much of the machine, in percent, may be what stopped a point.
+const FOREIGN_PERCENT: f64 = 10.0;
+
+/// What stopped a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// A resource that the nodes named; [`Resource::None`]: they named nothing.
+    Node(Resource),
+    /// The balancer's one core.
+    Balancer,
+    /// The load generator: the figure is no ceiling.
+    Generator,
+    /// Other processes on the machine: the figure is no ceiling.
+    Others,
+}
+
+impl Limit {
+    /// Its name in JSON and in tables: the resource's name, `balancer`, `generator` or `others`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Node(resource) => resource.name(),
+            Self::Balancer => "balancer",
+            Self::Generator => "generator",
+            Self::Others => "others",
+        }
+    }
+}
+
+impl Serialize for Limit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// What stopped a point, and the figures that say so.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Binding {
-    /// `cpu`, `cpu-quota`, `io`, `memory`, `network` or `pool` of the nodes, `balancer`, `generator`, or `none`.
-    pub resource: String,
+    /// What it was.
+    pub resource: Limit,
     /// One plain sentence.
     pub evidence: String,
 }
 
 /// What stopped these runs of one level, of which `used` tells the medians and `quota` the cores that all nodes may use.
 pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
-    let binding = |resource: &str, evidence: String| Binding { resource: resource.to_owned(), evidence };
+    let binding = |resource, evidence: String| Binding { resource, evidence };
     if let Some(reason) = runs.iter().find_map(|run| generator_bound(run)) {
-        return binding("generator", reason);
+        return binding(Limit::Generator, reason);
     }
     if let Some(cpu) = used.balancer_cpu_percent.filter(|&cpu| cpu >= BALANCER_BUSY_PERCENT) {
-        return binding("balancer", format!("the balancer used {} % of one core", percent(cpu)));
+        return binding(Limit::Balancer, format!("the balancer used {} % of one core", percent(cpu)));
     }
     let Some(named) = most_named(runs) else {
-        return binding("none", "the nodes named nothing as their bottleneck".to_owned());
+        return binding(Limit::Node(Resource::None), "the nodes named nothing as their bottleneck".to_owned());
     };
+    if let (Resource::Cpu, Some((foreign, cores))) = (named.resource, used.foreign_cores.zip(used.machine_cores))
+        && 100.0 * foreign >= FOREIGN_PERCENT * cores
+    {
+        return binding(Limit::Others, format!("other processes used {foreign:.1} of {cores:.0} cores meanwhile"));
+    }
     let evidence = match (named.resource, quota) {
         (Resource::CpuQuota, Some(quota)) => format!(
             "the nodes used {} % of their {} cores and were throttled in {} % of the quota's periods",
@@ -54,7 +93,7 @@ pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
             .map_or(named.evidence.as_str(), |rest| rest.trim_start_matches([':', ' ']))
             .to_owned(),
     };
-    binding(named.resource.name(), evidence)
+    binding(Limit::Node(named.resource), evidence)
 }
 
 fn generator_bound(run: &Run) -> Option<String> {
@@ -102,20 +141,28 @@ mod tests {
         };
         let quotas = run(&[Resource::CpuQuota, Resource::CpuQuota, Resource::Pool]);
         let found = of(&[&quotas], &busy, quota);
-        assert_eq!(found.resource, "cpu-quota");
+        assert_eq!(found.resource, Limit::Node(Resource::CpuQuota));
         assert_eq!(
             found.evidence,
             "the nodes used 99 % of their 0.50 cores and were throttled in 88 % of the quota's periods"
         );
         assert_eq!(of(&[&quotas, &run(&[Resource::Io; 3])], &busy, quota).evidence, "slow disk");
-        assert_eq!(of(&[&run(&[])], &busy, quota).resource, "none");
+        assert_eq!(of(&[&run(&[])], &busy, quota).resource, Limit::Node(Resource::None));
+        // The machine's CPU is not the limit of a point when others used it.
+        let machine = run(&[Resource::Cpu]);
+        for (foreign, limit) in
+            [(Some(0.9), Limit::Others), (Some(0.1), Limit::Node(Resource::Cpu)), (None, Limit::Node(Resource::Cpu))]
+        {
+            let used = Use { foreign_cores: foreign, machine_cores: Some(2.0), ..busy.clone() };
+            assert_eq!(of(&[&machine], &used, quota).resource, limit, "{foreign:?}");
+        }
         let through = Use { balancer_cpu_percent: Some(97.0), ..busy.clone() };
-        assert_eq!(of(&[&quotas], &through, quota).resource, "balancer");
+        assert_eq!(of(&[&quotas], &through, quota).resource, Limit::Balancer);
         let mut bound = quotas.clone();
         bound.load.generator = GeneratorUse { reason: "late".into(), ..GeneratorUse::default() };
         assert_eq!(
             of(&[&quotas, &bound], &through, quota),
-            Binding { resource: "generator".into(), evidence: "late".into() }
+            Binding { resource: Limit::Generator, evidence: "late".into() }
         );
     }
 }

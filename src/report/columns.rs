@@ -46,6 +46,7 @@ pub const POINTS: &[Column<Point>] = &[
     figure("throttled %", Some("throttled %"), |point| or_dash(point.used.throttled_percent, percent)),
     figure("pool %", Some("pool %"), |point| or_dash(point.used.pool_percent, percent)),
     figure("balancer CPU %", None, |point| or_dash(point.used.balancer_cpu_percent, percent)),
+    figure("CPU of others, cores", None, |point| or_dash(point.used.foreign_cores, |cores| format!("{cores:.2}"))),
     figure("efficiency %", Some("eff. %"), |point| or_dash(point.efficiency_percent, percent)),
     words("answered by each node", Some("  served by each"), |point| {
         let answers = point.served.values().map(u64::to_string).collect::<Vec<_>>();
@@ -64,7 +65,9 @@ pub const LIMITS: &[Column<Point>] = &[
     figure("highest", None, |point| or_dash(point.demand_milliseconds, |demand| milliseconds(demand.high))),
     figure("CPU allows/s", Some("allows/s"), |point| or_dash(point.predicted_per_second, plain)),
     figure("reached/s", Some("reached/s"), ceiling),
-    words("stopped by", Some("stopped by"), |point| format!("{}: {}", point.binding.resource, point.binding.evidence)),
+    words("stopped by", Some("stopped by"), |point| {
+        format!("{}: {}", point.binding.resource.name(), point.binding.evidence)
+    }),
 ];
 
 /// A row of the table of latency.

@@ -22,6 +22,10 @@ pub struct Use {
     pub balancer_cpu_percent: Option<f64>,
     /// CPU of the generator, in percent of one core.
     pub generator_cpu_percent: Option<f64>,
+    /// CPU of the machine that neither nodes, balancer, generator nor bench used, in cores. `None` where it is not known.
+    pub foreign_cores: Option<f64>,
+    /// Processors of that machine.
+    pub machine_cores: Option<f64>,
 }
 
 /// CPU that the nodes used in a run, as a percentage of their quota; without quota, of one core.
@@ -39,6 +43,8 @@ pub fn used(runs: &[&Run]) -> Use {
         pool_queued: median(runs, |run| mean(&run.nodes, |node| node.pool_queued)),
         iowait_percent: median(runs, |run| mean(&run.nodes, |node| node.iowait_percent)),
         balancer_cpu_percent: median(runs, |run| Some(100.0 * run.balancer.as_ref()?.cpu_cores?)),
+        foreign_cores: median(runs, |run| run.machine.foreign_cores),
+        machine_cores: median(runs, |run| run.machine.cores),
         generator_cpu_percent: median(runs, |run| run.load.generator.cpu_percent),
     }
 }

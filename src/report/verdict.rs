@@ -244,13 +244,11 @@ fn stopped(points: &[&Point]) -> Vec<String> {
     if !rest.is_empty() && rest.iter().all(|point| point.binding.resource == first.binding.resource) {
         let last = points[points.len() - 1];
         let all = if points.len() == 2 { "Both" } else { "All" };
-        return vec![format!("{all} were stopped by {}: {}.", words::resource(last), last.binding.evidence)];
+        return vec![format!("{all} were stopped by {}: {}.", words::limit(last), last.binding.evidence)];
     }
     points
         .iter()
-        .map(|point| {
-            format!("{} was stopped by {}: {}.", point.key.arm, words::resource(point), point.binding.evidence)
-        })
+        .map(|point| format!("{} was stopped by {}: {}.", point.key.arm, words::limit(point), point.binding.evidence))
         .collect()
 }
 
@@ -330,7 +328,7 @@ fn alone(point: &Point) -> String {
         "{}: {} requests a second, stopped by {}: {}.",
         point.key,
         plain(point.ceiling_per_second.median),
-        words::resource(point),
+        words::limit(point),
         point.binding.evidence
     )
 }

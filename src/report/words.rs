@@ -1,6 +1,7 @@
 //! The words that several sentences of a report share.
 
 use super::analysis::Point;
+use super::binding::Limit;
 use super::comparison::Comparison;
 use crate::results::arm::Scale;
 use crate::results::comparison::{ENOUGH_BLOCKS, Verdict};
@@ -90,21 +91,14 @@ pub fn range([low, high]: [f64; 2]) -> String {
     format!("{} to {}", percent(low), percent(high))
 }
 
-/// A resource as one says it after "stopped by".
-pub fn resource(point: &Point) -> &str {
-    let name = point.binding.resource.as_str();
-    if let Some(resource) = Resource::ALL.into_iter().find(|resource| resource.name() == name)
-        && resource != Resource::None
-    {
-        return resource.label();
-    }
-    match name {
-        "store" => "the store",
-        "balancer" => "the balancer",
-        "generator" => "the load generator, so this is no ceiling",
-        "others" => "other processes on the machine, so this is no ceiling",
-        "none" => "nothing that was seen",
-        other => other,
+/// What stopped a point, as one says it after "stopped by".
+pub fn limit(point: &Point) -> &'static str {
+    match point.binding.resource {
+        Limit::Node(Resource::None) => "nothing that was seen",
+        Limit::Node(resource) => resource.label(),
+        Limit::Balancer => "the balancer",
+        Limit::Generator => "the load generator, so this is no ceiling",
+        Limit::Others => "other processes on the machine, so this is no ceiling",
     }
 }
 
