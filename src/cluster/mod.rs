@@ -16,6 +16,7 @@
 
 mod answer;
 pub mod balancer;
+mod balancer_kind;
 pub mod contract;
 pub mod describe;
 mod launch;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::balancer;
+use super::balancer_kind as balancer;
 use super::contract::Topology;
 use super::limits::Mechanism;
 use super::stop::Stop;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::experiment::Placeholder;
+use super::placeholder::Placeholder;
 use super::work::Request;
 
 /// One of the ways to build a service that an experiment compares. The first arm of a plan is the baseline.

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::arm::{Arm, PointKey, Scale};
-use super::experiment::{self, Placeholder, Size};
+use super::placeholder::Placeholder;
 use super::work::Request;
 
 /// What a request makes the node do.
@@ -203,16 +203,6 @@ const RUN_OVERHEAD_SECONDS: f64 = 0.35;
 pub const SMALLEST_EFFECT_PERCENT: f64 = 5.0;
 
 impl Plan {
-    /// The default: one big node against many small ones at three unit counts, in three minutes.
-    pub fn quick() -> Self {
-        experiment::default().plan(Size::Quick)
-    }
-
-    /// For a figure to publish: more points, more blocks, longer windows, the open ladder everywhere.
-    pub fn full() -> Self {
-        experiment::default().plan(Size::Full)
-    }
-
     /// The arm that the others are compared with.
     pub fn baseline(&self) -> Option<&Arm> {
         self.arms.first()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::experiment::Placeholder;
+use super::placeholder::Placeholder;
 
 /// A request of the mix, and how often it is sent relative to the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

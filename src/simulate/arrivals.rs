@@ -2,7 +2,7 @@
 
 use rand_distr::{Distribution, Exp1};
 
-use super::model::ModelError;
+use super::model_error::ModelError;
 use super::random::Random;
 
 /// An arrival process. Rates are of the whole system, in requests a second.

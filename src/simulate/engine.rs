@@ -1,5 +1,9 @@
 //! The loop: what comes first happens, and puts what follows from it in the queue.
 
+mod client;
+mod fleet;
+mod usage;
+
 use std::collections::VecDeque;
 
 use super::arrivals::{Arrivals, Source};
@@ -7,7 +11,6 @@ use super::balancer::Balancer;
 use super::controller::Controller;
 use super::error::SimulationError;
 use super::event::Event;
-use super::fleet::Fleet;
 use super::heap::Heap;
 use super::model::Model;
 use super::outcome::{Failure, Outcome};
@@ -16,7 +19,8 @@ use super::recorder::{Expected, Recorder};
 use super::service::Sampler;
 use super::task::{NONE, Phase, Request, Slab, Task};
 use super::tier::{Refusal, Tier};
-use super::usage::Usage;
+use fleet::Fleet;
+use usage::Usage;
 
 /// Tasks in the system at once, beyond which the run is given up: it would fill the memory.
 const MOST_TASKS: u32 = 30_000_000;
@@ -39,9 +43,9 @@ pub(super) struct Engine<'a> {
     pub nodes: Tier,
     pub behind: Option<Behind>,
     pub balancer: Balancer,
-    pub fleet: Fleet,
+    fleet: Fleet,
     pub recorder: Recorder,
-    pub usage: Usage,
+    usage: Usage,
     pub controller: Option<&'a mut dyn Controller>,
     /// Of the clients: waits before retries.
     pub client: Random,

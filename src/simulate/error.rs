@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::model::ModelError;
+use super::model_error::ModelError;
 
 /// Why a run gave no result.
 #[derive(Clone, Copy, Debug, PartialEq)]

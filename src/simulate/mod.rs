@@ -13,7 +13,7 @@
 //! | --- | --- |
 //! | `model` | the system and the load, as plain data |
 //! | `engine` | the loop: what comes first happens |
-//! | `client`, `fleet`, `usage` | parts of the engine: retries; starts, deaths and orders; what was used |
+//! | `engine/client`, `fleet`, `usage` | parts of the engine: retries; starts, deaths and orders; what was used |
 //! | `arrivals`, `service`, `random` | when requests come, how long they take, from one seed |
 //! | `balancer`, `connections` | who gets a request |
 //! | `tier`, `shared`, `task` | servers with their queues; processor sharing and quotas; requests and tasks |
@@ -24,15 +24,14 @@
 
 mod arrivals;
 mod balancer;
-mod client;
 mod connections;
 mod controller;
 mod engine;
 mod error;
 mod event;
-mod fleet;
 mod heap;
 mod model;
+mod model_error;
 mod outcome;
 mod random;
 mod recorder;
@@ -41,12 +40,12 @@ mod shared;
 mod statistics;
 mod task;
 mod tier;
-mod usage;
 
 pub use arrivals::{Arrivals, Profile};
 pub use controller::{Controller, NodeSample, NodeState, Orders, Sample};
 pub use error::SimulationError;
-pub use model::{Client, Death, Discipline, MOST_NODES, Model, ModelError, Policy, Quota, Server, Store};
+pub use model::{Client, Death, Discipline, Model, Policy, Quota, Server, Store};
+pub use model_error::{MOST_NODES, ModelError};
 pub use outcome::{Failure, NodeOutcome, Outcome, Slice};
 pub use service::{Service, Step, Steps};
 pub use statistics::{Estimate, Times};

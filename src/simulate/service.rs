@@ -3,7 +3,7 @@
 use rand_distr::weighted::WeightedAliasIndex;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
-use super::model::ModelError;
+use super::model_error::ModelError;
 use super::random::{Random, uniform};
 
 /// A distribution of service times, in seconds of an undisturbed thread.

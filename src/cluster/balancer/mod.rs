@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+pub use super::balancer_kind::Kind;
 use super::launch::Launch;
 use super::process::{self, Record};
 use super::program::Needed;
@@ -34,30 +34,12 @@ pub const SOURCE: &str = "127.0.0.2";
 const START_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// All kinds of balancers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// HAProxy, 2.6 or newer.
-    Haproxy,
-    /// nginx.
-    Nginx,
-}
-
 impl Kind {
     /// The one who does it.
     pub fn balancer(self) -> &'static dyn Balancer {
         match self {
             Self::Haproxy => &haproxy::Haproxy,
             Self::Nginx => &nginx::Nginx,
-        }
-    }
-
-    /// Its word on the command line and in the answer.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Haproxy => "haproxy",
-            Self::Nginx => "nginx",
         }
     }
 }

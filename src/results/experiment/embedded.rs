@@ -1,6 +1,7 @@
 //! The product's own experiments, carried in the binary.
 
-use super::Experiment;
+use super::{Experiment, Size};
+use crate::results::plan::Plan;
 
 /// Name of [`default`].
 pub const DEFAULT: &str = "vertical-horizontal";
@@ -28,6 +29,18 @@ pub fn embedded(name: &str) -> Option<Experiment> {
 pub fn default() -> Experiment {
     #[allow(clippy::expect_used)] // a test holds the list against the folder
     embedded(DEFAULT).expect("the default experiment is in the list")
+}
+
+impl Plan {
+    /// The default: one big node against many small ones at three unit counts, in three minutes.
+    pub fn quick() -> Self {
+        default().plan(Size::Quick)
+    }
+
+    /// For a figure to publish: more points, more blocks, longer windows, the open ladder everywhere.
+    pub fn full() -> Self {
+        default().plan(Size::Full)
+    }
 }
 
 #[cfg(test)]

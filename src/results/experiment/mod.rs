@@ -17,6 +17,7 @@ pub use sizes::{Size, Sizes, open_scales};
 pub use words::LOAD_FLAGS;
 
 use super::arm::{Arm, Scale};
+pub use super::placeholder::Placeholder;
 use super::plan::{Event, Objective, Plan, Workload};
 use super::work::Request;
 
@@ -53,34 +54,6 @@ pub struct Experiment {
     pub event: Option<(String, f64)>,
     quick: Sizes,
     full: Sizes,
-}
-
-/// What the words of an arm leave open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placeholder {
-    /// The step of the scale.
-    Scale,
-    /// A unit in percent of one core.
-    UnitCpu,
-    /// The node's model.
-    Model,
-    /// The balancer.
-    Balancer,
-}
-
-impl Placeholder {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Scale, Self::UnitCpu, Self::Model, Self::Balancer];
-
-    /// As it is written.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Scale => "{scale}",
-            Self::UnitCpu => "{unit-cpu}",
-            Self::Model => "{model}",
-            Self::Balancer => "{balancer}",
-        }
-    }
 }
 
 /// What is wrong with an experiment file, and where.

@@ -1,11 +1,11 @@
 //! What nodes and stores used in each slice and in the measured part, and the result made of it.
 
-use super::controller::NodeState;
-use super::engine::Engine;
-use super::outcome::{NodeOutcome, Outcome};
-use super::recorder::Counts;
-use super::statistics::Estimate;
-use super::tier::Tier;
+use super::Engine;
+use crate::simulate::controller::NodeState;
+use crate::simulate::outcome::{NodeOutcome, Outcome};
+use crate::simulate::recorder::Counts;
+use crate::simulate::statistics::Estimate;
+use crate::simulate::tier::Tier;
 
 /// Readings at the beginning of the present slice, and at both ends of the measured part.
 #[derive(Default)]

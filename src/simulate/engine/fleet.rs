@@ -1,10 +1,10 @@
 //! The nodes' lives: starts, deaths, returns, orders of the controller.
 
-use super::controller::{Interval, NodeSample, NodeState, Orders, Sample};
-use super::engine::Engine;
-use super::event::Event;
-use super::outcome::Failure;
-use super::task::{NONE, Phase};
+use super::Engine;
+use crate::simulate::controller::{Interval, NodeSample, NodeState, Orders, Sample};
+use crate::simulate::event::Event;
+use crate::simulate::outcome::Failure;
+use crate::simulate::task::{NONE, Phase};
 
 /// What is known of the nodes beside their queues.
 #[derive(Default)]

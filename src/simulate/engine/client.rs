@@ -1,9 +1,9 @@
 //! What clients do when a try fails: they give up, or send it again.
 
-use super::engine::Engine;
-use super::outcome::Failure;
-use super::random::uniform;
-use super::task::{NONE, Phase};
+use super::Engine;
+use crate::simulate::outcome::Failure;
+use crate::simulate::random::uniform;
+use crate::simulate::task::{NONE, Phase};
 
 /// Retries that may be saved for a burst.
 const MOST_TOKENS: f64 = 100.0;
@@ -34,7 +34,7 @@ impl Engine<'_> {
             let client = &self.model.client;
             let full = client.retry_seconds * f64::powi(2.0, (tries - 1).min(1000) as i32);
             let wait = if client.jitter { full * uniform(&mut self.client) } else { full };
-            self.events.push(self.now + wait, super::event::Event::Retry(request));
+            self.events.push(self.now + wait, crate::simulate::event::Event::Retry(request));
             return;
         }
         self.recorder.lose(measured, failure);
