@@ -72,6 +72,7 @@ where
         let detail = match refused {
             Refused::Full => "every thread of the pool is busy and its queue is full",
             Refused::Expired => "the request waited too long for a thread of the pool",
+            Refused::TimedOut => "the work was not done in time",
             Refused::Abandoned => "nobody waited for the answer any more",
             // Counted and answered where every panic of a handler is.
             Refused::Panicked => std::panic::resume_unwind(Box::new("a job of the pool panicked")),

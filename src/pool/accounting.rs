@@ -35,6 +35,30 @@ pub struct PoolReading {
     pub queue_waits: super::WaitHistogram,
 }
 
+impl PoolReading {
+    /// Two pools as if they were one: added up, with the percentiles of the one where jobs wait longer.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let longer = |left: Option<f64>, right: Option<f64>| left.into_iter().chain(right).reduce(f64::max);
+        Self {
+            threads: self.threads + other.threads,
+            active: self.active + other.active,
+            queued: self.queued + other.queued,
+            queue_capacity: self.queue_capacity + other.queue_capacity,
+            saturated: self.saturated || other.saturated,
+            peak_active: self.peak_active + other.peak_active,
+            completed_total: self.completed_total + other.completed_total,
+            rejected_total: self.rejected_total + other.rejected_total,
+            expired_total: self.expired_total + other.expired_total,
+            busy_seconds_total: self.busy_seconds_total + other.busy_seconds_total,
+            saturated_seconds_total: self.saturated_seconds_total + other.saturated_seconds_total,
+            queue_wait_p50_milliseconds: longer(self.queue_wait_p50_milliseconds, other.queue_wait_p50_milliseconds),
+            queue_wait_p99_milliseconds: longer(self.queue_wait_p99_milliseconds, other.queue_wait_p99_milliseconds),
+            queue_waits: self.queue_waits.and(other.queue_waits),
+        }
+    }
+}
+
 /// Adds up over time what the pool does. It is told of every change, under the pool's lock.
 pub(super) struct Accounting {
     totals: PoolReading,

@@ -4,6 +4,7 @@
 //! holding a thread. A full queue refuses at once; a job that nobody waits for any more is dropped unrun.
 
 mod accounting;
+mod deadlines;
 mod waits;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use crate::worker::Waiter;
 
 use accounting::Accounting;
 pub use accounting::PoolReading;
+use deadlines::Deadlines;
 pub use waits::WaitHistogram;
 use waits::Waits;
 
@@ -29,6 +31,8 @@ pub enum Refused {
     Full,
     /// The job waited longer than the pool lets jobs wait, and was dropped unrun.
     Expired,
+    /// The job had not ended when the pool's timeout had passed. What it gives later is lost.
+    TimedOut,
     /// Nobody waited for the result any more, and the job was dropped unrun.
     Abandoned,
     /// The job panicked.
@@ -49,12 +53,16 @@ pub struct Done<T> {
 /// Size and patience of a pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
+    /// What its threads are called, with a number behind it.
+    pub name: &'static str,
     /// Threads.
     pub threads: usize,
     /// Jobs that may wait beside those that run.
     pub queue: usize,
     /// Longest wait; an older job is dropped unrun.
     pub queue_timeout: Duration,
+    /// Longest time from the submission of a job until its submitter has an answer, if there is one.
+    pub timeout: Option<Duration>,
 }
 
 /// The pool. Its threads end when it is dropped and its queue is empty.
@@ -66,6 +74,8 @@ struct Shared {
     config: Config,
     state: Mutex<State>,
     wake: Condvar,
+    /// Where there is a timeout.
+    deadlines: Option<Arc<Deadlines>>,
     /// Of the last minute.
     recent_waits: crate::recent::Recent,
     /// Since the start.
@@ -99,17 +109,19 @@ impl Pool {
     pub fn start(config: Config) -> std::io::Result<Pool> {
         let accounting = Accounting::new(config.threads as u64, Instant::now());
         let state = State { queue: VecDeque::new(), closed: false, accounting };
+        let deadlines = config.timeout.map(|_| Deadlines::start(config.name)).transpose()?;
         let shared = Arc::new(Shared {
             config,
             state: Mutex::new(state),
             wake: Condvar::new(),
+            deadlines,
             recent_waits: Default::default(),
             waits: Waits::default(),
         });
         let pool = Pool { shared };
         for number in 0..config.threads {
             let shared = pool.shared.clone();
-            let builder = std::thread::Builder::new().name(format!("pool-{number}")).stack_size(STACK);
+            let builder = std::thread::Builder::new().name(format!("{}-{number}", config.name)).stack_size(STACK);
             builder.spawn(move || shared.work())?;
         }
         Ok(pool)
@@ -126,6 +138,7 @@ impl Pool {
     {
         let slot = Arc::new(Mutex::new(None));
         let submitter = Waiter::current();
+        let submitted = Instant::now();
         let outcome = slot.clone();
         let run = move |refused: Option<Refused>, queued: Duration| {
             let result = match refused {
@@ -142,12 +155,20 @@ impl Pool {
             run: Box::new(run),
             abandoned: Box::new(abandoned),
             submitter: submitter.clone(),
-            submitted: Instant::now(),
+            submitted,
         })?;
+        let deadline = self.shared.config.timeout.map(|timeout| submitted + timeout);
+        if let Some((deadline, deadlines)) = deadline.zip(self.shared.deadlines.as_ref()) {
+            let wait = Arc::downgrade(&slot);
+            deadlines.add(deadline, wait, submitter.clone());
+        }
         loop {
             submitter.wait();
             if let Some(result) = lock(&slot).take() {
                 return result;
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(Refused::TimedOut);
             }
         }
     }
@@ -171,6 +192,9 @@ impl Drop for Pool {
     fn drop(&mut self) {
         lock(&self.shared.state).closed = true;
         self.shared.wake.notify_all();
+        if let Some(deadlines) = &self.shared.deadlines {
+            deadlines.close();
+        }
     }
 }
 
@@ -236,7 +260,7 @@ mod tests {
     use super::*;
 
     fn pool(threads: usize, queue: usize, queue_timeout: Duration) -> Arc<Pool> {
-        Arc::new(Pool::start(Config { threads, queue, queue_timeout }).unwrap())
+        Arc::new(Pool::start(Config { name: "test", threads, queue, queue_timeout, timeout: None }).unwrap())
     }
 
     /// A pool of one thread that is busy until the sender is dropped.
@@ -309,6 +333,30 @@ mod tests {
         assert_eq!(second.join().unwrap(), Refused::Expired);
         holder.join().unwrap();
         assert_eq!(pool.reading().expired_total, 1);
+    }
+
+    #[test]
+    fn who_waits_longer_than_the_timeout_is_told_and_the_pool_goes_on() {
+        let timeout = Duration::from_millis(100);
+        let config = Config { name: "test", threads: 1, queue: 10, queue_timeout: timeout, timeout: Some(timeout) };
+        let pool = Arc::new(Pool::start(config).unwrap());
+        crate::worker::start().unwrap();
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let asked = Instant::now();
+        let slow = pool.clone();
+        let running = may::go!(move || slow.run(move || lock(&wait).recv().is_err(), || false).map(|_| ()));
+        while pool.reading().active == 0 {
+            std::thread::yield_now();
+        }
+        // One that waits for the thread, and one in a thread of its own.
+        assert_eq!(pool.run(|| (), || false).map(|_| ()), Err(Refused::TimedOut));
+        assert_eq!(running.join().unwrap(), Err(Refused::TimedOut));
+        assert!(asked.elapsed() >= timeout);
+        drop(release);
+        while pool.run(|| 1, || false).map(|done| done.value) != Ok(1) {}
+        let reading = pool.reading();
+        assert_eq!((reading.active, reading.queued), (0, 0));
     }
 
     #[test]

@@ -27,6 +27,22 @@ pub struct WaitHistogram {
     pub sum_milliseconds: f64,
 }
 
+impl WaitHistogram {
+    /// Both added up. One without any bucket, of a pool that is none, adds nothing.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        if self.at_most.is_empty() {
+            return other;
+        }
+        for ((_, count), (_, more)) in self.at_most.iter_mut().zip(other.at_most) {
+            *count += more;
+        }
+        self.count += other.count;
+        self.sum_milliseconds += other.sum_milliseconds;
+        self
+    }
+}
+
 impl Waits {
     pub fn record(&self, wait: Duration) {
         let milliseconds = wait.as_secs_f64() * 1e3;
@@ -62,5 +78,8 @@ mod tests {
         let upto = |bound: f64| at_most.iter().find(|(at_most, _)| *at_most == bound).map(|(_, count)| *count);
         assert_eq!([0.1, 1.0, 2.5, 250.0, 500.0, 30_000.0].map(upto), [2, 3, 4, 4, 5, 5].map(Some));
         assert_eq!((count, sum_milliseconds), (6, 60_402.101));
+        let both = waits.reading().and(WaitHistogram::default());
+        let both = WaitHistogram::default().and(both).and(waits.reading());
+        assert_eq!((both.count, both.at_most[0], both.sum_milliseconds), (12, (0.1, 4), 2.0 * 60_402.101));
     }
 }

@@ -174,7 +174,13 @@ impl Args {
             (None, Model::Sync) => SYNC_POOL_THREADS,
             (None, Model::Async) => cpus,
         };
-        pool::Config { threads, queue: self.pool_queue as usize, queue_timeout: self.queue_timeout }
+        pool::Config {
+            name: "pool",
+            threads,
+            queue: self.pool_queue as usize,
+            queue_timeout: self.queue_timeout,
+            timeout: None,
+        }
     }
 
     /// What a connection may take.
