@@ -29,6 +29,10 @@ need haproxy
 need nginx nginx-light
 need ab apache2-utils
 need promtool prometheus
+need mariadbd mariadb-server-core
+need mariadb mariadb-client-core
+need redis-server
+need memcached
 
 say "== format"
 cargo fmt --all --check

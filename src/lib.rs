@@ -13,6 +13,7 @@
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
 //! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
 //! | [`simulate`](mod@simulate) | discrete events: arrivals, queues, balancers, stores; knows no clock and no file |
+//! | [`store`] | clients of shared stores, each connection a thread of a bounded pool |
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
@@ -44,4 +45,5 @@ mod secret;
 pub mod simulate;
 pub mod sleep;
 pub mod stats;
+pub mod store;
 mod worker;

@@ -9,6 +9,7 @@ mod process;
 mod report;
 mod serve;
 mod simulate;
+mod store;
 mod units;
 mod usl;
 
@@ -52,6 +53,8 @@ enum Command {
     Usl(usl::Args),
     /// Run nodes behind a balancer, on this machine.
     Cluster(cluster::Args),
+    /// Prepare a store that several nodes share.
+    Store(store::Args),
     /// Exit 0 when an address answers 2xx, else 1.
     Healthcheck(healthcheck::Args),
 }
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(*args),
         Command::Usl(args) => usl::run(args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Store(args) => store::run(args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };
     match result {

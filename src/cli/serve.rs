@@ -115,7 +115,7 @@ fn fit_connections(asked: Option<u64>) -> anyhow::Result<usize> {
 
 /// What the sampler asks the node itself once a window.
 fn reader(pool: Arc<Pool>, counters: Arc<http::Counters>, requests: Requests) -> impl Fn() -> NodeReading + Send {
-    move || NodeReading { pool: pool.reading(), connections: (&*counters).into(), requests: requests.reading() }
+    move || NodeReading { pool: pool.reading(), connections: (&*counters).into(), requests: requests.reading(), store: Default::default() }
 }
 
 /// The machine's addresses, loopback left out.

@@ -8,6 +8,7 @@ use crate::http::Counters;
 use crate::pool::PoolReading;
 
 use super::endpoint::EndpointKind;
+use super::store::StoreReading;
 
 /// What the node is called and how it runs.
 #[derive(Clone, Debug)]
@@ -101,4 +102,6 @@ pub struct NodeReading {
     pub connections: ConnectionsReading,
     /// Requests.
     pub requests: RequestsReading,
+    /// The store.
+    pub store: StoreReading,
 }

@@ -5,6 +5,7 @@
 
 mod machine;
 mod node;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use super::bottleneck::{Bottleneck, Resource};
 use super::raw::Raw;
 pub use machine::{Cgroup, Core, Cpu, CpuShares, Disk, Interface, Memory, Pressure, Pressures, Process, Sockets, Tcp};
 pub use node::{Bucket, Connections, Endpoint, Pool, QueueWait, Requests};
+pub use store::{Response, Store, StoreTarget};
 
 /// The answer of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,4 +92,6 @@ pub struct Window {
     pub connections: Connections,
     /// The node's requests.
     pub requests: Requests,
+    /// The node's store.
+    pub store: Store,
 }

@@ -4,6 +4,7 @@ mod cgroup;
 mod cpu;
 mod devices;
 mod node;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,7 @@ pub fn window(before: Option<&Sample>, after: &Sample) -> (Window, Unavailable) 
         pool: node::pool(span, after, &mut notes),
         connections: node::connections(span, after),
         requests: node::requests(span, after, &mut notes),
+        store: store::store(span, after, &mut notes),
     };
     (window, notes.0)
 }

@@ -37,13 +37,18 @@ pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pool 
         rejected: growth(|pool| pool.rejected_total),
         expired_total: pool.expired_total,
         expired: growth(|pool| pool.expired_total),
-        queue_wait_milliseconds: QueueWait {
-            p50: pool.queue_wait_p50_milliseconds.map(|wait| round(wait, 3)),
-            p99: pool.queue_wait_p99_milliseconds.map(|wait| round(wait, 3)),
-            count: pool.queue_waits.count,
-            sum: round(pool.queue_waits.sum_milliseconds, 3),
-            histogram: pool.queue_waits.at_most.iter().map(|&(at_most, count)| Bucket { at_most, count }).collect(),
-        },
+        queue_wait_milliseconds: queue_wait(pool),
+    }
+}
+
+/// How long jobs waited for a thread of a pool.
+pub fn queue_wait(pool: &PoolReading) -> QueueWait {
+    QueueWait {
+        p50: pool.queue_wait_p50_milliseconds.map(|wait| round(wait, 3)),
+        p99: pool.queue_wait_p99_milliseconds.map(|wait| round(wait, 3)),
+        count: pool.queue_waits.count,
+        sum: round(pool.queue_waits.sum_milliseconds, 3),
+        histogram: pool.queue_waits.at_most.iter().map(|&(at_most, count)| Bucket { at_most, count }).collect(),
     }
 }
 

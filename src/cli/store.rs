@@ -1,0 +1,105 @@
+//! `webapp store seed`: makes schema and rows in a store.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::store::{Failure, Kind, Target, seed};
+
+use super::{Exit, units};
+
+/// Prepares a store that several nodes share.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make tables and rows where they are missing; what is there stays as it is.
+    ///
+    /// Example: webapp store seed mysql://webapp:PASSWORD@127.0.0.1:3306/webapp --rows 100000
+    Seed(Seed),
+}
+
+#[derive(clap::Args)]
+struct Seed {
+    /// The store: sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE or redis://HOST:PORT/NUMBER; or @FILE, which holds that.
+    #[arg(env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL")]
+    url: String,
+    /// Rows, with the ids from 0 on; 0 makes tables only.
+    #[arg(long, env = "WEBAPP_ROWS", value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
+    rows: u64,
+    /// Longest wait for the store, a batch of rows.
+    #[arg(long, env = "WEBAPP_SEED_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = units::duration)]
+    timeout: Duration,
+}
+
+/// Does what was asked of the store.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let Command::Seed(seed) = args.command;
+    make_rows(&seed)
+}
+
+/// What `--store` and its like take: a URL, or `@FILE` with the URL as its only line. No message repeats a URL.
+pub fn target(text: &str) -> anyhow::Result<Target> {
+    let Some(file) = text.strip_prefix('@') else { return text.parse().map_err(anyhow::Error::msg) };
+    let content =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read the URL of the store in {file}"))?;
+    let mut lines = content.lines().map(str::trim).filter(|line| !line.is_empty());
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        bail!("{file} must hold one line, the URL of the store");
+    };
+    line.parse().map_err(|refusal: String| anyhow!("{file}: {refusal}"))
+}
+
+fn make_rows(args: &Seed) -> anyhow::Result<Exit> {
+    let target = target(&args.url)?;
+    match target.kind() {
+        Kind::Memory => bail!("the store 'memory' has its rows from the start; memory:ROWS says how many"),
+        Kind::Memcached => bail!("memcached holds no rows; it is for sessions: serve --sessions memcached://HOST:PORT"),
+        Kind::Sqlite | Kind::Mysql | Kind::Redis => {}
+    }
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(args.rows) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} rows, {eta} left") {
+        bar.set_style(style);
+    }
+    let made = seed::seed(&target, args.rows, args.timeout, |rows| bar.set_position(rows));
+    bar.finish_and_clear();
+    made.map_err(|failure| anyhow!("{target}: {}", why(failure, args.timeout)))?;
+    println!("{target} has its tables and the rows 0 to {}", args.rows.saturating_sub(1));
+    Ok(Exit::Done)
+}
+
+fn why(failure: Failure, timeout: Duration) -> String {
+    match failure {
+        Failure::Lost(why) => format!("it cannot be reached: {why}"),
+        Failure::TimedOut | Failure::Stopped => format!("no answer within {timeout:?}; --timeout gives it longer"),
+        Failure::Refused(why) => format!("it refused: {why}"),
+        Failure::Unseeded => "its tables vanished while they were filled".to_owned(),
+        Failure::Unsupported(what) => format!("this kind of store cannot {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_lie_in_a_file_and_is_never_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        let named = format!("@{}", file.display());
+        std::fs::write(&file, "\n redis://:hunter2@127.0.0.1:7000/1 \n").unwrap();
+        assert_eq!(target(&named).unwrap().to_string(), "redis://127.0.0.1:7000/1");
+        for content in ["", "postgres://:hunter2@db", "redis://:hunter2@a\nredis://:hunter2@b"] {
+            std::fs::write(&file, content).unwrap();
+            let refusal = format!("{:#}", target(&named).unwrap_err());
+            assert!(refusal.contains("url") && !refusal.contains("hunter2"), "{refusal}");
+        }
+        assert!(target("@/nowhere").is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! What every kind of store can do.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::target::Target;
+use super::{memcached, memory, mysql, redis, sqlite};
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its key.
+    pub id: u64,
+    /// What it can be found by; see [`super::ROWS_A_TAG`].
+    pub tag: u64,
+    /// Its text.
+    pub value: String,
+    /// 1 at first, one higher with each write.
+    pub version: u64,
+}
+
+/// How rows are found by their tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// By an index on the tag.
+    Index,
+    /// By looking at every row.
+    Scan,
+}
+
+/// What a store keeps of a user's session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// How often it was asked for.
+    pub counter: u64,
+    /// Who is logged in, if anybody.
+    pub user: Option<String>,
+}
+
+/// The key of a session in a store, as hexadecimal digits: a digest of what the user's cookie says, so that a store's logs and
+/// files let nobody in.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SessionKey(String);
+
+impl SessionKey {
+    /// A key from the first 128 bits of a digest.
+    pub fn new(digest: [u8; 16]) -> Self {
+        Self(format!("{:032x}", u128::from_be_bytes(digest)))
+    }
+
+    /// 32 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("***")
+    }
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The connection is lost, and why. The client must not be used again.
+    Lost(String),
+    /// The store did not answer in time. The client must not be used again: an answer that comes later would be taken for
+    /// that to another question.
+    TimedOut,
+    /// The client itself stopped when the time was up; it is in order.
+    Stopped,
+    /// The store answered with an error, in its words.
+    Refused(String),
+    /// The store has no rows yet.
+    Unseeded,
+    /// This kind of store cannot do that, and what it cannot do.
+    Unsupported(&'static str),
+}
+
+impl Failure {
+    /// Whether the client is of no use any more.
+    pub fn ends_client(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::TimedOut => true,
+            Self::Stopped | Self::Refused(_) | Self::Unseeded | Self::Unsupported(_) => false,
+        }
+    }
+}
+
+/// A blocking client of one store: one connection. `by` is when nobody waits for the answer any more.
+pub trait Client: Send {
+    /// Whether the store answers at all.
+    fn ping(&mut self, by: Instant) -> Result<(), Failure>;
+
+    /// The row with that id; `None` when there is none.
+    fn get(&mut self, id: u64, by: Instant) -> Result<Option<Item>, Failure>;
+
+    /// Writes a row that is there; gives its new version, or `None` when there is no such row.
+    fn put(&mut self, id: u64, value: &str, by: Instant) -> Result<Option<u64>, Failure>;
+
+    /// The rows with that tag, by id.
+    fn by_tag(&mut self, tag: u64, lookup: Lookup, by: Instant) -> Result<Vec<Item>, Failure>;
+
+    /// Keeps a new session for that long.
+    fn create_session(
+        &mut self,
+        key: &SessionKey,
+        session: &Session,
+        lifetime: Duration,
+        by: Instant,
+    ) -> Result<(), Failure>;
+
+    /// Counts a session one up and gives it; `None` when there is none, or it is over.
+    fn next_of_session(&mut self, key: &SessionKey, by: Instant) -> Result<Option<Session>, Failure>;
+
+    /// Forgets a session. That there is none is no error.
+    fn delete_session(&mut self, key: &SessionKey, by: Instant) -> Result<(), Failure>;
+
+    /// Makes tables and indexes where they are missing.
+    fn create_schema(&mut self, by: Instant) -> Result<(), Failure>;
+
+    /// Adds the rows with these ids (see `rows`), except those that are there.
+    fn add_rows(&mut self, ids: Range<u64>, by: Instant) -> Result<(), Failure>;
+}
+
+/// Opens a client. `timeout` bounds connecting, and each wait for the store.
+pub fn connect(target: &Target, timeout: Duration) -> Result<Box<dyn Client>, Failure> {
+    Ok(match target {
+        Target::Memory(rows) => Box::new(memory::Memory::new(*rows)),
+        Target::Sqlite(path) => Box::new(sqlite::Sqlite::open(path, timeout)?),
+        Target::Mysql(remote) => Box::new(mysql::Mysql::connect(remote, timeout)?),
+        Target::Redis(remote) => Box::new(redis::Redis::connect(remote, timeout)?),
+        Target::Memcached(remote) => Box::new(memcached::Memcached::connect(remote, timeout)?),
+    })
+}
+
+/// What is left until `by`, at least a millisecond: a timeout of zero means "for ever" to a socket.
+pub(super) fn left(by: Instant) -> Duration {
+    by.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}

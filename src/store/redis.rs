@@ -1,0 +1,216 @@
+//! `redis://`: Redis, or another server of its protocol.
+//!
+//! A row is a hash `item:ID`; the index is one set a tag, `tag:TAG`, of ids. A session is a hash that expires.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use redis::{
+    Cmd, Connection, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError,
+};
+
+use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
+use super::rows;
+use super::target::Remote;
+
+/// Keys that one step of a scan looks at, as asked of the server.
+const KEYS_A_STEP: usize = 1_000;
+
+/// Writes a row that is there, in one step.
+const PUT: &str = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+redis.call('HSET', KEYS[1], 'value', ARGV[1])
+return redis.call('HINCRBY', KEYS[1], 'version', 1)";
+
+/// Counts a session that is there, in one step.
+const NEXT: &str = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+return {redis.call('HINCRBY', KEYS[1], 'counter', 1), redis.call('HGET', KEYS[1], 'user')}";
+
+/// A connection to a server.
+pub struct Redis {
+    connection: Connection,
+}
+
+/// What `HMGET item:ID tag value version` answers.
+type Fields = (Option<u64>, Option<String>, Option<u64>);
+
+impl Redis {
+    /// Connects, logs in and asks for a sign of life; `timeout` bounds each wait for the server.
+    pub fn connect(remote: &Remote, timeout: Duration) -> Result<Self, Failure> {
+        let connection = connect(remote, timeout).map_err(|error| match failure(&error) {
+            Failure::Refused(why) => Failure::Lost(why),
+            other => other,
+        })?;
+        Ok(Self { connection })
+    }
+
+    fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, Failure> {
+        command.query(&mut self.connection).map_err(|error| failure(&error))
+    }
+
+    /// The rows of these ids, those that are there.
+    fn rows(&mut self, ids: &[u64]) -> Result<Vec<Item>, Failure> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = redis::pipe();
+        for id in ids {
+            pipeline.add_command(row(*id));
+        }
+        let fields: Vec<Fields> = pipeline.query(&mut self.connection).map_err(|error| failure(&error))?;
+        Ok(ids.iter().zip(fields).filter_map(|(id, fields)| item(*id, fields)).collect())
+    }
+
+    fn scan(&mut self, tag: u64, by: Instant) -> Result<Vec<Item>, Failure> {
+        let mut found = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            if Instant::now() >= by {
+                return Err(Failure::Stopped);
+            }
+            let mut step = redis::cmd("SCAN");
+            step.arg(cursor).arg("MATCH").arg("item:*").arg("COUNT").arg(KEYS_A_STEP);
+            let (next, keys): (u64, Vec<String>) = self.ask(&step)?;
+            let ids: Vec<u64> = keys.iter().filter_map(|key| key.strip_prefix("item:")?.parse().ok()).collect();
+            found.extend(self.rows(&ids)?.into_iter().filter(|row| row.tag == tag));
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        // A scan may come by a key twice.
+        found.sort_by_key(|row| row.id);
+        found.dedup_by_key(|row| row.id);
+        Ok(found)
+    }
+}
+
+fn connect(remote: &Remote, timeout: Duration) -> Result<Connection, RedisError> {
+    // Naming the client's library would cost a round trip, and an error on servers before 7.2.
+    let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(user) = &remote.user {
+        login = login.set_username(user);
+    }
+    if let Some(password) = &remote.password {
+        login = login.set_password(password.reveal());
+    }
+    if let Ok(number) = remote.database.parse() {
+        login = login.set_db(number);
+    }
+    let address = ConnectionAddr::Tcp(remote.host.clone(), remote.port);
+    let client = redis::Client::open(address.into_connection_info()?.set_redis_settings(login))?;
+    let mut connection = client.get_connection_with_timeout(timeout)?;
+    connection.set_read_timeout(Some(timeout))?;
+    connection.set_write_timeout(Some(timeout))?;
+    let _: String = redis::cmd("PING").query(&mut connection)?;
+    Ok(connection)
+}
+
+fn failure(error: &RedisError) -> Failure {
+    if error.is_timeout() {
+        return Failure::TimedOut;
+    }
+    match error.kind() {
+        // What the server said, as it said it; the connection is in order.
+        ErrorKind::Server(_) | ErrorKind::Extension => {
+            Failure::Refused([error.code(), error.detail()].into_iter().flatten().collect::<Vec<_>>().join(" "))
+        }
+        // Everything else, as it may have left half an answer in the connection.
+        _ => Failure::Lost(error.to_string()),
+    }
+}
+
+fn row(id: u64) -> Cmd {
+    let mut command = redis::cmd("HMGET");
+    command.arg(item_key(id)).arg("tag").arg("value").arg("version");
+    command
+}
+
+fn item_key(id: u64) -> String {
+    format!("item:{id}")
+}
+
+fn session_key(key: &SessionKey) -> String {
+    format!("session:{}", key.as_str())
+}
+
+fn item(id: u64, (tag, value, version): Fields) -> Option<Item> {
+    Some(Item { id, tag: tag?, value: value?, version: version? })
+}
+
+impl Client for Redis {
+    fn ping(&mut self, _by: Instant) -> Result<(), Failure> {
+        self.ask::<String>(&redis::cmd("PING")).map(drop)
+    }
+
+    fn get(&mut self, id: u64, _by: Instant) -> Result<Option<Item>, Failure> {
+        Ok(item(id, self.ask(&row(id))?))
+    }
+
+    fn put(&mut self, id: u64, value: &str, _by: Instant) -> Result<Option<u64>, Failure> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(PUT).arg(1).arg(item_key(id)).arg(value);
+        self.ask(&command)
+    }
+
+    fn by_tag(&mut self, tag: u64, lookup: Lookup, by: Instant) -> Result<Vec<Item>, Failure> {
+        match lookup {
+            Lookup::Scan => self.scan(tag, by),
+            Lookup::Index => {
+                let mut command = redis::cmd("SMEMBERS");
+                command.arg(format!("tag:{tag}"));
+                let mut ids: Vec<u64> = self.ask(&command)?;
+                ids.sort_unstable();
+                self.rows(&ids)
+            }
+        }
+    }
+
+    fn create_session(
+        &mut self,
+        key: &SessionKey,
+        session: &Session,
+        lifetime: Duration,
+        _by: Instant,
+    ) -> Result<(), Failure> {
+        let key = session_key(key);
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        let fields = pipeline.cmd("HSET").arg(&key).arg("counter").arg(session.counter);
+        if let Some(user) = &session.user {
+            fields.arg("user").arg(user);
+        }
+        let milliseconds = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+        pipeline.ignore().cmd("PEXPIRE").arg(&key).arg(milliseconds).ignore();
+        pipeline.query(&mut self.connection).map_err(|error| failure(&error))
+    }
+
+    fn next_of_session(&mut self, key: &SessionKey, _by: Instant) -> Result<Option<Session>, Failure> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(NEXT).arg(1).arg(session_key(key));
+        let next: Option<(u64, Option<String>)> = self.ask(&command)?;
+        Ok(next.map(|(counter, user)| Session { counter, user }))
+    }
+
+    fn delete_session(&mut self, key: &SessionKey, _by: Instant) -> Result<(), Failure> {
+        let mut command = redis::cmd("DEL");
+        command.arg(session_key(key));
+        self.ask(&command)
+    }
+
+    fn create_schema(&mut self, by: Instant) -> Result<(), Failure> {
+        // Nothing is to be made; that it takes writes is to be seen now, not after the first batch.
+        self.ping(by)
+    }
+
+    fn add_rows(&mut self, ids: Range<u64>, _by: Instant) -> Result<(), Failure> {
+        let mut pipeline = redis::pipe();
+        for row in ids.map(rows::fresh) {
+            let key = item_key(row.id);
+            pipeline.cmd("HSETNX").arg(&key).arg("version").arg(row.version).ignore();
+            pipeline.cmd("HSETNX").arg(&key).arg("value").arg(&row.value).ignore();
+            pipeline.cmd("HSETNX").arg(&key).arg("tag").arg(row.tag).ignore();
+            pipeline.cmd("SADD").arg(format!("tag:{}", row.tag)).arg(row.id).ignore();
+        }
+        pipeline.query(&mut self.connection).map_err(|error| failure(&error))
+    }
+}

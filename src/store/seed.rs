@@ -1,0 +1,51 @@
+//! Makes the rows of a store: `webapp store seed`. Safe to run again: rows that are there stay as they are.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::client::{Client, Failure, connect};
+use super::mysql::Mysql;
+use super::target::Target;
+
+/// Rows of one batch: large enough that a round trip or a sync is nothing beside it, small enough to be over in a moment.
+const BATCH: u64 = 1_000;
+
+/// Makes the schema and `rows` rows, the ids from 0 on. `timeout` bounds each wait for the store; `progress` is told how many
+/// rows are there after each batch.
+///
+/// # Errors
+/// The first failure; what was made until then stays, and the next run goes on from there.
+pub fn seed(target: &Target, rows: u64, timeout: Duration, progress: impl FnMut(u64)) -> Result<(), Failure> {
+    if let Target::Mysql(remote) = target {
+        Mysql::create_database(remote, timeout)?;
+    }
+    let mut client = connect(target, timeout)?;
+    fill(&mut *client, rows, timeout, progress)
+}
+
+fn fill(client: &mut dyn Client, rows: u64, timeout: Duration, mut progress: impl FnMut(u64)) -> Result<(), Failure> {
+    client.create_schema(Instant::now() + timeout)?;
+    for batch in batches(rows) {
+        let end = batch.end;
+        client.add_rows(batch, Instant::now() + timeout)?;
+        progress(end);
+    }
+    Ok(())
+}
+
+fn batches(rows: u64) -> impl Iterator<Item = Range<u64>> {
+    (0..rows).step_by(BATCH as usize).map(move |start| start..(start + BATCH).min(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_hold_every_row_once() {
+        for rows in [0, 1, 999, 1_000, 1_001, 100_000] {
+            let ids: Vec<u64> = batches(rows).flatten().collect();
+            assert!(ids.into_iter().eq(0..rows), "{rows}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Asks a silent store server again until it is back, and one that nobody asks whether it is still there. One thread a server;
+//! the asking itself is done over the server's connections, as every question.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::health::Health;
+use super::server::Inner;
+use crate::lock::lock;
+use crate::pool::Done;
+
+/// How often a server that nobody asks is asked for a sign of life.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Starts the thread, which ends when the server is dropped.
+pub(super) fn start(server: Arc<Inner>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("store-watch".into()).spawn(move || watch(&server)).map(drop)
+}
+
+fn watch(server: &Arc<Inner>) {
+    look(server);
+    let mut answers = server.answers_total.load(Ordering::Relaxed);
+    while wait(server) {
+        // Answers of late are sign of life enough.
+        if server.answers_total.load(Ordering::Relaxed) == answers {
+            look(server);
+        }
+        answers = server.answers_total.load(Ordering::Relaxed);
+    }
+}
+
+/// Waits until it is time to look; whether the server is still in use.
+fn wait(server: &Inner) -> bool {
+    let closed = || server.closed.load(Ordering::Acquire);
+    let quiet = |health: &mut Health| !closed() && !matches!(health, Health::Away { .. });
+    let health = lock(&server.health);
+    let (health, _) = server.changed.wait_timeout_while(health, LOOK, quiet).unwrap_or_else(PoisonError::into_inner);
+    if let Some(pause) = health.pause(fastrand::f64()) {
+        let waits = |_: &mut Health| !closed();
+        drop(server.changed.wait_timeout_while(health, pause, waits).unwrap_or_else(PoisonError::into_inner));
+    }
+    !closed()
+}
+
+/// Asks for a sign of life over one of the connections: a second time when one that was open turned out to be dead, which says
+/// nothing of a new one.
+fn look(server: &Arc<Inner>) {
+    for _ in 0..2 {
+        let by = Instant::now() + server.config.timeout;
+        let inside = server.clone();
+        let ping = move || inside.ask(|client: &mut dyn Client, by| client.ping(by), by);
+        match server.pool.run(ping, || false) {
+            Ok(Done { value: Err(_), .. }) => {}
+            // When the pool refuses, all connections are busy: what they are asked will tell.
+            Ok(Done { value: Ok(()), .. }) | Err(_) => return,
+        }
+    }
+}
