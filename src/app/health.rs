@@ -1,4 +1,4 @@
-//! `GET /healthz`: alive. `GET /readyz`: ready to take traffic; 503 while draining.
+//! `GET /healthz`: alive. `GET /readyz`: ready to take traffic; 503 while draining, or while a required store is away.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +16,9 @@ pub(super) fn ready(app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, P
         return Err(
             Problem::new(503, "draining: finishing what is in flight, taking nothing new").header("Retry-After", "1")
         );
+    }
+    if let Some(problem) = app.state.problem() {
+        return Err(Problem::new(503, problem).header("Retry-After", "1"));
     }
     Ok(Reply::Now(Response::text("ready")))
 }

@@ -2,9 +2,13 @@
 
 mod access;
 mod cluster;
+mod cookie;
 mod fib;
 mod health;
 mod io;
+mod item;
+mod items;
+mod login;
 mod memory;
 pub mod page;
 mod payload;
@@ -14,8 +18,14 @@ mod primes;
 mod query;
 mod recorder;
 mod routes;
+mod secrets;
+mod session;
 mod sleep;
+mod state;
 mod stats;
+mod token;
+mod tries;
+pub mod users;
 mod whoami;
 mod work;
 
@@ -33,6 +43,7 @@ pub use fib::fib;
 pub use peers::{MAX_PEERS, Peers};
 use recorder::Recorder;
 pub use routes::{Action, Route, addresses};
+pub use state::{Sessions, State, TokenKey};
 pub use whoami::Network;
 
 /// Whether a request holds a thread only while it works, or from start to end.
@@ -97,6 +108,8 @@ struct Inner {
     cluster: Arc<cluster::Cluster>,
     draining: AtomicBool,
     memory_held_bytes: AtomicU64,
+    state: Arc<State>,
+    tries: tries::Tries,
 }
 
 /// Counts the requests of each address; made before the application, as the sampler reads it too.
@@ -114,7 +127,14 @@ impl Requests {
 
 impl App {
     /// Puts the application together. `addresses` are the machine's own, for `/whoami`.
-    pub fn new(config: Config, pool: Arc<Pool>, board: Arc<Board>, requests: &Requests, addresses: Vec<IpAddr>) -> App {
+    pub fn new(
+        config: Config,
+        pool: Arc<Pool>,
+        state: Arc<State>,
+        board: Arc<Board>,
+        requests: &Requests,
+        addresses: Vec<IpAddr>,
+    ) -> App {
         let whoami = whoami::Identity::new(&config.node, addresses);
         let cluster = cluster::Cluster::new(config.peers.clone());
         let inner = Inner {
@@ -126,6 +146,8 @@ impl App {
             cluster,
             draining: AtomicBool::new(false),
             memory_held_bytes: AtomicU64::new(0),
+            state,
+            tries: tries::Tries::default(),
         };
         App { inner: Arc::new(inner) }
     }

@@ -7,7 +7,9 @@ use crate::http::{Body, Method, Peer, Problem, Reply, Request, Response};
 use crate::stats::EndpointKind;
 
 use super::access::Entry;
-use super::{Inner, cluster, fib, health, io, memory, page, payload, primes, sleep, stats, whoami};
+use super::{
+    Inner, cluster, fib, health, io, item, items, login, memory, page, payload, primes, session, sleep, stats, whoami,
+};
 
 /// Answers a request or refuses it. Called before the body is read: a handler that needs it gives [`Reply::WithBody`].
 type Handler = fn(&Arc<Inner>, &Request<'_>) -> Result<Reply, Problem>;
@@ -37,6 +39,14 @@ const fn get(parameters: &'static str, handler: Handler, summary: &'static str) 
     Action { method: Method::Get, parameters, summary, handler }
 }
 
+const fn put(parameters: &'static str, handler: Handler, summary: &'static str) -> Action {
+    Action { method: Method::Put, parameters, summary, handler }
+}
+
+const fn post(handler: Handler, summary: &'static str) -> Action {
+    Action { method: Method::Post, parameters: "", summary, handler }
+}
+
 const fn demo(path: &'static str, actions: &'static [Action]) -> Route {
     Route { path, kind: EndpointKind::Demo, actions }
 }
@@ -59,6 +69,14 @@ pub const ROUTES: &[Route] = &[
     demo("/io", &[get("?mb=N", io::handle, "writes N MB, syncs, reads them back from the disk: makes I/O wait")]),
     demo("/memory", &[get("?mb=N&seg=S", memory::handle, "holds N MB for S seconds")]),
     demo("/payload", &[get("?kb=N", payload::handle, "N kB of body")]),
+    demo("/item", &[
+        get("?id=N", item::get, "one row of the store (`--store`)"),
+        put("?id=N", item::put, "writes it (body: the value, 1 kB at most); answers the new version"),
+    ]),
+    demo("/items", &[get("?tag=N&index=yes", items::handle, "the rows with that tag by an index, or by a scan (`index=no`): what an index is worth")]),
+    demo("/session", &[get("", session::handle, "this user's counter, one higher each time; kept in the node, in a store or in a signed token (`--sessions`)")]),
+    demo("/login", &[post(login::login, "a session for a user of `--users FILE` (body: `name=NAME&password=PASSWORD`, or JSON)")]),
+    demo("/logout", &[post(login::logout, "ends that session")]),
     demo("/whoami", &[get("", whoami::handle, "which node answered, and what it saw of the request")]),
     monitoring("/stats", &[get("", stats::json, "CPU, quota, memory, pressure, disks, network, pool, requests, and what binds now; a browser gets the live page")]),
     monitoring("/cluster", &[get("", cluster::handle, "`/stats` of this node and of its peers (`--peers`), asked by the node itself")]),

@@ -58,10 +58,8 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
     if request.prefers("text/plain") {
         return Ok(Reply::Now(Response::text(&app.config.node)));
     }
-    let trusted = &app.config.trusted_proxies;
-    let believes = trusted.iter().any(|network| network.contains(request.peer.ip()));
-    let client = if believes { forwarded_client(request, trusted) } else { request.peer.ip() };
-    let scheme = believes.then(|| request.header("x-forwarded-proto")).flatten();
+    let client = client(app, request);
+    let scheme = scheme(app, request);
 
     let mut body = Vec::with_capacity(1024);
     body.extend_from_slice(app.whoami.start.as_bytes());
@@ -102,6 +100,26 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
     }
     body.extend_from_slice(b"}}\n");
     Ok(Reply::Now(Response::new(200, "application/json", Body::Bytes(body))))
+}
+
+/// Whether the other end of the connection is a proxy whose word counts.
+fn believes(app: &Inner, request: &Request<'_>) -> bool {
+    app.config.trusted_proxies.iter().any(|network| network.contains(request.peer.ip()))
+}
+
+/// Who sent the request: the other end of the connection, or whom a trusted proxy names.
+pub(super) fn client(app: &Inner, request: &Request<'_>) -> IpAddr {
+    if believes(app, request) { forwarded_client(request, &app.config.trusted_proxies) } else { request.peer.ip() }
+}
+
+/// The scheme that a trusted proxy names.
+fn scheme<'a>(app: &Inner, request: &Request<'a>) -> Option<&'a str> {
+    believes(app, request).then(|| request.header("x-forwarded-proto")).flatten()
+}
+
+/// Whether the client came by https, as a trusted proxy says.
+pub(super) fn came_by_https(app: &Inner, request: &Request<'_>) -> bool {
+    scheme(app, request).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
 }
 
 /// Appends a JSON string.

@@ -11,6 +11,7 @@ mod serve;
 mod simulate;
 mod store;
 mod units;
+mod users;
 mod usl;
 
 use std::process::ExitCode;
@@ -55,6 +56,8 @@ enum Command {
     Cluster(cluster::Args),
     /// Prepare a store that several nodes share.
     Store(store::Args),
+    /// Manage the users that may log in.
+    Users(users::Args),
     /// Exit 0 when an address answers 2xx, else 1.
     Healthcheck(healthcheck::Args),
 }
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Usl(args) => usl::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Store(args) => store::run(args),
+        Command::Users(args) => users::run(args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };
     match result {

@@ -1,6 +1,7 @@
 //! `webapp serve`: runs a node.
 
 mod args;
+mod state;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::app::{App, Requests};
+use crate::app::{App, Requests, State};
 use crate::http;
 use crate::kernel::limits;
 use crate::pool::Pool;
@@ -43,14 +44,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let pool_config = args.pool(cpus);
     let pool = Pool::start(pool_config).context("cannot start the threads of the pool; lower --pool-threads")?;
     let pool = Arc::new(pool);
+    let state = Arc::new(args.state.start(args.pool_queue, cpus)?);
     let requests = Requests::default();
     let counters = Arc::<http::Counters>::default();
     let identity =
         stats::Identity { name: node.clone(), model: args.model.name().into(), engine: args.engine.name().into() };
     let sampler = stats::SamplerConfig { interval: args.sample_interval, identity, listen: bound };
-    let read = reader(pool.clone(), counters.clone(), requests.clone());
+    let read = reader(pool.clone(), state.clone(), counters.clone(), requests.clone());
     let board = stats::start(sampler, read).context("cannot start the sampler")?;
-    let app = App::new(args.app_config(node.clone(), bound), pool, board, &requests, own_addresses());
+    let app = App::new(args.app_config(node.clone(), bound), pool, state, board, &requests, own_addresses());
 
     let fixed = [("Server", "webapp"), ("X-Node", node.as_str())];
     let server = match args.engine {
@@ -114,8 +116,18 @@ fn fit_connections(asked: Option<u64>) -> anyhow::Result<usize> {
 }
 
 /// What the sampler asks the node itself once a window.
-fn reader(pool: Arc<Pool>, counters: Arc<http::Counters>, requests: Requests) -> impl Fn() -> NodeReading + Send {
-    move || NodeReading { pool: pool.reading(), connections: (&*counters).into(), requests: requests.reading(), store: Default::default() }
+fn reader(
+    pool: Arc<Pool>,
+    state: Arc<State>,
+    counters: Arc<http::Counters>,
+    requests: Requests,
+) -> impl Fn() -> NodeReading + Send {
+    move || NodeReading {
+        pool: pool.reading(),
+        connections: (&*counters).into(),
+        requests: requests.reading(),
+        store: state.reading(),
+    }
 }
 
 /// The machine's addresses, loopback left out.

@@ -1,4 +1,4 @@
-//! The limit of open files (getrlimit(2)).
+//! Limits of this process (getrlimit(2)).
 
 use std::io;
 
@@ -13,4 +13,14 @@ pub fn raise_open_files() -> io::Result<u64> {
     // SAFETY: as above. When the kernel refuses, the old limit holds.
     let refused = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } != 0;
     Ok(if refused { limit.rlim_cur } else { raised.rlim_cur })
+}
+
+/// From now on a crash of this process leaves no file with its memory behind, whoever asks for one.
+pub fn forbid_core_files() -> io::Result<()> {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a valid rlimit.
+    if unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }

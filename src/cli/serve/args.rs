@@ -13,6 +13,8 @@ use crate::cli::units;
 use crate::http::Limits;
 use crate::pool;
 
+use super::state::StateArgs;
+
 /// Threads of the pool in model sync, as in Tomcat's default configuration (`maxThreads`, 200).
 const SYNC_POOL_THREADS: usize = 200;
 
@@ -109,6 +111,8 @@ pub struct Args {
     /// All nodes of the cluster, for the live page: http://HOST:PORT, separated by commas; or @FILE, one a line.
     #[arg(long, env = "WEBAPP_PEERS", value_name = "URL,…", default_value = "", hide_default_value = true)]
     pub peers: app::Peers,
+    #[command(flatten)]
+    pub state: StateArgs,
     /// How often /stats and /metrics are sampled.
     #[arg(long, env = "WEBAPP_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "1s", value_parser = units::duration)]
     pub sample_interval: Duration,

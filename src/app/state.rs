@@ -1,0 +1,216 @@
+//! Where the application keeps what outlives a request: its rows, the sessions of its users, and who may log in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::http::{Peer, Problem, Response};
+use crate::stats::StoreReading;
+use crate::store::{Answer, Error, Store};
+
+use super::secrets::Signer;
+use super::users::Users;
+use super::work::{milliseconds, run};
+use super::{Inner, Model};
+
+/// Where sessions are.
+pub enum Sessions {
+    /// In a store; that of a lone node is in the node itself.
+    Store(Arc<Store>),
+    /// With the user, in a signed token.
+    Token(TokenKey),
+}
+
+/// The key of signed tokens.
+pub struct TokenKey(pub(super) Signer);
+
+impl TokenKey {
+    /// A key from a file or the environment: every node of a cluster has the same.
+    pub fn new(key: &[u8]) -> Self {
+        Self(Signer::new(key))
+    }
+
+    /// A key that nobody else has: its tokens are good for this process only.
+    ///
+    /// # Errors
+    /// When the kernel gives no random bytes.
+    pub fn random() -> io::Result<Self> {
+        Ok(Self::new(&super::secrets::random::<32>()?))
+    }
+}
+
+/// All of it.
+pub struct State {
+    /// The rows.
+    pub store: Arc<Store>,
+    /// Where sessions are.
+    pub sessions: Sessions,
+    /// How long a session lasts from its beginning.
+    pub session_lifetime: Duration,
+    /// Who may log in; without, nobody can.
+    pub users: Option<Users>,
+    /// Whether the node is not ready while a store of its is away.
+    pub required: bool,
+}
+
+impl State {
+    /// What `/stats` is told of the stores.
+    pub fn reading(&self) -> StoreReading {
+        self.stores().map(Store::reading).reduce(StoreReading::and).unwrap_or_default()
+    }
+
+    /// Why the node is not ready, where a store is required.
+    pub(super) fn problem(&self) -> Option<String> {
+        if self.required { self.stores().find_map(Store::problem) } else { None }
+    }
+
+    /// The stores that are asked for something over a connection; that of the rows in any case.
+    fn stores(&self) -> impl Iterator<Item = &Store> {
+        let sessions = match &self.sessions {
+            Sessions::Store(store) if !store.is_here() && !Arc::ptr_eq(store, &self.store) => Some(&**store),
+            Sessions::Store(_) | Sessions::Token(_) => None,
+        };
+        [&*self.store].into_iter().chain(sessions)
+    }
+}
+
+/// Where the time of an answer went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    /// Waiting for threads: of the worker pool, and of a connection to the store.
+    pub queued: Duration,
+    /// At work, without what the store took.
+    pub worked: Duration,
+    /// The store.
+    pub stored: Duration,
+}
+
+impl Times {
+    /// Adds a question to the store.
+    fn add<T>(&mut self, answer: Answer<T>) -> T {
+        self.queued += answer.queued;
+        self.stored += answer.worked;
+        answer.value
+    }
+
+    /// Everything but the waits.
+    pub fn total(self) -> Duration {
+        self.worked + self.stored
+    }
+
+    /// Puts the `Server-Timing` field (W3C) to an answer.
+    pub fn on(self, response: Response) -> Response {
+        let mut text = String::with_capacity(64);
+        for (name, time) in [("queue", self.queued), (", work", self.worked), (", store", self.stored)] {
+            text.push_str(name);
+            text.push_str(";dur=");
+            put_milliseconds(&mut text, time);
+        }
+        response.header("Server-Timing", text)
+    }
+}
+
+/// Milliseconds with three decimals. By hand, as it is on the way of every answer: formatting a float costs ten times as much.
+fn put_milliseconds(text: &mut String, time: Duration) {
+    let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let (whole, part) = (microseconds / 1_000, microseconds % 1_000);
+    text.push_str(itoa::Buffer::new().format(whole));
+    text.push('.');
+    text.push_str(if part < 10 {
+        "00"
+    } else if part < 100 {
+        "0"
+    } else {
+        ""
+    });
+    text.push_str(itoa::Buffer::new().format(part));
+}
+
+/// Who waits for an answer; nobody has to be named where the store is in the node, so that there is no wait.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting(Option<Peer>);
+
+impl Waiting {
+    /// Whether nobody waits any more, for the store to ask.
+    pub fn gone(self) -> impl Fn() -> bool + Send + 'static {
+        move || self.0.is_some_and(|peer| peer.is_gone())
+    }
+}
+
+/// Asks `store` one or more questions for one request, and adds up the times.
+pub(super) struct Asking<'a> {
+    store: &'a Store,
+    waiting: Waiting,
+    times: Times,
+}
+
+impl Asking<'_> {
+    /// Asks one question.
+    pub fn ask<T>(&mut self, question: impl FnOnce(&Store, Waiting) -> Result<Answer<T>, Error>) -> Result<T, Problem> {
+        match question(self.store, self.waiting) {
+            Ok(answer) => Ok(self.times.add(answer)),
+            Err(error) => Err(problem(self.store, error)),
+        }
+    }
+}
+
+/// Runs `work`, which asks `store`; gives what it gave, and the times. In model async in this coroutine, so that a request that
+/// waits for the store holds no thread of the worker pool; in model sync on such a thread, all the while.
+pub(super) fn ask<T, W>(app: &Inner, store: &Arc<Store>, peer: Option<&Peer>, work: W) -> Result<(T, Times), Problem>
+where
+    T: Send + 'static,
+    W: FnOnce(&mut Asking<'_>) -> Result<T, Problem> + Send + 'static,
+{
+    let asking = move |store: &Store, peer: Option<&Peer>| {
+        let start = Instant::now();
+        let mut asking = Asking { store, waiting: Waiting(peer.copied()), times: Times::default() };
+        let value = work(&mut asking)?;
+        let mut times = asking.times;
+        times.worked = start.elapsed().saturating_sub(times.queued + times.stored);
+        Ok((value, times))
+    };
+    let Some(peer) = peer.filter(|_| app.config.model == Model::Sync && !store.is_here()) else {
+        return asking(store, peer);
+    };
+    let inside = store.clone();
+    let done = run(app, peer, move |peer| asking(&inside, Some(peer)))?;
+    let (value, mut times) = done.value?;
+    times.queued += done.queued;
+    Ok((value, times))
+}
+
+/// A refusal of the store as an answer: what is wrong, without anything secret.
+fn problem(store: &Store, error: Error) -> Problem {
+    let status = match &error {
+        // Counted and answered where every panic of a handler is.
+        Error::Panicked => std::panic::resume_unwind(Box::new("a job of the store's pool panicked")),
+        Error::Unsupported(_) => 501,
+        Error::Busy | Error::TimedOut | Error::Away(_) | Error::Refused(_) | Error::Unseeded | Error::Abandoned => 503,
+    };
+    Problem::new(status, format!("the store {}: {error}", store.target())).header("Retry-After", "1")
+}
+
+/// Milliseconds of an answer's body.
+pub(super) fn total_milliseconds(times: Times) -> f64 {
+    milliseconds(times.total())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Body;
+
+    #[test]
+    fn times_are_milliseconds_with_three_decimals() {
+        for (microseconds, text) in [(0, "0.000"), (7, "0.007"), (42, "0.042"), (999, "0.999"), (1_234_567, "1234.567")]
+        {
+            let mut written = String::new();
+            put_milliseconds(&mut written, Duration::from_micros(microseconds));
+            assert_eq!(written, text);
+        }
+        let times =
+            Times { queued: Duration::from_millis(2), worked: Duration::ZERO, stored: Duration::from_micros(30) };
+        let response = times.on(Response::new(200, "", Body::Static(b"")));
+        assert_eq!(response.headers[0].1, "queue;dur=2.000, work;dur=0.000, store;dur=0.030");
+    }
+}

@@ -1,0 +1,197 @@
+//! The arguments of `webapp serve` about its store, its sessions and its users.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::app::users::Users;
+use crate::app::{Sessions, State, TokenKey};
+use crate::cli::{store, units};
+use crate::kernel::limits;
+use crate::store::{Config, Kind, Store, Target};
+
+/// The environment variable of the key for tokens. It has no flag: whoever lists processes would see it.
+const TOKEN_KEY: &str = "WEBAPP_TOKEN_KEY";
+/// Shortest key, bytes: as long as what it makes (RFC 2104, section 3).
+const SHORTEST_KEY: usize = 32;
+
+#[derive(clap::Args)]
+pub struct StateArgs {
+    /// Where rows are: memory, memory:ROWS, sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE or redis://HOST:PORT/NUMBER;
+    /// or @FILE, which holds that. A password is best given by the environment or a file: arguments are seen by every user.
+    #[arg(long, env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL", default_value = "memory")]
+    store: String,
+    /// Connections to each store server; more requests wait for one.
+    #[arg(long, env = "WEBAPP_STORE_CONNECTIONS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    store_connections: u64,
+    /// Longest wait for the store, that for a connection included; then 503.
+    #[arg(long, env = "WEBAPP_STORE_TIMEOUT", value_name = "DURATION", default_value = "1s", value_parser = units::duration)]
+    store_timeout: Duration,
+    /// Not ready (/readyz answers 503) while the store is away.
+    #[arg(long, env = "WEBAPP_STORE_REQUIRED")]
+    store_required: bool,
+    /// Where sessions are: node (lost with it), store (that of --store), token (signed, with the user), or a store's URL
+    /// (such as memcached://HOST:PORT).
+    #[arg(long, env = "WEBAPP_SESSIONS", hide_env_values = true, value_name = "WHERE", default_value = "node")]
+    sessions: String,
+    /// How long a session lasts from its beginning.
+    #[arg(long, env = "WEBAPP_SESSION_LIFETIME", value_name = "DURATION", default_value = "12h", value_parser = units::duration)]
+    session_lifetime: Duration,
+    /// Who may log in; 'webapp users add' writes that file. Without it, nobody can.
+    #[arg(long, env = "WEBAPP_USERS", value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// File with the key that signs tokens: at least 32 bytes, the same for every node of a cluster. Instead of a file, the key
+    /// may be in the environment variable WEBAPP_TOKEN_KEY [default: one that ends with the node].
+    #[arg(long, env = "WEBAPP_TOKEN_KEY_FILE", value_name = "FILE")]
+    token_key_file: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// Makes ready what the arguments name. A store that is away does not keep a node from starting. `queue` requests may wait
+    /// for a connection; `cpus` passwords are checked at a time.
+    ///
+    /// # Errors
+    /// Names the argument, without what it holds.
+    pub fn start(&self, queue: u64, cpus: usize) -> anyhow::Result<State> {
+        self.check()?;
+        let target = store::target(&self.store).context("--store")?;
+        if target.kind() == Kind::Memcached {
+            bail!(
+                "--store: memcached holds no rows, as it may forget them; --sessions memcached://HOST:PORT is what it is for"
+            );
+        }
+        let connect = |target: Target| {
+            warn_of_visible_password(&target);
+            let config = Config {
+                target,
+                connections: self.store_connections as usize,
+                queue: queue as usize,
+                timeout: self.store_timeout,
+            };
+            Store::start(config)
+                .map(Arc::new)
+                .context("cannot start the threads of the store; lower --store-connections")
+        };
+        let rows = connect(target)?;
+        let sessions = match self.sessions.as_str() {
+            "node" => Sessions::Store(connect(Target::Memory(0))?),
+            "store" => Sessions::Store(Arc::clone(&rows)),
+            "token" => Sessions::Token(self.token_key()?),
+            url => {
+                let target = store::target(url).context("--sessions is node, store, token, or a store")?;
+                Sessions::Store(connect(target)?)
+            }
+        };
+        let users = self.users.as_deref().map(|file| Users::read(file, cpus)).transpose().context("--users")?;
+        if let Err(error) = limits::forbid_core_files() {
+            log::warn!("a crash could leave passwords and keys in a core file: {error}");
+        }
+        Ok(State {
+            store: rows,
+            sessions,
+            session_lifetime: self.session_lifetime,
+            users,
+            required: self.store_required,
+        })
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if self.store_timeout < Duration::from_millis(10) {
+            bail!("--store-timeout is {:?}; the least is 10ms", self.store_timeout);
+        }
+        if self.session_lifetime < Duration::from_secs(1) {
+            bail!("--session-lifetime is {:?}; the least is 1s", self.session_lifetime);
+        }
+        Ok(())
+    }
+
+    fn token_key(&self) -> anyhow::Result<TokenKey> {
+        let given = match (&self.token_key_file, std::env::var(TOKEN_KEY)) {
+            (Some(file), _) => {
+                let key = std::fs::read(file);
+                Some(key.with_context(|| format!("--token-key-file: cannot read {}", file.display()))?)
+            }
+            (None, Ok(key)) => Some(key.into_bytes()),
+            (None, Err(_)) => None,
+        };
+        let Some(key) = given else {
+            log::warn!("tokens are signed with a key of this node alone: no other node takes them (--token-key-file)");
+            return TokenKey::random().context("cannot make a key for tokens");
+        };
+        let key = key.trim_ascii();
+        if key.len() < SHORTEST_KEY {
+            bail!("the key for tokens has {} bytes; it needs {SHORTEST_KEY} (try: openssl rand -hex 32)", key.len());
+        }
+        Ok(TokenKey::new(key))
+    }
+}
+
+/// Says so where the password of a store can be read by everybody who lists processes.
+fn warn_of_visible_password(target: &Target) {
+    let Some(password) = target.password().map(crate::store::Secret::reveal) else { return };
+    if !password.is_empty() && std::env::args().any(|argument| argument.contains(password)) {
+        log::warn!(
+            "everybody on this machine can read the password of {target} in the list of processes: give it by @FILE"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: StateArgs,
+    }
+
+    fn start(words: &[&str]) -> anyhow::Result<State> {
+        Line::parse_from([&["serve"], words].concat()).args.start(10, 1)
+    }
+
+    #[test]
+    fn a_lone_node_keeps_all_to_itself() {
+        let state = start(&[]).unwrap();
+        assert_eq!((state.store.target(), state.sessions.name()), (&Target::Memory(100_000), "node"));
+        assert!(state.users.is_none() && !state.required);
+    }
+
+    #[test]
+    fn sessions_are_where_they_are_said_to_be() {
+        for (words, name) in [
+            (&["--sessions", "token"][..], "token"),
+            (&["--sessions", "memcached://127.0.0.1:1"], "memcached"),
+            (&["--store", "redis://127.0.0.1:1", "--sessions", "store"], "redis"),
+            (&["--store", "redis://127.0.0.1:1"], "node"),
+        ] {
+            assert_eq!(start(words).unwrap().sessions.name(), name, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_named_and_never_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let short = folder.path().join("key");
+        std::fs::write(&short, "hunter2").unwrap();
+        let short = short.to_str().unwrap();
+        for (words, named) in [
+            (&["--store", "postgres://ana:hunter2@db"][..], "--store"),
+            (&["--store", "memcached://127.0.0.1:1"], "--sessions memcached"),
+            (&["--store", "@/nowhere"], "/nowhere"),
+            (&["--sessions", "hunter2"], "--sessions"),
+            (&["--sessions", "redis://:hunter2@db/hunter2"], "--sessions"),
+            (&["--sessions", "token", "--token-key-file", short], "needs 32"),
+            (&["--users", "/nowhere"], "--users"),
+            (&["--store-timeout", "1ms"], "the least is 10ms"),
+            (&["--session-lifetime", "0"], "the least is 1s"),
+        ] {
+            let refusal = format!("{:#}", start(words).err().unwrap());
+            assert!(refusal.contains(named) && !refusal.contains("hunter2"), "{words:?}: {refusal}");
+        }
+    }
+}
