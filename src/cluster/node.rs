@@ -27,7 +27,7 @@ impl Cluster {
     pub(super) fn nodes_up(&self, nodes: &[String]) -> anyhow::Result<()> {
         for node in nodes {
             if !self.folder.node(node).is_dir() {
-                self.folder.create_node(node, &format!("127.0.0.1:{}", ports::free()?))?;
+                self.folder.create_node(node, &format!("127.0.0.1:{}", self.node_port()?))?;
             }
         }
         let mut started = Vec::new();
@@ -47,6 +47,14 @@ impl Cluster {
             self.reporter.step(format_args!("{node} is ready on {url}, quota {}", self.quota_words(node)));
         }
         Ok(())
+    }
+
+    /// Not one that the balancer or another node of this cluster has, whether it listens there yet or not.
+    fn node_port(&self) -> anyhow::Result<u16> {
+        let port = |node: &String| self.folder.node_address(node).rsplit_once(':')?.1.parse::<u16>().ok();
+        let mut reserved = self.settings.ports();
+        reserved.extend(self.folder.nodes().iter().filter_map(port));
+        ports::free(&reserved)
     }
 
     fn launch(&self, node: &str) -> anyhow::Result<Launched> {

@@ -26,17 +26,17 @@ pub fn is_free(port: u16) -> anyhow::Result<bool> {
     Ok(!listened_on()?.contains(&port))
 }
 
-/// A port nobody listens on, below the range from which the kernel takes ports for outgoing connections: a node that
+/// A port nobody listens on and none of `reserved`, below the range from which the kernel takes ports for outgoing connections: a node that
 /// restarts must find its port again, even while thousands of connections come and go.
 ///
 /// # Errors
 /// When there is none.
-pub fn free() -> anyhow::Result<u16> {
+pub fn free(reserved: &[u16]) -> anyhow::Result<u16> {
     let taken = listened_on()?;
     let range = random_range(Root::real().read("/proc/sys/net/ipv4/ip_local_port_range").ok().as_deref());
     for _ in 0..TRIES {
         let port = fastrand::u16(range.clone());
-        if !taken.contains(&port) {
+        if !taken.contains(&port) && !reserved.contains(&port) {
             return Ok(port);
         }
     }
@@ -59,15 +59,15 @@ pub fn choose(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
     let _one_at_a_time = folder.lock_ports()?;
     let mut claimed = Vec::new();
     for other in folder.other_settings() {
-        claimed.extend([other.port, other.stats_port]);
-        claimed.extend(other.tls.map(|tls| tls.port));
+        claimed.extend(other.ports());
     }
     let taken = listened_on()?;
     settings.port = choose_one(settings.port, "--port", 8080, &taken, &claimed)?;
     if let Some(tls) = &mut settings.tls {
         tls.port = choose_one(tls.port, "--tls-port", 8443, &taken, &claimed)?;
     }
-    settings.stats_port = free()?;
+    claimed.extend(settings.ports());
+    settings.stats_port = free(&claimed)?;
     folder.save(settings)
 }
 
@@ -94,7 +94,7 @@ mod tests {
             let port = listener.local_addr().unwrap().port();
             assert!(!is_free(port).unwrap(), "{address}");
         }
-        assert!(is_free(free().unwrap()).unwrap());
+        assert!(is_free(free(&[]).unwrap()).unwrap());
     }
 
     #[test]
@@ -103,6 +103,12 @@ mod tests {
         assert_eq!(choose_one(0, "--port", 8080, &[8080, 8082], &[8081]).unwrap(), 8083, "next");
         let error = choose_one(8080, "--port", 8080, &[8080], &[]).unwrap_err().to_string();
         assert_eq!(error, "port 8080 is taken by another program; choose another with --port");
+    }
+
+    #[test]
+    fn a_reserved_port_is_not_chosen() {
+        let all: Vec<u16> = (0..=u16::MAX).collect();
+        assert!(free(&all).is_err());
     }
 
     #[test]

@@ -358,6 +358,14 @@ impl Settings {
         }
     }
 
+    /// The ports that the balancer listens on, as far as they are chosen.
+    pub fn ports(&self) -> Vec<u16> {
+        let mut ports = vec![self.port, self.stats_port];
+        ports.extend(self.tls.as_ref().map(|tls| tls.port));
+        ports.retain(|port| *port != 0);
+        ports
+    }
+
     /// `4 units`, `1 unit`.
     pub fn units_words(&self) -> String {
         format!("{} unit{}", self.units, if self.units == 1 { "" } else { "s" })

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 pub use super::balancer_kind::Kind;
 use super::launch::Launch;
+use super::ports;
 use super::process::{self, Record};
 use super::program::Needed;
 use super::reporter::Reporter;
@@ -201,6 +202,11 @@ impl Site<'_> {
         })?;
         if !answers || ended {
             self.reporter.say(super::logs::last_lines(&log, 5));
+            // HAProxy, once it is told to be quiet, does not say so itself.
+            let ports = if ended { self.settings.ports() } else { Vec::new() };
+            if let Some(port) = ports.into_iter().find(|port| !ports::is_free(*port).unwrap_or(true)) {
+                bail!("{} did not start: another program listens on port {port}", self.kind_name());
+            }
             bail!("{} did not start", self.kind_name());
         }
         Ok(())
