@@ -6,7 +6,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 source "$root/scripts/lib/common.sh"
 source "$root/scripts/lib/checks.sh"
 
-RESOURCES=(cpu cpu-quota io memory network pool)
+RESOURCES=(cpu cpu-quota io memory network pool store)
 WINDOWS=$root/tests/windows
 
 usage() {
@@ -15,12 +15,13 @@ Walks the map of bottlenecks: drives a real node into each resource that can bin
 
 usage: scripts/test-bottleneck.sh [--record] [RESOURCE…]
 
-  RESOURCE   only these: cpu cpu-quota io memory network pool
+  RESOURCE   only these: cpu cpu-quota io memory network pool store
   --record   keeps what /stats said in tests/windows/RESOURCE.json, for the table test of the judgement
 
   cpu        /fib on every CPU             memory    /memory under a memory limit
   cpu-quota  /fib under a CPU quota        network   /payload over a link of 10 Mbit/s, between two network namespaces
   io         /io with real syncs           pool      /sleep in the model sync
+  store      /item over two connections to a Redis that is stopped most of the time
 
 Where this machine cannot make one bind, that is said and counted as skipped: the window that was recorded where it could
 stands in (tests/stats_windows.rs). The node is the program that WEBAPP_BIN names, else a fresh debug build. Run it alone:
@@ -121,7 +122,7 @@ expect() {
     }
   else
     fail "$1 does not bind; the last word: $(jq -r .bottleneck.evidence "$work/stats")"
-    jq -c '{cpu, cgroup, pressure, disks, network, pool}' "$work/stats" >&2
+    jq -c '{cpu, cgroup, pressure, disks, network, pool, store}' "$work/stats" >&2
   fi
 }
 
@@ -260,6 +261,29 @@ drive_pool() {
   node --model sync --pool-threads 4
   burden '/sleep?seg=0.2' 16
   expect pool
+}
+
+drive_store() {
+  if ! command -v redis-server >/dev/null; then
+    stands_in store "there is no redis-server here"
+    return 0
+  fi
+  local port store
+  port=$((20000 + RANDOM % 10000))
+  redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' --appendonly no >"$work/redis" 2>&1 &
+  store=$!
+  started+=("$store")
+  wait_until 20 redis-cli -p "$port" ping >/dev/null 2>&1 || die "redis-server did not start: $(cat "$work/redis")"
+  "$WEBAPP_BIN" store seed "redis://127.0.0.1:$port" --rows 20000 >/dev/null
+  node --store "redis://127.0.0.1:$port" --store-connections 2 --store-timeout 30s
+  burden '/item?id=7' 16
+  # Held nine tenths of the time, as a CPU quota holds: the store is slow, and the machine has nothing to do.
+  while kill -STOP "$store" && sleep 0.09 && kill -CONT "$store"; do sleep 0.01; done 2>/dev/null &
+  started+=("$!")
+  expect store
+  kill "$!" 2>/dev/null || true
+  wait "$!" 2>/dev/null || true
+  kill -CONT "$store"
 }
 
 for resource in "${wanted[@]}"; do

@@ -10,6 +10,7 @@ mod io;
 mod memory;
 mod network;
 mod pool;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -41,12 +42,14 @@ pub enum Resource {
     Network,
     /// The worker pool.
     Pool,
+    /// The store, or the connections to it.
+    Store,
 }
 
 impl Resource {
     /// Every resource, in the order in which they are shown.
-    pub const ALL: [Self; 7] =
-        [Self::None, Self::Cpu, Self::CpuQuota, Self::Io, Self::Memory, Self::Network, Self::Pool];
+    pub const ALL: [Self; 8] =
+        [Self::None, Self::Cpu, Self::CpuQuota, Self::Io, Self::Memory, Self::Network, Self::Pool, Self::Store];
 
     /// The name, as `/stats` writes it.
     pub fn name(self) -> &'static str {
@@ -58,6 +61,7 @@ impl Resource {
             Self::Memory => "memory",
             Self::Network => "network",
             Self::Pool => "pool",
+            Self::Store => "store",
         }
     }
 
@@ -75,6 +79,7 @@ impl Resource {
             Self::Memory => Some(&memory::RULE),
             Self::Network => Some(&network::RULE),
             Self::Pool => Some(&pool::RULE),
+            Self::Store => Some(&store::RULE),
         }
     }
 }
@@ -83,10 +88,18 @@ impl Resource {
 ///
 /// Memory comes first: a machine short of it also waits for disks and burns system time. A quota comes before the CPU:
 /// throttling is direct evidence that this node is held. The CPU comes before I/O: iowait is idle time, so a disk cannot be
-/// what holds a machine that is never idle. The pool comes last: its threads also fill up when what they wait for is short,
-/// and more of them would not help then.
-const CHECKS: [Resource; Resource::ALL.len() - 1] =
-    [Resource::Memory, Resource::CpuQuota, Resource::Cpu, Resource::Io, Resource::Network, Resource::Pool];
+/// what holds a machine that is never idle. The store comes after all that is in the machine: a node that is held takes its
+/// answers late, too. The pool comes last: its threads also fill up when what they wait for is short, as the store in the
+/// model sync, and more of them would not help then.
+const CHECKS: [Resource; Resource::ALL.len() - 1] = [
+    Resource::Memory,
+    Resource::CpuQuota,
+    Resource::Cpu,
+    Resource::Io,
+    Resource::Network,
+    Resource::Store,
+    Resource::Pool,
+];
 
 /// The judgement on a window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -28,6 +28,16 @@ fn saturated(window: &mut Window) {
     window.pool.queued = 5;
 }
 
+fn starved(window: &mut Window, connections: u64) {
+    window.store.connections = connections;
+    window.store.utilization = Some(99.0);
+    window.store.saturated_percent = Some(98.0);
+    window.store.waiting = 23;
+    window.store.response_milliseconds.p50 = Some(12.0);
+    window.store.response_milliseconds.p99 = Some(80.5);
+    window.store.response_percent = Some(21.0);
+}
+
 fn busy(window: &mut Window) {
     window.cpu.shares.busy = Some(99.0);
 }
@@ -160,6 +170,45 @@ const CASES: &[Case] = &[
         Resource::Pool,
         "pool: all 2 threads at work and jobs waiting 0 % of the time, 0 waiting now, 3 jobs refused in this window: the queue was full",
     ),
+    (
+        "store",
+        |w| starved(w, 4),
+        Resource::Store,
+        "store: all 4 connections in use and requests waiting 98 % of the time, 23 waiting now; the store answers in 12.0 ms \
+         (p99 80.5), 21 % of what a request waits for it",
+    ),
+    (
+        "store that refuses, before the pool that waits for it",
+        |w| {
+            starved(w, 1);
+            saturated(w);
+            w.store.saturated_percent = Some(10.0);
+            w.store.rejected = Some(2);
+            w.store.response_percent = None;
+            w.store.response_milliseconds.p50 = None;
+        },
+        Resource::Store,
+        "store: the one connection in use and requests waiting 10 % of the time, 23 waiting now, 2 requests refused in this \
+         window: too many waited",
+    ),
+    (
+        "connections in use and nobody waits",
+        |w| {
+            starved(w, 4);
+            w.store.saturated_percent = Some(5.0);
+        },
+        Resource::None,
+        "none: the connections to the store are used most, 99 %",
+    ),
+    (
+        "cpu before store",
+        |w| {
+            busy(w);
+            starved(w, 4);
+        },
+        Resource::Cpu,
+        "cpu: 99 % busy on 2 cores",
+    ),
     ("first window", |w| w.window_seconds = None, Resource::None, "none: the first window has not ended yet"),
 ];
 
@@ -225,6 +274,7 @@ fn how_full_each_resource_is() {
             ("memory", Some(90.0)),
             ("network", Some(25.0)),
             ("pool", None),
+            ("store", None),
         ]
     );
     assert_eq!(unavailable["resources.pool"], "why");

@@ -25,6 +25,10 @@ const WORDS = {
     en: { limit: 'The thread pool is the limit', name: 'thread pool' },
     es: { limit: 'El límite es el pool de hilos', name: 'pool de hilos' },
   },
+  store: {
+    en: { limit: 'The store is the limit', name: 'store' },
+    es: { limit: 'El límite es el almacén', name: 'almacén' },
+  },
 };
 
 /** Their names, as `/stats` writes them. */

@@ -1,0 +1,54 @@
+//! The store, or the connections to it.
+
+use super::{Binding, Resource, Rule, Text, Used, comma, counted};
+use crate::stats::model::Window;
+
+/// Time with every connection in use and requests waiting for one: most of the window, as for the pool.
+const SATURATED_PERCENT: f64 = 50.0;
+
+pub(super) const RULE: Rule =
+    Rule { resource: Resource::Store, label: ["the store", "el almacén"], source: "store.utilization", used, binds };
+
+fn used(window: &Window) -> Option<Used> {
+    let percent = window.store.utilization?;
+    Some(Used::new(percent, "the connections to the store are", "las conexiones al almacén"))
+}
+
+fn binds(window: &Window) -> Option<Binding> {
+    let store = &window.store;
+    let saturated = store.saturated_percent?;
+    let rejected = store.rejected.unwrap_or_default();
+    (saturated >= SATURATED_PERCENT || rejected > 0).then_some(())?;
+    let (who, quienes) = match store.connections {
+        1 => ("the one connection".to_owned(), "la única conexión en uso".to_owned()),
+        connections => (format!("all {connections} connections"), format!("las {connections} conexiones en uso")),
+    };
+    let waiting = store.waiting;
+    let mut figures = Text {
+        en: format!("{who} in use and requests waiting {saturated:.0} % of the time, {waiting} waiting now"),
+        es: format!("{quienes} y pedidos esperando el {saturated:.0} % del tiempo; ahora esperan {waiting}"),
+    };
+    if let Some((time, slowest)) = store.response_milliseconds.p50.zip(store.response_milliseconds.p99) {
+        let (en, en_p99) = (format!("{time:.1}"), format!("{slowest:.1}"));
+        figures.push(
+            format!("; the store answers in {en} ms (p99 {en_p99})"),
+            format!("; el almacén responde en {} ms (p99 {})", comma(&en), comma(&en_p99)),
+        );
+    }
+    if let Some(share) = store.response_percent {
+        figures.push(
+            format!(", {share:.0} % of what a request waits for it"),
+            format!(", el {share:.0} % de lo que un pedido lo espera"),
+        );
+    }
+    if rejected > 0 {
+        figures.push(
+            format!(", {} refused in this window: too many waited", counted(rejected, ["request", "requests"])),
+            format!(
+                "; con demasiados en espera, {} en esta ventana",
+                counted(rejected, ["pedido rechazado", "pedidos rechazados"])
+            ),
+        );
+    }
+    Some(Binding { utilization: store.utilization, figures })
+}
