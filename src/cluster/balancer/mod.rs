@@ -331,6 +331,8 @@ fn has_user(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
