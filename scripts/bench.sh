@@ -8,12 +8,16 @@ source "$root/scripts/lib/common.sh"
 
 usage() {
   cat <<'TEXT'
-Measures one big node against many small ones and prints what was found. Works as the first command in a fresh clone.
+Runs an experiment, one big node against many small ones by default, and prints what was found. Works as the first command in a
+fresh clone.
 
 usage: scripts/bench.sh [options of "webapp bench"]
 
-  --quick             three unit counts, four repeats, under three minutes (default)
-  --full              six unit counts, six repeats, longer windows
+  --list              the experiments that come with the program
+  --experiment E      the name of one of them, or a file (docs/experiments.md)
+  --quick             as much as three minutes allow (default)
+  --full              more scales, more blocks, longer windows
+  --blocks N          how many blocks; with --resume, more of them
   --units 1,2,4,8     which unit counts
   --unit-cpu 10       a unit in percent of one core, or none
   --workload W        cpu (default), sleep, io or mixed
