@@ -194,6 +194,8 @@ fn words(level: &Level) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::steps::tests::run;
+    use crate::results::arm::PointKey;
 
     #[test]
     fn time_that_is_left() {
@@ -207,5 +209,24 @@ mod tests {
         assert_eq!(clock.left(), 160.0, "what an earlier bench measured tells nothing of the pace");
         clock.next(200.0, Some(10.0));
         assert_eq!(clock.left(), 105.0);
+    }
+
+    #[test]
+    fn what_is_known_so_far() {
+        let plan = Plan { scales: vec![2.into()], ..Plan::quick() };
+        let runs = |blocks: u32| -> Vec<Run> {
+            let of = |block: u32, arm: &str, goodput: f64| Run {
+                point: PointKey::new(arm, 2),
+                ..run(block, Level::Closed { connections: 8 }, goodput, 1.0, true)
+            };
+            let both =
+                |block: u32| [of(block, "vertical", 100.0), of(block, "horizontal", 90.0 + f64::from(block % 2))];
+            (1..=blocks).flat_map(both).collect()
+        };
+        assert_eq!(known(&plan, &runs(0)), None);
+        assert_eq!(known(&plan, &runs(1)), None, "one block has no interval");
+        let said = |blocks| known(&plan, &runs(blocks)).unwrap();
+        assert_eq!(said(2), "against vertical, horizontal -9.5 % (-15.6 % to -3.0 %)");
+        assert_eq!(said(6), "against vertical, horizontal -9.5 % (-10.0 % to -9.0 %)", "it narrows");
     }
 }

@@ -109,7 +109,7 @@ pub fn is_precise(plan: &Plan, runs: &[Run], percent: f64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::results::arm::PointKey;
     use crate::results::load::{LoadOutcome, Percentiles};
@@ -117,7 +117,8 @@ mod tests {
     use crate::results::queries::meets;
     use crate::results::run::{MachineUse, Verdict};
 
-    fn run(block: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
+    /// A run of the arm `vertical` at 2.
+    pub fn run(block: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
         Run {
             block,
             point: PointKey::new("vertical", 2),
