@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures one big node against many small ones, end to end: installs what is missing, builds, runs, reports.
+# Runs an experiment end to end: installs what is missing, builds, measures, reports.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -8,16 +8,16 @@ source "$root/scripts/lib/common.sh"
 
 usage() {
   cat <<'TEXT'
-Runs an experiment, one big node against many small ones by default, and prints what was found. Works as the first command in a
-fresh clone.
+Runs an experiment (one big node or many small ones, unless you say another) and prints what was found. Works as the first
+command in a fresh clone.
 
 usage: scripts/bench.sh [options of "webapp bench"]
 
-  --list              the experiments that come with the program
-  --experiment E      the name of one of them, or a file (docs/experiments.md)
-  --quick             as much as three minutes allow (default)
-  --full              more scales, more blocks, longer windows
-  --blocks N          how many blocks; with --resume, more of them
+  --list              the experiments that there are, and what they ask
+  --experiment E      one of them, or a TOML file of your own (docs/experiments.md)
+  --quick             six blocks of short windows, within three minutes (default)
+  --full              more points, more blocks, longer windows
+  --blocks N          how many blocks; or --until 3% --at-most 20m: as many as it takes
   --units 1,2,4,8     which unit counts
   --unit-cpu 10       a unit in percent of one core, or none
   --workload W        cpu (default), sleep, io or mixed
@@ -32,6 +32,7 @@ TEXT
 }
 
 balancer=haproxy
+experiment=
 on=here
 previous=
 arguments=()
@@ -54,8 +55,10 @@ for word in "$@"; do
       exit 0
       ;;
     --balancer=*) balancer=${word#*=} ;;
+    --experiment=*) experiment=${word#*=} ;;
   esac
   [[ "$previous" != --balancer ]] || balancer=$word
+  [[ "$previous" != --experiment ]] || experiment=$word
   previous=$word
   arguments+=("$word")
 done
@@ -67,6 +70,12 @@ case $on-$balancer in
   here-nginx) need nginx nginx-light ;;
   *) need haproxy ;;
 esac
+# An experiment may name balancers itself.
+for file in "$root/experiments/$experiment.toml" "$experiment"; do
+  if [[ "$on" == here && -f "$file" ]] && grep -qw nginx "$file"; then
+    need nginx nginx-light
+  fi
+done
 
 say "building (the first time takes a few minutes)"
 binary=$("$root/scripts/build.sh" --quiet)

@@ -1,7 +1,7 @@
 //! The cluster driver: a program that brings a cluster up and down, and says where it is.
 //!
-//! Anything that understands `up --topology vertical|horizontal --units N …` (one JSON object on stdout: [`Cluster`]),
-//! `status` and `down` will do; `scripts/cluster.sh` is one. A driver that also understands `kill NODE` lets the bench
+//! Anything that understands `up --topology vertical|horizontal --units N …` (one JSON object on stdout: [`ClusterAnswer`]),
+//! `status` and `down` will do; `webapp cluster` is one. A driver that also understands `kill NODE` lets the bench
 //! measure what a node's death costs; one that does not ends with exit code 2 (wrong usage).
 
 use std::fs;
@@ -10,47 +10,18 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
 
 use crate::child::{self, Finished};
+use crate::cluster::contract::{ClusterAnswer, NodeAnswer};
 use crate::results::arm::{Arm, PointKey};
-use crate::results::manifest::{BalancerIdentity, Limited};
 use crate::results::plan::Plan;
-
-/// What `up` answers.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Cluster {
-    /// Where the load goes: the balancer, or the one node.
-    pub target: String,
-    /// Its nodes.
-    pub nodes: Vec<Node>,
-    /// `None` without a balancer.
-    #[serde(default)]
-    pub balancer: Option<BalancerIdentity>,
-    /// What was limited, and how.
-    #[serde(default)]
-    pub limited: Option<Limited>,
-}
-
-/// A node, as the driver describes it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Node {
-    /// Its name, as in `X-Node`.
-    pub name: String,
-    /// Its own address, past the balancer.
-    pub url: String,
-    /// Its process on this machine, where it has one.
-    #[serde(default)]
-    pub pid: Option<u32>,
-    /// CPU it may use, in cores.
-    #[serde(default)]
-    pub quota_cores: Option<f64>,
-}
 
 /// A driver program and the name of the cluster it shall keep for this bench.
 #[derive(Clone, Debug)]
 pub struct Driver {
     program: PathBuf,
+    /// What stands before each command: `cluster`, where the program is our own.
+    words: Vec<String>,
     binary: PathBuf,
     name: String,
 }
@@ -62,10 +33,18 @@ const DOWN_LIMIT: Duration = Duration::from_secs(120);
 const WRONG_USAGE: i32 = 2;
 
 impl Driver {
-    /// A driver at `program`, with a cluster name that no other bench on this machine uses. It is told to run `binary`
+    /// A driver at `program` (`webapp cluster` where that is `binary` itself), with a cluster name that no other bench on this machine uses. It is told to run `binary`
     /// as its nodes: all figures come from one program.
     pub fn new(program: &Path, binary: &Path) -> Self {
-        Self { program: program.to_owned(), binary: binary.to_owned(), name: format!("bench-{}", std::process::id()) }
+        let name = format!("bench-{}", std::process::id());
+        let words = if program == binary { vec!["cluster".to_owned()] } else { Vec::new() };
+        Self { program: program.to_owned(), words, binary: binary.to_owned(), name }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.words);
+        command
     }
 
     /// The program.
@@ -74,21 +53,21 @@ impl Driver {
     }
 
     /// The arguments that take the cluster down.
-    pub fn down_arguments(&self) -> [&str; 3] {
-        ["down", "--name", &self.name]
+    pub fn down_arguments(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).chain(["down", "--name", &self.name]).collect()
     }
 
     /// Brings the cluster of `point` up.
     ///
     /// # Errors
     /// When the driver fails (with what it said), or answers something else than one cluster with nodes.
-    pub fn up(&self, plan: &Plan, point: &PointKey) -> anyhow::Result<Cluster> {
-        let mut command = Command::new(&self.program);
+    pub fn up(&self, plan: &Plan, point: &PointKey) -> anyhow::Result<ClusterAnswer> {
+        let mut command = self.command();
         command.args(up_arguments(plan, point, &self.name));
         command.env("WEBAPP_BIN", &self.binary);
         let finished = child::run(command, UP_LIMIT, None)?;
         self.check(&finished, "up")?;
-        let cluster: Cluster = serde_json::from_str(finished.stdout.trim()).with_context(|| {
+        let cluster: ClusterAnswer = serde_json::from_str(finished.stdout.trim()).with_context(|| {
             format!("{} up must print one JSON object with target and nodes", self.program.display())
         })?;
         if cluster.nodes.is_empty() {
@@ -113,7 +92,7 @@ impl Driver {
     /// # Errors
     /// When the driver fails, with what it said.
     pub fn kill(&self, node: &str) -> anyhow::Result<bool> {
-        let mut command = Command::new(&self.program);
+        let mut command = self.command();
         command.args(["kill", node, "--name", &self.name]);
         let finished = child::run(command, DOWN_LIMIT, None)?;
         if finished.status.code() == Some(WRONG_USAGE) {
@@ -136,7 +115,7 @@ impl Driver {
 ///
 /// # Errors
 /// When its pid file cannot be read, or holds no number.
-pub fn running(arm: &Arm, target: String) -> anyhow::Result<Cluster> {
+pub fn running(arm: &Arm, target: String) -> anyhow::Result<ClusterAnswer> {
     let pid = match (&arm.pid, &arm.pid_file) {
         (Some(pid), _) => Some(*pid),
         (None, Some(file)) => {
@@ -145,8 +124,19 @@ pub fn running(arm: &Arm, target: String) -> anyhow::Result<Cluster> {
         }
         (None, None) => None,
     };
-    let node = Node { name: arm.name.clone(), url: target.clone(), pid, quota_cores: None };
-    Ok(Cluster { target, nodes: vec![node], balancer: None, limited: None })
+    let node =
+        NodeAnswer { name: arm.name.clone(), url: target.clone(), pid, quota_cores: None, up: None, state: None };
+    Ok(ClusterAnswer {
+        name: None,
+        topology: None,
+        units: None,
+        target,
+        nodes: vec![node],
+        balancer: None,
+        services: Vec::new(),
+        tls: None,
+        limited: None,
+    })
 }
 
 /// The arguments of `up` for a point: the words of its arm, with the plan's values in place of their names, then the name and the
@@ -200,23 +190,5 @@ mod tests {
         let further = ["--port", "1", "--", "--pool-threads", "2"].map(str::to_owned).to_vec();
         let plan = Plan { arms: vec![arm], driver_arguments: further, ..unlimited };
         assert_eq!(words(&plan, "a", 3), "up --units 1 --name b --port 1 -- --workers 3 --pool-threads 2");
-    }
-
-    #[test]
-    fn reads_the_answer_as_agreed() {
-        let cluster: Cluster = serde_json::from_str(
-            r#"{"name":"webapp","topology":"horizontal","units":4,"target":"http://127.0.0.1:8080",
-                "nodes":[{"name":"node1","url":"http://127.0.0.1:41001","pid":123,"quota_cores":0.25}],
-                "balancer":{"kind":"haproxy","version":"2.6.12","pid":124,"stats_url":"http://127.0.0.1:41010/"},
-                "limited":{"resource":"cpu","mechanism":"cgroup-v1","unit_cpu_percent":25,"total_quota_cores":1.0}}"#,
-        )
-        .unwrap();
-        assert_eq!(cluster.nodes[0].quota_cores, Some(0.25));
-        assert_eq!(cluster.balancer.unwrap().pid, Some(124));
-        let bare: Cluster = serde_json::from_str(
-            r#"{"target":"http://h:1","nodes":[{"name":"a","url":"http://h:1"}],"balancer":null}"#,
-        )
-        .unwrap();
-        assert!(bare.balancer.is_none() && bare.limited.is_none() && bare.nodes[0].pid.is_none());
     }
 }

@@ -24,13 +24,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail};
 
+use crate::cluster::contract::ClusterAnswer;
 use crate::results::arm::PointKey;
 use crate::results::folder::Folder;
 use crate::results::manifest::{FORMAT, Manifest};
 use crate::results::plan::{ANY_NODE, Ladder, Plan, Visit};
 use crate::results::run::{Killed, Level, Run};
 use caretaker::Caretaker;
-use driver::{Cluster, Driver};
+use driver::Driver;
 use generator::Job;
 use progress::Progress;
 use summary::Window;
@@ -191,7 +192,7 @@ impl Bench<'_> {
     }
 
     /// Where a point is: brought up by the driver, or running already.
-    fn cluster(&self, point: &PointKey) -> anyhow::Result<Cluster> {
+    fn cluster(&self, point: &PointKey) -> anyhow::Result<ClusterAnswer> {
         let arm = self.plan.arm(&point.arm).with_context(|| format!("there is no arm {}", point.arm))?;
         match (&arm.target, &self.driver) {
             (Some(target), _) => driver::running(arm, self.plan.filled(target, &point.scale)),
@@ -200,7 +201,13 @@ impl Bench<'_> {
         }
     }
 
-    fn drive(&self, visit: &Visit, level: Level, cluster: &Cluster, interrupted: &AtomicBool) -> anyhow::Result<Run> {
+    fn drive(
+        &self,
+        visit: &Visit,
+        level: Level,
+        cluster: &ClusterAnswer,
+        interrupted: &AtomicBool,
+    ) -> anyhow::Result<Run> {
         let window_seconds = match level {
             Level::Closed { .. } => self.plan.closed_seconds,
             Level::Open { .. } => self.plan.open_seconds,
@@ -243,6 +250,7 @@ impl Bench<'_> {
             nodes: summary::nodes(cluster, &samples, window, &load),
             balancer: summary::balancer(cluster, &samples, window),
             verdict: summary::verdict(&load, overload_expected, arm.target.is_none(), foreign),
+            services: summary::services(cluster, &samples, window),
             machine,
             samples,
             load,
@@ -250,7 +258,7 @@ impl Bench<'_> {
     }
 
     /// Who dies: the last node, or the one that the plan names.
-    fn victim(&self, cluster: &Cluster) -> Option<String> {
+    fn victim(&self, cluster: &ClusterAnswer) -> Option<String> {
         match self.plan.event.as_ref().map(|event| event.kill.as_str()) {
             Some(ANY_NODE) => cluster.nodes.last().map(|node| node.name.clone()),
             named => named.map(str::to_owned),
@@ -258,14 +266,20 @@ impl Bench<'_> {
     }
 
     /// Waits for the moment, then kills who shall die. `None` where the driver cannot.
-    fn kill(&self, cluster: &Cluster, watch: &Watch, from: f64, at_seconds: f64) -> anyhow::Result<Option<Killed>> {
+    fn kill(
+        &self,
+        cluster: &ClusterAnswer,
+        watch: &Watch,
+        from: f64,
+        at_seconds: f64,
+    ) -> anyhow::Result<Option<Killed>> {
         thread::sleep(Duration::from_secs_f64((from + at_seconds - watch.seconds()).max(0.0)));
         let (Some(name), Some(driver)) = (self.victim(cluster), &self.driver) else { return Ok(None) };
         let at_seconds = watch.seconds() - from;
         Ok(driver.kill(&name)?.then_some(Killed { node: name, at_seconds }))
     }
 
-    fn manifest(&self, cluster: &Cluster) -> Manifest {
+    fn manifest(&self, cluster: &ClusterAnswer) -> Manifest {
         let mut versions = vec![("webapp".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
         let program = self.driver.as_ref().map(Driver::program);
         versions.extend(program.map(|program| ("driver".to_owned(), program.display().to_string())));

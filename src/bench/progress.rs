@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(known(&plan, &runs(0)), None);
         assert_eq!(known(&plan, &runs(1)), None, "one block has no interval");
         let said = |blocks| known(&plan, &runs(blocks)).unwrap();
-        assert_eq!(said(2), "against vertical, horizontal -9.5 % (-15.6 % to -3.0 %)");
-        assert_eq!(said(6), "against vertical, horizontal -9.5 % (-10.0 % to -9.0 %)", "it narrows");
+        assert_eq!(said(2), "against vertical, horizontal -9.5 % (-15.6 % to -2.9 %)");
+        assert_eq!(said(6), "against vertical, horizontal -9.5 % (-10.1 % to -8.9 %)", "it narrows");
     }
 }

@@ -134,6 +134,7 @@ pub(super) mod tests {
             killed: None,
             nodes: vec![],
             balancer: None,
+            services: vec![],
             machine: MachineUse::default(),
             samples: vec![],
             verdict: Verdict { valid, reasons: vec![] },

@@ -1,10 +1,11 @@
 //! From what was sampled to what was used over the measured window: arithmetic on plain data.
 
-use super::driver::Cluster;
 use super::foreign::{self, Clocks, Part};
+use crate::cluster::contract::{ClusterAnswer, ServiceAnswer};
 use crate::kernel::clock;
 use crate::results::load::{LoadOutcome, Validity};
-use crate::results::run::{BalancerUse, MachineUse, NodeUse, Sample, StatsSample, Verdict};
+use crate::results::manifest::BalancerIdentity;
+use crate::results::run::{BalancerUse, MachineUse, NodeUse, Sample, ServiceSample, ServiceUse, StatsSample, Verdict};
 use crate::stats::{Bottleneck, Resource};
 
 /// A node's snapshot covers the second before it: one taken earlier in the window also covers what was before it.
@@ -20,7 +21,7 @@ pub struct Window {
 }
 
 /// What each node used in the window.
-pub fn nodes(cluster: &Cluster, samples: &[Sample], window: Window, load: &LoadOutcome) -> Vec<NodeUse> {
+pub fn nodes(cluster: &ClusterAnswer, samples: &[Sample], window: Window, load: &LoadOutcome) -> Vec<NodeUse> {
     let seconds = window.to_seconds - window.from_seconds;
     cluster
         .nodes
@@ -56,15 +57,44 @@ pub fn nodes(cluster: &Cluster, samples: &[Sample], window: Window, load: &LoadO
 }
 
 /// What the balancer used in the window. `None` without one.
-pub fn balancer(cluster: &Cluster, samples: &[Sample], window: Window) -> Option<BalancerUse> {
+pub fn balancer(cluster: &ClusterAnswer, samples: &[Sample], window: Window) -> Option<BalancerUse> {
     let cpu = used(samples, window, |sample| sample.balancer_cpu_seconds);
     let cpu_cores = cpu.map(|cpu| cpu / (window.to_seconds - window.from_seconds));
-    cluster.balancer.clone().map(|identity| BalancerUse { identity, cpu_cores })
+    let balancer = cluster.balancer.as_ref()?;
+    let identity =
+        BalancerIdentity { kind: balancer.kind.clone(), version: balancer.version.clone(), pid: balancer.pid };
+    Some(BalancerUse { identity, cpu_cores })
+}
+
+/// What each store and cache used in the window.
+pub fn services(cluster: &ClusterAnswer, samples: &[Sample], window: Window) -> Vec<ServiceUse> {
+    let seconds = window.to_seconds - window.from_seconds;
+    let used = |index: usize, counter: fn(&ServiceSample) -> Option<f64>| {
+        used(samples, window, |sample| counter(sample.services.get(index)?))
+    };
+    let one = |(index, service): (usize, &ServiceAnswer)| {
+        let periods = used(index, |sample| Some(sample.periods?[0] as f64)).filter(|periods| *periods > 0.0);
+        let throttled = used(index, |sample| Some(sample.periods?[1] as f64));
+        ServiceUse {
+            name: service.name.clone(),
+            kind: service.kind.clone(),
+            role: service.role,
+            quota_cores: service.quota_cores,
+            cpu_cores: used(index, |sample| sample.cpu_seconds).map(|cpu| cpu / seconds),
+            throttled_percent: throttled.zip(periods).map(|(throttled, periods)| 100.0 * throttled / periods),
+            memory_bytes: samples
+                .iter()
+                .rev()
+                .filter(|sample| sample.t_seconds <= window.to_seconds)
+                .find_map(|sample| sample.services.get(index)?.memory_bytes),
+        }
+    };
+    cluster.services.iter().enumerate().map(one).collect()
 }
 
 /// What the machine did in the window, and what of it belongs to the run. `is_here`: whether an address is on this machine.
 pub fn machine(
-    cluster: &Cluster,
+    cluster: &ClusterAnswer,
     samples: &[Sample],
     window: Window,
     load: &LoadOutcome,
@@ -87,6 +117,10 @@ pub fn machine(
         Some(_) => part(cores_of(&|sample: &Sample| sample.balancer_cpu_seconds), &cluster.target),
         None => Part::Used(0.0),
     };
+    let services = Part::sum(cluster.services.iter().enumerate().map(|(index, service)| {
+        let used = cores_of(&|sample: &Sample| sample.services.get(index)?.cpu_seconds);
+        part(used, &format!("tcp://{}", service.address))
+    }));
     let known = |used: Option<f64>| used.map_or(Part::Unknown, Part::Used);
     let generator = known(load.generator.cpu_percent.map(|percent| percent / 100.0));
     let bench = known(cores_of(&|sample: &Sample| sample.bench_cpu_seconds));
@@ -105,9 +139,10 @@ pub fn machine(
         busy_cores: busy,
         nodes_cores: nodes.cores(),
         balancer_cores: balancer.cores(),
+        services_cores: services.cores(),
         generator_cores: generator.cores(),
         bench_cores: bench.cores(),
-        foreign_cores: foreign::foreign(busy, &[nodes, balancer, generator, bench]),
+        foreign_cores: foreign::foreign(busy, &[nodes, balancer, services, generator, bench]),
         ..shares
     }
 }
@@ -194,9 +229,9 @@ mod tests {
 
     use super::*;
     use crate::results::load::{ErrorKind, GeneratorUse};
-    use crate::results::run::NodeSample;
+    use crate::results::run::{NodeSample, ServiceRole};
 
-    fn cluster() -> Cluster {
+    fn cluster() -> ClusterAnswer {
         serde_json::from_str(
             r#"{"target":"http://h:1","nodes":[{"name":"node1","url":"http://h:2","quota_cores":0.25}],
                 "balancer":{"kind":"haproxy","version":"2.6","pid":1}}"#,
@@ -209,6 +244,7 @@ mod tests {
             t_seconds: t,
             nodes: vec![NodeSample { cpu_seconds: Some(cpu), stats }],
             balancer_cpu_seconds: Some(cpu / 10.0),
+            services: vec![],
             machine_ticks: Some([(t * 100.0) as u64, 0, (t * 200.0) as u64]),
             machine_busy_seconds: Some(t * 1.05),
             bench_cpu_seconds: Some(t * 0.01),
@@ -267,12 +303,43 @@ mod tests {
     }
 
     #[test]
+    fn services_over_the_window() {
+        let cluster: ClusterAnswer = serde_json::from_str(
+            r#"{"target":"http://h:1","nodes":[],"services":[
+                {"name":"store1","kind":"redis","role":"primary","address":"h:6379","pid":7,"quota_cores":0.5,"up":true}]}"#,
+        )
+        .unwrap();
+        let window = Window { from_seconds: 1.0, to_seconds: 3.0 };
+        let at = |t: u32| Sample {
+            t_seconds: f64::from(t),
+            services: vec![ServiceSample {
+                cpu_seconds: Some(f64::from(t) * 0.4),
+                periods: Some([u64::from(t) * 10, u64::from(t) * 4]),
+                memory_bytes: Some(u64::from(t) << 20),
+            }],
+            ..Sample::default()
+        };
+        let samples: Vec<Sample> = (0..5).map(at).collect();
+        let found = &services(&cluster, &samples, window)[0];
+        assert_eq!(
+            (found.role, found.quota_cores, found.memory_bytes),
+            (ServiceRole::Primary, Some(0.5), Some(3 << 20))
+        );
+        assert!(
+            (found.cpu_cores.unwrap() - 0.4).abs() < 1e-9 && (found.throttled_percent.unwrap() - 40.0).abs() < 1e-9
+        );
+        assert!(machine(&cluster, &samples, window, &LoadOutcome::default(), |_| false).services_cores.is_some());
+        let unknown = &services(&cluster, &[], window)[0];
+        assert_eq!((unknown.cpu_cores, unknown.throttled_percent, unknown.memory_bytes), (None, None, None));
+    }
+
+    #[test]
     fn what_was_not_read_stays_unknown() {
         let window = Window { from_seconds: 0.0, to_seconds: 1.0 };
         let node = &nodes(&cluster(), &[], window, &LoadOutcome::default())[0];
         assert_eq!((node.cpu_cores, node.throttled_percent, node.bottleneck.as_ref()), (None, None, None));
         let machine = machine(&cluster(), &[], window, &LoadOutcome::default(), |_| true);
-        assert_eq!(machine, MachineUse::default());
+        assert_eq!(machine, MachineUse { services_cores: Some(0.0), ..MachineUse::default() }, "there are no services");
     }
 
     #[test]

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::driver::Cluster;
 use super::speed::{PAUSE, Probe};
+use crate::cluster::contract::ClusterAnswer;
 use crate::http::blocking::{self, Failure};
+use crate::kernel::cgroup::quota;
 use crate::kernel::{Root, busy, clock, cpu, process};
 use crate::lock::lock;
-use crate::results::run::{NodeSample, Sample, StatsSample};
+use crate::results::run::{NodeSample, Sample, ServiceSample, StatsSample};
 use crate::stats::Bottleneck;
 
 /// CPU clocks are read this often: four points in each second of the charts.
@@ -41,7 +42,7 @@ type Counted = Arc<Mutex<(u64, f64)>>;
 
 impl Watch {
     /// Begins to watch `cluster`.
-    pub fn start(cluster: &Cluster) -> Self {
+    pub fn start(cluster: &ClusterAnswer) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let latest: Vec<Latest> = cluster.nodes.iter().map(|_| Latest::default()).collect();
         let askers = cluster
@@ -56,6 +57,7 @@ impl Watch {
         let family = |pid: Option<u32>| pid.map(|pid| process::descendants(&Root::real(), pid));
         let nodes: Vec<Option<Vec<u32>>> = cluster.nodes.iter().map(|node| family(node.pid)).collect();
         let balancer = family(cluster.balancer.as_ref().and_then(|balancer| balancer.pid));
+        let services: Vec<Option<Vec<u32>>> = cluster.services.iter().map(|service| family(service.pid)).collect();
         let counted = Counted::default();
         {
             let (counted, over) = (Arc::clone(&counted), Arc::clone(&over));
@@ -65,7 +67,8 @@ impl Watch {
         let all_asked = Arc::new(AtomicBool::new(false));
         let looker = {
             let all_asked = Arc::clone(&all_asked);
-            thread::spawn(move || look(started, &nodes, balancer.as_deref(), &latest, &counted, &all_asked))
+            let families = Families { nodes, services, balancer };
+            thread::spawn(move || look(started, &families, &latest, &counted, &all_asked))
         };
         Self { started, over, all_asked, looker, askers }
     }
@@ -90,19 +93,20 @@ impl Watch {
     }
 }
 
-fn look(
-    started: Instant,
-    families: &[Option<Vec<u32>>],
-    balancer: Option<&[u32]>,
-    latest: &[Latest],
-    counted: &Counted,
-    over: &AtomicBool,
-) -> Vec<Sample> {
+/// The processes that are watched: each with its descendants. `None` where it is not on this machine, or not known.
+struct Families {
+    nodes: Vec<Option<Vec<u32>>>,
+    services: Vec<Option<Vec<u32>>>,
+    balancer: Option<Vec<u32>>,
+}
+
+fn look(started: Instant, families: &Families, latest: &[Latest], counted: &Counted, over: &AtomicBool) -> Vec<Sample> {
     let mut samples = Vec::new();
     loop {
         let last = over.load(Ordering::Relaxed);
         let stats = latest.iter().map(|latest| lock(latest).take());
         let nodes = families
+            .nodes
             .iter()
             .zip(stats)
             .map(|(family, stats)| NodeSample { cpu_seconds: family.as_deref().and_then(cpu_seconds), stats })
@@ -110,7 +114,8 @@ fn look(
         samples.push(Sample {
             t_seconds: (started.elapsed().as_secs_f64() * 1e4).round() / 1e4,
             nodes,
-            balancer_cpu_seconds: balancer.and_then(cpu_seconds),
+            services: families.services.iter().map(|family| service(family.as_deref())).collect(),
+            balancer_cpu_seconds: families.balancer.as_deref().and_then(cpu_seconds),
             machine_ticks: machine_ticks(),
             machine_busy_seconds: busy::busy_seconds(&Root::real()),
             bench_cpu_seconds: clock::process_cpu_seconds(std::process::id()),
@@ -120,6 +125,18 @@ fn look(
             return samples;
         }
         thread::park_timeout(LOOK_EVERY);
+    }
+}
+
+fn service(family: Option<&[u32]>) -> ServiceSample {
+    let Some(family) = family else { return ServiceSample::default() };
+    let root = Root::real();
+    let level = family.first().and_then(|&pid| quota::level_of_process(&root, pid).ok()?);
+    let memory = family.iter().filter_map(|&pid| process::resident_bytes(&root, pid).ok());
+    ServiceSample {
+        cpu_seconds: cpu_seconds(family),
+        periods: level.and_then(|level| Some([level.periods?, level.throttled_periods?])),
+        memory_bytes: memory.reduce(|a, b| a + b),
     }
 }
 

@@ -4,7 +4,7 @@ mod args;
 mod choose;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::error::ErrorKind;
@@ -30,12 +30,13 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("results/{}", now().replace(':', "-"))));
     let plan = if args.resume { folder::read(&out)?.manifest.plan } else { plan };
-    let driver = if plan.has_driver() { Some(driver(&args)?) } else { None };
+    let binary = std::env::current_exe().context("cannot find the own program file")?;
+    let driver = if plan.has_driver() { Some(driver(&args, &binary)?) } else { None };
     let settings = Settings {
         plan,
         prices: args.prices.as_deref().map(super::report::read_prices).transpose()?,
         driver,
-        binary: std::env::current_exe().context("cannot find the own program file")?,
+        binary,
         out,
         resume: args.resume,
     };
@@ -72,10 +73,14 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     })
 }
 
-fn driver(args: &Args) -> anyhow::Result<PathBuf> {
-    args.driver.canonicalize().with_context(|| {
-        format!("there is no driver {}; name one with --driver, or run scripts/bench.sh", args.driver.display())
-    })
+/// The driver: a program that was named, else this one.
+fn driver(args: &Args, binary: &Path) -> anyhow::Result<PathBuf> {
+    match &args.driver {
+        None => Ok(binary.to_owned()),
+        Some(program) => program.canonicalize().with_context(|| {
+            format!("there is no driver {}; leave --driver out to use webapp cluster", program.display())
+        }),
+    }
 }
 
 /// Shows the experiments of the product.

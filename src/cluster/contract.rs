@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 pub use crate::results::manifest::Limited;
+pub use crate::results::run::ServiceRole;
 
 /// How the units of CPU are given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -144,20 +145,6 @@ pub struct ServiceAnswer {
     pub quota_cores: Option<f64>,
     /// Whether it takes commands.
     pub up: bool,
-}
-
-/// What a service is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ServiceRole {
-    /// Takes writes and reads.
-    Primary,
-    /// A copy of a primary, for reads.
-    Replica,
-    /// Has one part of the keys.
-    Shard,
-    /// May forget what it was given.
-    Cache,
 }
 
 /// TLS at the balancer.

@@ -75,6 +75,19 @@ pub fn open_files_limit(root: &Root) -> Reading<Option<u64>> {
     }
 }
 
+/// Memory that a process holds: `VmRSS` of `/proc/PID/status` (proc_pid_status(5)).
+///
+/// # Errors
+/// When there is no such process, or the line is missing (a kernel thread has none).
+pub fn resident_bytes(root: &Root, pid: u32) -> Reading<u64> {
+    let path = format!("/proc/{pid}/status");
+    let text = root.read(&path)?;
+    complete_lines(&text)
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
+        .map(|kilobytes| kilobytes * 1024)
+        .ok_or_else(|| ReadError::malformed(root.path(&path), "no line 'VmRSS' in kB"))
+}
+
 /// The numbers of `pid` and of all its descendants, parents first: a balancer may be a master with workers. Those that
 /// end meanwhile are left out.
 ///
@@ -135,6 +148,18 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(found.contains(&child.id()), "{found:?}");
+    }
+
+    #[test]
+    fn memory_of_a_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("proc/7");
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("status"), "Name:\tredis\nVmRSS:\t   1234 kB\nThreads:\t1\n").unwrap();
+        assert_eq!(resident_bytes(&Root::at(folder.path()), 7).unwrap(), 1234 * 1024);
+        std::fs::write(place.join("status"), "Name:\tkthreadd\n").unwrap();
+        assert!(resident_bytes(&Root::at(folder.path()), 7).is_err());
+        assert!(resident_bytes(&Root::real(), std::process::id()).unwrap() > 100_000);
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub fn run(block: u32, arm: &str, units: u32, level: Level, goodput: f64, p99: f
         killed: None,
         nodes: nodes.collect(),
         balancer: None,
+        services: vec![],
         machine: MachineUse { speed_per_second: Some(45_000.0), ..MachineUse::default() },
         samples: Vec::new(),
         verdict: Verdict { valid: true, reasons: Vec::new() },

@@ -68,6 +68,9 @@ pub struct Run {
     pub nodes: Vec<NodeUse>,
     /// `None` without a balancer.
     pub balancer: Option<BalancerUse>,
+    /// Stores and caches that the nodes share, in the driver's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceUse>,
     /// The machine that drove the load, over the measured window.
     pub machine: MachineUse,
     /// Everything that was read meanwhile, on one clock.
@@ -127,6 +130,39 @@ pub struct BalancerUse {
     pub cpu_cores: Option<f64>,
 }
 
+/// What a store or a cache that the nodes share did over the measured window of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceUse {
+    /// Its name within the cluster.
+    pub name: String,
+    /// Which program it is: `mariadb`, `redis`, `memcached`, or another.
+    pub kind: String,
+    /// What it is for.
+    pub role: ServiceRole,
+    /// CPU it may use, in cores. `None` without a limit.
+    pub quota_cores: Option<f64>,
+    /// CPU its processes used, in cores.
+    pub cpu_cores: Option<f64>,
+    /// Share of quota periods in which it was throttled.
+    pub throttled_percent: Option<f64>,
+    /// Memory its processes held at the end.
+    pub memory_bytes: Option<u64>,
+}
+
+/// What a service is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceRole {
+    /// Takes writes and reads.
+    Primary,
+    /// A copy of a primary, for reads.
+    Replica,
+    /// Has one part of the keys.
+    Shard,
+    /// May forget what it was given.
+    Cache,
+}
+
 /// What the machine of the generator did over the measured window: shares of all its processors in percent, and CPU in cores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -145,6 +181,8 @@ pub struct MachineUse {
     pub nodes_cores: Option<f64>,
     /// Used by the balancer on it; 0 without one.
     pub balancer_cores: Option<f64>,
+    /// Used by the services on it; 0 without any.
+    pub services_cores: Option<f64>,
     /// Used by the load generator.
     pub generator_cores: Option<f64>,
     /// Used by the bench itself.
@@ -160,6 +198,9 @@ pub struct Sample {
     pub t_seconds: f64,
     /// A node each, in the driver's order.
     pub nodes: Vec<NodeSample>,
+    /// A service each, in the driver's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceSample>,
     /// CPU seconds of the balancer's processes since they began.
     pub balancer_cpu_seconds: Option<f64>,
     /// Clock ticks of the machine since its start: busy, stolen, all.
@@ -173,6 +214,17 @@ pub struct Sample {
     /// Fixed computations since the run began, and the CPU seconds they took.
     #[serde(default)]
     pub speed: Option<(u64, f64)>,
+}
+
+/// One service at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceSample {
+    /// CPU seconds of its processes since they began.
+    pub cpu_seconds: Option<f64>,
+    /// Quota periods in which its group had something to run, and those of them in which it was stopped.
+    pub periods: Option<[u64; 2]>,
+    /// Memory its processes hold.
+    pub memory_bytes: Option<u64>,
 }
 
 /// One node at one moment.

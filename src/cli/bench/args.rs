@@ -116,9 +116,9 @@ pub struct Args {
     #[arg(long, requires = "out")]
     pub resume: bool,
 
-    /// The program that brings clusters up and down: it understands up, status and down as scripts/cluster.sh does.
-    #[arg(long, value_name = "PROGRAM", env = "WEBAPP_DRIVER", default_value = "scripts/cluster.sh")]
-    pub driver: PathBuf,
+    /// The program that brings clusters up and down: it understands up, status and down [default: this one, webapp cluster].
+    #[arg(long, value_name = "PROGRAM", env = "WEBAPP_DRIVER")]
+    pub driver: Option<PathBuf>,
 
     /// Further arguments for the driver's up.
     #[arg(last = true, value_name = "DRIVER ARGUMENTS")]

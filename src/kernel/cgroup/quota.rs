@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::place::{self, Place};
-use super::{v1, v2};
+use super::{CpuLevel, v1, v2};
 use crate::kernel::{ReadError, Reading, Root};
 
 /// The period that a quota is dealt out in: systemd's default, so that all ways to set one measure alike.
@@ -50,17 +50,23 @@ pub fn candidates(root: &Root) -> Reading<Candidates> {
 /// # Errors
 /// When there is no such process, or its group cannot be read.
 pub fn of_process(root: &Root, pid: u32) -> Reading<Option<f64>> {
+    Ok(level_of_process(root, pid)?.and_then(|level| level.quota_cores))
+}
+
+/// CPU bandwidth of the very group that a process is in; `None` where no hierarchy has the controller for it.
+///
+/// # Errors
+/// When there is no such process, or its group cannot be read.
+pub fn level_of_process(root: &Root, pid: u32) -> Reading<Option<CpuLevel>> {
     let own = place::groups_of(root, &format!("/proc/{pid}/cgroup"))?;
     let mounts = place::mounts(root)?;
     let Ok(place) = Place::find(root, &own, &mounts, "cpu") else { return Ok(None) };
     let groups = place.groups();
     let Some(group) = groups.first() else { return Ok(None) };
     match place.version {
-        1 => v1::cpu(root, group, None).map(|level| level.quota_cores),
+        1 => v1::cpu(root, group, None).map(Some),
         // Version 2: the innermost group that has the controller may be one above the process's own.
-        _ if own.iter().any(|own| own.is_unified_at(&group.path)) => {
-            v2::cpu(root, group).map(|level| level.quota_cores)
-        }
+        _ if own.iter().any(|own| own.is_unified_at(&group.path)) => v2::cpu(root, group).map(Some),
         _ => Ok(None),
     }
 }
