@@ -10,7 +10,7 @@
 //! | `recorder` `recorders` `timeline` `failure` `summary` `percentiles` | what was measured |
 //! | `usage` `verdict` | whether the generator itself was the limit |
 //! | `find` `search` `objective` | the highest rate that keeps an objective |
-//! | `text` `warning` `number` | the outcome for people, and what they should know before they trust it |
+//! | `text` `warning` | the outcome for people, and what they should know before they trust it |
 
 mod answer;
 mod answer_head;
@@ -22,7 +22,6 @@ mod failure;
 mod find;
 mod interrupt;
 mod limits;
-mod number;
 mod objective;
 mod open;
 mod percentiles;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::context::RunContext;
-use super::number::figure;
 use super::plan::Plan;
 use super::recorders::Counts;
+use crate::results::number::figure;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug)]

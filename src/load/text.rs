@@ -2,9 +2,9 @@
 
 use std::fmt::{Result, Write};
 
-use super::number::{figure, grouped, rate};
 use super::warning::warnings;
 use crate::results::load::{Arrivals, LoadMode, LoadOutcome, Percentiles, Subtotal, Validity};
+use crate::results::number::{figure, grouped, rate};
 
 /// Writes an outcome as a short text, line by line.
 pub fn text(outcome: &LoadOutcome) -> String {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::number::{figure, grouped, rate};
 use super::objective::KEEPS_UP_SHARE;
 use super::verdict::LAG_SHARE;
 use crate::results::load::{ErrorKind, LoadMode, LoadOutcome};
+use crate::results::number::{figure, grouped, rate};
 
 /// Something about a run that its figures alone do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
