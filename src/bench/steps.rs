@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::results::comparison::Comparison;
+use crate::results::comparison::{Comparison, are_narrow};
 use crate::results::ladder::{self, Next};
 use crate::results::load::ErrorKind;
 use crate::results::plan::{Ladder, Plan, Visit};
@@ -101,11 +101,11 @@ pub fn answers_nothing(plan: &Plan, runs: &[Run]) -> Option<String> {
     })
 }
 
-/// Whether every comparison is known to within `percent` to either side. False where there is nothing to compare.
+/// Whether every comparison is known to within `percent` to either side, from blocks enough. False where there is nothing
+/// to compare.
 pub fn is_precise(plan: &Plan, runs: &[Run], percent: f64) -> bool {
     let comparisons: Vec<Comparison> = plan.scales.iter().flat_map(|scale| comparisons(plan, runs, scale)).collect();
-    let narrow = |comparison: &Comparison| comparison.half_width_percent().is_some_and(|half| half <= percent);
-    !comparisons.is_empty() && comparisons.iter().all(narrow)
+    !comparisons.is_empty() && are_narrow(&comparisons, percent)
 }
 
 #[cfg(test)]

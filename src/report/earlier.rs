@@ -7,8 +7,7 @@
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::analysis::{self, Point};
-use super::words;
-use crate::results::comparison::Verdict;
+use crate::results::comparison::{self, Verdict};
 use crate::results::folder::Results;
 use crate::results::manifest::Machine;
 use crate::results::number::{plain, signed_percent};
@@ -59,7 +58,7 @@ fn judged(now: &Point, then: &Point, effect_percent: f64) -> String {
     }
     let Some(welch) = Welch::of(now, then) else { return "undecided: each needs two blocks".to_owned() };
     let difference = signed_percent(100.0 * (welch.mean.exp() - 1.0));
-    let range = |outside: f64| words::range(welch.interval(outside));
+    let range = |outside: f64| comparison::range(welch.interval(outside));
     match welch.verdict((1.0 + effect_percent / 100.0).ln()) {
         Verdict::Different => format!("different: {difference} (95 %: {})", range(0.05)),
         Verdict::Equivalent => format!("equivalent within {effect_percent} %: {difference} (90 %: {})", range(0.1)),

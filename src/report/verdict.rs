@@ -7,7 +7,7 @@ use super::analysis::{Death, Point};
 use super::comparison::Comparison;
 use super::words;
 use crate::results::arm::Scale;
-use crate::results::comparison::Verdict;
+use crate::results::comparison::{Verdict, range};
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, significant};
 
 /// What kind of answer a report gives.
@@ -85,7 +85,7 @@ fn claim(report: &Report, comparison: &Comparison) -> String {
     let goodput = &comparison.goodput;
     let difference = goodput.difference_percent().unwrap_or_default();
     let interval = |interval: Option<[f64; 2]>, level: &str| {
-        interval.map_or_else(String::new, |interval| format!(" ({level}: {})", words::range(interval)))
+        interval.map_or_else(String::new, |interval| format!(" ({level}: {})", range(interval)))
     };
     match goodput.verdict {
         Verdict::Different => {
@@ -93,7 +93,7 @@ fn claim(report: &Report, comparison: &Comparison) -> String {
             format!(
                 "{:.0} % {way} requests are answered with {arm} than with {baseline}{}",
                 difference.abs(),
-                interval(goodput.interval_95, "95 %")
+                interval(goodput.interval_95, &goodput.level_words())
             )
         }
         Verdict::Equivalent => format!(
@@ -103,7 +103,7 @@ fn claim(report: &Report, comparison: &Comparison) -> String {
         ),
         Verdict::Undecided { .. } => format!(
             "it is undecided whether {arm} or {baseline} answers more requests{}",
-            interval(goodput.interval_95, "95 %")
+            interval(goodput.interval_95, &goodput.level_words())
         ),
     }
 }

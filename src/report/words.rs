@@ -4,8 +4,7 @@ use super::analysis::Point;
 use super::binding::Limit;
 use super::comparison::Comparison;
 use crate::results::arm::Scale;
-use crate::results::comparison::{ENOUGH_BLOCKS, Verdict};
-use crate::results::number::{counted, plain, signed_percent};
+use crate::results::number::{counted, plain};
 use crate::results::plan::Plan;
 use crate::stats::Resource;
 
@@ -24,31 +23,7 @@ pub fn at_scale(plan: &Plan, at: &Scale) -> String {
 
 /// The verdict of a comparison with its figures, without a full stop.
 pub fn judged(comparison: &Comparison) -> String {
-    let goodput = &comparison.goodput;
-    if !comparison.valid {
-        return "not valid: no claim".to_owned();
-    }
-    let Some(difference) = goodput.difference_percent() else {
-        return "undecided: no block measured both".to_owned();
-    };
-    let difference = signed_percent(difference);
-    let of_blocks = blocks(goodput.blocks);
-    match (goodput.verdict, goodput.interval_95, goodput.interval_90) {
-        (Verdict::Different, Some(interval), _) => {
-            format!("different: {difference} (95 %: {}; {of_blocks})", range(interval))
-        }
-        (Verdict::Equivalent, _, Some(interval)) => format!(
-            "equivalent within {} %: {difference} (90 %: {}; {of_blocks})",
-            goodput.smallest_effect_percent,
-            range(interval)
-        ),
-        (Verdict::Undecided { further_blocks }, Some(interval), _) => {
-            format!("undecided: {difference} (95 %: {}; {of_blocks}); {}", range(interval), further(further_blocks))
-        }
-        (Verdict::Undecided { .. } | Verdict::Different | Verdict::Equivalent, _, _) => {
-            format!("undecided: {difference} in {of_blocks}, and a spread needs two")
-        }
-    }
+    if comparison.valid { comparison.goodput.words() } else { "not valid: no claim".to_owned() }
 }
 
 /// The comparison of the ceilings in one sentence, without its full stop.
@@ -67,28 +42,6 @@ pub fn sentence(comparison: &Comparison, plan: &Plan) -> String {
         sentence += because;
     }
     sentence
-}
-
-/// How many blocks, and that they are few.
-fn blocks(count: usize) -> String {
-    let words = counted(u32::try_from(count).unwrap_or(u32::MAX), "block");
-    if count < ENOUGH_BLOCKS { format!("only {words}") } else { words }
-}
-
-/// What would decide.
-pub fn further(further_blocks: Option<usize>) -> String {
-    match further_blocks {
-        Some(1) => "about 1 further block should decide".to_owned(),
-        Some(count) => format!("about {count} further blocks should decide"),
-        None => "more than 200 further blocks would be needed: a quieter machine, or longer windows, decide sooner"
-            .to_owned(),
-    }
-}
-
-/// An interval of ratios as differences in percent.
-pub fn range([low, high]: [f64; 2]) -> String {
-    let percent = |ratio: f64| signed_percent(100.0 * (ratio - 1.0));
-    format!("{} to {}", percent(low), percent(high))
 }
 
 /// What stopped a point, as one says it after "stopped by".
