@@ -13,13 +13,15 @@ mod reading;
 mod sample;
 mod sampler;
 mod store;
+mod store_target;
 mod window;
 
 pub use bottleneck::{Bottleneck, Resource, judge};
 pub use endpoint::EndpointKind;
-pub use model::{Stats, StoreTarget, Window};
+pub use model::{Stats, Window};
 pub use reading::{ConnectionsReading, EndpointReading, Identity, NodeReading, RequestsReading, SamplerConfig};
 pub use sample::{Collector, Sample};
 pub use sampler::{Board, Snapshot, start};
 pub use store::StoreReading;
+pub use store_target::StoreTarget;
 pub use window::{Unavailable, window};

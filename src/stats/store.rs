@@ -1,6 +1,6 @@
 //! What the node tells the sampler about its store.
 
-use super::model::StoreTarget;
+use super::store_target::StoreTarget;
 use crate::pool::PoolReading;
 
 /// What the node tells of its store.

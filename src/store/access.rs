@@ -1,10 +1,10 @@
 //! What the application asks of its store, whatever the kind.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
+use super::error::Error;
 use super::health::Health;
 use super::memory::Memory;
 use super::server::{Config, Server};
@@ -14,54 +14,6 @@ use crate::stats::{StoreReading, StoreTarget};
 
 /// An answer, and where its time went: how long it waited for a connection, and how long the store took.
 pub type Answer<T> = Done<T>;
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// Every connection is in use, and as many wait for one as may.
-    Busy,
-    /// There was no answer in time.
-    TimedOut,
-    /// The store cannot be reached, and why.
-    Away(String),
-    /// The store refused, in its words.
-    Refused(String),
-    /// The store has no tables yet.
-    Unseeded,
-    /// That kind of store cannot do it, and what it cannot do.
-    Unsupported(&'static str),
-    /// Nobody waited for the answer any more.
-    Abandoned,
-    /// A fault in this program.
-    Panicked,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy => write!(out, "all its connections are busy, and no more requests may wait for one"),
-            Self::TimedOut => write!(out, "it did not answer in time"),
-            Self::Away(why) => write!(out, "it cannot be reached: {why}"),
-            Self::Refused(why) => write!(out, "it refused: {why}"),
-            Self::Unseeded => write!(out, "it has no tables yet; 'webapp store seed URL' makes them"),
-            Self::Unsupported(what) => write!(out, "this kind of store cannot {what}"),
-            Self::Abandoned => write!(out, "nobody waited for the answer any more"),
-            Self::Panicked => write!(out, "a fault in webapp"),
-        }
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Lost(why) => Self::Away(why),
-            Failure::TimedOut | Failure::Stopped => Self::TimedOut,
-            Failure::Refused(why) => Self::Refused(why),
-            Failure::Unseeded => Self::Unseeded,
-            Failure::Unsupported(what) => Self::Unsupported(what),
-        }
-    }
-}
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {

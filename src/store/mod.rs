@@ -18,6 +18,7 @@
 
 mod access;
 mod client;
+mod error;
 mod health;
 mod memcached;
 mod memory;
@@ -28,10 +29,10 @@ pub mod seed;
 mod server;
 mod sqlite;
 mod target;
-mod watch;
 
-pub use access::{Answer, Error, Store};
+pub use access::{Answer, Store};
 pub use client::{Client, Failure, Item, Lookup, Session, SessionKey, connect};
+pub use error::Error;
 pub use memory::Memory;
 pub use rows::{LARGEST_ID, LONGEST_VALUE, ROWS_A_TAG};
 pub use server::{Config, Server};

@@ -1,14 +1,15 @@
 //! Connections to one store server: a bounded pool of threads, each with one blocking client at a time.
 
+mod watch;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use super::access::Error;
 use super::client::{Client, Failure, connect};
+use super::error::Error;
 use super::health::Health;
 use super::target::Target;
-use super::watch;
 use crate::lock::lock;
 use crate::pool::{self, Done, Pool};
 use crate::recent::Recent;

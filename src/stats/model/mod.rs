@@ -15,7 +15,7 @@ use super::bottleneck::{Bottleneck, Resource};
 use super::raw::Raw;
 pub use machine::{Cgroup, Core, Cpu, CpuShares, Disk, Interface, Memory, Pressure, Pressures, Process, Sockets, Tcp};
 pub use node::{Bucket, Connections, Endpoint, Pool, QueueWait, Requests};
-pub use store::{Response, Store, StoreTarget};
+pub use store::{Response, Store};
 
 /// The answer of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,21 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::node::QueueWait;
+use crate::stats::store_target::StoreTarget;
 
-/// One server of the store.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StoreTarget {
-    /// `memory`, `sqlite`, `mysql`, `redis` or `memcached`.
-    pub kind: String,
-    /// Its URL, without user and password.
-    pub url: String,
-    /// Whether it answered the last time it was asked.
-    pub up: bool,
-    /// Why it did not.
-    pub problem: Option<String>,
-}
+use super::node::QueueWait;
 
 /// The store's part of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::client::Client;
-use super::health::Health;
-use super::server::Inner;
+use super::Inner;
 use crate::lock::lock;
 use crate::pool::Done;
+use crate::store::client::Client;
+use crate::store::health::Health;
 
 /// How often a server that nobody asks is asked for a sign of life.
 const LOOK: Duration = Duration::from_secs(1);
