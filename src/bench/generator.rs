@@ -5,9 +5,11 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::results::load::LoadOutcome;
+use crate::results::placeholder::Placeholder;
+use crate::results::plan::Plan;
 use crate::results::run::Level;
 use crate::results::work::Request;
 
@@ -53,6 +55,24 @@ pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Re
             finished.stderr.trim()
         )
     })
+}
+
+/// Whether the generator can send what `plan` asks: GETs of fixed paths.
+///
+/// # Errors
+/// Names the first request that it cannot send.
+pub fn check(plan: &Plan) -> anyhow::Result<()> {
+    let all = plan.work.iter().chain(plan.arms.iter().filter_map(|arm| arm.work.as_ref()).flatten());
+    for request in all {
+        let fixed = !request.path.replace(Placeholder::Scale.text(), "").contains('{');
+        ensure!(
+            request.method == "GET" && request.body.is_none() && fixed,
+            "{} {} cannot be sent: the load generator of this version sends GETs of fixed paths, without drawn numbers",
+            request.method,
+            request.path
+        );
+    }
+    Ok(())
 }
 
 fn arguments(job: &Job<'_>) -> Vec<String> {
@@ -103,5 +123,16 @@ mod tests {
         assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.requests()).starts_with(
             "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "
         ));
+    }
+
+    #[test]
+    fn what_it_cannot_send_is_refused() {
+        let with = |request: Request| Plan { work: vec![request], ..Plan::quick() };
+        assert!(check(&with(Request::get(1, "/payload?kb={scale}"))).is_ok());
+        let put = Request { method: "PUT".to_owned(), body: Some("x".to_owned()), ..Request::get(1, "/item?id=1") };
+        for request in [put, Request::get(1, "/item?id={uniform 1..10}")] {
+            let error = check(&with(request)).unwrap_err().to_string();
+            assert!(error.contains("GETs of fixed paths"), "{error}");
+        }
     }
 }

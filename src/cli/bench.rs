@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 pub use args::Args;
 
 use super::Exit;
+use crate::bench::generator;
 use crate::bench::progress::Progress;
 use crate::bench::{Ended, Settings, interrupt, now, run as run_bench};
 use crate::results::arm::Scale;
@@ -23,11 +24,13 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.list {
         return list();
     }
-    let plan =
-        match choose::experiment(args.experiment.as_deref()).and_then(|experiment| choose::plan(&args, &experiment)) {
-            Ok(plan) => plan,
-            Err(error) => clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit(),
-        };
+    let chosen = choose::experiment(args.experiment.as_deref())
+        .and_then(|experiment| choose::plan(&args, &experiment))
+        .and_then(|plan| generator::check(&plan).map(|()| plan));
+    let plan = match chosen {
+        Ok(plan) => plan,
+        Err(error) => clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit(),
+    };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("results/{}", now().replace(':', "-"))));
     let plan = if args.resume { folder::read(&out)?.manifest.plan } else { plan };
     let binary = std::env::current_exe().context("cannot find the own program file")?;
