@@ -1,6 +1,8 @@
 //! The proof against coordinated omission: a node that is frozen for a second must show in the percentiles of the open
 //! loop as arithmetic says, and hides in the uncorrected ones.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 mod load_support;
 

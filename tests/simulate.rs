@@ -1,6 +1,8 @@
 //! The simulator against theory: mean times in the system that are known exactly, for service times of mean 1.
 //! The table at 90 % load, with longer runs, is in scripts/perf/simulate.sh.
 
+#![allow(clippy::unwrap_used)]
+
 use webapp::simulate::{
     Arrivals, Client, Controller, Death, Discipline, Estimate, Failure, Model, NodeState, Orders, Outcome, Policy,
     Profile, Quota, Sample, Server, Service, Store, simulate, simulate_with,

@@ -20,13 +20,14 @@ impl Caretaker {
     ///
     /// # Errors
     /// When no shell can be started.
-    pub fn start(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+    pub fn start(program: &Path, arguments: &[&str], binary: &Path) -> anyhow::Result<Self> {
         // The pause lets a driver that was itself just told to end undo its half-done work first.
         let script = r#"trap '' INT TERM HUP; read -r word; [ "$word" = done ] || { sleep 1; exec "$@"; }"#;
         let shell = Command::new("/bin/sh")
             .args(["-c", script, "webapp-bench-caretaker"])
             .arg(program)
             .args(arguments)
+            .env("WEBAPP_BIN", binary)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -55,11 +56,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let touch = Path::new("/usr/bin/touch");
         let file = folder.path().join("dismissed");
-        Caretaker::start(touch, &[file.to_str().unwrap()]).unwrap().dismiss();
+        Caretaker::start(touch, &[file.to_str().unwrap()], touch).unwrap().dismiss();
         assert!(!file.exists());
 
         let file = folder.path().join("left");
-        let mut left = Caretaker::start(touch, &[file.to_str().unwrap()]).unwrap();
+        let mut left = Caretaker::start(touch, &[file.to_str().unwrap()], touch).unwrap();
         drop(left.shell.stdin.take());
         left.shell.wait().unwrap();
         assert!(file.exists());

@@ -43,8 +43,13 @@ impl Driver {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.words);
+        command.args(&self.words).env("WEBAPP_BIN", &self.binary);
         command
+    }
+
+    /// The program that its nodes run.
+    pub fn binary(&self) -> &Path {
+        &self.binary
     }
 
     /// The program.
@@ -64,7 +69,6 @@ impl Driver {
     pub fn up(&self, plan: &Plan, point: &PointKey) -> anyhow::Result<ClusterAnswer> {
         let mut command = self.command();
         command.args(up_arguments(plan, point, &self.name));
-        command.env("WEBAPP_BIN", &self.binary);
         let finished = child::run(command, UP_LIMIT, None)?;
         self.check(&finished, "up")?;
         let cluster: ClusterAnswer = serde_json::from_str(finished.stdout.trim()).with_context(|| {
@@ -81,8 +85,8 @@ impl Driver {
     /// # Errors
     /// When the driver fails, with what it said.
     pub fn down(&self) -> anyhow::Result<()> {
-        let mut command = Command::new(&self.program);
-        command.args(self.down_arguments());
+        let mut command = self.command();
+        command.args(["down", "--name", &self.name]);
         let finished = child::run(command, DOWN_LIMIT, None)?;
         self.check(&finished, "down")
     }

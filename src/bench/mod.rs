@@ -79,8 +79,10 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
         (Folder::create(&settings.out)?, None, Vec::new())
     };
     let driver = settings.driver.as_deref().map(|program| Driver::new(program, &settings.binary));
-    let caretaker =
-        driver.as_ref().map(|driver| Caretaker::start(driver.program(), &driver.down_arguments())).transpose()?;
+    let caretaker = driver
+        .as_ref()
+        .map(|driver| Caretaker::start(driver.program(), &driver.down_arguments(), driver.binary()))
+        .transpose()?;
     let plan = manifest.as_ref().map_or_else(|| settings.plan.clone(), |manifest| manifest.plan.clone());
     let mut bench = Bench {
         plan,

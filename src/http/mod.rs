@@ -41,9 +41,12 @@ pub enum Reply {
         /// Longest body, bytes; the server's own limit holds as well. A longer one is answered 413.
         limit: u64,
         /// Makes the answer from the body, its framing undone.
-        work: Box<dyn FnOnce(Vec<u8>, &Peer) -> Response + Send>,
+        work: BodyWork,
     },
 }
+
+/// Makes an answer from the body of a request, for this client.
+pub type BodyWork = Box<dyn FnOnce(Vec<u8>, &Peer) -> Response + Send>;
 
 /// The application behind the connections.
 pub trait Service: Send + Sync + 'static {

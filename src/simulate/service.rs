@@ -111,10 +111,8 @@ impl Steps {
         };
         let weight: f64 = steps.iter().map(|step| step.weight).sum();
         let fits = u32::try_from(steps.len()).is_ok();
-        if !steps.iter().all(usable) || !(weight.is_finite() && weight > 0.0) || !fits {
-            return Err(ModelError::Steps);
-        }
-        Ok(Self(steps))
+        let usable = steps.iter().all(usable) && weight.is_finite() && weight > 0.0 && fits;
+        if usable { Ok(Self(steps)) } else { Err(ModelError::Steps) }
     }
 
     /// From single measured values, in seconds: each as likely as the others.

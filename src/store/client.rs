@@ -4,9 +4,6 @@ use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::target::Target;
-use super::{memcached, memory, mysql, redis, sqlite};
-
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -123,17 +120,6 @@ pub trait Client: Send {
 
     /// Adds the rows with these ids (see `rows`), except those that are there.
     fn add_rows(&mut self, ids: Range<u64>, by: Instant) -> Result<(), Failure>;
-}
-
-/// Opens a client. `timeout` bounds connecting, and each wait for the store.
-pub fn connect(target: &Target, timeout: Duration) -> Result<Box<dyn Client>, Failure> {
-    Ok(match target {
-        Target::Memory(rows) => Box::new(memory::Memory::new(*rows)),
-        Target::Sqlite(path) => Box::new(sqlite::Sqlite::open(path, timeout)?),
-        Target::Mysql(remote) => Box::new(mysql::Mysql::connect(remote, timeout)?),
-        Target::Redis(remote) => Box::new(redis::Redis::connect(remote, timeout)?),
-        Target::Memcached(remote) => Box::new(memcached::Memcached::connect(remote, timeout)?),
-    })
 }
 
 /// What is left until `by`, at least a millisecond: a timeout of zero means "for ever" to a socket.

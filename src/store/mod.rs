@@ -18,6 +18,7 @@
 
 mod access;
 mod client;
+mod connect;
 mod error;
 mod health;
 mod memcached;
@@ -31,7 +32,8 @@ mod sqlite;
 mod target;
 
 pub use access::{Answer, Store};
-pub use client::{Client, Failure, Item, Lookup, Session, SessionKey, connect};
+pub use client::{Client, Failure, Item, Lookup, Session, SessionKey};
+pub use connect::connect;
 pub use error::Error;
 pub use memory::Memory;
 pub use rows::{LARGEST_ID, LONGEST_VALUE, ROWS_A_TAG};

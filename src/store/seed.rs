@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Failure, connect};
+use super::client::{Client, Failure};
+use super::connect::connect;
 use super::mysql::Mysql;
 use super::target::Target;
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Failure, connect};
+use super::client::{Client, Failure};
+use super::connect::connect;
 use super::error::Error;
 use super::health::Health;
 use super::target::Target;

@@ -88,10 +88,10 @@ impl Engine<'_> {
             life.gone.min(end.at) - ready.max(begin.at)
         };
         let nodes = (0..end.nodes.len())
-            .map(|node| node_outcome(&self.nodes, node, (&begin.nodes, &end.nodes), there(node)))
+            .map(|node| node_outcome(&self.nodes, node, [&begin.nodes, &end.nodes], there(node)))
             .collect();
         let stores = self.behind.iter().flat_map(|behind| {
-            (0..end.stores.len()).map(|store| node_outcome(&behind.tier, store, (&begin.stores, &end.stores), seconds))
+            (0..end.stores.len()).map(|store| node_outcome(&behind.tier, store, [&begin.stores, &end.stores], seconds))
         });
         let a_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         Outcome {
@@ -119,8 +119,11 @@ impl Engine<'_> {
     }
 }
 
+/// CPU seconds that a node has used, and the tasks that it has completed.
+type Busy = (f64, u64);
+
 /// One node or store, between two moments.
-fn node_outcome(tier: &Tier, index: usize, (begin, end): (&[(f64, u64)], &[(f64, u64)]), seconds: f64) -> NodeOutcome {
+fn node_outcome(tier: &Tier, index: usize, [begin, end]: [&[Busy]; 2], seconds: f64) -> NodeOutcome {
     let before = begin.get(index).copied().unwrap_or_default();
     let after = end[index];
     let capacity = seconds * tier.cores();
