@@ -24,10 +24,13 @@ const fn words<T>(head: &'static str, short: Option<&'static str>, cell: fn(&T) 
     Column { head, short, words: true, cell }
 }
 
-/// A ceiling, marked where it is a lower bound, and where no valid run stands behind it.
+/// What the mark at a ceiling without a valid run means.
+pub const NOT_VALID: &str = "✗ marks a figure that is not valid: no valid run stands behind it.";
+
+/// A ceiling, marked where it is a lower bound, and where no valid run stands behind it ([`NOT_VALID`]).
 pub fn ceiling(point: &Point) -> String {
     let bound = if point.is_limit { "" } else { "≥ " };
-    let invalid = if point.valid { "" } else { " (not valid)" };
+    let invalid = if point.valid { "" } else { " ✗" };
     format!("{bound}{}{invalid}", plain(point.ceiling_per_second.median))
 }
 

@@ -11,6 +11,9 @@ use crate::results::number::{or_dash, plain, price};
 /// Everything, as text.
 pub fn text(report: &Report) -> String {
     let mut out = short_table(columns::POINTS, &report.points, 1);
+    if !report.valid {
+        out += &format!("\n{}", columns::NOT_VALID);
+    }
     out += "\n\n";
     for comparison in &report.comparisons {
         out += &paragraph(&words::sentence(comparison, &report.manifest.plan));

@@ -32,6 +32,7 @@ pub fn points_section(report: &Report) -> Markup {
     html! {
         (full_table(columns::POINTS, &report.points))
         p.note { "≥ marks a lower bound: the highest level that was tried was still the best one. Each comparison is made block by block." }
+        @if !report.valid { p.note { (columns::NOT_VALID) } }
         ul { @for comparison in &report.comparisons { li { (words::sentence(comparison, &report.manifest.plan)) } } }
     }
 }
