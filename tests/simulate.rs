@@ -359,7 +359,7 @@ mod command {
             text
         };
         let plain = text("--rate 1.6 --nodes 2 --requests 50000 --balancer least-connections");
-        for part in ["80.0 % of what the nodes can do", "50 000 of 50 000", "none", "95 % from", "million a second"] {
+        for part in ["80.0 % of what the nodes can do", "50,000 of 50,000", "none", "95 % from", "million a second"] {
             assert!(plain.contains(part), "{part}: {plain}");
         }
         assert!(!plain.contains("Warning"), "{plain}");
