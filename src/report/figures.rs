@@ -114,7 +114,7 @@ pub fn latency(report: &Report, scale: &Scale) -> Option<Chart> {
             )
         }));
     }
-    if series.is_empty() {
+    if series.iter().all(|series| series.points.is_empty()) {
         return None;
     }
     let objective = report.manifest.plan.objective;
