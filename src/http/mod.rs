@@ -6,6 +6,8 @@
 //!
 //! Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9457 (problem details).
 
+pub mod answer;
+pub mod answer_framing;
 pub mod blocking;
 mod body;
 mod buffers;
@@ -16,10 +18,12 @@ mod date;
 mod head;
 mod listener;
 pub mod minihttp;
+pub mod outgoing;
 mod peer;
 mod problem;
 mod request;
 mod response;
+pub mod url;
 mod wire;
 
 pub use control::{Counters, Limits};

@@ -3,7 +3,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::answer_head::AnswerHead;
+use super::node_fields::{AnswerSummary, NodeFields};
 use super::failure::FailedRequest;
 use super::timeline::Timeline;
 use crate::results::load::ErrorKind;
@@ -26,7 +26,7 @@ pub(super) struct EndedRequest<'a> {
     /// Open loop: how late the generator was with it.
     pub lag: Option<u64>,
     /// The whole answer, if one came.
-    pub head: Option<&'a AnswerHead>,
+    pub answer: Option<AnswerSummary<'a>>,
     /// Why it is not correct.
     pub failure: Option<FailedRequest>,
 }
@@ -187,8 +187,8 @@ impl ThreadRecorder {
         if let Some(lag) = request.lag {
             note(&mut self.lag, lag);
         }
-        if let Some(head) = request.head {
-            self.record_answer(head, good);
+        if let Some(answer) = request.answer {
+            self.record_answer(answer, good);
         }
         if let Some(failure) = request.failure {
             self.errors[failure.kind as usize] += 1;
@@ -196,19 +196,19 @@ impl ThreadRecorder {
         }
     }
 
-    fn record_answer(&mut self, head: &AnswerHead, good: Option<u64>) {
-        if let Some(count) = self.status.get_mut(usize::from(head.status)) {
+    fn record_answer(&mut self, answer: AnswerSummary<'_>, good: Option<u64>) {
+        if let Some(count) = self.status.get_mut(usize::from(answer.status)) {
             *count += 1;
         }
-        if !head.node.is_empty() {
-            self.node(&head.node).record(good);
+        if !answer.fields.node.is_empty() {
+            self.node(&answer.fields.node).record(good);
         }
         let nanoseconds = |milliseconds: f64| (milliseconds * 1e6) as u64;
         if good.is_some() {
-            if let Some(queue) = head.queue_milliseconds {
+            if let Some(queue) = answer.fields.queue_milliseconds {
                 note(&mut self.queue, nanoseconds(queue));
             }
-            if let Some(work) = head.work_milliseconds {
+            if let Some(work) = answer.fields.work_milliseconds {
                 note(&mut self.work, nanoseconds(work));
             }
         }
@@ -275,7 +275,7 @@ pub(super) mod tests {
 
     /// A correct answer.
     pub fn sample(intended: u64, ended: u64) -> EndedRequest<'static> {
-        EndedRequest { target: 0, intended, sent: intended + 10, ended, lag: None, head: None, failure: None }
+        EndedRequest { target: 0, intended, sent: intended + 10, ended, lag: None, answer: None, failure: None }
     }
 
     #[test]
