@@ -24,12 +24,17 @@ pub fn get(base: &str, path: &str, timeout: Duration) -> Result<Vec<u8>, ClientE
     if answer.status == 200 { Ok(answer.body) } else { Err(ClientError::Status(answer.status)) }
 }
 
-/// The status of the answer to `GET url`, within `timeout`.
+/// The status of the answer to `GET url`, within `timeout`. Its body is not waited for.
 ///
 /// # Errors
 /// [`ClientError`]; a status of 3xx, 4xx or 5xx is not an error here.
 pub fn status(url: &Url, timeout: Duration) -> Result<u16, ClientError> {
-    Ok(send(&url.origin, &OutgoingRequest::get(&url.path), timeout, MAX_BODY_BYTES)?.status)
+    let request = OutgoingRequest::get(&url.path);
+    let mut collector = AnswerCollector::new(&request, usize::MAX);
+    exchange(&url.origin, &request, timeout, |bytes| {
+        let answer = collector.take(bytes)?;
+        Ok(answer.map(|answer| answer.status).or(collector.status()))
+    })
 }
 
 /// Sends a request, and reads the whole answer, of at most `max_body_bytes` of body, within `timeout` from now. Of several
@@ -44,6 +49,17 @@ pub fn send(
     timeout: Duration,
     max_body_bytes: usize,
 ) -> Result<WholeAnswer, ClientError> {
+    let mut collector = AnswerCollector::new(request, max_body_bytes);
+    exchange(origin, request, timeout, |bytes| collector.take(bytes))
+}
+
+/// Sends a request, and hands what comes to `take` until it has enough.
+fn exchange<T>(
+    origin: &Origin,
+    request: &OutgoingRequest<'_>,
+    timeout: Duration,
+    mut take: impl FnMut(&[u8]) -> Result<Option<T>, ClientError>,
+) -> Result<T, ClientError> {
     let addresses = (origin.host(), origin.port()).to_socket_addrs().map_err(|_| ClientError::Unresolved)?;
     let deadline = Instant::now() + timeout;
     let mut stream = connect(addresses, deadline)?;
@@ -57,14 +73,13 @@ pub fn send(
             Err(error) => return Err(error.into()),
         }
     }
-    let mut collector = AnswerCollector::new(request, max_body_bytes);
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         stream.set_read_timeout(Some(left(deadline)?))?;
         match stream.read(&mut piece) {
             Ok(count) => {
-                if let Some(answer) = collector.take(&piece[..count])? {
-                    return Ok(answer);
+                if let Some(enough) = take(&piece[..count])? {
+                    return Ok(enough);
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -144,6 +144,11 @@ impl AnswerCollector {
         Ok(self.reader.is_done().then(|| self.answer()))
     }
 
+    /// The status code, once the head is read.
+    pub fn status(&self) -> Option<u16> {
+        Some(self.reader.status()).filter(|status| *status > 0)
+    }
+
     fn answer(&mut self) -> WholeAnswer {
         WholeAnswer { status: self.reader.status(), body: std::mem::take(&mut self.body) }
     }
@@ -157,7 +162,8 @@ mod tests {
     fn requests_as_bytes() {
         let origin = Origin::parse("http://a:81").unwrap();
         let text = |request: OutgoingRequest<'_>| String::from_utf8(request.bytes(&origin)).unwrap();
-        let common = concat!("Host: a:81\r\nUser-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\nConnection: close\r\n");
+        let common =
+            concat!("Host: a:81\r\nUser-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\nConnection: close\r\n");
         assert_eq!(
             text(OutgoingRequest::get("/x?y=z")),
             format!("GET /x?y=z HTTP/1.1\r\n{common}Accept: application/json\r\n\r\n")

@@ -74,7 +74,9 @@ impl fmt::Display for InvalidUrl {
             }
             UrlProblem::UserName => "user names in an address are not supported",
             UrlProblem::NoHost => "the host is missing",
-            UrlProblem::Brackets => "between brackets there must be an IPv6 address, and after them a colon and the port",
+            UrlProblem::Brackets => {
+                "between brackets there must be an IPv6 address, and after them a colon and the port"
+            }
             UrlProblem::Host => "the host is neither a host name nor an IP address",
             UrlProblem::Port => "the port is not a number from 1 to 65535",
             UrlProblem::NotAnOrigin => "it must end after the port",
@@ -160,7 +162,8 @@ impl Origin {
                 (host.to_ascii_lowercase(), port)
             }
         };
-        let number = |text: &str| text.parse().ok().filter(|port| *port > 0 && text.bytes().all(|b| b.is_ascii_digit()));
+        let number =
+            |text: &str| text.parse().ok().filter(|port| *port > 0 && text.bytes().all(|b| b.is_ascii_digit()));
         let port = if port.is_empty() { DEFAULT_PORT } else { number(port).ok_or(UrlProblem::Port)? };
         Ok(Self { host, port })
     }

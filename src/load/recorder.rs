@@ -3,8 +3,8 @@
 
 use hdrhistogram::Histogram;
 
-use super::node_fields::{AnswerSummary, NodeFields};
 use super::failure::FailedRequest;
+use super::node_fields::AnswerSummary;
 use super::timeline::Timeline;
 use crate::results::load::ErrorKind;
 
@@ -178,7 +178,7 @@ impl ThreadRecorder {
         let good = correct.then_some(latency);
         if let Some(timeline) = &mut self.timeline {
             let result = request.failure.as_ref().map_or(Ok(latency), |failure| Err(failure.kind));
-            timeline.end(request.intended - window.start, result, request.head.map(|head| &*head.node));
+            timeline.end(request.intended - window.start, result, request.answer.map(|answer| &*answer.fields.node));
         }
         self.targets[request.target].record(good);
         if correct && self.open_loop {
@@ -269,6 +269,7 @@ impl ThreadRecorder {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::node_fields::NodeFields;
     use super::*;
 
     pub const WINDOW: MeasuredWindow = MeasuredWindow { start: 1_000, end: 2_000 };
@@ -311,8 +312,9 @@ pub(super) mod tests {
     fn nodes_are_kept_apart_and_bounded() {
         let mut recorder = ThreadRecorder::new(1, false, false);
         for index in 0..MAX_NODES + 5 {
-            let head = AnswerHead { status: 200, node: format!("node{index}"), ..AnswerHead::default() };
-            recorder.record(EndedRequest { head: Some(&head), ..sample(1_000, 1_001) }, WINDOW);
+            let fields = NodeFields { node: format!("node{index}"), ..NodeFields::default() };
+            let answer = Some(AnswerSummary { status: 200, fields: &fields });
+            recorder.record(EndedRequest { answer, ..sample(1_000, 1_001) }, WINDOW);
         }
         assert_eq!(recorder.nodes.len(), MAX_NODES + 1);
         assert_eq!(recorder.nodes[MAX_NODES].0, FURTHER_NODES);
@@ -322,15 +324,12 @@ pub(super) mod tests {
 
     #[test]
     fn any_time_can_be_recorded() {
-        let head = AnswerHead {
-            status: 999,
-            queue_milliseconds: Some(1e300),
-            work_milliseconds: Some(0.0),
-            ..AnswerHead::default()
-        };
+        let fields =
+            NodeFields { queue_milliseconds: Some(1e300), work_milliseconds: Some(0.0), ..NodeFields::default() };
+        let answer = Some(AnswerSummary { status: 999, fields: &fields });
         let mut recorder = ThreadRecorder::new(1, true, true);
         let window = MeasuredWindow { start: 0, end: u64::MAX };
-        recorder.record(EndedRequest { head: Some(&head), ..sample(0, u64::MAX) }, window);
+        recorder.record(EndedRequest { answer, ..sample(0, u64::MAX) }, window);
         assert_eq!((recorder.queue.len(), recorder.work.len(), recorder.latency().len()), (1, 1, 1));
         assert!(recorder.latency().max() >= LONGEST);
     }

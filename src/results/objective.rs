@@ -115,11 +115,7 @@ impl Objective {
     /// # Errors
     /// In words, with an example.
     pub fn parse(text: &str, duration: impl Fn(&str) -> Result<Duration, String>) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "'{text}' is not an objective; write for instance p99=100ms (mean, p50, p90, p95, p99, p99.9 or max)"
-            )
-        };
+        let wrong = || wrong(text);
         let (name, limit) = text.split_once('=').ok_or_else(wrong)?;
         let figure = LatencyFigure::parse(name.trim()).ok_or_else(wrong)?;
         let limit = duration(limit.trim())?;
@@ -127,6 +123,26 @@ impl Objective {
             return Err(wrong());
         }
         Ok(Self { figure, milliseconds: limit.as_secs_f64() * 1e3 })
+    }
+}
+
+fn wrong(text: &str) -> String {
+    format!("'{text}' is not an objective; write for instance p99=100ms (mean, p50, p90, p95, p99, p99.9 or max)")
+}
+
+impl std::str::FromStr for Objective {
+    type Err = String;
+
+    /// Reads `p99=100ms`; the time has a unit.
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text, |duration| humantime::parse_duration(duration).map_err(|_| wrong(text)))
+    }
+}
+
+impl Default for Objective {
+    /// What a bench aims at when nobody says otherwise.
+    fn default() -> Self {
+        Self { figure: LatencyFigure::P99, milliseconds: 250.0 }
     }
 }
 
@@ -141,7 +157,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Objective, String> {
-        Objective::parse(text, |text| humantime::parse_duration(text).map_err(|error| error.to_string()))
+        text.parse()
     }
 
     #[test]
@@ -163,9 +179,11 @@ mod tests {
         assert_eq!(read(r#"{"percentile": 99.9, "milliseconds": 1000.0}"#).unwrap(), objective);
         for figure in LatencyFigure::ALL {
             let objective = Objective { figure, milliseconds: 5.0 };
-            assert_eq!(read(&serde_json::to_string(&objective).unwrap()).unwrap(), objective);
+            let written = serde_json::to_string(&objective).unwrap();
+            assert_eq!(serde_json::from_str::<Objective>(&written).unwrap(), objective);
         }
-        for text in [r#"{"milliseconds": 1.0}"#, r#"{"percentile": 98.0, "milliseconds": 1.0}"#, r#"{"figure": "p99"}"#] {
+        for text in [r#"{"milliseconds": 1.0}"#, r#"{"percentile": 98.0, "milliseconds": 1.0}"#, r#"{"figure": "p99"}"#]
+        {
             assert!(read(text).is_err(), "{text}");
         }
     }
