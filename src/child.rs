@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
 /// How often a waiting parent looks at its child and at the interrupt.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -74,9 +75,9 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Strin
 
 /// Asks the child's whole group to end, then insists after three seconds.
 fn end(child: &mut Child) {
-    for signal in [libc::SIGTERM, libc::SIGKILL] {
-        // SAFETY: kill takes plain numbers; the group is the child's own, and the child is not yet reaped.
-        unsafe { libc::kill(-(child.id() as i32), signal) };
+    for signal in [Signal::TERM, Signal::KILL] {
+        // The group is the child's own, and the child is not yet reaped.
+        let _ = kill_process_group(Pid::from_child(child), signal);
         let deadline = Instant::now() + Duration::from_secs(3);
         while Instant::now() < deadline {
             if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
@@ -89,13 +90,8 @@ fn end(child: &mut Child) {
 
 /// Lets the kernel send the child SIGTERM when this thread ends, however it ends.
 fn die_with_parent(command: &mut Command) {
-    // SAFETY: prctl with plain numbers is async-signal-safe, and allocates nothing between fork and exec.
-    unsafe {
-        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        })
-    };
+    // SAFETY: prctl(2) is async-signal-safe, and allocates nothing between fork and exec.
+    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?)) };
 }
 
 #[cfg(test)]

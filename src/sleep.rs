@@ -17,6 +17,9 @@ use crate::worker::{IoWaker, Waiter};
 /// None when there was no thread for it.
 static TIMER: OnceLock<Option<Arc<TimerThread>>> = OnceLock::new();
 
+/// A longer sleep is several entries of the timer.
+const LONGEST_PART: Duration = Duration::from_secs(30);
+
 #[derive(Default)]
 struct TimerThread {
     sleepers: Mutex<BinaryHeap<Sleeper>>,
@@ -37,14 +40,28 @@ enum Target {
 
 /// Sleeps at least that long: a coroutine without holding a thread, unless there was none for the timer.
 pub fn sleep(duration: Duration) {
+    sleep_unless(duration, || false);
+}
+
+/// Sleeps like [`sleep`], but ends early where the coroutine is woken by somebody else and `interrupted` says yes.
+pub fn sleep_unless(duration: Duration, interrupted: impl Fn() -> bool) {
     if !coroutine::is_coroutine() || duration.is_zero() {
         return std::thread::sleep(duration);
     }
     let Some(timer) = TIMER.get_or_init(TimerThread::start) else { return std::thread::sleep(duration) };
     let end = Instant::now() + duration;
     let waiter = Waiter::current();
-    timer.add(Sleeper { end, target: Target::Waiter(waiter.clone()) });
-    while Instant::now() < end {
+    // In parts: whoever ends early leaves its entry with the timer until the part is over.
+    let mut part_end = Instant::now();
+    loop {
+        let now = Instant::now();
+        if now >= end || interrupted() {
+            return;
+        }
+        if now >= part_end {
+            part_end = end.min(now + LONGEST_PART);
+            timer.add(Sleeper { end: part_end, target: Target::Waiter(waiter.clone()) });
+        }
         waiter.wait();
     }
 }

@@ -51,7 +51,7 @@ fn worker_of(descriptor: RawFd, workers: usize) -> usize {
 /// The coroutines that a worker is to wake.
 pub(crate) struct WakeQueue {
     /// An eventfd(2) that this worker watches; written to when the queue is not empty any more.
-    event: CoIo<File>,
+    event: Registered<File>,
     waiting: Mutex<Vec<Wakeup>>,
 }
 
@@ -85,10 +85,10 @@ fn open(workers: usize, rule: Rule) -> io::Result<Vec<Arc<WakeQueue>>> {
     let (report, reports) = mpsc::channel();
     let mut queues = Vec::new();
     for (worker, [event, probe]) in events.into_iter().enumerate() {
-        let queue = Arc::new(WakeQueue { event: CoIo::new(event)?, waiting: Mutex::default() });
+        let queue = Arc::new(WakeQueue { event: Registered::new(event)?, waiting: Mutex::default() });
         queues.push(queue.clone());
         // Registered right after the other one: a rule that deals descriptors out in turn would give it to another worker.
-        let probe = CoIo::new(probe)?;
+        let probe = Registered::new(probe)?;
         let report = report.clone();
         let builder = coroutine::Builder::new().name(format!("wake-queue-{worker}")).id(worker);
         may::go!(builder, move || queue.attend(worker, probe, report))?;
@@ -201,7 +201,7 @@ fn set_current(worker: usize) {
 impl WakeQueue {
     /// Runs on the queue's worker for ever, after it has checked the rule: wakes those in the queue, which makes them run
     /// there.
-    fn attend(self: Arc<Self>, worker: usize, probe: CoIo<File>, report: Sender<Result<(), Broken>>) {
+    fn attend(self: Arc<Self>, worker: usize, probe: Registered<File>, report: Sender<Result<(), Broken>>) {
         set_current(worker);
         for event in [&self.event, &probe] {
             if !watches(worker, event) {
@@ -213,7 +213,7 @@ impl WakeQueue {
             }
         }
         let _ = report.send(Ok(()));
-        drop(close(probe));
+        drop(probe);
         loop {
             self.event.wait_io();
             let _ = self.event.inner().read(&mut [0; 8]);
@@ -329,10 +329,35 @@ pub(crate) fn register(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     catch_unwind(registered).map_err(|_| io::Error::other("the kernel watches no more descriptors"))
 }
 
-/// Takes a file from the event loop, and gives it back still open. Dropping a `CoIo` would close the descriptor first and
-/// deregister its number then, which may belong to another file by that time.
-pub(crate) fn close<T: AsRawFd>(io: CoIo<T>) -> T {
-    io.into_inner()
+/// A file that the event loop watches, which leaves it before it is closed. A `CoIo` that is dropped closes its descriptor
+/// first and deregisters the number then, which may belong to another file by that time (docs/may.md).
+pub(crate) struct Registered<T: AsRawFd>(Option<CoIo<T>>);
+
+impl<T: AsRawFd> Registered<T> {
+    /// Hands a file to the event loop.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn new(file: T) -> io::Result<Self> {
+        CoIo::new(file).map(|io| Self(Some(io))).map_err(io::Error::from)
+    }
+}
+
+impl<T: AsRawFd> std::ops::Deref for Registered<T> {
+    type Target = CoIo<T>;
+
+    fn deref(&self) -> &CoIo<T> {
+        match &self.0 {
+            Some(io) => io,
+            None => unreachable!("taken only when dropped"),
+        }
+    }
+}
+
+impl<T: AsRawFd> Drop for Registered<T> {
+    fn drop(&mut self) {
+        drop(self.0.take().map(CoIo::into_inner));
+    }
 }
 
 #[cfg(test)]
@@ -410,12 +435,12 @@ mod tests {
                 let hand_over = hand_over.clone();
                 may::go!(move || {
                     move_to_worker_of(number as RawFd);
-                    let silent = CoIo::new(move_descriptor(event().unwrap().into(), number % workers)).unwrap();
+                    let silent = Registered::new(move_descriptor(event().unwrap().into(), number % workers)).unwrap();
                     move_to_worker_of(silent.as_raw_fd());
                     let worker = current();
                     // What the event loop says first: that it can be written.
                     silent.wait_io();
-                    let waker = IoWaker::new(&silent);
+                    let waker = IoWaker::new(&*silent);
                     for _ in 0..20 {
                         hand_over.send(waker.clone()).unwrap();
                         silent.wait_io();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
-use crate::http::client::Origin;
+use crate::http::url::Origin;
 use crate::http::{Body, Problem, Reply, Request, Response};
 use crate::lock::lock;
 use crate::sleep::sleep;
@@ -195,7 +195,7 @@ fn typed_in(request: &Request<'_>, peers: Option<String>) -> Result<Vec<Origin>,
             &format!("at most {MAX_TYPED} addresses"),
         ));
     }
-    all.into_iter().map(|one| Origin::parse(one).map_err(|error| Problem::new(400, error))).collect()
+    all.into_iter().map(|one| Origin::parse(one).map_err(|error| Problem::new(400, error.to_string()))).collect()
 }
 
 /// Whether the peer is this very process.

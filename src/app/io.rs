@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,8 +50,8 @@ fn write_and_read(directory: &Path, bytes: u64, peer: &Peer) -> io::Result<Value
     let written = Instant::now();
     file.sync_all()?;
     let synced = Instant::now();
-    // SAFETY: an open descriptor; advice about its pages, which only makes the kernel read from the disk again.
-    unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    // Only makes the kernel read from the disk again.
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
     file.seek(SeekFrom::Start(0))?;
     let mut read = 0;
     loop {

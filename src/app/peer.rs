@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use may::coroutine;
 use serde::{Deserialize, Serialize};
 
-use crate::http::client::{self, GetError, Origin};
+use crate::http::client;
+use crate::http::outgoing::{ClientError, OutgoingRequest};
+use crate::http::url::Origin;
 use crate::lock::lock;
 
 /// A peer's figures are asked for again when they are this old.
@@ -45,13 +47,15 @@ pub enum Lost {
     Status,
 }
 
-impl From<GetError> for Lost {
-    fn from(error: GetError) -> Lost {
+impl From<ClientError> for Lost {
+    fn from(error: ClientError) -> Lost {
         match error {
-            GetError::Refused => Lost::Refused,
-            GetError::TimedOut => Lost::Timeout,
-            GetError::Lost => Lost::Reset,
-            GetError::Malformed | GetError::TooLarge => Lost::Malformed,
+            ClientError::Refused => Lost::Refused,
+            ClientError::TimedOut => Lost::Timeout,
+            ClientError::Lost => Lost::Reset,
+            ClientError::Url(_) | ClientError::Unresolved => Lost::Unresolved,
+            ClientError::Malformed | ClientError::TooLarge => Lost::Malformed,
+            ClientError::Status(_) => Lost::Status,
         }
     }
 }
@@ -197,7 +201,7 @@ impl Peer {
     }
 
     fn get(&self, address: SocketAddr, target: &str) -> Result<(u16, Told), Lost> {
-        let answer = client::get(address, &self.origin.authority(), target, PATIENCE, MAX_BYTES)?;
+        let answer = client::send(address, &self.origin, &OutgoingRequest::get(target), PATIENCE, MAX_BYTES)?;
         if std::str::from_utf8(&answer.body).is_err() {
             return Err(Lost::Malformed);
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use crate::http::client::Origin;
+use crate::http::url::Origin;
 
 /// Most nodes that one page shows.
 pub const MAX_PEERS: usize = 64;
@@ -73,7 +73,7 @@ fn read(path: &Path) -> Result<Vec<Origin>, String> {
 fn origins<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Vec<Origin>, String> {
     let mut origins = Vec::new();
     for part in parts.map(str::trim).filter(|part| !part.is_empty()) {
-        let origin = Origin::parse(part)?;
+        let origin = Origin::parse(part).map_err(|error| error.to_string())?;
         if !origins.contains(&origin) {
             origins.push(origin);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::http::{Peer, Problem, Reply, Request};
-use crate::sleep::sleep;
+use crate::sleep::sleep_unless;
 
 use super::query::Query;
 use super::work::{Asked, in_pool};
@@ -49,9 +49,9 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
         }),
         Model::Async => {
             let app = app.clone();
-            Reply::Later(Box::new(move |_| {
+            Reply::Later(Box::new(move |peer| {
                 let start = Instant::now();
-                sleep(duration);
+                sleep_unless(duration, || peer.is_gone());
                 asked.answer(&app, json!(total), Duration::ZERO, start.elapsed())
             }))
         }

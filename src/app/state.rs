@@ -127,13 +127,13 @@ fn put_milliseconds(text: &mut String, time: Duration) {
 }
 
 /// Who waits for an answer; nobody has to be named where the store is in the node, so that there is no wait.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Waiting(Option<Peer>);
 
 impl Waiting {
     /// Whether nobody waits any more, for the store to ask.
-    pub fn gone(self) -> impl Fn() -> bool + Send + 'static {
-        move || self.0.is_some_and(|peer| peer.is_gone())
+    pub fn gone(self) -> impl Fn() -> bool + Send + Sync + 'static {
+        move || self.0.as_ref().is_some_and(|peer| peer.is_gone())
     }
 }
 
@@ -147,7 +147,7 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     /// Asks one question.
     pub fn ask<T>(&mut self, question: impl FnOnce(&Store, Waiting) -> Result<Answer<T>, Error>) -> Result<T, Problem> {
-        match question(self.store, self.waiting) {
+        match question(self.store, self.waiting.clone()) {
             Ok(answer) => Ok(self.times.add(answer)),
             Err(error) => Err(problem(self.store, error)),
         }
@@ -163,7 +163,7 @@ where
 {
     let asking = move |store: &Store, peer: Option<&Peer>| {
         let start = Instant::now();
-        let mut asking = Asking { store, waiting: Waiting(peer.copied()), times: Times::default() };
+        let mut asking = Asking { store, waiting: Waiting(peer.cloned()), times: Times::default() };
         let value = work(&mut asking)?;
         let mut times = asking.times;
         times.worked = start.elapsed().saturating_sub(times.queued + times.stored);

@@ -67,8 +67,8 @@ where
     T: Send + 'static,
     F: FnOnce(&Peer) -> T + Send + 'static,
 {
-    let peer = *peer;
-    app.pool.run(move || job(&peer), move || peer.is_gone()).map_err(|refused| {
+    let (of_job, of_pool) = (peer.clone(), peer.clone());
+    app.pool.run(move || job(&of_job), move || of_pool.is_gone()).map_err(|refused| {
         let detail = match refused {
             Refused::Full => "every thread of the pool is busy and its queue is full",
             Refused::Expired => "the request waited too long for a thread of the pool",

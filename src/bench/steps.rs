@@ -113,7 +113,7 @@ pub(super) mod tests {
     use super::*;
     use crate::results::arm::PointKey;
     use crate::results::load::{LoadOutcome, Percentiles};
-    use crate::results::plan::Objective;
+    use crate::results::objective::{LatencyFigure, Objective};
     use crate::results::queries::meets;
     use crate::results::run::{MachineUse, Verdict};
 
@@ -265,7 +265,7 @@ pub(super) mod tests {
 
     #[test]
     fn objectives_count_errors_and_lost_rate() {
-        let objective = Objective { percentile: 99.0, milliseconds: 250.0 };
+        let objective = Objective { figure: LatencyFigure::P99, milliseconds: 250.0 };
         let good = run(1, open(0.5, 100.0), 99.0, 200.0, true).load;
         assert!(meets(&good, 100.0, &objective));
         assert!(!meets(&good, 120.0, &objective));

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::speed::{PAUSE, Probe};
 use crate::cluster::contract::ClusterAnswer;
-use crate::http::blocking::{self, Failure};
+use crate::http::blocking;
+use crate::http::outgoing::ClientError;
 use crate::kernel::cgroup::quota;
 use crate::kernel::{Root, busy, clock, cpu, process};
 use crate::lock::lock;
@@ -165,7 +166,7 @@ fn ask(url: &str, latest: &Latest, over: &AtomicBool) {
         let last = over.load(Ordering::Relaxed);
         let answer = blocking::get(url, "/stats", if last { LAST_TIMEOUT } else { ASK_TIMEOUT });
         // A service without /stats says so, and is not asked again.
-        let has_none = matches!(&answer, Err(Failure::Answered(400..500)));
+        let has_none = matches!(&answer, Err(ClientError::Status(400..500)));
         if let Some(stats) = answer.ok().and_then(|body| serde_json::from_slice(&body).ok()).map(|json| read(&json)) {
             *lock(latest) = Some(stats);
         }

@@ -14,9 +14,10 @@ use serde::Serialize;
 use super::{Exit, units};
 use crate::load::profile::Profile;
 use crate::load::{
-    self, Bound, Event, Expect, Found, Interrupt, Judgement, Load, Objective, Plan, Progress, Search, StatusPattern,
+    self, Event, Expect, Found, Interrupt, Judgement, Load, Plan, Progress, Search, ServiceLevel, StatusPattern,
 };
 use crate::results::load::{Arrivals, LoadOutcome, Validity};
+use crate::results::objective::Objective;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,21 +128,17 @@ struct Limit {
     #[arg(long, requires = "slo", env = "WEBAPP_LOAD_FIND_LIMIT")]
     find_limit: bool,
     /// Objective of the search, such as p99=100ms; may be repeated.
-    #[arg(long, value_name = "FIGURE=DURATION", value_parser = bound, value_delimiter = ',', requires = "find_limit", env = "WEBAPP_LOAD_SLO")]
-    slo: Vec<Bound>,
+    #[arg(long, value_name = "FIGURE=DURATION", value_parser = units::objective, value_delimiter = ',', requires = "find_limit", env = "WEBAPP_LOAD_SLO")]
+    slo: Vec<Objective>,
     /// Largest share of requests without a correct answer.
-    #[arg(long, value_name = "SHARE", default_value = "0.1%", value_parser = load::parse_share, env = "WEBAPP_LOAD_MAX_ERRORS")]
+    #[arg(long, value_name = "SHARE", default_value = "0.1%", value_parser = units::share, env = "WEBAPP_LOAD_MAX_ERRORS")]
     max_errors: f64,
     /// Highest rate that is tried.
     #[arg(long, value_name = "R", default_value_t = 1e6, env = "WEBAPP_LOAD_MAX_RATE")]
     max_rate: f64,
     /// End the search when success and failure are this close.
-    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = load::parse_share, env = "WEBAPP_LOAD_PRECISION")]
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = units::share, env = "WEBAPP_LOAD_PRECISION")]
     precision: f64,
-}
-
-fn bound(text: &str) -> Result<Bound, String> {
-    Bound::parse(text, units::duration)
 }
 
 /// First rate of a search.
@@ -211,7 +208,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
 }
 
 fn find(args: &Args, plan: &Plan, interrupt: &Interrupt, json: Option<Option<File>>) -> anyhow::Result<Exit> {
-    let objective = Objective { bounds: args.limit.slo.clone(), max_error_share: args.limit.max_errors };
+    let objective = ServiceLevel { bounds: args.limit.slo.clone(), max_error_share: args.limit.max_errors };
     let search = Search {
         start: args.pace.rate.unwrap_or(FIRST_RATE),
         most: args.limit.max_rate,

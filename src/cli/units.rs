@@ -1,13 +1,15 @@
-//! Units as people type them: `500ms`, `1m30s`, `64MiB`.
+//! Units as people type them: `500ms`, `1m30s`, `64MiB`, `0.1%`, `p99=100ms`.
 
 use std::time::Duration;
+
+use crate::results::objective::Objective;
 
 /// Parses a duration with its unit (`250ms`, `10s`, `1m30s`); a bare number is seconds, decimals allowed.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds)
-            .map_err(|_| format!("'{text}' is no duration; write for instance 500ms, 10s or 1m30s"));
+            .map_err(|_| format!("'{text}' is not a duration; write for instance 500ms, 10s or 1m30s"));
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write for instance 500ms, 10s or 1m30s"))
 }
@@ -17,7 +19,24 @@ pub fn size(text: &str) -> Result<u64, String> {
     text.trim()
         .parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| format!("'{text}' is no size; write for instance 64KiB, 100MB or 1GiB"))
+        .map_err(|_| format!("'{text}' is not a size; write for instance 64KiB, 100MB or 1GiB"))
+}
+
+/// Parses a share below 1: `0.1%`, or `0.001`.
+pub fn share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.trim().strip_suffix('%') {
+        Some(number) => (number, 0.01),
+        None => (text, 1.0),
+    };
+    let share = number.trim().parse::<f64>().map(|number| number * scale).ok();
+    share
+        .filter(|share| (0.0..1.0).contains(share))
+        .ok_or_else(|| format!("'{text}' is not a share below 100 %; write for instance 0.1% or 0.001"))
+}
+
+/// Parses a bound on the response time: `p99=100ms`.
+pub fn objective(text: &str) -> Result<Objective, String> {
+    Objective::parse(text, duration)
 }
 
 #[cfg(test)]
@@ -46,5 +65,21 @@ mod tests {
         for text in ["", "many", "-1", "1 XB"] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn shares() {
+        for (text, expected) in [("0.1%", 0.001), ("0.001", 0.001), ("0", 0.0), (" 5 % ", 0.05)] {
+            assert!((share(text).unwrap() - expected).abs() < 1e-12, "{text}");
+        }
+        for bad in ["", "%", "-1%", "100%", "1", "nan", "many"] {
+            assert!(share(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn objectives_take_the_durations_of_every_other_option() {
+        assert_eq!(objective("p99=100ms"), objective("p99=0.1"));
+        assert!(objective("p99").is_err() && objective("p99=0").is_err());
     }
 }

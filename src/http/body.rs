@@ -9,8 +9,8 @@ const MAX_EXTRA: usize = 4096;
 
 /// Where a body stands; fed with what arrives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Framing {
-    state: State,
+pub struct BodyReader {
+    state: BodyState,
     /// Body bytes so far, framing not counted.
     received: u64,
     limit: u64,
@@ -19,7 +19,7 @@ pub struct Framing {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+enum BodyState {
     /// So many bytes to come.
     Known(u64),
     /// In a chunk-size line: size so far, digits so far, whether the digits are over, whether its CR was seen.
@@ -53,21 +53,21 @@ pub enum BodyError {
     TooLarge,
 }
 
-impl Framing {
+impl BodyReader {
     /// A body of that length, of at most `limit` bytes.
-    pub fn new(length: BodyLength, limit: u64) -> Result<Framing, BodyError> {
+    pub fn new(length: BodyLength, limit: u64) -> Result<BodyReader, BodyError> {
         let state = match length {
-            BodyLength::Known(0) => State::Done,
+            BodyLength::Known(0) => BodyState::Done,
             BodyLength::Known(length) if length > limit => return Err(BodyError::TooLarge),
-            BodyLength::Known(length) => State::Known(length),
+            BodyLength::Known(length) => BodyState::Known(length),
             BodyLength::Chunked => SIZE,
         };
-        Ok(Framing { state, received: 0, limit, extensions: 0 })
+        Ok(BodyReader { state, received: 0, limit, extensions: 0 })
     }
 
     /// Whether the body has ended.
     pub fn is_done(&self) -> bool {
-        self.state == State::Done
+        self.state == BodyState::Done
     }
 
     /// Takes bytes of the body from the front of `bytes`; returns how many belong to it. What they hold, framing
@@ -75,7 +75,7 @@ impl Framing {
     pub fn take(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Result<usize, BodyError> {
         let mut used = 0;
         while used < bytes.len() && !self.is_done() {
-            let is_content = matches!(self.state, State::Known(_) | State::Chunk(_));
+            let is_content = matches!(self.state, BodyState::Known(_) | BodyState::Chunk(_));
             let step = self.step(&bytes[used..])?;
             if is_content {
                 content(&bytes[used..used + step]);
@@ -88,28 +88,38 @@ impl Framing {
     fn step(&mut self, bytes: &[u8]) -> Result<usize, BodyError> {
         let byte = bytes[0];
         let (state, used) = match self.state {
-            State::Known(left) => {
+            BodyState::Known(left) => {
                 let used = left.min(bytes.len() as u64);
-                (if used == left { State::Done } else { State::Known(left - used) }, used as usize)
+                (if used == left { BodyState::Done } else { BodyState::Known(left - used) }, used as usize)
             }
-            State::Chunk(left) => {
+            BodyState::Chunk(left) => {
                 let used = left.min(bytes.len() as u64);
-                (if used == left { State::ChunkEnd { cr: false } } else { State::Chunk(left - used) }, used as usize)
+                (
+                    if used == left { BodyState::ChunkEnd { cr: false } } else { BodyState::Chunk(left - used) },
+                    used as usize,
+                )
             }
-            State::Size { size, digits, extension, cr } => (self.size_line(byte, size, digits, extension, cr)?, 1),
-            State::ChunkEnd { cr } => match (cr, byte) {
-                (false, b'\r') => (State::ChunkEnd { cr: true }, 1),
+            BodyState::Size { size, digits, extension, cr } => (self.size_line(byte, size, digits, extension, cr)?, 1),
+            BodyState::ChunkEnd { cr } => match (cr, byte) {
+                (false, b'\r') => (BodyState::ChunkEnd { cr: true }, 1),
                 (true, b'\n') => (SIZE, 1),
                 _ => return Err(BodyError::Malformed),
             },
-            State::Trailer { length, line, cr } => (trailer(byte, length, line, cr)?, 1),
-            State::Done => (State::Done, 0),
+            BodyState::Trailer { length, line, cr } => (trailer(byte, length, line, cr)?, 1),
+            BodyState::Done => (BodyState::Done, 0),
         };
         self.state = state;
         Ok(used)
     }
 
-    fn size_line(&mut self, byte: u8, size: u64, digits: u8, extension: bool, cr: bool) -> Result<State, BodyError> {
+    fn size_line(
+        &mut self,
+        byte: u8,
+        size: u64,
+        digits: u8,
+        extension: bool,
+        cr: bool,
+    ) -> Result<BodyState, BodyError> {
         if cr {
             if byte != b'\n' {
                 return Err(BodyError::Malformed);
@@ -118,38 +128,44 @@ impl Framing {
             if self.received > self.limit {
                 return Err(BodyError::TooLarge);
             }
-            return Ok(if size == 0 { State::Trailer { length: 0, line: 0, cr: false } } else { State::Chunk(size) });
+            return Ok(if size == 0 {
+                BodyState::Trailer { length: 0, line: 0, cr: false }
+            } else {
+                BodyState::Chunk(size)
+            });
         }
         match byte {
-            b'\r' if digits > 0 => Ok(State::Size { size, digits, extension, cr: true }),
-            b';' | b' ' | b'\t' if digits > 0 && !extension => Ok(State::Size { size, digits, extension: true, cr }),
+            b'\r' if digits > 0 => Ok(BodyState::Size { size, digits, extension, cr: true }),
+            b';' | b' ' | b'\t' if digits > 0 && !extension => {
+                Ok(BodyState::Size { size, digits, extension: true, cr })
+            }
             _ if extension && (byte == b'\t' || (0x20..0x7f).contains(&byte)) && self.extensions < MAX_EXTRA => {
                 self.extensions += 1;
-                Ok(State::Size { size, digits, extension, cr })
+                Ok(BodyState::Size { size, digits, extension, cr })
             }
             _ if !extension && byte.is_ascii_hexdigit() && digits < 15 => {
                 let digit = (byte as char).to_digit(16).unwrap_or(0);
-                Ok(State::Size { size: size * 16 + u64::from(digit), digits: digits + 1, extension, cr })
+                Ok(BodyState::Size { size: size * 16 + u64::from(digit), digits: digits + 1, extension, cr })
             }
             _ => Err(BodyError::Malformed),
         }
     }
 }
 
-const SIZE: State = State::Size { size: 0, digits: 0, extension: false, cr: false };
+const SIZE: BodyState = BodyState::Size { size: 0, digits: 0, extension: false, cr: false };
 
 /// Trailer fields are dropped; only their end matters.
-fn trailer(byte: u8, length: usize, line: usize, cr: bool) -> Result<State, BodyError> {
+fn trailer(byte: u8, length: usize, line: usize, cr: bool) -> Result<BodyState, BodyError> {
     if length >= MAX_EXTRA {
         return Err(BodyError::Malformed);
     }
     let length = length + 1;
     match (cr, byte) {
-        (true, b'\n') if line == 0 => Ok(State::Done),
-        (true, b'\n') => Ok(State::Trailer { length, line: 0, cr: false }),
+        (true, b'\n') if line == 0 => Ok(BodyState::Done),
+        (true, b'\n') => Ok(BodyState::Trailer { length, line: 0, cr: false }),
         (true, _) | (false, b'\n' | 0) => Err(BodyError::Malformed),
-        (false, b'\r') => Ok(State::Trailer { length, line, cr: true }),
-        (false, _) => Ok(State::Trailer { length, line: line + 1, cr: false }),
+        (false, b'\r') => Ok(BodyState::Trailer { length, line, cr: true }),
+        (false, _) => Ok(BodyState::Trailer { length, line: line + 1, cr: false }),
     }
 }
 
@@ -160,7 +176,7 @@ mod tests {
     /// Feeds a chunked body in pieces of that size; gives its content, and what is left of the stream behind it.
     fn feed(bytes: &[u8], piece: usize) -> Result<Option<(String, String)>, BodyError> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let mut framing = Framing::new(BodyLength::Chunked, 100)?;
+        let mut framing = BodyReader::new(BodyLength::Chunked, 100)?;
         let mut content = Vec::new();
         let mut used = 0;
         for part in bytes.chunks(piece) {
@@ -200,7 +216,7 @@ mod tests {
 
     #[test]
     fn known_lengths() {
-        let mut framing = Framing::new(BodyLength::Known(5), 100).unwrap();
+        let mut framing = BodyReader::new(BodyLength::Known(5), 100).unwrap();
         let mut content = Vec::new();
         let mut take = |bytes: &[u8]| {
             let used = framing.take(bytes, |part| content.extend_from_slice(part));
@@ -209,7 +225,7 @@ mod tests {
         assert_eq!(take(b"he"), (Ok(2), false));
         assert_eq!(take(b"lloGET"), (Ok(3), true));
         assert_eq!(content, b"hello");
-        assert!(Framing::new(BodyLength::Known(0), 100).unwrap().is_done());
-        assert_eq!(Framing::new(BodyLength::Known(101), 100), Err(BodyError::TooLarge));
+        assert!(BodyReader::new(BodyLength::Known(0), 100).unwrap().is_done());
+        assert_eq!(BodyReader::new(BodyLength::Known(101), 100), Err(BodyError::TooLarge));
     }
 }

@@ -12,7 +12,7 @@ const SPARE: usize = 64;
 /// The buffers of a connection at work.
 pub(super) struct Buffers {
     /// Bytes read and not yet used.
-    pub input: Input,
+    pub input: InputBuffer,
     /// Bytes to be written.
     pub output: Vec<u8>,
     /// Room for the fields of a head.
@@ -21,20 +21,20 @@ pub(super) struct Buffers {
 
 impl Buffers {
     fn new() -> Buffers {
-        Buffers { input: Input::new(), output: Vec::with_capacity(KEEP), fields: Fields::new() }
+        Buffers { input: InputBuffer::new(), output: Vec::with_capacity(KEEP), fields: Fields::new() }
     }
 }
 
 /// Bytes read: the part between `start` and `end` is not used yet.
-pub(super) struct Input {
+pub(super) struct InputBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
 }
 
-impl Input {
-    fn new() -> Input {
-        Input { bytes: vec![0; KEEP], start: 0, end: 0 }
+impl InputBuffer {
+    fn new() -> InputBuffer {
+        InputBuffer { bytes: vec![0; KEEP], start: 0, end: 0 }
     }
 
     /// What is not used yet.
@@ -67,7 +67,7 @@ impl Input {
         &mut self.bytes[self.end..]
     }
 
-    /// Says how many bytes were read into [`Input::room`].
+    /// Says how many bytes were read into [`InputBuffer::room`].
     pub fn filled(&mut self, count: usize) {
         self.end += count;
     }

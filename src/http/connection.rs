@@ -9,11 +9,15 @@ use std::sync::atomic::Ordering;
 use may::net::TcpStream;
 use memchr::memchr;
 
-use super::body::{BodyError, Framing};
+use super::body::{BodyError, BodyReader};
 use super::control::{Limits, Phase, Registry};
 use super::head::{self, BodyLength, Head};
-use super::wire::{Input, Wire};
-use super::{Method, Peer, Problem, Reply, Request, Response, Service};
+use super::peer::Peer;
+use super::problem::Problem;
+use super::request::{Method, Request};
+use super::response::Response;
+use super::service::{Reply, Service};
+use super::socket::{BufferedSocket, ReadOutcome};
 
 /// Bodies from this size on are written from where they lie instead of being copied, bytes.
 const COPY_LIMIT: usize = 16 * 1024;
@@ -29,23 +33,24 @@ pub(super) fn serve<S: Service>(
     fixed: &[u8],
 ) {
     // Leaves the registry before the stream is closed: locals go before arguments.
-    let entry = registry.add(stream.as_raw_fd());
-    let wire = Wire::new(&stream, &entry, registry.limits.max_head_bytes);
+    let registration = registry.add(stream.as_raw_fd());
+    let socket = BufferedSocket::new(&stream, &registration, registry.limits.max_head_bytes);
     // Any error of the socket means that the client is gone; there is nobody to tell.
-    let _ = Connection::new(wire, Peer { address, fd: stream.as_raw_fd() }, registry, fixed).run(service);
+    let _ = Connection::new(socket, Peer::new(address, registration.control().clone()), registry, fixed).run(service);
 }
 
 /// Answers 503 to a connection over the limit and closes it.
 pub(super) fn refuse(stream: TcpStream, address: SocketAddr, registry: &Registry, fixed: &[u8]) {
     let problem = Problem::new(503, format!("all {} connections are taken", registry.limits.max_connections))
         .header("Retry-After", "1");
-    let entry = registry.add(stream.as_raw_fd());
-    let wire = Wire::new(&stream, &entry, registry.limits.max_head_bytes);
-    let _ = Connection::new(wire, Peer { address, fd: stream.as_raw_fd() }, registry, fixed).refuse(problem);
+    let registration = registry.add(stream.as_raw_fd());
+    let socket = BufferedSocket::new(&stream, &registration, registry.limits.max_head_bytes);
+    let _ =
+        Connection::new(socket, Peer::new(address, registration.control().clone()), registry, fixed).refuse(problem);
 }
 
 struct Connection<'c> {
-    wire: Wire<'c>,
+    socket: BufferedSocket<'c>,
     registry: &'c Registry,
     fixed: &'c [u8],
     peer: Peer,
@@ -60,7 +65,7 @@ struct Connection<'c> {
 }
 
 /// What a parsed head asks of the connection.
-struct Exchange {
+struct PendingAnswer {
     reply: Reply,
     body: BodyLength,
     expects_continue: bool,
@@ -70,8 +75,8 @@ struct Exchange {
 }
 
 impl<'c> Connection<'c> {
-    fn new(wire: Wire<'c>, peer: Peer, registry: &'c Registry, fixed: &'c [u8]) -> Connection<'c> {
-        Connection { wire, registry, fixed, peer, parsed: 0, ended: false, head_only: false, unwritten: 0 }
+    fn new(socket: BufferedSocket<'c>, peer: Peer, registry: &'c Registry, fixed: &'c [u8]) -> Connection<'c> {
+        Connection { socket, registry, fixed, peer, parsed: 0, ended: false, head_only: false, unwritten: 0 }
     }
 
     fn run<S: Service>(&mut self, service: &S) -> io::Result<()> {
@@ -80,7 +85,7 @@ impl<'c> Connection<'c> {
                 Ok(Some(exchange)) => exchange,
                 Ok(None) if self.ended => return self.flush(),
                 Ok(None) => {
-                    self.ended = self.wait_for_head()? == Input::End;
+                    self.ended = self.wait_for_head()? == ReadOutcome::End;
                     continue;
                 }
                 Err(problem) => return self.refuse(problem),
@@ -94,7 +99,11 @@ impl<'c> Connection<'c> {
                 Ok(true) => {}
                 Ok(false) => {
                     self.flush()?;
-                    return if nothing_follows && self.wire.unused().is_empty() { Ok(()) } else { self.wire.linger() };
+                    return if nothing_follows && self.socket.unused().is_empty() {
+                        Ok(())
+                    } else {
+                        self.socket.linger()
+                    };
                 }
                 Err(problem) => return self.refuse(problem),
             }
@@ -102,14 +111,14 @@ impl<'c> Connection<'c> {
     }
 
     /// Parses the next head and asks the service; `None` when more bytes are needed.
-    fn next<S: Service>(&mut self, service: &S) -> Result<Option<Exchange>, Problem> {
-        let blank = empty_lines(self.wire.unused());
+    fn next<S: Service>(&mut self, service: &S) -> Result<Option<PendingAnswer>, Problem> {
+        let blank = empty_lines(self.socket.unused());
         if blank > 0 {
-            self.wire.consume(blank);
+            self.socket.consume(blank);
             self.parsed = 0;
         }
         let limits = &self.registry.limits;
-        let Some((input, fields)) = self.wire.head() else { return Ok(None) };
+        let Some((input, fields)) = self.socket.head() else { return Ok(None) };
         self.head_only = input.starts_with(b"HEAD ");
         if input.len() > limits.max_line_bytes {
             check_line(&input[..memchr(b'\n', input).unwrap_or(input.len())], limits)?;
@@ -132,7 +141,7 @@ impl<'c> Connection<'c> {
             };
             let request = Request { method, path: head.path, query: head.query, headers: fields, peer };
             let reply = catch_unwind(AssertUnwindSafe(|| service.call(&request)));
-            Ok(Exchange::new(&head, reply.unwrap_or_else(|_| Reply::Now(counters.panicked()))))
+            Ok(PendingAnswer::new(&head, reply.unwrap_or_else(|_| Reply::Now(counters.panicked()))))
         });
         match outcome {
             Ok(Some(exchange)) => exchange.map(Some),
@@ -140,7 +149,7 @@ impl<'c> Connection<'c> {
             Ok(None) if full => {
                 Err(Problem::new(431, format!("the request head is longer than {} bytes", limits.max_head_bytes)))
             }
-            Ok(None) if self.ended && self.wire.is_expired() => {
+            Ok(None) if self.ended && self.socket.is_expired() => {
                 Err(Problem::new(408, "the request head did not arrive in time"))
             }
             Ok(None) if self.ended => Err(Problem::new(400, "the request ended inside its head")),
@@ -152,11 +161,11 @@ impl<'c> Connection<'c> {
     }
 
     /// Reads the body, makes the answer, writes it; whether the connection lives on.
-    fn exchange(&mut self, exchange: Exchange) -> io::Result<Result<bool, Problem>> {
-        let Exchange { reply, body, expects_continue, mut keep_alive, old, length } = exchange;
-        self.wire.consume(length);
+    fn exchange(&mut self, exchange: PendingAnswer) -> io::Result<Result<bool, Problem>> {
+        let PendingAnswer { reply, body, expects_continue, mut keep_alive, old, length } = exchange;
+        self.socket.consume(length);
         self.parsed = 0;
-        self.wire.enter(Phase::Answer);
+        self.socket.enter(Phase::Answer);
         let mut content = Vec::new();
         if body != BodyLength::Known(0) {
             let refused = matches!(&reply, Reply::Now(response) if response.status >= 400);
@@ -177,7 +186,7 @@ impl<'c> Connection<'c> {
             Reply::Later(work) => self.wait_for_answer(work)?,
             Reply::WithBody { work, .. } => self.wait_for_answer(move |peer: &Peer| work(content, peer))?,
         };
-        keep_alive &= !response.close && !self.registry.is_draining() && !self.wire.is_expired();
+        keep_alive &= !response.close && !self.registry.is_draining() && !self.socket.is_expired();
         self.write(&response, keep_alive, old)?;
         Ok(Ok(keep_alive))
     }
@@ -185,14 +194,17 @@ impl<'c> Connection<'c> {
     /// Runs a continuation, with every answer that was due before it written and the buffers given back.
     fn wait_for_answer(&mut self, work: impl FnOnce(&Peer) -> Response) -> io::Result<Response> {
         self.flush()?;
-        self.wire.release();
-        let peer = self.peer;
-        let answer = catch_unwind(AssertUnwindSafe(|| work(&peer)));
+        self.socket.release();
+        let peer = &self.peer;
+        let answer = catch_unwind(AssertUnwindSafe(|| work(peer)));
+        if self.socket.client_has_left() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         Ok(answer.unwrap_or_else(|_| self.registry.counters.panicked()))
     }
 
     fn write(&mut self, response: &Response, keep_alive: bool, old: bool) -> io::Result<()> {
-        let output = self.wire.output();
+        let output = self.socket.output();
         response.write_head(self.fixed, !keep_alive, keep_alive && old, output);
         self.unwritten += 1;
         if response.sends_body(self.head_only) {
@@ -200,25 +212,25 @@ impl<'c> Connection<'c> {
                 Some(bytes) if bytes.len() < COPY_LIMIT => output.extend_from_slice(bytes),
                 Some(bytes) => {
                     self.flush()?;
-                    self.wire.write_all(bytes)?;
+                    self.socket.write_all(bytes)?;
                 }
                 None => {
                     self.flush()?;
-                    self.wire.write_filler(response.body.len())?;
+                    self.socket.write_filler(response.body.len())?;
                 }
             }
         }
-        if self.wire.output().len() >= COPY_LIMIT || self.unwritten >= self.registry.limits.max_pipeline {
+        if self.socket.output().len() >= COPY_LIMIT || self.unwritten >= self.registry.limits.max_pipeline {
             self.flush()?;
         }
-        self.wire.spend(ANSWER_COST);
+        self.socket.spend(ANSWER_COST);
         Ok(())
     }
 
     /// Writes the answers that are due.
     fn flush(&mut self) -> io::Result<()> {
         self.unwritten = 0;
-        self.wire.flush()
+        self.socket.flush()
     }
 
     /// Reads a body to its end. It is kept where `kept` names a limit for it and where to put it, else dropped.
@@ -230,32 +242,32 @@ impl<'c> Connection<'c> {
     ) -> io::Result<Result<(), Problem>> {
         let most = self.registry.limits.max_body_bytes;
         let most = kept.as_ref().map_or(most, |(limit, _)| most.min(*limit));
-        let mut framing = match Framing::new(length, most) {
+        let mut framing = match BodyReader::new(length, most) {
             Ok(framing) => framing,
             Err(error) => return Ok(Err(body_problem(error, most))),
         };
-        if expects_continue && self.wire.unused().is_empty() {
+        if expects_continue && self.socket.unused().is_empty() {
             self.flush()?;
-            self.wire.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            self.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        self.wire.enter(Phase::Body);
+        self.socket.enter(Phase::Body);
         loop {
             let keep = |part: &[u8]| {
                 if let Some((_, content)) = &mut kept {
                     content.extend_from_slice(part);
                 }
             };
-            match framing.take(self.wire.unused(), keep) {
-                Ok(used) => self.wire.consume(used),
+            match framing.take(self.socket.unused(), keep) {
+                Ok(used) => self.socket.consume(used),
                 Err(error) => return Ok(Err(body_problem(error, most))),
             }
             if framing.is_done() {
-                self.wire.enter(Phase::Answer);
+                self.socket.enter(Phase::Answer);
                 return Ok(Ok(()));
             }
             self.flush()?;
-            if self.wire.read()? == Input::End {
-                let problem = if self.wire.is_expired() {
+            if self.socket.read()? == ReadOutcome::End {
+                let problem = if self.socket.is_expired() {
                     Problem::new(408, "the request body did not arrive in time")
                 } else {
                     Problem::new(400, "the request body ended early")
@@ -266,20 +278,20 @@ impl<'c> Connection<'c> {
     }
 
     /// Writes what is due and waits for more of a head.
-    fn wait_for_head(&mut self) -> io::Result<Input> {
+    fn wait_for_head(&mut self) -> io::Result<ReadOutcome> {
         self.flush()?;
-        if self.wire.unused().is_empty() {
-            self.wire.release();
-            if self.wire.phase() != Phase::Fresh {
-                self.wire.enter(Phase::Idle);
+        if self.socket.unused().is_empty() {
+            self.socket.release();
+            if self.socket.phase() != Phase::Fresh {
+                self.socket.enter(Phase::Idle);
                 if self.registry.is_draining() {
-                    return Ok(Input::End);
+                    return Ok(ReadOutcome::End);
                 }
             }
-        } else if self.wire.phase() != Phase::Head {
-            self.wire.enter(Phase::Head);
+        } else if self.socket.phase() != Phase::Head {
+            self.socket.enter(Phase::Head);
         }
-        self.wire.read()
+        self.socket.read()
     }
 
     /// Sends a refusal; the stream cannot be trusted any more, so the connection ends.
@@ -287,13 +299,13 @@ impl<'c> Connection<'c> {
         let response = Response::from(problem).closing();
         self.write(&response, false, false)?;
         self.flush()?;
-        self.wire.linger()
+        self.socket.linger()
     }
 }
 
-impl Exchange {
-    fn new(head: &Head<'_>, reply: Reply) -> Exchange {
-        Exchange {
+impl PendingAnswer {
+    fn new(head: &Head<'_>, reply: Reply) -> PendingAnswer {
+        PendingAnswer {
             reply,
             body: head.body,
             expects_continue: head.expects_continue,

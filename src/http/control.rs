@@ -1,16 +1,23 @@
 //! What watches over connections: limits, counters, the registry, and the reaper of overdue ones.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::{Problem, Response};
+use rustix::net::{Shutdown, shutdown};
+
+use super::presence;
+use super::problem::Problem;
+use super::response::Response;
 use crate::lock::lock;
+use crate::worker::Waiter;
 
 /// How often the reaper looks for overdue connections; the precision of every limit in [`Limits`].
 const SWEEP: Duration = Duration::from_millis(100);
+/// Every so many sweeps it looks whether the clients that wait for an answer are still there.
+const SWEEPS_A_LOOK: u64 = 5;
 const SHARDS: usize = 16;
 
 /// What a connection may take. Times are kept to about 0.1 s.
@@ -99,9 +106,13 @@ pub(super) enum Phase {
     Linger,
 }
 
-/// One connection as the reaper sees it.
-struct Control {
+/// One connection, as the reaper sees it, and whoever works for it.
+pub(super) struct ConnectionControl {
     fd: RawFd,
+    /// Its coroutine.
+    waiter: Waiter,
+    /// The client has left, or the connection has ended.
+    gone: AtomicBool,
     phase: AtomicU8,
     /// In ticks of the registry's clock, ms; 0 for none.
     deadline: AtomicU64,
@@ -109,25 +120,44 @@ struct Control {
     slot: AtomicUsize,
 }
 
-impl Control {
-    fn shutdown(&self, how: libc::c_int) {
+impl ConnectionControl {
+    /// Whether the client has left, or the connection has ended.
+    pub fn client_is_gone(&self) -> bool {
+        // SAFETY: the descriptor is open as long as the connection lives. If it ends just now, another file may be looked
+        // at instead: then nobody waits for this answer any more, whatever is seen.
+        self.gone.load(Ordering::Acquire) || !presence::gone(&[unsafe { BorrowedFd::borrow_raw(self.fd) }]).is_empty()
+    }
+
+    fn shutdown(&self, how: Shutdown) {
         // SAFETY: the descriptor is open: a connection leaves the registry, under the shard's lock that the
         // caller holds, before it closes it.
-        unsafe { libc::shutdown(self.fd, how) };
+        let socket = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        // Fails only where the client has already gone.
+        let _ = shutdown(socket, how);
     }
 }
 
 /// A connection's place in the registry. Must be dropped before the descriptor is closed, or the reaper would shut
 /// down whatever gets its number next.
-pub(super) struct Entry<'r> {
+pub(super) struct Registration<'r> {
     registry: &'r Registry,
-    control: Arc<Control>,
+    control: Arc<ConnectionControl>,
 }
 
-impl Entry<'_> {
+impl Registration<'_> {
     /// Whether the reaper has ended a wait of this connection.
     pub fn is_expired(&self) -> bool {
         self.control.expired.load(Ordering::Acquire)
+    }
+
+    /// What others may know of the connection.
+    pub fn control(&self) -> &Arc<ConnectionControl> {
+        &self.control
+    }
+
+    /// Whether the reaper saw that the client has left while its answer was made.
+    pub fn client_has_left(&self) -> bool {
+        self.control.gone.load(Ordering::Acquire)
     }
 
     /// Says what the connection does from now on, and sets its deadline accordingly.
@@ -136,15 +166,16 @@ impl Entry<'_> {
     }
 }
 
-impl Drop for Entry<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
         self.registry.remove(&self.control);
+        self.control.gone.store(true, Ordering::Release);
     }
 }
 
 /// All open connections, and the clock they are measured by.
 pub(super) struct Registry {
-    shards: [Mutex<Vec<Arc<Control>>>; SHARDS],
+    shards: [Mutex<Vec<Arc<ConnectionControl>>>; SHARDS],
     start: Instant,
     /// Milliseconds since `start`, moved on by the reaper: cheap to read, as exact as a sweep.
     now: AtomicU64,
@@ -167,10 +198,13 @@ impl Registry {
         });
         let weak = Arc::downgrade(&registry);
         let reaper = move || {
-            loop {
+            for turn in 1_u64.. {
                 std::thread::sleep(SWEEP);
                 let Some(registry) = weak.upgrade() else { return };
                 registry.sweep();
+                if turn.is_multiple_of(SWEEPS_A_LOOK) {
+                    registry.let_go();
+                }
             }
         };
         std::thread::Builder::new().name("reaper".into()).spawn(reaper)?;
@@ -181,10 +215,12 @@ impl Registry {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Enters a connection.
-    pub fn add(&self, fd: RawFd) -> Entry<'_> {
-        let control = Arc::new(Control {
+    /// Enters the connection that the calling coroutine serves.
+    pub fn add(&self, fd: RawFd) -> Registration<'_> {
+        let control = Arc::new(ConnectionControl {
             fd,
+            waiter: Waiter::current(),
+            gone: AtomicBool::new(false),
             phase: AtomicU8::new(Phase::Fresh as u8),
             deadline: AtomicU64::new(self.after(self.limits.header_timeout)),
             expired: AtomicBool::new(false),
@@ -193,10 +229,10 @@ impl Registry {
         let mut shard = self.shard(fd);
         control.slot.store(shard.len(), Ordering::Relaxed);
         shard.push(control.clone());
-        Entry { registry: self, control }
+        Registration { registry: self, control }
     }
 
-    fn remove(&self, control: &Control) {
+    fn remove(&self, control: &ConnectionControl) {
         let mut shard = self.shard(control.fd);
         let slot = control.slot.load(Ordering::Relaxed);
         shard.swap_remove(slot);
@@ -205,7 +241,7 @@ impl Registry {
         }
     }
 
-    fn enter(&self, control: &Control, phase: Phase) {
+    fn enter(&self, control: &ConnectionControl, phase: Phase) {
         let limit = match phase {
             Phase::Fresh | Phase::Head => Some(self.limits.header_timeout),
             Phase::Idle => Some(self.limits.idle_timeout),
@@ -226,7 +262,7 @@ impl Registry {
         for shard in &self.shards {
             for control in lock(shard).iter() {
                 match control.phase.load(Ordering::SeqCst) {
-                    phase if phase == Phase::Idle as u8 => control.shutdown(libc::SHUT_RD),
+                    phase if phase == Phase::Idle as u8 => control.shutdown(Shutdown::Read),
                     // Its first request may be on the way: a second for it.
                     phase if phase == Phase::Fresh as u8 => {
                         control.deadline.fetch_min(self.after(Duration::from_secs(1)), Ordering::Relaxed);
@@ -254,7 +290,26 @@ impl Registry {
                 control.expired.store(true, Ordering::Release);
                 let phase = control.phase.load(Ordering::SeqCst);
                 let write = phase == Phase::Write as u8 || phase == Phase::Linger as u8;
-                control.shutdown(if write { libc::SHUT_RDWR } else { libc::SHUT_RD });
+                control.shutdown(if write { Shutdown::Both } else { Shutdown::Read });
+            }
+        }
+    }
+
+    /// Wakes the coroutines whose client has left while its answer is being made.
+    fn let_go(&self) {
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let answering: Vec<_> = shard
+                .iter()
+                .filter(|control| control.phase.load(Ordering::Relaxed) == Phase::Answer as u8)
+                .filter(|control| !control.gone.load(Ordering::Relaxed))
+                .collect();
+            // SAFETY: open, as in `shutdown`: the shard is locked.
+            let sockets: Vec<_> =
+                answering.iter().map(|control| unsafe { BorrowedFd::borrow_raw(control.fd) }).collect();
+            for index in presence::gone(&sockets) {
+                answering[index].gone.store(true, Ordering::Release);
+                answering[index].waiter.wake();
             }
         }
     }
@@ -263,7 +318,7 @@ impl Registry {
         self.now.load(Ordering::Relaxed) + limit.as_millis() as u64
     }
 
-    fn shard(&self, fd: RawFd) -> MutexGuard<'_, Vec<Arc<Control>>> {
+    fn shard(&self, fd: RawFd) -> MutexGuard<'_, Vec<Arc<ConnectionControl>>> {
         lock(&self.shards[fd as usize % SHARDS])
     }
 }

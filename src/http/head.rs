@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 use httparse::{Header, Status};
 use memchr::memchr;
 
-use super::Problem;
+use super::problem::Problem;
 
 /// Header fields that are accepted at most.
 pub const MAX_FIELDS: usize = 100;

@@ -12,11 +12,12 @@ use may::coroutine;
 use crate::sleep::sleep;
 use crate::worker::{self, IoWaker};
 
-use super::control::Registry;
-use super::{Counters, Limits, Service, connection};
+use super::connection;
+use super::control::{Counters, Limits, Registry};
+use super::service::Service;
 
 /// Connections the kernel completes ahead of `accept`; it lowers this to `net.core.somaxconn`.
-const BACKLOG: libc::c_int = 4096;
+const BACKLOG: i32 = 4096;
 /// Connections over the limit that are told so at once; more are just closed.
 const MAX_REFUSING: usize = 128;
 /// Connections taken in a row before others go first.
@@ -29,20 +30,18 @@ const COMPLAIN_AGAIN: Duration = Duration::from_secs(60);
 /// Binds a listening socket with a long queue.
 pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
-    // SAFETY: an open listening socket; a second listen() only changes the length of its queue (listen(2)).
-    if unsafe { libc::listen(listener.as_raw_fd(), BACKLOG) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    // A second listen() only changes the length of its queue (listen(2)).
+    rustix::net::listen(&listener, BACKLOG)?;
     Ok(listener)
 }
 
 /// A running server.
 pub struct Server {
-    inner: Arc<Inner>,
+    state: Arc<ServerState>,
     acceptor: IoWaker,
 }
 
-struct Inner {
+struct ServerState {
     registry: Arc<Registry>,
     /// Field lines that every answer carries.
     fixed: Vec<u8>,
@@ -66,13 +65,13 @@ impl Server {
         // SAFETY: the descriptor comes straight from the listener, which gave up its ownership.
         let listener = unsafe { may::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
         let acceptor_waker = IoWaker::new(&listener);
-        let inner = Arc::new(Inner {
+        let state = Arc::new(ServerState {
             registry: Registry::new(limits, counters)?,
             fixed: fixed.into_bytes(),
             refusing: AtomicUsize::new(0),
             listening: AtomicBool::new(true),
         });
-        let acceptor = inner.clone();
+        let acceptor = state.clone();
         let service = Arc::new(service);
         let builder = coroutine::Builder::new().name("accept".into()).id(listener.as_raw_fd() as usize);
         may::go!(builder, move || {
@@ -80,17 +79,17 @@ impl Server {
             drop(listener);
             acceptor.listening.store(false, Ordering::SeqCst);
         })?;
-        Ok(Server { inner, acceptor: acceptor_waker })
+        Ok(Server { state, acceptor: acceptor_waker })
     }
 
     /// Takes no new connection, lets requests in flight finish; whether all did within `timeout`.
     /// Blocks the calling thread.
     pub fn drain(&self, timeout: Duration) -> bool {
         let end = Instant::now() + timeout;
-        self.inner.registry.drain();
+        self.state.registry.drain();
         self.acceptor.wake();
-        let counters = &self.inner.registry.counters;
-        while self.inner.listening.load(Ordering::SeqCst) || counters.open.load(Ordering::SeqCst) > 0 {
+        let counters = &self.state.registry.counters;
+        while self.state.listening.load(Ordering::SeqCst) || counters.open.load(Ordering::SeqCst) > 0 {
             if Instant::now() >= end {
                 return false;
             }
@@ -100,7 +99,7 @@ impl Server {
     }
 }
 
-impl Inner {
+impl ServerState {
     /// Accepts until the server drains and nobody waits in the socket's queue any more.
     fn accept<S: Service>(self: &Arc<Self>, listener: &may::net::TcpListener, service: &Arc<S>) {
         let mut pause = BACK_OFF.0;
@@ -152,7 +151,7 @@ impl Inner {
             let open = counters.open.fetch_add(1, Ordering::SeqCst) + 1;
             counters.peak.fetch_max(open, Ordering::Relaxed);
         }
-        let guard = Place { inner: self.clone(), refused: full };
+        let guard = ConnectionSlot { state: self.clone(), refused: full };
         let Ok(stream) = stream.set_nodelay(true).and_then(|()| worker::register(stream)) else {
             counters.accept_errors_total.fetch_add(1, Ordering::Relaxed);
             return;
@@ -161,11 +160,11 @@ impl Inner {
         let builder = coroutine::Builder::new().id(stream.as_raw_fd() as usize);
         let service = service.clone();
         let spawned = may::go!(builder, move || {
-            let inner = &guard.inner;
+            let state = &guard.state;
             if guard.refused {
-                connection::refuse(stream, address, &inner.registry, &inner.fixed);
+                connection::refuse(stream, address, &state.registry, &state.fixed);
             } else {
-                connection::serve(stream, address, &*service, &inner.registry, &inner.fixed);
+                connection::serve(stream, address, &*service, &state.registry, &state.fixed);
             }
         });
         if let Err(error) = spawned {
@@ -175,17 +174,17 @@ impl Inner {
 }
 
 /// A connection's place among the open or the refused ones, given back when it ends, however it ends.
-struct Place {
-    inner: Arc<Inner>,
+struct ConnectionSlot {
+    state: Arc<ServerState>,
     refused: bool,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         if self.refused {
-            self.inner.refusing.fetch_sub(1, Ordering::Relaxed);
+            self.state.refusing.fetch_sub(1, Ordering::Relaxed);
         } else {
-            self.inner.registry.counters.open.fetch_sub(1, Ordering::SeqCst);
+            self.state.registry.counters.open.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }

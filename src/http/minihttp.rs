@@ -13,8 +13,11 @@ use std::sync::{Arc, Mutex};
 use may_minihttp::{HttpServer, HttpService};
 
 use super::connection::body_too_large;
-use super::response::reason;
-use super::{Body, Method, Peer, Problem, Reply, Request, Service};
+use super::peer::Peer;
+use super::problem::Problem;
+use super::request::{Method, Request};
+use super::response::{Body, reason};
+use super::service::{Reply, Service};
 use crate::lock::lock;
 
 /// Serves `service` on `address`; gives the bound address. Cannot be drained: it ends with the process.
@@ -28,7 +31,7 @@ pub fn start<S: Service>(address: SocketAddr, service: S, fixed: &[(&str, &str)]
     hold.bind(&address.into())?;
     let bound = hold.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
     let fixed = fixed.iter().map(|(name, value)| leak(format!("{name}: {value}"))).collect();
-    HttpServer(Engine { service: Arc::new(service), fixed, lines: Arc::default() }).start(bound)?;
+    HttpServer(MinihttpEngine { service: Arc::new(service), fixed, lines: Arc::default() }).start(bound)?;
     Ok(bound)
 }
 
@@ -36,20 +39,20 @@ fn leak(line: String) -> &'static str {
     Box::leak(line.into_boxed_str())
 }
 
-struct Engine<S> {
+struct MinihttpEngine<S> {
     service: Arc<S>,
     fixed: Arc<[&'static str]>,
     /// Header lines made so far; as many as there are pairs of fixed names and values.
     lines: Arc<Mutex<HashMap<(&'static str, &'static str), &'static str>>>,
 }
 
-impl<S> Clone for Engine<S> {
+impl<S> Clone for MinihttpEngine<S> {
     fn clone(&self) -> Self {
-        Engine { service: self.service.clone(), fixed: self.fixed.clone(), lines: self.lines.clone() }
+        MinihttpEngine { service: self.service.clone(), fixed: self.fixed.clone(), lines: self.lines.clone() }
     }
 }
 
-impl<S: Service> HttpService for Engine<S> {
+impl<S: Service> HttpService for MinihttpEngine<S> {
     fn call(&mut self, request: may_minihttp::Request, answer: &mut may_minihttp::Response) -> io::Result<()> {
         let peer = Peer::unknown(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
         let (path, query) = request.path().split_once('?').unwrap_or((request.path(), ""));
@@ -97,7 +100,7 @@ fn body(request: may_minihttp::Request, limit: u64) -> io::Result<Option<Vec<u8>
     Ok(Some(content).filter(|content| content.len() as u64 <= limit))
 }
 
-impl<S> Engine<S> {
+impl<S> MinihttpEngine<S> {
     fn line(&self, name: &'static str, value: &'static str) -> &'static str {
         let mut lines = lock(&self.lines);
         lines.entry((name, value)).or_insert_with(|| leak(format!("{name}: {value}")))

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod network;
 pub mod pressure;
 pub mod process;
+pub mod receipt;
 mod root;
 pub mod socket;
 pub mod tcp;

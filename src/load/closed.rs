@@ -76,8 +76,8 @@ fn request(run: &RunContext, user: &mut VirtualUser, target: usize, intended: u6
     let mut exchange = ExchangeProgress::default();
     let failure = user.exchange(&run.exchange, target, intended + run.timeout, &mut exchange).err();
     let refused = failure.as_ref().is_some_and(|failure| !exchange.sent && failure.kind != ErrorKind::Reset);
-    let head = exchange.answered.then(|| user.answer_head());
+    let answer = exchange.answered.then(|| user.answer());
     let ended = run.exchange.clock.now();
-    run.record(EndedRequest { target, intended, sent: intended, ended, lag: None, head, failure }, exchange);
+    run.record(EndedRequest { target, intended, sent: intended, ended, lag: None, answer, failure }, exchange);
     refused
 }

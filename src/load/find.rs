@@ -4,11 +4,11 @@ use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
 use super::interrupt::Interrupt;
-use super::objective::{Judgement, Objective};
 use super::plan::{Load, Plan};
 use super::progress::Progress;
 use super::run::run;
 use super::search::{Finding, Measured, Search, Step, Stop};
+use super::service_level::{Judgement, ServiceLevel};
 use crate::results::load::LoadOutcome;
 
 /// One level of a search.
@@ -28,7 +28,7 @@ pub struct LevelOutcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// What had to be kept.
-    pub objective: Objective,
+    pub objective: ServiceLevel,
     /// Highest rate that was kept.
     pub last_success_per_second: Option<f64>,
     /// Lowest rate that was breached, twice.
@@ -62,7 +62,7 @@ pub enum Event<'a> {
 pub fn find(
     plan: &Plan,
     search: &Search,
-    objective: &Objective,
+    objective: &ServiceLevel,
     interrupt: &Interrupt,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> anyhow::Result<Found> {
@@ -96,7 +96,7 @@ fn measured(level: &LevelOutcome) -> Measured {
     Measured { rate: level.rate, judgement: level.judgement }
 }
 
-fn found(objective: &Objective, finding: Option<Finding>, levels: Vec<LevelOutcome>) -> Found {
+fn found(objective: &ServiceLevel, finding: Option<Finding>, levels: Vec<LevelOutcome>) -> Found {
     let kept =
         levels.iter().filter(|level| level.judgement == Judgement::Kept).map(|level| level.rate).reduce(f64::max);
     let (success, failure) = match finding {

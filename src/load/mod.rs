@@ -6,23 +6,23 @@
 //! | `limits` | what the machine must give for it |
 //! | `run` `context` `progress` `interrupt` | one run from start to end, and what its coroutines share |
 //! | `closed` `open` `schedule` [`profile`] `timer` `semaphore` | who sends when |
-//! | `user` `answer` `answer_head` `body_search` `deadlines` | one user's exchange; reading an answer; deadlines |
+//! | `user` `node_fields` `body_search` `deadlines` | one user's exchange: its answer, its deadline |
 //! | `recorder` `recorders` `timeline` `failure` `summary` `percentiles` | what was measured |
 //! | `usage` `verdict` | whether the generator itself was the limit |
-//! | `find` `search` `objective` | the highest rate that keeps an objective |
+//! | `find` `search` `service_level` | the highest rate that keeps a service level |
 //! | `text` `warning` | the outcome for people, and what they should know before they trust it |
 
-mod answer;
-mod answer_head;
 mod body_search;
 mod closed;
 mod context;
 mod deadlines;
 mod failure;
 mod find;
+#[cfg(test)]
+mod fixture;
 mod interrupt;
 mod limits;
-mod objective;
+mod node_fields;
 mod open;
 mod percentiles;
 mod plan;
@@ -34,6 +34,7 @@ mod run;
 mod schedule;
 mod search;
 mod semaphore;
+mod service_level;
 mod summary;
 mod target;
 mod text;
@@ -46,10 +47,10 @@ mod warning;
 
 pub use find::{Event, Found, LevelOutcome, find};
 pub use interrupt::Interrupt;
-pub use objective::{Bound, Figure, Judgement, Objective, parse_share};
 pub use plan::{Expect, Load, Plan, StatusPattern};
 pub use progress::Progress;
 pub use run::run;
 pub use search::Search;
-pub use target::{Target, Url, parse_mix};
+pub use service_level::{Judgement, ServiceLevel};
+pub use target::{Target, parse_mix};
 pub use text::text;

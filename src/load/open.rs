@@ -229,9 +229,9 @@ fn serve(run: &RunContext, user: &mut VirtualUser, request: DueRequest) {
     } else {
         user.exchange(&run.exchange, target, deadline, &mut exchange).err()
     };
-    let head = exchange.answered.then(|| user.answer_head());
+    let answer = exchange.answered.then(|| user.answer());
     let ended = run.exchange.clock.now();
     // Waiting for a busy connection is the node's doing, everything else before the sending is the generator's.
     let lag = Some(queued.unwrap_or(sent).saturating_sub(intended));
-    run.record(EndedRequest { target, intended, sent, ended, lag, head, failure }, exchange);
+    run.record(EndedRequest { target, intended, sent, ended, lag, answer, failure }, exchange);
 }

@@ -189,7 +189,7 @@ impl Plan {
         };
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, target.url.path);
         if !has("Host") {
-            text.push_str(&format!("Host: {}\r\n", target.url.authority()));
+            text.push_str(&format!("Host: {}\r\n", target.url.origin.host_field()));
         }
         if !has("User-Agent") {
             text.push_str(concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n"));

@@ -3,8 +3,8 @@
 
 use hdrhistogram::Histogram;
 
-use super::answer_head::AnswerHead;
 use super::failure::FailedRequest;
+use super::node_fields::AnswerSummary;
 use super::timeline::Timeline;
 use crate::results::load::ErrorKind;
 
@@ -26,7 +26,7 @@ pub(super) struct EndedRequest<'a> {
     /// Open loop: how late the generator was with it.
     pub lag: Option<u64>,
     /// The whole answer, if one came.
-    pub head: Option<&'a AnswerHead>,
+    pub answer: Option<AnswerSummary<'a>>,
     /// Why it is not correct.
     pub failure: Option<FailedRequest>,
 }
@@ -178,7 +178,7 @@ impl ThreadRecorder {
         let good = correct.then_some(latency);
         if let Some(timeline) = &mut self.timeline {
             let result = request.failure.as_ref().map_or(Ok(latency), |failure| Err(failure.kind));
-            timeline.end(request.intended - window.start, result, request.head.map(|head| &*head.node));
+            timeline.end(request.intended - window.start, result, request.answer.map(|answer| &*answer.fields.node));
         }
         self.targets[request.target].record(good);
         if correct && self.open_loop {
@@ -187,8 +187,8 @@ impl ThreadRecorder {
         if let Some(lag) = request.lag {
             note(&mut self.lag, lag);
         }
-        if let Some(head) = request.head {
-            self.record_answer(head, good);
+        if let Some(answer) = request.answer {
+            self.record_answer(answer, good);
         }
         if let Some(failure) = request.failure {
             self.errors[failure.kind as usize] += 1;
@@ -196,19 +196,19 @@ impl ThreadRecorder {
         }
     }
 
-    fn record_answer(&mut self, head: &AnswerHead, good: Option<u64>) {
-        if let Some(count) = self.status.get_mut(usize::from(head.status)) {
+    fn record_answer(&mut self, answer: AnswerSummary<'_>, good: Option<u64>) {
+        if let Some(count) = self.status.get_mut(usize::from(answer.status)) {
             *count += 1;
         }
-        if !head.node.is_empty() {
-            self.node(&head.node).record(good);
+        if !answer.fields.node.is_empty() {
+            self.node(&answer.fields.node).record(good);
         }
         let nanoseconds = |milliseconds: f64| (milliseconds * 1e6) as u64;
         if good.is_some() {
-            if let Some(queue) = head.queue_milliseconds {
+            if let Some(queue) = answer.fields.queue_milliseconds {
                 note(&mut self.queue, nanoseconds(queue));
             }
-            if let Some(work) = head.work_milliseconds {
+            if let Some(work) = answer.fields.work_milliseconds {
                 note(&mut self.work, nanoseconds(work));
             }
         }
@@ -269,13 +269,14 @@ impl ThreadRecorder {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::node_fields::NodeFields;
     use super::*;
 
     pub const WINDOW: MeasuredWindow = MeasuredWindow { start: 1_000, end: 2_000 };
 
     /// A correct answer.
     pub fn sample(intended: u64, ended: u64) -> EndedRequest<'static> {
-        EndedRequest { target: 0, intended, sent: intended + 10, ended, lag: None, head: None, failure: None }
+        EndedRequest { target: 0, intended, sent: intended + 10, ended, lag: None, answer: None, failure: None }
     }
 
     #[test]
@@ -311,8 +312,9 @@ pub(super) mod tests {
     fn nodes_are_kept_apart_and_bounded() {
         let mut recorder = ThreadRecorder::new(1, false, false);
         for index in 0..MAX_NODES + 5 {
-            let head = AnswerHead { status: 200, node: format!("node{index}"), ..AnswerHead::default() };
-            recorder.record(EndedRequest { head: Some(&head), ..sample(1_000, 1_001) }, WINDOW);
+            let fields = NodeFields { node: format!("node{index}"), ..NodeFields::default() };
+            let answer = Some(AnswerSummary { status: 200, fields: &fields });
+            recorder.record(EndedRequest { answer, ..sample(1_000, 1_001) }, WINDOW);
         }
         assert_eq!(recorder.nodes.len(), MAX_NODES + 1);
         assert_eq!(recorder.nodes[MAX_NODES].0, FURTHER_NODES);
@@ -322,15 +324,12 @@ pub(super) mod tests {
 
     #[test]
     fn any_time_can_be_recorded() {
-        let head = AnswerHead {
-            status: 999,
-            queue_milliseconds: Some(1e300),
-            work_milliseconds: Some(0.0),
-            ..AnswerHead::default()
-        };
+        let fields =
+            NodeFields { queue_milliseconds: Some(1e300), work_milliseconds: Some(0.0), ..NodeFields::default() };
+        let answer = Some(AnswerSummary { status: 999, fields: &fields });
         let mut recorder = ThreadRecorder::new(1, true, true);
         let window = MeasuredWindow { start: 0, end: u64::MAX };
-        recorder.record(EndedRequest { head: Some(&head), ..sample(0, u64::MAX) }, window);
+        recorder.record(EndedRequest { answer, ..sample(0, u64::MAX) }, window);
         assert_eq!((recorder.queue.len(), recorder.work.len(), recorder.latency().len()), (1, 1, 1));
         assert!(recorder.latency().max() >= LONGEST);
     }

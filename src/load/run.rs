@@ -20,6 +20,7 @@ use super::schedule::Pace;
 use super::summary::Observed;
 use super::user::{ExchangeContext, PreparedRequest};
 use super::{closed, open, summary, target, usage};
+use crate::http::url::Origin;
 use crate::results::load::LoadOutcome;
 use crate::worker;
 
@@ -66,15 +67,14 @@ fn start_workers(plan: &Plan) -> anyhow::Result<usize> {
 }
 
 fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<Arc<RunContext>> {
-    let mut authorities: Vec<(String, u16)> = Vec::new();
+    let mut origins: Vec<&Origin> = Vec::new();
     let mut requests = Vec::new();
     for target in &plan.targets {
-        let authority = (target.url.host.clone(), target.url.port);
-        let origin = authorities.iter().position(|known| *known == authority).unwrap_or_else(|| {
-            authorities.push(authority);
-            authorities.len() - 1
+        let index = origins.iter().position(|known| **known == target.url.origin).unwrap_or_else(|| {
+            origins.push(&target.url.origin);
+            origins.len() - 1
         });
-        requests.push(PreparedRequest { origin, bytes: plan.request(target) });
+        requests.push(PreparedRequest { origin: index, bytes: plan.request(target) });
     }
     let connections = match plan.load {
         Load::Closed { connections } => connections,
@@ -82,17 +82,15 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
     };
     let limits = MachineLimits::read();
     observed.open_files_limit = limits.open_files;
-    limits.check(connections as u64, authorities.len() as u64)?;
-    let origins = authorities
-        .iter()
-        .map(|(host, port)| resolve(host, *port, plan.timeout))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    limits.check(connections as u64, origins.len() as u64)?;
+    let addresses =
+        origins.into_iter().map(|origin| resolve(origin, plan.timeout)).collect::<anyhow::Result<Vec<_>>>()?;
     observed.threads = start_workers(plan)?;
     let clock = Clock(Instant::now());
     let open_loop = matches!(plan.load, Load::Open { .. });
     let exchange = ExchangeContext {
         clock,
-        origins,
+        addresses,
         requests,
         head_request: plan.method == "HEAD",
         keepalive: plan.keepalive,
@@ -107,7 +105,8 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
 }
 
 /// Finds the first address of a host that takes a connection.
-fn resolve(host: &str, port: u16, timeout: Duration) -> anyhow::Result<SocketAddr> {
+fn resolve(origin: &Origin, timeout: Duration) -> anyhow::Result<SocketAddr> {
+    let (host, port) = (origin.host(), origin.port());
     let addresses: Vec<_> =
         (host, port).to_socket_addrs().with_context(|| format!("the host '{host}' cannot be found"))?.collect();
     let mut last: Option<FailedRequest> = None;

@@ -2,7 +2,7 @@
 //! double until a breach, then halve the gap between the last rate that was kept and the first that was not. One
 //! breach is measured again, two at the same rate count.
 
-use super::objective::Judgement;
+use super::service_level::Judgement;
 
 /// Where to begin and how far to go.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -39,7 +39,7 @@ pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> Load
     let sum = |count: fn(&Tally) -> u64| recorder.targets.iter().map(count).sum::<u64>();
     let (connections, rate, arrivals, max_connections) = pacing(plan);
     LoadOutcome {
-        target: plan.targets[0].url.text(),
+        target: plan.targets[0].url.to_string(),
         targets: targets(plan),
         mode: if open_loop { LoadMode::Open } else { LoadMode::Closed },
         connections,
@@ -86,7 +86,7 @@ fn pacing(plan: &Plan) -> (Option<usize>, Option<f64>, Option<Arrivals>, Option<
 }
 
 fn targets(plan: &Plan) -> Vec<TargetInfo> {
-    plan.targets.iter().map(|target| TargetInfo { url: target.url.text(), weight: target.weight }).collect()
+    plan.targets.iter().map(|target| TargetInfo { url: target.url.to_string(), weight: target.weight }).collect()
 }
 
 fn errors(recorder: &ThreadRecorder, unfinished: u64) -> BTreeMap<ErrorKind, u64> {
@@ -108,10 +108,10 @@ fn part(tally: &Tally) -> Subtotal {
 
 /// By path; by whole address where two hosts share a path.
 fn endpoints(plan: &Plan, recorder: &ThreadRecorder) -> BTreeMap<String, Subtotal> {
-    let one_host = plan.targets.iter().all(|target| target.url.authority() == plan.targets[0].url.authority());
+    let one_host = plan.targets.iter().all(|target| target.url.origin == plan.targets[0].url.origin);
     let name = |index: usize| {
         let url = &plan.targets[index].url;
-        if one_host { url.path.clone() } else { url.text() }
+        if one_host { url.path.clone() } else { url.to_string() }
     };
     let mut parts: BTreeMap<String, Tally> = BTreeMap::new();
     for (index, tally) in recorder.targets.iter().enumerate() {

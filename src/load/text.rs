@@ -185,7 +185,7 @@ fn line(out: &mut String, label: &str, width: usize, cells: &[String]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::objective::tests::outcome;
+    use crate::load::fixture::outcome;
     use crate::results::load::ErrorKind;
 
     #[test]

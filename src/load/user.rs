@@ -10,13 +10,13 @@ use may::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::answer::AnswerReader;
-use super::answer_head::AnswerHead;
 use super::body_search::BodySearch;
 use super::deadlines::{Clock, Deadline, NEVER};
 use super::failure::{FailedRequest, failed_to_connect, lost};
+use super::node_fields::{AnswerSummary, NodeFields};
 use super::plan::Expect;
 use crate::connect;
+use crate::http::answer::AnswerReader;
 use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
 use crate::worker::{self, IoWaker};
@@ -32,7 +32,8 @@ pub(super) struct PreparedRequest {
 /// What every exchange of a run needs, fixed before the start.
 pub(super) struct ExchangeContext {
     pub clock: Clock,
-    pub origins: Vec<SocketAddr>,
+    /// By origin.
+    pub addresses: Vec<SocketAddr>,
     /// By target.
     pub requests: Vec<PreparedRequest>,
     pub head_request: bool,
@@ -45,7 +46,7 @@ pub(super) struct ExchangeContext {
 pub(super) struct ExchangeProgress {
     /// The request was written to a connection.
     pub sent: bool,
-    /// A whole answer came, correct or not; its head is the user's.
+    /// A whole answer came, correct or not; it can be asked of the user.
     pub answered: bool,
     /// A connection was opened for it.
     pub opened: bool,
@@ -56,20 +57,20 @@ pub(super) struct VirtualUser {
     deadline: Arc<Deadline>,
     /// By origin.
     streams: Vec<Option<TcpStream>>,
-    reader: AnswerReader,
+    reader: AnswerReader<NodeFields>,
     search: Option<BodySearch>,
 }
 
 impl VirtualUser {
     pub fn new(context: &ExchangeContext, deadline: Arc<Deadline>) -> Self {
-        let streams = context.origins.iter().map(|_| None).collect();
+        let streams = context.addresses.iter().map(|_| None).collect();
         let search = context.expect.body.as_deref().map(BodySearch::new);
         Self { deadline, streams, reader: AnswerReader::default(), search }
     }
 
-    /// The head of the last whole answer.
-    pub fn answer_head(&self) -> &AnswerHead {
-        self.reader.head()
+    /// What is recorded of the last whole answer.
+    pub fn answer(&self) -> AnswerSummary<'_> {
+        AnswerSummary { status: self.reader.status(), fields: self.reader.fields() }
     }
 
     /// Whether there is a connection to an origin.
@@ -100,7 +101,7 @@ impl VirtualUser {
     /// Opens the connection to an origin, if there is none, by `deadline` (nanoseconds on the clock of the run).
     pub fn connect(&mut self, context: &ExchangeContext, origin: usize, deadline: u64) -> Result<(), FailedRequest> {
         if self.streams[origin].is_none() {
-            let stream = connect::begin(context.origins[origin]).map_err(failed_to_connect)?;
+            let stream = connect::begin(context.addresses[origin]).map_err(failed_to_connect)?;
             self.deadline.set_waker(IoWaker::new(&stream));
             self.deadline.set(deadline);
             let opened = self.open(context, &stream, deadline);
@@ -142,7 +143,7 @@ impl VirtualUser {
             return Err(FailedRequest::new(ErrorKind::Other, "no connection"));
         };
         // With one origin the waker was set when the connection was opened.
-        if context.origins.len() > 1 {
+        if context.addresses.len() > 1 {
             self.deadline.set_waker(IoWaker::new(&stream));
         }
         self.deadline.set(deadline);
@@ -216,7 +217,7 @@ impl VirtualUser {
                 Err(Trouble::Malformed(text)) => return Err(FailedRequest::new(ErrorKind::Malformed, text)),
             }
         }
-        Ok(self.reader.head().keep_alive && events & (libc::EPOLLRDHUP as usize) == 0)
+        Ok(self.reader.keep_alive() && events & (libc::EPOLLRDHUP as usize) == 0)
     }
 
     /// Nothing came yet: waits on, unless the time is over. Gives the events that ended the wait.
@@ -245,7 +246,7 @@ impl VirtualUser {
 
     /// Whether a whole answer is the expected one.
     fn judge(&self, context: &ExchangeContext) -> Result<(), FailedRequest> {
-        let status = self.reader.head().status;
+        let status = self.reader.status();
         if !context.expect.accepts(status) {
             return Err(FailedRequest::new(ErrorKind::UnexpectedStatus, format!("status {status}")));
         }
@@ -288,7 +289,7 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 #[inline(never)]
 fn read_some(
     stream: &std::net::TcpStream,
-    reader: &mut AnswerReader,
+    reader: &mut AnswerReader<NodeFields>,
     search: Option<&mut BodySearch>,
 ) -> Result<Option<bool>, Trouble> {
     thread_local! { static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into()) }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::objective::KEEPS_UP_SHARE;
+use super::service_level::KEEPS_UP_SHARE;
 use super::verdict::LAG_SHARE;
 use crate::results::load::{ErrorKind, LoadMode, LoadOutcome};
 use crate::results::number::{figure, grouped, rate};
@@ -139,7 +139,7 @@ impl fmt::Display for Warning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::objective::tests::outcome;
+    use crate::load::fixture::outcome;
     use crate::results::load::InvalidCause;
 
     #[test]

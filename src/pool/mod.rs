@@ -99,7 +99,7 @@ struct Job {
     /// The submitter is woken afterwards, when the job has been counted.
     run: Box<dyn FnOnce(Option<Refused>, Duration) + Send>,
     /// Whether nobody waits any more.
-    abandoned: Box<dyn Fn() -> bool + Send>,
+    abandoned: Arc<dyn Fn() -> bool + Send + Sync>,
     submitter: Waiter,
     submitted: Instant,
 }
@@ -129,17 +129,19 @@ impl Pool {
 
     /// Runs `job` on a thread of the pool and waits for it: in a coroutine without holding a thread.
     ///
-    /// `abandoned` is asked once, before the job starts; when it says yes the job is dropped unrun.
+    /// `abandoned` is asked before the job starts; when it says yes the job is dropped unrun. It is asked again when the
+    /// caller is woken before the job has ended: then the caller leaves, and nobody gets the job's result.
     pub fn run<T, F, A>(&self, job: F, abandoned: A) -> Result<Done<T>, Refused>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         let slot = Arc::new(Mutex::new(None));
         let submitter = Waiter::current();
         let submitted = Instant::now();
         let outcome = slot.clone();
+        let abandoned: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(abandoned);
         let run = move |refused: Option<Refused>, queued: Duration| {
             let result = match refused {
                 Some(refused) => Err(refused),
@@ -153,7 +155,7 @@ impl Pool {
         };
         self.shared.submit(Job {
             run: Box::new(run),
-            abandoned: Box::new(abandoned),
+            abandoned: abandoned.clone(),
             submitter: submitter.clone(),
             submitted,
         })?;
@@ -169,6 +171,9 @@ impl Pool {
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Refused::TimedOut);
+            }
+            if abandoned() {
+                return Err(Refused::Abandoned);
             }
         }
     }

@@ -249,7 +249,7 @@ fn latency_points(results: &Results, key: &PointKey) -> Vec<LatencyPoint> {
             goodput_per_second: median(&runs, |run| Some(run.load.throughput_per_second))?,
             p50_milliseconds: latency_median(&runs, |latency| latency.p50),
             p99_milliseconds: latency_median(&runs, |latency| latency.p99),
-            objective_milliseconds: latency_median(&runs, |latency| queries::percentile(latency, objective.percentile)),
+            objective_milliseconds: latency_median(&runs, |latency| objective.figure.of(latency)),
             failed_percent: median(&runs, failed).unwrap_or(100.0),
             met: runs.iter().any(|run| queries::meets(&run.load, rate_per_second, objective)),
             used: usage::used(&runs),

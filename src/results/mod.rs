@@ -10,6 +10,7 @@ pub mod ladder;
 pub mod load;
 pub mod manifest;
 pub mod number;
+pub mod objective;
 pub mod placeholder;
 pub mod plan;
 pub mod prices;

@@ -2,12 +2,11 @@
 
 mod format;
 
-use std::time::Duration;
-
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::arm::{Arm, PointKey, Scale};
+use super::objective::Objective;
 use super::placeholder::Placeholder;
 use super::work::Request;
 
@@ -58,44 +57,6 @@ impl Workload {
 const CPU_PATH: &str = "/fib?number=28";
 const SLEEP_PATH: &str = "/sleep?seg=0.05";
 const IO_PATH: &str = "/io?mb=1";
-
-/// What a user may expect: a percentile of the response time that stays below a bound.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Objective {
-    /// 50, 90, 95, 99 or 99.9.
-    pub percentile: f64,
-    /// Its bound.
-    pub milliseconds: f64,
-}
-
-impl Default for Objective {
-    fn default() -> Self {
-        Self { percentile: 99.0, milliseconds: 250.0 }
-    }
-}
-
-impl std::fmt::Display for Objective {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "p{} ≤ {} ms", self.percentile, self.milliseconds)
-    }
-}
-
-impl std::str::FromStr for Objective {
-    type Err = String;
-
-    /// Reads `p99=100ms`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || format!("'{text}' is no objective; write for instance p99=100ms (p50, p90, p95, p99 or p99.9)");
-        let (percentile, bound) = text.split_once('=').ok_or_else(error)?;
-        let percentile =
-            percentile.trim().strip_prefix('p').and_then(|number| number.parse().ok()).ok_or_else(error)?;
-        let bound: Duration = humantime::parse_duration(bound.trim()).map_err(|_| error())?;
-        if ![50.0, 90.0, 95.0, 99.0, 99.9].contains(&percentile) || bound.is_zero() {
-            return Err(error());
-        }
-        Ok(Self { percentile, milliseconds: bound.as_secs_f64() * 1e3 })
-    }
-}
 
 /// Everything that was chosen for a bench: an experiment, with its sizes.
 ///
@@ -385,15 +346,6 @@ mod tests {
     fn units_leave_half_of_the_machine() {
         for (cpus, units, percent) in [(2, 4, 25), (1, 4, 12), (2, 8, 12), (8, 8, 25), (1, 64, 5), (4, 1, 25)] {
             assert_eq!(default_unit_cpu_percent(cpus, units), percent, "{cpus} CPUs, {units} units");
-        }
-    }
-
-    #[test]
-    fn objectives() {
-        assert_eq!("p99=100ms".parse(), Ok(Objective { percentile: 99.0, milliseconds: 100.0 }));
-        assert_eq!("p99.9=1s".parse(), Ok(Objective { percentile: 99.9, milliseconds: 1000.0 }));
-        for text in ["", "p99", "99=1s", "p98=1s", "p99=0s", "p99=fast", "p99=100"] {
-            assert!(text.parse::<Objective>().is_err(), "{text}");
         }
     }
 }

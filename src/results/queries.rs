@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::arm::{PointKey, Scale};
 use super::comparison::{self, Comparison};
 use super::ladder;
-use super::load::{LoadOutcome, Percentiles};
-use super::plan::{Objective, Plan};
+use super::load::LoadOutcome;
+use super::objective::Objective;
+use super::plan::Plan;
 use super::run::{Level, Run};
 use super::statistics::median_of_sorted;
 
@@ -132,19 +133,8 @@ pub fn comparisons(plan: &Plan, runs: &[Run], scale: &Scale) -> Vec<Comparison> 
 /// was sustained.
 pub fn meets(load: &LoadOutcome, rate_per_second: f64, objective: &Objective) -> bool {
     let failed: u64 = load.errors.values().sum();
-    let latency = load.latency_milliseconds.as_ref().map(|latency| percentile(latency, objective.percentile));
+    let latency = load.latency_milliseconds.as_ref().map(|latency| objective.figure.of(latency));
     latency.is_some_and(|latency| latency <= objective.milliseconds)
         && failed as f64 <= ALLOWED_ERRORS * load.requests_total as f64
         && load.throughput_per_second >= SUSTAINED * rate_per_second
-}
-
-/// The percentile that an objective names.
-pub fn percentile(latency: &Percentiles, percentile: f64) -> f64 {
-    match percentile {
-        50.0 => latency.p50,
-        90.0 => latency.p90,
-        95.0 => latency.p95,
-        99.0 => latency.p99,
-        _ => latency.p99_9,
-    }
 }

@@ -93,7 +93,7 @@ impl Store {
     /// As all questions: see [`Error`]. `abandoned` is asked before the store is; when it says yes, the store is not asked.
     pub fn get<A>(&self, id: u64, abandoned: A) -> Result<Answer<Option<Item>>, Error>
     where
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         self.ask(Counted::Read, move |client, by| client.get(id, by), abandoned)
     }
@@ -104,7 +104,7 @@ impl Store {
     /// See [`Self::get`].
     pub fn put<A>(&self, id: u64, value: String, abandoned: A) -> Result<Answer<Option<u64>>, Error>
     where
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         self.ask(Counted::Write, move |client, by| client.put(id, &value, by), abandoned)
     }
@@ -115,7 +115,7 @@ impl Store {
     /// See [`Self::get`].
     pub fn by_tag<A>(&self, tag: u64, lookup: Lookup, abandoned: A) -> Result<Answer<Vec<Item>>, Error>
     where
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         self.ask(Counted::Read, move |client, by| client.by_tag(tag, lookup, by), abandoned)
     }
@@ -132,7 +132,7 @@ impl Store {
         abandoned: A,
     ) -> Result<Answer<()>, Error>
     where
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         self.ask(Counted::Write, move |client, by| client.create_session(&key, &session, lifetime, by), abandoned)
     }
@@ -143,7 +143,7 @@ impl Store {
     /// See [`Self::get`].
     pub fn next_of_session<A>(&self, key: SessionKey, abandoned: A) -> Result<Answer<Option<Session>>, Error>
     where
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         self.ask(Counted::Write, move |client, by| client.next_of_session(&key, by), abandoned)
     }
@@ -154,7 +154,7 @@ impl Store {
     /// See [`Self::get`].
     pub fn delete_session<A>(&self, key: SessionKey, abandoned: A) -> Result<Answer<()>, Error>
     where
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         self.ask(Counted::Write, move |client, by| client.delete_session(&key, by), abandoned)
     }
@@ -182,7 +182,7 @@ impl Store {
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         let answer = match &self.place {
             Place::Here(memory) => {

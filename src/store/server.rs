@@ -106,7 +106,7 @@ impl Server {
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
-        A: Fn() -> bool + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
     {
         if self.inner.away.load(Ordering::Acquire) {
             return Err(self.inner.away_error());

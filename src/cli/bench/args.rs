@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::cli::units;
 use crate::results::arm::Scale;
 use crate::results::experiment::Size;
-use crate::results::plan::{Objective, Workload};
+use crate::results::objective::Objective;
+use crate::results::plan::Workload;
 use crate::results::work::Request;
 
 const EXAMPLES: &str = "\
@@ -97,7 +98,7 @@ pub struct Args {
     pub fractions: Vec<f64>,
 
     /// What is good enough: a percentile of the response time and its bound [default: p99=250ms].
-    #[arg(long, value_name = "pNN=TIME", env = "WEBAPP_SLO")]
+    #[arg(long, value_name = "pNN=TIME", value_parser = units::objective, env = "WEBAPP_SLO")]
     pub slo: Option<Objective>,
 
     /// Differences below this do not matter [default: 5%].

@@ -17,8 +17,9 @@ pub use sizes::{Size, Sizes, open_scales};
 pub use words::LOAD_FLAGS;
 
 use super::arm::{Arm, Scale};
+use super::objective::Objective;
 pub use super::placeholder::Placeholder;
-use super::plan::{Event, Objective, Plan, Workload};
+use super::plan::{Event, Plan, Workload};
 use super::work::Request;
 
 /// An experiment that makes sense: every check has passed.

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{ANY_NODE, Event, Objective, Plan};
+use super::{ANY_NODE, Event, Plan};
 use crate::results::arm::{Arm, Scale};
+use crate::results::objective::Objective;
 use crate::results::work::Request;
 
 /// A plan as it stands in a manifest, of either format.

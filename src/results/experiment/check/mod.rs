@@ -10,7 +10,8 @@ use toml::Spanned;
 
 use super::file::{File, SizesTable};
 use super::{Experiment, ExperimentError, Placeholder, Size, Sizes};
-use crate::results::plan::{Objective, SMALLEST_EFFECT_PERCENT};
+use crate::results::objective::Objective;
+use crate::results::plan::SMALLEST_EFFECT_PERCENT;
 
 const LONGEST_NAME: usize = 40;
 

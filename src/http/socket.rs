@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::buffers::{self, Buffers};
-use super::control::{Entry, Phase};
+use super::control::{Phase, Registration};
 use super::head::Fields;
 use crate::worker;
 
@@ -20,10 +20,10 @@ const LINGER_LIMIT: usize = 1024 * 1024;
 /// How much a connection may do before others go first, in bytes moved.
 const TURN: usize = 256 * 1024;
 
-/// The connection's end of the wire.
-pub(super) struct Wire<'c> {
+/// The socket of a connection, with what was read and not used, and what is to be written.
+pub(super) struct BufferedSocket<'c> {
     stream: &'c TcpStream,
-    entry: &'c Entry<'c>,
+    registration: &'c Registration<'c>,
     phase: Phase,
     /// Held only while there are bytes in them.
     buffers: Option<Box<Buffers>>,
@@ -39,15 +39,15 @@ pub(super) struct Wire<'c> {
 
 /// What a read has come to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Input {
+pub(super) enum ReadOutcome {
     Data,
     End,
 }
 
-impl<'c> Wire<'c> {
-    pub fn new(stream: &'c TcpStream, entry: &'c Entry<'c>, input_limit: usize) -> Wire<'c> {
+impl<'c> BufferedSocket<'c> {
+    pub fn new(stream: &'c TcpStream, registration: &'c Registration<'c>, input_limit: usize) -> BufferedSocket<'c> {
         let phase = Phase::Fresh;
-        Wire { stream, entry, phase, buffers: None, input_limit, ready: true, hangup: false, spent: 0 }
+        BufferedSocket { stream, registration, phase, buffers: None, input_limit, ready: true, hangup: false, spent: 0 }
     }
 
     pub fn phase(&self) -> Phase {
@@ -57,12 +57,17 @@ impl<'c> Wire<'c> {
     /// Says what the connection does from now on, which sets its deadline.
     pub fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        self.entry.enter(phase);
+        self.registration.enter(phase);
     }
 
     /// Whether a deadline has passed since the connection began.
     pub fn is_expired(&self) -> bool {
-        self.entry.is_expired()
+        self.registration.is_expired()
+    }
+
+    /// Whether the client was seen to leave while its answer was made.
+    pub fn client_has_left(&self) -> bool {
+        self.registration.client_has_left()
     }
 
     /// Bytes read and not used yet.
@@ -84,7 +89,7 @@ impl<'c> Wire<'c> {
         }
     }
 
-    /// What will be written by the next [`Wire::flush`].
+    /// What will be written by the next [`BufferedSocket::flush`].
     pub fn output(&mut self) -> &mut Vec<u8> {
         &mut self.buffers.get_or_insert_with(buffers::take).output
     }
@@ -107,7 +112,7 @@ impl<'c> Wire<'c> {
     }
 
     /// Reads once, waiting if need be; holds no buffer while it waits with nothing in it.
-    pub fn read(&mut self) -> io::Result<Input> {
+    pub fn read(&mut self) -> io::Result<ReadOutcome> {
         loop {
             if !self.ready {
                 self.wait();
@@ -116,13 +121,13 @@ impl<'c> Wire<'c> {
             let room = buffers.input.room(self.input_limit);
             let size = room.len();
             match recv(self.stream.inner(), room, RecvFlags::empty()) {
-                Ok((0, _)) => return Ok(Input::End),
+                Ok((0, _)) => return Ok(ReadOutcome::End),
                 Ok((count, _)) => {
                     buffers.input.filled(count);
                     // Fewer bytes than asked for: the socket is empty, unless its end is behind them.
                     self.ready = count == size || self.hangup;
                     self.spend(count);
-                    return Ok(Input::Data);
+                    return Ok(ReadOutcome::Data);
                 }
                 Err(Errno::WOULDBLOCK) => {
                     self.ready = false;
@@ -206,7 +211,7 @@ impl<'c> Wire<'c> {
             if let Some(buffers) = self.buffers.as_deref_mut() {
                 buffers.input.clear();
             }
-            if self.read()? == Input::End {
+            if self.read()? == ReadOutcome::End {
                 break;
             }
             read += self.unused().len();

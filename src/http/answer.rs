@@ -1,9 +1,9 @@
-//! Reads one HTTP/1.1 answer from bytes as they come (RFC 9112 section 6.3); no I/O here.
+//! Reads an HTTP/1.1 answer from bytes as they come (RFC 9112 section 6.3), for all clients. No I/O here.
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
-use super::answer_head::{AnswerHead, BodyFraming, Malformed, malformed};
+use super::answer_framing::{self, AnswerFields, BodyFraming, MalformedAnswer, malformed};
 
 /// Largest head of an answer; a larger one is malformed.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -31,46 +31,79 @@ enum ParserState {
 
 /// The reader of one answer after the other on a connection. Its memory is bounded: only an incomplete head is kept.
 #[derive(Debug, Default)]
-pub struct AnswerReader {
+pub struct AnswerReader<F> {
     state: ParserState,
     bodyless: bool,
+    /// An incomplete head.
     head: Vec<u8>,
-    answer_head: AnswerHead,
+    status: u16,
+    keep_alive: bool,
+    fields: F,
 }
 
-impl AnswerReader {
+impl<F: AnswerFields> AnswerReader<F> {
     /// Makes ready for the next answer. `head_request`: it answers a HEAD, so no body follows.
     pub fn start(&mut self, head_request: bool) {
         self.state = ParserState::Head;
         self.bodyless = head_request;
         self.head.clear();
-        self.answer_head.status = 0;
+        self.status = 0;
     }
 
-    /// What the head says; complete once the head is read.
-    pub fn head(&self) -> &AnswerHead {
-        &self.answer_head
+    /// Status code, 0 before the head is read.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Whether the connection may carry another request, after this answer.
+    pub fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// What the other fields say; complete once the head is read.
+    pub fn fields(&self) -> &F {
+        &self.fields
+    }
+
+    /// Whether the answer is complete.
+    pub fn is_done(&self) -> bool {
+        self.state == ParserState::Done
+    }
+
+    /// How much of the body is still to come, where the head has said it; 0 where it has not.
+    pub fn remaining(&self) -> u64 {
+        match self.state {
+            ParserState::Fixed(left) => left,
+            _ => 0,
+        }
     }
 
     /// Whether any byte of the answer has come.
     pub fn begun(&self) -> bool {
-        self.state != ParserState::Head || !self.head.is_empty() || self.answer_head.status != 0
+        self.state != ParserState::Head || !self.head.is_empty() || self.status != 0
     }
 
     /// Takes the bytes that came; the parts of the body go to `body`. Returns whether the answer is complete.
     ///
     /// # Errors
-    /// When the bytes are no HTTP/1.x answer, or more follow than the answer has.
-    pub fn feed(&mut self, bytes: &[u8], body: &mut dyn FnMut(&[u8])) -> Result<bool, Malformed> {
+    /// When the bytes are not an HTTP/1.x answer, or more follow than the answer has.
+    pub fn feed(&mut self, bytes: &[u8], body: &mut dyn FnMut(&[u8])) -> Result<bool, MalformedAnswer> {
+        if self.take(bytes, body)? < bytes.len() {
+            return malformed("bytes follow the end of the answer");
+        }
+        Ok(self.is_done())
+    }
+
+    /// Takes those of the bytes that belong to the answer; the parts of the body go to `body`. Returns how many they are.
+    ///
+    /// # Errors
+    /// When the bytes are not an HTTP/1.x answer.
+    pub fn take(&mut self, bytes: &[u8], body: &mut dyn FnMut(&[u8])) -> Result<usize, MalformedAnswer> {
         let mut rest = bytes;
         if self.state == ParserState::Head {
             rest = self.feed_head(rest)?;
         }
-        rest = self.feed_body(rest, body)?;
-        if !rest.is_empty() {
-            return malformed("bytes follow the end of the answer");
-        }
-        Ok(self.state == ParserState::Done)
+        Ok(bytes.len() - self.feed_body(rest, body)?.len())
     }
 
     /// The connection was closed by the node. Returns whether that ends the answer as it should.
@@ -81,7 +114,7 @@ impl AnswerReader {
         self.state == ParserState::Done
     }
 
-    fn feed_head<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Malformed> {
+    fn feed_head<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], MalformedAnswer> {
         if self.head.is_empty() {
             return match self.parse_head(bytes)? {
                 Some(used) => Ok(&bytes[used..]),
@@ -109,7 +142,7 @@ impl AnswerReader {
 
     /// Parses the final head, behind any interim ones (100, 103), which have no body. Returns how many bytes they took,
     /// `None` while the final head is incomplete.
-    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
+    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, MalformedAnswer> {
         let mut used = 0;
         loop {
             let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
@@ -119,16 +152,16 @@ impl AnswerReader {
                 Ok(httparse::Status::Complete(used)) => used,
                 Ok(httparse::Status::Partial) => return Ok(None),
                 Err(httparse::Error::TooManyHeaders) => return malformed("the head has more than 100 fields"),
-                Err(error) => return Err(Malformed(Cow::Owned(error.to_string()))),
+                Err(error) => return Err(MalformedAnswer(Cow::Owned(error.to_string()))),
             };
             match head.code.unwrap_or(0) {
                 0..100 => return malformed("the status code is below 100"),
                 101 => return malformed("the node switched protocols unasked"),
                 102..200 | 100 => {}
                 status => {
-                    self.answer_head.status = status;
-                    self.answer_head.keep_alive = head.version == Some(1);
-                    let framing = self.answer_head.read(head.headers)?;
+                    self.status = status;
+                    self.keep_alive = head.version == Some(1);
+                    let framing = answer_framing::read(head.headers, &mut self.keep_alive, &mut self.fields)?;
                     self.state = self.body_state(status, framing);
                     return Ok(Some(used));
                 }
@@ -145,13 +178,13 @@ impl AnswerReader {
             BodyFraming::Length(0) => ParserState::Done,
             BodyFraming::Length(length) => ParserState::Fixed(length),
             BodyFraming::UntilClose => {
-                self.answer_head.keep_alive = false;
+                self.keep_alive = false;
                 ParserState::UntilClose
             }
         }
     }
 
-    fn feed_body<'a>(&mut self, bytes: &'a [u8], body: &mut dyn FnMut(&[u8])) -> Result<&'a [u8], Malformed> {
+    fn feed_body<'a>(&mut self, bytes: &'a [u8], body: &mut dyn FnMut(&[u8])) -> Result<&'a [u8], MalformedAnswer> {
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.state {
@@ -188,7 +221,7 @@ fn take(rest: &mut &[u8], left: u64, body: &mut dyn FnMut(&[u8])) -> u64 {
 }
 
 /// One byte of what stands between the data of chunks (RFC 9112 section 7.1).
-fn chunk_framing(state: ParserState, byte: u8) -> Result<ParserState, Malformed> {
+fn chunk_framing(state: ParserState, byte: u8) -> Result<ParserState, MalformedAnswer> {
     match (state, byte) {
         (ParserState::ChunkSize { size, digits, .. }, b'\n') => match (digits, size) {
             (0, _) => malformed("a chunk has no size"),
@@ -223,9 +256,9 @@ fn chunk_framing(state: ParserState, byte: u8) -> Result<ParserState, Malformed>
 mod tests {
     use super::*;
 
-    /// Feeds `text` in pieces of `piece` bytes; gives whether it was complete, the body and the facts.
-    fn read(text: &str, piece: usize, head_request: bool) -> Result<(bool, String, AnswerHead), Malformed> {
-        let mut reader = AnswerReader::default();
+    /// Feeds `text` in pieces of `piece` bytes; gives whether it was complete, the body, and whether the connection lives.
+    fn read(text: &str, piece: usize, head_request: bool) -> Result<(bool, String, bool), MalformedAnswer> {
+        let mut reader = AnswerReader::<()>::default();
         reader.start(head_request);
         let (mut done, mut body) = (false, Vec::new());
         for part in text.as_bytes().chunks(piece) {
@@ -235,7 +268,7 @@ mod tests {
             done = reader.feed(part, &mut |bytes| body.extend_from_slice(bytes))?;
         }
         let done = done || reader.end_of_stream();
-        Ok((done, String::from_utf8(body).unwrap(), reader.head().clone()))
+        Ok((done, String::from_utf8(body).unwrap(), reader.keep_alive()))
     }
 
     #[test]
@@ -279,8 +312,8 @@ mod tests {
         ];
         for (text, head_request, complete, body, keep_alive) in cases {
             for piece in [1, 2, 3, 7, 16, text.len()] {
-                let (done, got, head) = read(text, piece, head_request).unwrap();
-                assert_eq!((done, &*got, head.keep_alive), (complete, body, keep_alive), "{piece}: {text}");
+                let (done, got, lives) = read(text, piece, head_request).unwrap();
+                assert_eq!((done, &*got, lives), (complete, body, keep_alive), "{piece}: {text}");
             }
         }
     }
@@ -314,29 +347,32 @@ mod tests {
         assert!(read(&large, 4096, false).is_err());
     }
 
-    #[test]
-    fn node_and_server_timing() {
-        let text = "HTTP/1.1 200 OK\r\nx-node: node2 \r\nServer-Timing: queue;dur=0.125, work; desc=\"a\";dur=20\r\nContent-Length: 0\r\n\r\n";
-        let (_, _, head) = read(text, text.len(), false).unwrap();
-        assert_eq!(head.node, "node2");
-        assert_eq!((head.queue_milliseconds, head.work_milliseconds), (Some(0.125), Some(20.0)));
-        for odd in ["queue", "queue;dur=", "queue;dur=-1", "queue;dur=nan", ";dur=1", "QUEUE;dur=1", "a,,;=;b"] {
-            let text = format!("HTTP/1.1 200 OK\r\nServer-Timing: {odd}\r\nContent-Length: 0\r\n\r\n");
-            let (_, _, head) = read(&text, text.len(), false).unwrap();
-            assert_eq!((head.queue_milliseconds, head.work_milliseconds), (None, None), "{odd}");
+    /// Keeps the last value of `X-Node`.
+    #[derive(Default)]
+    struct Node(String);
+
+    impl AnswerFields for Node {
+        fn clear(&mut self) {
+            self.0.clear();
+        }
+
+        fn read(&mut self, name: &str, value: &[u8]) {
+            if name.eq_ignore_ascii_case("x-node") {
+                self.0 = String::from_utf8_lossy(value).into_owned();
+            }
         }
     }
 
     #[test]
     fn one_reader_takes_one_answer_after_the_other() {
-        let mut reader = AnswerReader::default();
+        let mut reader = AnswerReader::<Node>::default();
         for (text, node) in [("X-Node: a\r\nContent-Length: 1\r\n\r\nx", "a"), ("Content-Length: 0\r\n\r\n", "")] {
             reader.start(false);
             assert!(!reader.begun());
             let whole = format!("HTTP/1.1 200 OK\r\n{text}");
             assert_eq!(reader.feed(whole.as_bytes(), &mut |_| {}), Ok(true));
             assert!(reader.begun());
-            assert_eq!(reader.head().node, node);
+            assert_eq!(reader.fields().0, node);
         }
     }
 }

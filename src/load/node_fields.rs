@@ -1,0 +1,89 @@
+//! Those fields of an answer by which a node says who it is and what the request took.
+
+use crate::http::answer_framing::AnswerFields;
+
+/// Longest node name that is kept.
+const MAX_NODE_BYTES: usize = 128;
+
+/// What a node says in its answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct NodeFields {
+    /// Value of `X-Node`, empty when absent.
+    pub node: String,
+    /// `Server-Timing`: `queue`, milliseconds.
+    pub queue_milliseconds: Option<f64>,
+    /// `Server-Timing`: `work`, milliseconds.
+    pub work_milliseconds: Option<f64>,
+}
+
+/// What is recorded of a whole answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnswerSummary<'a> {
+    pub status: u16,
+    pub fields: &'a NodeFields,
+}
+
+impl AnswerFields for NodeFields {
+    fn clear(&mut self) {
+        self.node.clear();
+        self.queue_milliseconds = None;
+        self.work_milliseconds = None;
+    }
+
+    fn read(&mut self, name: &str, value: &[u8]) {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        match name.len() {
+            6 if is("x-node") => {
+                let value = std::str::from_utf8(value).unwrap_or("(not text)").trim();
+                let end = value.floor_char_boundary(MAX_NODE_BYTES);
+                self.node.push_str(&value[..end]);
+            }
+            13 if is("server-timing") => read_server_timing(value, self),
+            _ => {}
+        }
+    }
+}
+
+/// `queue;dur=1.5, work;dur=20`: <https://www.w3.org/TR/server-timing/>. What does not parse is left out.
+fn read_server_timing(value: &[u8], fields: &mut NodeFields) {
+    let Ok(value) = std::str::from_utf8(value) else { return };
+    for metric in value.split(',') {
+        let mut parts = metric.split(';').map(str::trim);
+        let name = parts.next().unwrap_or("");
+        let duration = parts
+            .filter_map(|part| part.split_once('='))
+            .find(|(key, _)| key.trim().eq_ignore_ascii_case("dur"))
+            .and_then(|(_, text)| text.trim().trim_matches('"').parse::<f64>().ok())
+            .filter(|duration| duration.is_finite() && *duration >= 0.0);
+        match name {
+            "queue" => fields.queue_milliseconds = duration,
+            "work" => fields.work_milliseconds = duration,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::answer::AnswerReader;
+
+    fn read(text: &str) -> NodeFields {
+        let mut reader = AnswerReader::<NodeFields>::default();
+        assert_eq!(reader.feed(text.as_bytes(), &mut |_| {}), Ok(true));
+        reader.fields().clone()
+    }
+
+    #[test]
+    fn node_and_server_timing() {
+        let text = "HTTP/1.1 200 OK\r\nx-node: node2 \r\nServer-Timing: queue;dur=0.125, work; desc=\"a\";dur=20\r\nContent-Length: 0\r\n\r\n";
+        let fields = read(text);
+        assert_eq!(fields.node, "node2");
+        assert_eq!((fields.queue_milliseconds, fields.work_milliseconds), (Some(0.125), Some(20.0)));
+        for odd in ["queue", "queue;dur=", "queue;dur=-1", "queue;dur=nan", ";dur=1", "QUEUE;dur=1", "a,,;=;b"] {
+            let text = format!("HTTP/1.1 200 OK\r\nServer-Timing: {odd}\r\nContent-Length: 0\r\n\r\n");
+            let fields = read(&text);
+            assert_eq!((fields.queue_milliseconds, fields.work_milliseconds), (None, None), "{odd}");
+        }
+    }
+}
