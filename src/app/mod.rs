@@ -3,6 +3,7 @@
 mod access;
 mod cluster;
 mod fib;
+mod format;
 mod health;
 mod io;
 mod memory;

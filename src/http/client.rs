@@ -146,7 +146,7 @@ pub fn get(
         wait(&stream, deadline)?;
     }
     let request = format!(
-        "GET {target} HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nUser-Agent: webapp/{}\r\nConnection: close\r\n\r\n",
+        "GET {target} HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json, */*;q=0.1\r\nUser-Agent: webapp/{}\r\nConnection: close\r\n\r\n",
         env!("CARGO_PKG_VERSION")
     );
     let mut unsent = request.as_bytes();
