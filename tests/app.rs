@@ -314,3 +314,50 @@ fn every_value_that_the_settings_file_offers_is_taken() {
         }
     }
 }
+
+#[test]
+fn a_client_gets_what_it_accepts_and_not_what_it_refuses() {
+    const JSON: &str = "application/json";
+    const TEXT: &str = "text/plain; charset=utf-8";
+    const HTML: &str = "text/html; charset=utf-8";
+    const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let node = Node::start(&[]);
+    let get = |target: &str, accept: &str| node.get_with(target, &format!("Accept: {accept}\r\n"));
+    for (target, accept, format) in [
+        ("/fib?number=5", "*/*", JSON),
+        ("/fib?number=5", "text/plain;q=0.5, application/json;q=0.4", TEXT),
+        ("/fib?number=5", "application/JSON;q=0, TEXT/*", TEXT),
+        ("/sleep?seg=0", "application/json, text/plain;q=0.9", JSON),
+        ("/primes?cant=3", "image/png, text/plain;q=0.1", TEXT),
+        ("/whoami", "text/plain", TEXT),
+        ("/stats", BROWSER, HTML),
+        ("/stats", "text/html;q=0.1, application/json", JSON),
+        ("/healthz", JSON, JSON),
+        ("/readyz", "*/*", TEXT),
+    ] {
+        let answer = get(target, accept);
+        let seen = (answer.status, answer.header("content-type"), answer.header("vary"));
+        assert_eq!(seen, (200, Some(format), Some("Accept")), "{target} for {accept}");
+    }
+    for (target, accept) in [
+        ("/fib?number=5", "image/png"),
+        ("/memory?mb=1", "application/json;q=0"),
+        ("/whoami", "*/*;q=0"),
+        ("/stats", "text/plain"),
+        ("/metrics", JSON),
+        ("/payload?kb=1", "text/plain"),
+        ("/", JSON),
+    ] {
+        let answer = get(target, accept);
+        let seen = (answer.status, answer.header("content-type"), answer.header("vary"));
+        assert_eq!(seen, (406, Some("application/problem+json"), Some("Accept")), "{target} for {accept}");
+        assert!(answer.json()["detail"].as_str().unwrap().starts_with("this address answers with "), "{answer:?}");
+    }
+    // The files of the page are what they are.
+    assert_eq!(get("/metrics", BROWSER).status, 200);
+    let page = get("/", BROWSER).text();
+    let script = page.split('"').find(|part| part.ends_with("/main.js")).unwrap();
+    assert_eq!(get(script, "*/*").status, 200);
+    let two_lines = "Accept: text/html\r\nAccept: text/plain\r\n";
+    assert_eq!(node.get_with("/fib?number=5", two_lines).text(), "5\n");
+}

@@ -17,6 +17,7 @@ use crate::lock::lock;
 use crate::sleep::sleep;
 
 use super::Inner;
+use super::format::Format;
 use super::peer::{Done, FRESH, Lost, Peer};
 use super::peers::Peers;
 use super::query::Query;
@@ -144,7 +145,7 @@ impl Cluster {
     }
 }
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, _format: Format) -> Result<Reply, Problem> {
     let query = Query::new(request.query);
     let history = request.query.contains("history");
     if history {

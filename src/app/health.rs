@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use serde_json::json;
+
 use crate::http::{Problem, Reply, Request, Response};
 
 use super::Inner;
+use super::format::Format;
 
-pub(super) fn alive(_app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, Problem> {
-    Ok(Reply::Now(Response::text("alive")))
+pub(super) fn alive(_app: &Arc<Inner>, _request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
+    Ok(Reply::Now(state(format, "alive")))
 }
 
-pub(super) fn ready(app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn ready(app: &Arc<Inner>, _request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     if app.draining.load(Ordering::SeqCst) {
         return Err(
             Problem::new(503, "draining: finishing what is in flight, taking nothing new").header("Retry-After", "1")
@@ -20,5 +23,9 @@ pub(super) fn ready(app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, P
     if let Some(problem) = app.state.problem() {
         return Err(Problem::new(503, problem).header("Retry-After", "1"));
     }
-    Ok(Reply::Now(Response::text("ready")))
+    Ok(Reply::Now(state(format, "ready")))
+}
+
+fn state(format: Format, state: &str) -> Response {
+    if format == Format::Json { Response::json(&json!({ "state": state })) } else { Response::text(state) }
 }

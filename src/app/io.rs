@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::http::{Peer, Problem, Reply, Request};
 
 use super::Inner;
+use super::format::Format;
 use super::query::Query;
 use super::work::{Asked, in_pool, milliseconds};
 
@@ -20,9 +21,9 @@ const MB: u64 = 1_000_000;
 /// Written and read at once; between two of them a client that has gone is noticed.
 const CHUNK: usize = 1 << 20;
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let megabytes = Query::new(request.query).number("mb", app.config.caps.io_bytes / MB)?;
-    let asked = Asked::new(request, json!({ "mb": megabytes }));
+    let asked = Asked::new(format, json!({ "mb": megabytes }));
     let inner = app.clone();
     Ok(in_pool(app, asked, move |peer| {
         let directory = &inner.config.io_dir;

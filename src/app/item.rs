@@ -8,6 +8,7 @@ use crate::http::{Body, Peer, Problem, Reply, Request, Response};
 use crate::store::{Item, LARGEST_ID, LONGEST_VALUE, Store};
 
 use super::Inner;
+use super::format::Format;
 use super::query::Query;
 use super::state::{Asking, Times, ask, total_milliseconds};
 
@@ -37,9 +38,9 @@ struct Answer<'a, T> {
 }
 
 /// `GET /item?id=N`
-pub(super) fn get(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn get(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let id = Query::new(request.query).number("id", LARGEST_ID)?;
-    let plain = request.prefers("text/plain");
+    let plain = format == Format::Text;
     if app.state.store.is_here() {
         return read(app, None, id, plain).map(Reply::Now);
     }
@@ -58,9 +59,9 @@ fn read(app: &Inner, peer: Option<&Peer>, id: u64, plain: bool) -> Result<Respon
 }
 
 /// `PUT /item?id=N`
-pub(super) fn put(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn put(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let id = Query::new(request.query).number("id", LARGEST_ID)?;
-    let plain = request.prefers("text/plain");
+    let plain = format == Format::Text;
     let app = app.clone();
     let work = move |body: Vec<u8>, peer: &Peer| write(&app, peer, id, body, plain).unwrap_or_else(Response::from);
     Ok(Reply::WithBody { limit: LONGEST_VALUE as u64, work: Box::new(work) })

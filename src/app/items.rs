@@ -8,6 +8,7 @@ use crate::http::{Peer, Problem, Reply, Request, Response};
 use crate::store::{LARGEST_ID, Lookup};
 
 use super::Inner;
+use super::format::Format;
 use super::item::{Row, json};
 use super::query::Query;
 use super::state::{Asking, ask, total_milliseconds};
@@ -23,12 +24,12 @@ struct Answer<'a> {
     milliseconds: f64,
 }
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let query = Query::new(request.query);
     let tag = query.number("tag", LARGEST_ID)?;
     let choices = [("yes", Lookup::Index), ("no", Lookup::Scan)];
     let lookup = query.choice("index", &choices)?.unwrap_or(Lookup::Index);
-    let plain = request.prefers("text/plain");
+    let plain = format == Format::Text;
     let app = app.clone();
     Ok(Reply::Later(Box::new(move |peer| find(&app, peer, tag, lookup, plain).unwrap_or_else(Response::from))))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{Peer, Problem, Reply, Request, Response};
 
+use super::format::Format;
 use super::item::json;
 use super::state::{Times, total_milliseconds};
 use super::work::run;
@@ -43,24 +44,24 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(app: &Inner, request: &Request<'_>) -> Self {
+    fn new(app: &Inner, request: &Request<'_>, format: Format) -> Self {
         let media = request.header("content-type").and_then(|text| text.split(';').next()).unwrap_or_default();
         Self {
             given: cookie::value(request).map(str::to_owned),
             source: whoami::client(app, request),
             https: whoami::came_by_https(app, request),
             is_json: media.trim().eq_ignore_ascii_case("application/json"),
-            plain: request.prefers("text/plain"),
+            plain: format == Format::Text,
         }
     }
 }
 
 /// `POST /login`
-pub(super) fn login(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn login(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     if app.state.users.is_none() {
         return Err(Problem::new(404, "nobody can log in here; 'webapp serve --users FILE' names who may"));
     }
-    let asked = Asked::new(app, request);
+    let asked = Asked::new(app, request, format);
     let app = app.clone();
     let work = move |body: Vec<u8>, peer: &Peer| check(&app, peer, &asked, &body).unwrap_or_else(Response::from);
     Ok(Reply::WithBody { limit: LONGEST_BODY, work: Box::new(work) })
@@ -90,8 +91,8 @@ fn check(app: &Arc<Inner>, peer: &Peer, asked: &Asked, body: &[u8]) -> Result<Re
 }
 
 /// `POST /logout`
-pub(super) fn logout(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
-    let asked = Asked::new(app, request);
+pub(super) fn logout(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
+    let asked = Asked::new(app, request, format);
     let app = app.clone();
     Ok(Reply::Later(Box::new(move |peer| match session::end(&app, peer, asked.given.as_deref()) {
         Ok(times) => {

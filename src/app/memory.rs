@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::http::{Peer, Problem, Reply, Request};
 use crate::sleep::sleep;
 
+use super::format::Format;
 use super::query::Query;
 use super::work::{Asked, in_pool, run};
 use super::{Inner, Model};
@@ -18,14 +19,14 @@ const PAGE: usize = 4096;
 /// How often a holder looks whether anybody still waits.
 const LOOK: Duration = Duration::from_millis(100);
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let query = Query::new(request.query);
     let caps = &app.config.caps;
     let megabytes = query.number("mb", caps.memory_bytes / MB)?;
     let seconds = query.decimal("seg", caps.sleep.as_secs_f64(), "seconds")?.unwrap_or(0.0);
     let hold = Duration::from_secs_f64(seconds);
     let place = Place::take(app, megabytes * MB)?;
-    let asked = Asked::new(request, json!({ "mb": megabytes, "seg": seconds }));
+    let asked = Asked::new(format, json!({ "mb": megabytes, "seg": seconds }));
     let result = json!(place.bytes);
     if app.config.model == Model::Sync {
         return Ok(in_pool(app, asked, move |peer| {

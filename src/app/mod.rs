@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 mod cookie;
 mod fib;
+mod format;
 mod health;
 mod io;
 mod item;

@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use crate::http::{Problem, Reply, Request};
 
 use super::Inner;
+use super::format::Format;
 use super::query::Query;
 use super::work::{Asked, in_pool};
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let count = Query::new(request.query).number("cant", app.config.caps.primes)?;
-    let asked = Asked::new(request, json!({ "cant": count }));
-    let plain = request.prefers("text/plain");
+    let asked = Asked::new(format, json!({ "cant": count }));
     Ok(in_pool(app, asked, move |_| {
         let last = last_prime(count);
         let last = last.map_or(Value::Null, |last| json!(last));
-        Ok(if plain { last } else { json!({ "count": count, "last": last }) })
+        Ok(if format == Format::Text { last } else { json!({ "count": count, "last": last }) })
     }))
 }
 

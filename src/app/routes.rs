@@ -7,12 +7,14 @@ use crate::http::{Body, Method, Peer, Problem, Reply, Request, Response};
 use crate::stats::EndpointKind;
 
 use super::access::Entry;
+use super::format::Format::{self, Bytes, Html, Json, Metrics, Text};
 use super::{
     Inner, cluster, fib, health, io, item, items, login, memory, page, payload, primes, session, sleep, stats, whoami,
 };
 
-/// Answers a request or refuses it. Called before the body is read: a handler that needs it gives [`Reply::WithBody`].
-type Handler = fn(&Arc<Inner>, &Request<'_>) -> Result<Reply, Problem>;
+/// Answers a request, in the format that suits the client best, or refuses it. Called before the body is read: a handler
+/// that needs it gives [`Reply::WithBody`].
+type Handler = fn(&Arc<Inner>, &Request<'_>, Format) -> Result<Reply, Problem>;
 
 /// An address of the application.
 pub struct Route {
@@ -30,21 +32,23 @@ pub struct Action {
     pub method: Method,
     /// The query as the documentation writes it, such as `?number=N`.
     pub parameters: &'static str,
+    /// What it answers in, the usual one first; empty where that depends on more than the address.
+    pub formats: &'static [Format],
     /// What it answers: the text of the table in the README and of `webapp serve --help`.
     pub summary: &'static str,
     handler: Handler,
 }
 
-const fn get(parameters: &'static str, handler: Handler, summary: &'static str) -> Action {
-    Action { method: Method::Get, parameters, summary, handler }
+const fn get(parameters: &'static str, formats: &'static [Format], handler: Handler, summary: &'static str) -> Action {
+    Action { method: Method::Get, parameters, formats, summary, handler }
 }
 
-const fn put(parameters: &'static str, handler: Handler, summary: &'static str) -> Action {
-    Action { method: Method::Put, parameters, summary, handler }
+const fn put(parameters: &'static str, formats: &'static [Format], handler: Handler, summary: &'static str) -> Action {
+    Action { method: Method::Put, parameters, formats, summary, handler }
 }
 
-const fn post(handler: Handler, summary: &'static str) -> Action {
-    Action { method: Method::Post, parameters: "", summary, handler }
+const fn post(formats: &'static [Format], handler: Handler, summary: &'static str) -> Action {
+    Action { method: Method::Post, parameters: "", formats, summary, handler }
 }
 
 const fn demo(path: &'static str, actions: &'static [Action]) -> Route {
@@ -62,29 +66,29 @@ const fn page(path: &'static str, actions: &'static [Action]) -> Route {
 /// Every address. The README's table, the list in a 404 and the one in `webapp serve --help` follow it.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    page("/", &[get("", page::handle, "the live page: this node, or the whole cluster")]),
-    demo("/fib", &[get("?number=N", fib::handle, "the Nth Fibonacci number by naive recursion: burns CPU")]),
-    demo("/primes", &[get("?cant=N", primes::handle, "the first N primes by trial division: how many, and the last")]),
-    demo("/sleep", &[get("?min=M&seg=S", sleep::handle, "answers after M minutes and S seconds; `&model=sync` or `async` for one request")]),
-    demo("/io", &[get("?mb=N", io::handle, "writes N MB, syncs, reads them back from the disk: makes I/O wait")]),
-    demo("/memory", &[get("?mb=N&seg=S", memory::handle, "holds N MB for S seconds")]),
-    demo("/payload", &[get("?kb=N", payload::handle, "N kB of body")]),
+    page("/", &[get("", &[Html], page::handle, "the live page: this node, or the whole cluster")]),
+    demo("/fib", &[get("?number=N", &[Json, Text], fib::handle, "the Nth Fibonacci number by naive recursion: burns CPU")]),
+    demo("/primes", &[get("?cant=N", &[Json, Text], primes::handle, "the first N primes by trial division: how many, and the last")]),
+    demo("/sleep", &[get("?min=M&seg=S", &[Json, Text], sleep::handle, "answers after M minutes and S seconds; `&model=sync` or `async` for one request")]),
+    demo("/io", &[get("?mb=N", &[Json, Text], io::handle, "writes N MB, syncs, reads them back from the disk: makes I/O wait")]),
+    demo("/memory", &[get("?mb=N&seg=S", &[Json, Text], memory::handle, "holds N MB for S seconds")]),
+    demo("/payload", &[get("?kb=N", &[Bytes], payload::handle, "N kB of body")]),
     demo("/item", &[
-        get("?id=N", item::get, "one row of the store (`--store`)"),
-        put("?id=N", item::put, "writes it (body: the value, 1 kB at most); answers the new version"),
+        get("?id=N", &[Json, Text], item::get, "one row of the store (`--store`)"),
+        put("?id=N", &[Json, Text], item::put, "writes it (body: the value, 1 kB at most); answers the new version"),
     ]),
-    demo("/items", &[get("?tag=N&index=yes", items::handle, "the rows with that tag by an index, or by a scan (`index=no`): what an index is worth")]),
-    demo("/session", &[get("", session::handle, "this user's counter, one higher each time; kept in the node, in a store or in a signed token (`--sessions`)")]),
-    demo("/login", &[post(login::login, "a session for a user of `--users FILE` (body: `name=NAME&password=PASSWORD`, or JSON)")]),
-    demo("/logout", &[post(login::logout, "ends that session")]),
-    demo("/whoami", &[get("", whoami::handle, "which node answered, and what it saw of the request")]),
-    monitoring("/stats", &[get("", stats::json, "CPU, quota, memory, pressure, disks, network, pool, requests, and what binds now; a browser gets the live page")]),
-    monitoring("/cluster", &[get("", cluster::handle, "`/stats` of this node and of its peers (`--peers`), asked by the node itself")]),
-    monitoring("/metrics", &[get("", stats::metrics, "the same as `/stats`, for Prometheus")]),
-    monitoring("/healthz", &[get("", health::alive, "alive")]),
-    monitoring("/readyz", &[get("", health::ready, "ready to take traffic (503 while draining)")]),
+    demo("/items", &[get("?tag=N&index=yes", &[Json, Text], items::handle, "the rows with that tag by an index, or by a scan (`index=no`): what an index is worth")]),
+    demo("/session", &[get("", &[Json, Text], session::handle, "this user's counter, one higher each time; kept in the node, in a store or in a signed token (`--sessions`)")]),
+    demo("/login", &[post(&[Json, Text], login::login, "a session for a user of `--users FILE` (body: `name=NAME&password=PASSWORD`, or JSON)")]),
+    demo("/logout", &[post(&[Json, Text], login::logout, "ends that session")]),
+    demo("/whoami", &[get("", &[Json, Text], whoami::handle, "which node answered, and what it saw of the request")]),
+    monitoring("/stats", &[get("", &[Json, Html], stats::json, "CPU, quota, memory, pressure, disks, network, pool, requests, and what binds now; a browser gets the live page")]),
+    monitoring("/cluster", &[get("", &[Json], cluster::handle, "`/stats` of this node and of its peers (`--peers`), asked by the node itself")]),
+    monitoring("/metrics", &[get("", &[Metrics], stats::metrics, "the same as `/stats`, for Prometheus")]),
+    monitoring("/healthz", &[get("", &[Text, Json], health::alive, "alive")]),
+    monitoring("/readyz", &[get("", &[Text, Json], health::ready, "ready to take traffic (503 while draining)")]),
     // All files of the page are counted as one.
-    page(page::FOLDER, &[get("", page::handle_asset, "the files of the live page")]),
+    page(page::FOLDER, &[get("", &[], page::handle_asset, "the files of the live page")]),
 ];
 
 /// The addresses that people call, as a 404 names them.
@@ -118,38 +122,26 @@ pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
 
 /// Finds the route, runs its handler, and sees to it that the answer is counted and logged.
 pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
-    let start = Instant::now();
-    let entry = app.config.access_log.then(|| Entry::new(request));
     let path = if page::is_asset(request.path) { page::FOLDER } else { request.path };
     let index = ROUTES.iter().position(|route| route.path == path);
-    let reply = answer(app, index, request).unwrap_or_else(|problem| Reply::Now(problem.into()));
+    let mut end =
+        End { index, varies: false, start: Instant::now(), entry: app.config.access_log.then(|| Entry::new(request)) };
+    let reply = answer(app, request, &mut end).unwrap_or_else(|problem| Reply::Now(problem.into()));
     match reply {
-        Reply::Now(response) => {
-            app.finish(index, start, &response, entry);
-            Reply::Now(response)
-        }
+        Reply::Now(response) => Reply::Now(end.finish(app, response)),
         Reply::Later(work) => {
             let app = app.clone();
-            Reply::Later(Box::new(move |peer: &Peer| {
-                let response = work(peer);
-                app.finish(index, start, &response, entry);
-                response
-            }))
+            Reply::Later(Box::new(move |peer: &Peer| end.finish(&app, work(peer))))
         }
         Reply::WithBody { limit, work } => {
             let app = app.clone();
-            let work = move |content, peer: &Peer| {
-                let response = work(content, peer);
-                app.finish(index, start, &response, entry);
-                response
-            };
-            Reply::WithBody { limit, work: Box::new(work) }
+            Reply::WithBody { limit, work: Box::new(move |content, peer| end.finish(&app, work(content, peer))) }
         }
     }
 }
 
-fn answer(app: &Arc<Inner>, index: Option<usize>, request: &Request<'_>) -> Result<Reply, Problem> {
-    let Some(index) = index else {
+fn answer(app: &Arc<Inner>, request: &Request<'_>, end: &mut End) -> Result<Reply, Problem> {
+    let Some(index) = end.index else {
         if request.method == Method::Options && request.path == "*" {
             return Ok(Reply::Now(options(&ALLOW.1)));
         }
@@ -158,25 +150,46 @@ fn answer(app: &Arc<Inner>, index: Option<usize>, request: &Request<'_>) -> Resu
     let wanted = if request.method == Method::Head { Method::Get } else { request.method };
     let allow = &ALLOW.0[index];
     match ROUTES[index].actions.iter().find(|action| action.method == wanted) {
-        Some(action) => (action.handler)(app, request),
+        Some(action) => {
+            let format = match action.formats {
+                [] => Format::Bytes,
+                formats => Format::choose(request, formats)?,
+            };
+            end.varies = action.formats.len() > 1;
+            (action.handler)(app, request, format)
+        }
         None if request.method == Method::Options => Ok(Reply::Now(options(allow))),
         None => Err(Problem::new(405, format!("this address takes {allow} only")).header("Allow", allow.as_str())),
     }
 }
 
-fn options(allow: &'static str) -> Response {
-    Response::new(204, "", Body::Static(b"")).header("Allow", allow)
+/// What is done when an answer is there.
+struct End {
+    /// The route.
+    index: Option<usize>,
+    /// Whether another client may get the same answer in another format.
+    varies: bool,
+    start: Instant,
+    entry: Option<Entry>,
 }
 
-impl Inner {
-    fn finish(&self, index: Option<usize>, start: Instant, response: &Response, entry: Option<Entry>) {
+impl End {
+    fn finish(self, app: &Inner, mut response: Response) -> Response {
         let now = Instant::now();
-        let took = now.saturating_duration_since(start);
-        self.recorder.record(index, took, now, response.status);
-        if let Some(entry) = entry {
-            entry.log(response, took);
+        let took = now.saturating_duration_since(self.start);
+        app.recorder.record(self.index, took, now, response.status);
+        if self.varies && !response.headers.iter().any(|(name, _)| *name == "Vary") {
+            response.headers.push(("Vary", "Accept".into()));
         }
+        if let Some(entry) = self.entry {
+            entry.log(&response, took);
+        }
+        response
     }
+}
+
+fn options(allow: &'static str) -> Response {
+    Response::new(204, "", Body::Static(b"")).header("Allow", allow)
 }
 
 #[cfg(test)]
@@ -215,7 +228,7 @@ mod tests {
 
     #[test]
     fn allow_names_what_comes_by_itself() {
-        const READ: Action = get("", health::alive, "");
+        const READ: Action = get("", &[Text, Json], health::alive, "");
         const WRITE: Action = Action { method: Method::Put, ..READ };
         static BOTH: [Action; 2] = [READ, WRITE];
         assert_eq!(allow(BOTH[..1].iter()), "GET, HEAD, OPTIONS");

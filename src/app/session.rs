@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::http::{Peer, Problem, Reply, Request, Response};
 use crate::store::{Session, SessionKey, Store};
 
+use super::format::Format;
 use super::item::json;
 use super::secrets::Signer;
 use super::state::{Asking, Sessions, Times, ask, total_milliseconds};
@@ -33,10 +34,10 @@ struct Answer<'a> {
     milliseconds: f64,
 }
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let given = cookie::value(request).map(str::to_owned);
     let https = whoami::came_by_https(app, request);
-    let plain = request.prefers("text/plain");
+    let plain = format == Format::Text;
     let app = app.clone();
     Ok(Reply::Later(Box::new(move |peer| {
         next(&app, peer, given.as_deref(), https, plain).unwrap_or_else(Response::from)

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::http::{Peer, Problem, Reply, Request};
 use crate::sleep::sleep_unless;
 
+use super::format::Format;
 use super::query::Query;
 use super::work::{Asked, in_pool};
 use super::{Inner, Model};
@@ -16,7 +17,7 @@ use super::{Inner, Model};
 /// How often a thread that sleeps looks whether anybody still waits.
 const LOOK: Duration = Duration::from_millis(250);
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let query = Query::new(request.query);
     let most = app.config.caps.sleep.as_secs_f64();
     let minutes = query.decimal("min", most / 60.0, "minutes")?;
@@ -39,7 +40,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, P
     let model = query.choice("model", &[("sync", Model::Sync), ("async", Model::Async)])?.unwrap_or(app.config.model);
     let duration = Duration::from_secs_f64(total);
     let asked = Asked::new(
-        request,
+        format,
         json!({ "min": minutes.unwrap_or(0.0), "seg": seconds.unwrap_or(0.0), "model": model.name() }),
     );
     Ok(match model {

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use crate::http::{Body, Problem, Reply, Request, Response};
 
+use super::format::Format;
 use super::query::Query;
 use super::{Inner, page};
 
 /// Points of history that are kept: five minutes of seconds.
 const HISTORY: u64 = 300;
 
-pub(super) fn json(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn json(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     // A person looks rather than reads.
-    if request.prefers("text/html") {
+    if format == Format::Html {
         return Ok(Reply::Now(page::index(request)));
     }
     let bytes = if request.query.contains("history") {
@@ -24,12 +25,11 @@ pub(super) fn json(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Pro
     Ok(Reply::Now(fresh(Response::new(200, "application/json", Body::Shared(bytes)))))
 }
 
-pub(super) fn metrics(app: &Arc<Inner>, _request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn metrics(app: &Arc<Inner>, _request: &Request<'_>, _format: Format) -> Result<Reply, Problem> {
     let bytes = app.board.latest().metrics.clone();
-    Ok(Reply::Now(fresh(Response::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::Shared(bytes)))))
+    Ok(Reply::Now(fresh(Response::new(200, Format::Metrics.media_type(), Body::Shared(bytes)))))
 }
 
 fn fresh(response: Response) -> Response {
-    // The page lives at the same address, for those who prefer it.
-    response.header("Cache-Control", "no-store").header("Vary", "Accept")
+    response.header("Cache-Control", "no-store")
 }

@@ -12,6 +12,7 @@ use crate::http::{Body, Problem, Reply, Request, Response};
 use crate::secret::is_secret;
 
 use super::Inner;
+use super::format::Format;
 
 /// An address or a block of addresses (`10.0.0.0/8`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +55,8 @@ impl Identity {
     }
 }
 
-pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
-    if request.prefers("text/plain") {
+pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
+    if format == Format::Text {
         return Ok(Reply::Now(Response::text(&app.config.node)));
     }
     let client = client(app, request);

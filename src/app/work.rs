@@ -5,30 +5,31 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::http::{Peer, Problem, Reply, Request, Response};
+use crate::http::{Peer, Problem, Reply, Response};
 use crate::pool::{Done, Refused};
 
 use super::Inner;
+use super::format::Format;
 
 /// What was asked, and in which form the answer goes out.
 pub(super) struct Asked {
     parameters: Map<String, Value>,
-    plain: bool,
+    format: Format,
 }
 
 impl Asked {
-    pub fn new(request: &Request<'_>, parameters: Value) -> Asked {
+    pub fn new(format: Format, parameters: Value) -> Asked {
         let parameters = match parameters {
             Value::Object(parameters) => parameters,
             _ => Map::new(),
         };
-        Asked { parameters, plain: request.prefers("text/plain") }
+        Asked { parameters, format }
     }
 
     /// The answer: what was asked, the result, the node and the times; or just the result as text.
     pub fn answer(self, app: &Inner, result: Value, queued: Duration, worked: Duration) -> Response {
         let timing = format!("queue;dur={:.3}, work;dur={:.3}", milliseconds(queued), milliseconds(worked));
-        let response = if self.plain {
+        let response = if self.format == Format::Text {
             match &result {
                 Value::String(text) => Response::text(text),
                 other => Response::text(&other.to_string()),

@@ -6,6 +6,7 @@
 //!
 //! Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9457 (problem details).
 
+mod accept;
 pub mod answer;
 pub mod answer_framing;
 pub mod blocking;

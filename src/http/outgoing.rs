@@ -23,7 +23,7 @@ pub struct OutgoingRequest<'a> {
 impl<'a> OutgoingRequest<'a> {
     /// A GET that asks for JSON.
     pub fn get(path: &'a str) -> Self {
-        Self { method: Method::Get, path, fields: &[("Accept", "application/json")], body: &[] }
+        Self { method: Method::Get, path, fields: &[("Accept", "application/json, */*;q=0.1")], body: &[] }
     }
 
     /// The bytes that are sent to `origin`.
@@ -166,7 +166,7 @@ mod tests {
             concat!("Host: a:81\r\nUser-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\nConnection: close\r\n");
         assert_eq!(
             text(OutgoingRequest::get("/x?y=z")),
-            format!("GET /x?y=z HTTP/1.1\r\n{common}Accept: application/json\r\n\r\n")
+            format!("GET /x?y=z HTTP/1.1\r\n{common}Accept: application/json, */*;q=0.1\r\n\r\n")
         );
         let put = OutgoingRequest { method: Method::Put, path: "/item", fields: &[("A", "b")], body: b"value" };
         assert_eq!(text(put), format!("PUT /item HTTP/1.1\r\n{common}A: b\r\nContent-Length: 5\r\n\r\nvalue"));

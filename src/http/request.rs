@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::accept;
+
 /// Request methods this server knows (RFC 9110, section 9; PATCH from RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -73,12 +75,10 @@ impl<'a> Request<'a> {
             .and_then(|header| std::str::from_utf8(header.value).ok())
     }
 
-    /// Whether a media type stands first among the client's wishes: a plain look for `Accept: type…`,
-    /// enough to tell `text/plain` and `text/html` from `*/*`.
-    pub fn prefers(&self, media_type: &str) -> bool {
-        self.header("accept").is_some_and(|accept| {
-            let first = accept.split(',').next().unwrap_or_default();
-            first.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
-        })
+    /// The place in `offers`, media types in the server's order, of the one that suits the client best; `None` when
+    /// the client refuses all of them (RFC 9110, section 12.5.1).
+    pub fn preferred(&self, offers: &[&str]) -> Option<usize> {
+        let fields = self.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("accept"));
+        accept::preferred(fields.filter_map(|header| std::str::from_utf8(header.value).ok()), offers)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use crate::http::{Body, Problem, Reply, Request, Response};
 
 use super::Inner;
+use super::format::Format;
 
 /// One file of the page.
 #[derive(Clone, Copy, Debug)]
@@ -92,12 +93,12 @@ static BUNDLE: LazyLock<Bundle> = LazyLock::new(|| {
 });
 
 /// `GET /`.
-pub(super) fn handle(_app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle(_app: &Arc<Inner>, request: &Request<'_>, _format: Format) -> Result<Reply, Problem> {
     Ok(Reply::Now(index(request)))
 }
 
 /// `GET /assets/BUNDLE/NAME`.
-pub(super) fn handle_asset(_app: &Arc<Inner>, request: &Request<'_>) -> Result<Reply, Problem> {
+pub(super) fn handle_asset(_app: &Arc<Inner>, request: &Request<'_>, _format: Format) -> Result<Reply, Problem> {
     asset(request).map(Reply::Now).ok_or_else(|| Problem::new(404, "no such file of the page"))
 }
 
