@@ -6,62 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
 
 use crate::child;
-
-/// What `status` and `scale` answer, as far as an autoscaler needs it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Cluster {
-    /// One big node, or a node for each unit.
-    #[serde(default)]
-    pub topology: Option<Topology>,
-    /// Units of CPU over all nodes.
-    #[serde(default)]
-    pub units: Option<u32>,
-    /// Its nodes.
-    pub nodes: Vec<ClusterNode>,
-}
-
-/// How the units of CPU are given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Topology {
-    /// One big node has all units.
-    Vertical,
-    /// A node for each unit.
-    Horizontal,
-}
-
-/// A node, as the driver describes it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ClusterNode {
-    /// Its name.
-    pub name: String,
-    /// Its own address, past the balancer.
-    pub url: String,
-    /// CPU it may use, in cores.
-    #[serde(default)]
-    pub quota_cores: Option<f64>,
-    /// Whether it answers `/readyz` with 2xx; `None` where that was not asked.
-    #[serde(default)]
-    pub up: Option<bool>,
-    /// What it does; `None` where that was not asked.
-    #[serde(default)]
-    pub state: Option<NodeState>,
-}
-
-/// What a node does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NodeState {
-    /// It takes no requests: it starts, or has died.
-    Down,
-    /// The balancer sends it no requests.
-    Drained,
-    /// It takes requests.
-    Ready,
-}
+use crate::cluster::contract::ClusterAnswer;
 
 /// A driver program and the cluster that it is asked about.
 #[derive(Clone, Debug)]
@@ -85,7 +32,7 @@ impl Driver {
     ///
     /// # Errors
     /// When the driver fails or answers something else, with what it said; when `interrupted` becomes true.
-    pub fn status(&self, interrupted: &AtomicBool) -> anyhow::Result<Cluster> {
+    pub fn status(&self, interrupted: &AtomicBool) -> anyhow::Result<ClusterAnswer> {
         self.ask(&["status"], STATUS_LIMIT, Some(interrupted))
     }
 
@@ -93,11 +40,11 @@ impl Driver {
     ///
     /// # Errors
     /// As [`Self::status`].
-    pub fn scale(&self, units: u32) -> anyhow::Result<Cluster> {
+    pub fn scale(&self, units: u32) -> anyhow::Result<ClusterAnswer> {
         self.ask(&["scale", &units.to_string()], SCALE_LIMIT, None)
     }
 
-    fn ask(&self, words: &[&str], limit: Duration, interrupted: Option<&AtomicBool>) -> anyhow::Result<Cluster> {
+    fn ask(&self, words: &[&str], limit: Duration, interrupted: Option<&AtomicBool>) -> anyhow::Result<ClusterAnswer> {
         let asked = format!("{} {}", self.program.display(), words.join(" "));
         let mut command = Command::new(&self.program);
         command.args(words);
@@ -110,6 +57,6 @@ impl Driver {
             bail!("{asked} failed ({}); it said: {}", finished.status, said.trim());
         }
         serde_json::from_str(finished.stdout.trim())
-            .with_context(|| format!("{asked} must print one JSON object with nodes"))
+            .with_context(|| format!("{asked} must print one JSON object with target and nodes"))
     }
 }

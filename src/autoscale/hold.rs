@@ -11,11 +11,12 @@ use anyhow::{Context, bail};
 
 use super::autoscaler::{Autoscaler, Step};
 use super::config::Config;
-use super::driver::{Cluster, Driver, Topology};
+use super::driver::Driver;
 use super::history::History;
 use super::machines::MachineConfig;
 use super::observe::{Acquaintance, Answers, listen, pause_until};
 use super::sample::{Node, Samples, State};
+use crate::cluster::contract::{ClusterAnswer, Topology};
 
 /// What [`hold`] needs.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ pub fn hold(
     Ok(())
 }
 
-fn check(settings: &Settings, cluster: &Cluster) -> anyhow::Result<()> {
+fn check(settings: &Settings, cluster: &ClusterAnswer) -> anyhow::Result<()> {
     match (cluster.topology, settings.vertical) {
         (Some(Topology::Vertical), false) => bail!("the cluster is one big node; to change its quota, add --vertical"),
         (Some(Topology::Horizontal), true) => {
@@ -93,7 +94,7 @@ fn check(settings: &Settings, cluster: &Cluster) -> anyhow::Result<()> {
 }
 
 /// How many units the driver says there are.
-fn units(cluster: &Cluster) -> u32 {
+fn units(cluster: &ClusterAnswer) -> u32 {
     let nodes = u32::try_from(cluster.nodes.len()).unwrap_or(u32::MAX);
     match cluster.topology {
         Some(Topology::Vertical) => cluster.units.unwrap_or(nodes),
@@ -180,7 +181,7 @@ impl<'a> Loop<'a> {
     }
 
     /// Says so when the cluster has another size than it was told to have.
-    fn compare(&mut self, cluster: &Cluster, tell: Tell<'_>) -> anyhow::Result<()> {
+    fn compare(&mut self, cluster: &ClusterAnswer, tell: Tell<'_>) -> anyhow::Result<()> {
         let found = units(cluster);
         if let Some(told) = self.told.filter(|told| *told != found) {
             self.notice(
@@ -217,7 +218,7 @@ impl<'a> Loop<'a> {
     }
 
     /// What there is to decide on, and how many nodes the driver has that do not count.
-    fn samples(&self, cluster: &Cluster, nodes: Vec<Node>) -> (Samples, u32) {
+    fn samples(&self, cluster: &ClusterAnswer, nodes: Vec<Node>) -> (Samples, u32) {
         if self.settings.vertical {
             return (Samples { nodes, ..Samples::default() }.in_units(units(cluster)), 0);
         }
@@ -231,7 +232,7 @@ impl<'a> Loop<'a> {
     }
 
     /// Has the driver do what was decided.
-    fn act(&mut self, cluster: &Cluster, step: &Step, uncounted: u32, tell: Tell<'_>) -> anyhow::Result<()> {
+    fn act(&mut self, cluster: &ClusterAnswer, step: &Step, uncounted: u32, tell: Tell<'_>) -> anyhow::Result<()> {
         if self.settings.dry_run {
             return Ok(());
         }

@@ -20,6 +20,7 @@
 //! | [`driver`] | the program that changes the cluster |
 //! | [`observe`] | what the nodes say of themselves in an interval |
 //! | [`hold`](mod@hold) | the loop on a live cluster |
+//! | [`simulated`] | the autoscaler on the simulator's clock |
 //! | [`log`] | what the loop did, for people and for programs |
 
 pub mod autoscaler;
@@ -38,6 +39,7 @@ pub mod proposal;
 mod record;
 pub mod replay;
 pub mod sample;
+pub mod simulated;
 
 pub use config::{Config, Metric};
 pub use decide::decide;

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::config::Metric;
-use super::driver::{Cluster, ClusterNode, NodeState};
 use super::sample::{Node, State};
+use crate::cluster::contract::{ClusterAnswer, NodeAnswer, NodeState};
 use crate::http::blocking;
 use crate::stats::Stats;
 
@@ -32,10 +32,10 @@ pub struct Answers {
 }
 
 /// Asks all nodes for `interval`; returns early when `interrupted` becomes true. In the order of the nodes.
-pub fn listen(cluster: &Cluster, interval: Duration, interrupted: &AtomicBool) -> Vec<Answers> {
+pub fn listen(cluster: &ClusterAnswer, interval: Duration, interrupted: &AtomicBool) -> Vec<Answers> {
     let until = Instant::now() + interval;
     thread::scope(|scope| {
-        let ask = |node: &ClusterNode| {
+        let ask = |node: &NodeAnswer| {
             let url = node.url.clone();
             scope.spawn(move || listen_to(&url, until, interrupted))
         };
@@ -158,7 +158,7 @@ pub struct Acquaintance {
 impl Acquaintance {
     /// The nodes as the driver described them at the moment `seen`, with what they answered from then until `now`. A node
     /// that was ready and is not any more has failed; one that never was starts.
-    pub fn nodes(&mut self, cluster: &Cluster, answers: &[Answers], seen: Instant, now: Instant) -> Vec<Node> {
+    pub fn nodes(&mut self, cluster: &ClusterAnswer, answers: &[Answers], seen: Instant, now: Instant) -> Vec<Node> {
         self.ready_since.retain(|name, _| cluster.nodes.iter().any(|node| node.name == *name));
         let nodes = cluster.nodes.iter().zip(answers);
         let nodes = nodes.map(|(node, answers)| self.node(node, answers, seen, now)).collect();
@@ -166,7 +166,7 @@ impl Acquaintance {
         nodes
     }
 
-    fn node(&mut self, node: &ClusterNode, answers: &Answers, seen: Instant, now: Instant) -> Node {
+    fn node(&mut self, node: &NodeAnswer, answers: &Answers, seen: Instant, now: Instant) -> Node {
         let known = self.ready_since.contains_key(&node.name);
         let up = match node.state {
             Some(NodeState::Ready) => Some(true),
@@ -257,12 +257,12 @@ mod tests {
 
     #[test]
     fn a_node_that_was_ready_has_failed_and_a_new_one_starts() {
-        let cluster = |states: &[(&str, &str)]| -> Cluster {
+        let cluster = |states: &[(&str, &str)]| -> ClusterAnswer {
             let nodes: Vec<_> = states
                 .iter()
                 .map(|(name, state)| serde_json::json!({"name": name, "url": "http://h:1", "state": state}))
                 .collect();
-            serde_json::from_value(serde_json::json!({ "nodes": nodes })).unwrap()
+            serde_json::from_value(serde_json::json!({ "target": "http://h:1", "nodes": nodes })).unwrap()
         };
         let answers = || [Answers::default(), Answers::default(), Answers::default()];
         let mut seen = Acquaintance::default();
