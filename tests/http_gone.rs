@@ -1,6 +1,8 @@
 //! A client that leaves is let go: its connection ends and its request is no longer in flight, on every address that takes
 //! its time, in every model, whether its job runs, waits in the queue, or holds no thread at all.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::io::Write;
