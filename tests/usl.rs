@@ -222,6 +222,14 @@ proptest! {
     }
 }
 
+/// A percentage of figures near the largest that a double holds: the share comes before the hundred.
+#[test]
+fn percents_of_the_largest_figures_are_finite() {
+    let table = points(&[(1.0, 2.3e294), (174.0, 4.8e306), (99.0, 5e304), (51.0, 1.6e303)]);
+    let shown = describe_fit(&fit(&table).unwrap(), &table);
+    assert!(shown.contains("the points scatter by") && !shown.contains("inf"), "{shown}");
+}
+
 fn webapp(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_webapp"))
         .args(arguments)

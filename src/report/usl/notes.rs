@@ -138,7 +138,7 @@ pub(super) fn of(fit: &Fit, mean: f64, superlinear: bool) -> Vec<Note> {
         notes.push(Note::PeakBeyond { peak: peak.n, measured_to: fit.measured_to });
     }
     if let Some(error) = fit.residual_standard_error.filter(|error| *error > 0.1 * mean) {
-        notes.push(Note::Scattered { percent: 100.0 * error / mean });
+        notes.push(Note::Scattered { percent: 100.0 * (error / mean) });
     }
     notes
 }
