@@ -3,7 +3,6 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-# shellcheck source=scripts/lib/common.sh
 source "$root/scripts/lib/common.sh"
 
 usage() {
@@ -31,55 +30,27 @@ All options: webapp bench --help. Ctrl-C ends it in order: nothing is left runni
 TEXT
 }
 
-balancer=haproxy
-experiment=
+help_wanted "$@"
 on=here
-previous=
 arguments=()
-for word in "$@"; do
-  if [[ "$previous" == --on ]]; then
-    on=$word previous=
-    continue
-  fi
-  case $word in
-    --on=*)
-      on=${word#*=}
-      continue
-      ;;
+while (($#)); do
+  case $1 in
+    --on=*) on=${1#*=} ;;
     --on)
-      previous=$word
-      continue
+      [[ $# -ge 2 ]] || usage_error "--on needs a value"
+      on=$2
+      shift
       ;;
-    -h | --help)
-      usage
-      exit 0
-      ;;
-    --balancer=*) balancer=${word#*=} ;;
-    --experiment=*) experiment=${word#*=} ;;
+    *) arguments+=("$1") ;;
   esac
-  [[ "$previous" != --balancer ]] || balancer=$word
-  [[ "$previous" != --experiment ]] || experiment=$word
-  previous=$word
-  arguments+=("$word")
+  shift
 done
 [[ "$on" == here || "$on" == vagrant ]] || usage_error "--on is '$on', but may be: here vagrant"
-
-# The machines bring their own balancer.
-case $on-$balancer in
-  vagrant-*) ;;
-  here-nginx) need nginx nginx-light ;;
-  *) need haproxy ;;
-esac
-# An experiment may name balancers itself.
-for file in "$root/experiments/$experiment.toml" "$experiment"; do
-  if [[ "$on" == here && -f "$file" ]] && grep -qw nginx "$file"; then
-    need nginx nginx-light
-  fi
-done
 
 say "building (the first time takes a few minutes)"
 binary=$("$root/scripts/build.sh" --quiet)
 export PATH
+# The driver installs the balancers and services that an arm needs, where it may.
 export WEBAPP_DRIVER=${WEBAPP_DRIVER:-$root/scripts/cluster.sh}
 if [[ "$on" == vagrant ]]; then
   export WEBAPP_DRIVER=$root/scripts/vagrant-driver.sh WEBAPP_BIN=$binary

@@ -10,24 +10,16 @@ usage: scripts/build.sh [--quiet] [further arguments of "cargo build"]
 TEXT
 }
 
-quiet=
-case "${1-}" in
-  -h | --help)
-    usage
-    exit 0
-    ;;
-  --quiet)
-    quiet=yes
-    shift
-    ;;
-esac
-
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+source "$root/scripts/lib/common.sh"
 cd -- "$root"
-command -v cargo >/dev/null || {
-  echo "error: cargo is not there; install Rust from https://rustup.rs" >&2
-  exit 1
-}
+help_wanted "$@"
+quiet=
+if [[ "${1-}" == --quiet ]]; then
+  quiet=yes
+  shift
+fi
+have cargo || die "cargo is not there; install Rust from https://rustup.rs"
 
 cargo build --release --locked --bin webapp ${quiet:+--quiet} "$@" >&2
 
@@ -35,10 +27,7 @@ cargo build --release --locked --bin webapp ${quiet:+--quiet} "$@" >&2
 host=$(rustc -vV | sed -n 's/^host: //p')
 binary=${CARGO_TARGET_DIR:-target}/${CARGO_BUILD_TARGET:-$host}/release/webapp
 [[ "$binary" == /* ]] || binary=$root/$binary
-[[ -x "$binary" ]] || {
-  echo "error: cargo built no $binary" >&2
-  exit 1
-}
+[[ -x "$binary" ]] || die "cargo built no $binary"
 
 # A program that needs no other files names no interpreter (ELF header PT_INTERP, here read by ldd).
 kind=static

@@ -24,7 +24,7 @@ program=$(program)
 if [[ " $* " == *" up "* && " $* " != *" --help "* && " $* " != *" -h "* ]]; then
   missing=$("$program" cluster --print-missing "$@")
   while read -r command package; do
-    [[ -z "$command" ]] || need "$command" "$package"
+    [[ -z "$command" ]] || need "$command=$package"
   done <<<"$missing"
 fi
 export PATH WEBAPP_CLUSTER_COMMAND=scripts/${0##*/}

@@ -26,21 +26,13 @@ The program is the one that WEBAPP_BIN names, else the release build. Run it alo
 TEXT
 }
 
+help_wanted "$@"
 url='' seconds=10 on=here machine=node1 loads=()
 while (($#)); do
   case $1 in
-    -h | --help)
-      usage
-      exit 0
-      ;;
     --url | --seconds | --on | --machine)
       (($# >= 2)) || usage_error "$1 needs a value"
-      case $1 in
-        --url) url=${2%/} ;;
-        --seconds) seconds=$2 ;;
-        --on) on=$2 ;;
-        --machine) machine=$2 ;;
-      esac
+      declare "${1#--}=${2%/}"
       shift 2
       ;;
     idle | cpu | io | sleep)
@@ -56,7 +48,6 @@ is_count "$seconds" || usage_error "--seconds is '$seconds'; a whole number from
 case $on in
   here) ;;
   vagrant)
-    source "$root/scripts/lib/network.sh"
     source "$root/scripts/lib/vagrant.sh"
     vagrant_start "$machine"
     # provision.sh left a copy of the scripts there.
@@ -67,23 +58,13 @@ case $on in
   *) usage_error "--on is '$on', but may be: here vagrant" ;;
 esac
 
-need curl
-need jq
-need mpstat sysstat
-need top procps
+need curl jq mpstat=sysstat top=procps
 bin=$(find_binary "$root")
 
 work=$(mktemp -d)
 pids=()
-end_pids() {
-  local pid
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  pids=()
-}
 end() {
-  [[ -z "${node:-}" ]] || pids+=("$node")
-  end_pids
+  end_processes "${pids[@]}" ${node:+"$node"}
   rm -rf -- "$work"
 }
 trap end EXIT
@@ -93,8 +74,7 @@ trap 'exit 143' TERM
 if [[ -z $url ]]; then
   "$bin" serve --listen 127.0.0.1:0 --log-level error --drain-timeout 1s >"$work/node" 2>"$work/log" &
   node=$!
-  wait_until 10 test -s "$work/node" || die "the node did not start: $(cat "$work/log")"
-  url=$(sed -n '1s/^listening on //p' "$work/node")
+  url=$(node_url "$work/node" "$work/log")
 fi
 cores=$(curl -fsS --max-time 20 "$url/stats" | jq '.cpu.cores // 1') || die "$url/stats does not answer"
 
@@ -131,7 +111,8 @@ compare() {
     sleep 2
   fi
   bash "$root/scripts/lib/window.sh" "$url" "$seconds" >"$work/window"
-  end_pids
+  end_processes "${pids[@]}"
+  pids=()
   local name
   for name in before after memory; do section "$name" >"$work/$name"; done
   jq -n -r --arg load "$1" --arg target "${TARGET[$1]}" --arg connections "${CONNECTIONS[$1]}" --arg look "${LOOK[$1]}" \

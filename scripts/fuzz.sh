@@ -3,7 +3,6 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-# shellcheck source=scripts/lib/common.sh
 source "$root/scripts/lib/common.sh"
 
 usage() {
@@ -18,18 +17,12 @@ An input that fails is left in fuzz/artifacts; cargo fuzz run --sanitizer none c
 Stable Rust is enough. Installs cargo-fuzz when it is missing.
 TEXT
 }
-case "${1:-}" in
-  -h | --help)
-    usage
-    exit 0
-    ;;
-  -*) usage_error "there is no option $1" ;;
-esac
+help_wanted "$@"
+[[ "${1:-}" != -* ]] || usage_error "there is no option $1"
 runs=${1:-1000000}
 is_count "$runs" || usage_error "'$runs' is no number of runs"
 
-need cargo
-need c++ g++
+need cargo c++=g++
 cargo fuzz --version >/dev/null 2>&1 || {
   say "installing cargo-fuzz"
   cargo install --quiet --locked cargo-fuzz

@@ -3,7 +3,6 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck source=scripts/lib/common.sh
 source "$here/scripts/lib/common.sh"
 
 usage() {
@@ -27,19 +26,19 @@ HELP
 }
 
 units=(webapp.service webapp@.service webapp.socket webapp@.socket webapp.slice)
-bin=${WEBAPP_BIN:-} listen='' root='' now=false uninstall=false purge=false changed=false socket_changed=false
+help_wanted "$@"
+bin=${WEBAPP_BIN:-} listen='' root='' now=false uninstall=false purge=false
 
 while (($#)); do
   case $1 in
   --bin | --listen | --root)
-    [[ -n ${2:-} ]] || { usage >&2; exit 2; }
+    [[ -n ${2:-} ]] || usage_error "$1 needs a value"
     declare "${1#--}=$2"
     shift
     ;;
   --now) now=true ;;
   --uninstall) uninstall=true ;;
   --purge) purge=true ;;
-  -h | --help) usage; exit 0 ;;
   *) usage_error "unknown option '$1'" ;;
   esac
   shift
@@ -51,25 +50,14 @@ settings=$root/etc/webapp
 # True where the systemd of this very system runs, so that it can be told.
 live() { [[ -z $root && -d /run/systemd/system ]]; }
 
-# put MODE SOURCE TARGET: copies what differs, by a rename, so that a running binary can be replaced.
-put() {
-  local mode=$1 source=$2 target=$3
-  if cmp -s "$source" "$target" && [[ $(stat -c %a "$target") == "$mode" ]]; then return 0; fi
-  mkdir -p "${target%/*}"
-  install -m "$mode" "$source" "$target.new"
-  mv -f "$target.new" "$target"
-  changed=true
-  if [[ $target == *.socket* ]]; then socket_changed=true; fi
-  say "installed $target"
-}
-
 # put_listen UNIT VALUE: the drop-in that gives a socket unit its address.
 put_listen() {
-  local text
-  text=$(mktemp)
-  printf '# Written by scripts/install.sh --listen\n[Socket]\nListenStream=\nListenStream=%s\n' "$2" >"$text"
-  put 644 "$text" "$root/etc/systemd/system/$1.d/listen.conf"
-  rm -f "$text"
+  put_text "$root/etc/systemd/system/$1.d/listen.conf" <<TEXT
+# Written by scripts/install.sh --listen
+[Socket]
+ListenStream=
+ListenStream=$2
+TEXT
 }
 
 remove() {
@@ -129,11 +117,11 @@ install_all() {
 refresh() {
   local running unit
   systemctl daemon-reload
-  $changed || return 0
+  ((${#CHANGED[@]})) || return 0
   mapfile -t running < <(systemctl list-units --plain --no-legend --state=active webapp.service 'webapp@*.service' | awk '{print $1}')
   for unit in "${running[@]}"; do
     say "restarting $unit"
-    if $socket_changed; then systemctl stop "${unit%.service}.socket" "$unit"; fi
+    if [[ "${CHANGED[*]}" == *.socket* ]]; then systemctl stop "${unit%.service}.socket" "$unit"; fi
     systemctl restart "$unit"
   done
 }
@@ -155,4 +143,4 @@ elif $now; then
   systemctl ${root:+--root="$root"} enable --quiet webapp.socket webapp.service
   say "systemd does not run here: webapp is enabled and starts at the next boot"
 fi
-$changed || say "nothing to change"
+((${#CHANGED[@]})) || say "nothing to change"

@@ -3,7 +3,6 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-# shellcheck source=scripts/lib/common.sh
 source "$root/scripts/lib/common.sh"
 
 usage() {
@@ -18,13 +17,10 @@ Run it on a machine that does nothing else. Trust the ratios: both sides of each
 TEXT
 }
 
+help_wanted "$@"
 rooms=()
 for word in "$@"; do
   case $word in
-    -h | --help)
-      usage
-      exit 0
-      ;;
     -*) usage_error "there is no option $word" ;;
     *)
       [[ -x "$root/scripts/perf/$word.sh" ]] || usage_error "there is no room $word"

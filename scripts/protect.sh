@@ -30,26 +30,17 @@ example: sudo scripts/protect.sh up --port 80,443 --rate 20 --connections 100
 TEXT
 }
 
-COMMAND='' PORTS='' RATE=50 CONNECTIONS=200 ALLOW='' PROXY=yes
+COMMAND='' PORT='' RATE=50 CONNECTIONS=200 ALLOW='' PROXY=yes
 
 parse() {
   while (($#)); do
     case $1 in
       --port | --rate | --connections | --allow)
         [[ $# -ge 2 ]] || usage_error "$1 needs a value"
-        case $1 in
-          --port) PORTS=$2 ;;
-          --rate) RATE=$2 ;;
-          --connections) CONNECTIONS=$2 ;;
-          --allow) ALLOW=$2 ;;
-        esac
+        printf -v "$(tr '[:lower:]' '[:upper:]' <<<"${1#--}")" %s "$2"
         shift
         ;;
       --no-syn-proxy) PROXY='' ;;
-      -h | --help)
-        usage
-        exit 0
-        ;;
       -*) usage_error "there is no option $1" ;;
       *)
         [[ -z "$COMMAND" ]] || usage_error "one command at a time: $COMMAND or $1"
@@ -60,8 +51,8 @@ parse() {
   done
   local port
   [[ "$COMMAND" =~ ^(up|status|down)$ ]] || usage_error "the command must be up, status or down"
-  [[ "$PORTS" =~ ^[0-9]+(,[0-9]+)*$ ]] || usage_error "--port is '$PORTS', but must be a port, or several: 80,443"
-  for port in ${PORTS//,/ }; do
+  [[ "$PORT" =~ ^[0-9]+(,[0-9]+)*$ ]] || usage_error "--port is '$PORT', but must be a port, or several: 80,443"
+  for port in ${PORT//,/ }; do
     is_port "$port" || usage_error "--port has '$port', but a port is 1 to 65535"
   done
   is_count "$RATE" || usage_error "--rate is '$RATE', but must be a whole number from 1"
@@ -69,7 +60,7 @@ parse() {
   [[ "$ALLOW" =~ ^([0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*)?$ ]] || usage_error "--allow is '$ALLOW', but must be addresses or blocks: 10.0.0.5,192.168.0.0/24"
 }
 
-table() { printf 'webapp_protect_%s' "${PORTS//,/_}"; }
+table() { printf 'webapp_protect_%s' "${PORT//,/_}"; }
 
 # window_scale: what the kernel's own listeners announce; the SYN proxy speaks in their name, before it has asked them
 # (tcp_select_initial_window in net/ipv4/tcp_output.c).
@@ -114,7 +105,7 @@ table inet $name {
 
   chain before_tracking {
     type filter hook prerouting priority raw; policy accept;
-    tcp dport != { ${PORTS//,/, } } accept
+    tcp dport != { ${PORT//,/, } } accept
     # No honest sender combines these.
     tcp flags & (fin | syn) == fin | syn counter name held_invalid drop
     tcp flags & (syn | rst) == syn | rst counter name held_invalid drop
@@ -137,7 +128,7 @@ table inet $name {
 ${PROXY:+$(rules_of_proxy)}
   chain before_listeners {
     type filter hook input priority filter; policy accept;
-    tcp dport != { ${PORTS//,/, } } accept
+    tcp dport != { ${PORT//,/, } } accept
     ct state established,related accept
     # From before_ourselves: judged already.
     ${PROXY:+iif lo ct state new fib saddr type != local accept}
@@ -156,7 +147,7 @@ rules_of_proxy() {
   # place to judge it, and the last before connection tracking keeps it. Who is held here fills no table.
   chain before_ourselves {
     type filter hook output priority filter; policy accept;
-    tcp dport { ${PORTS//,/, } } ct state new fib saddr type != local jump judge
+    tcp dport { ${PORT//,/, } } ct state new fib saddr type != local jump judge
   }
 TEXT
 }
@@ -182,16 +173,16 @@ command_up() {
     # The file is there as soon as connection tracking is in use, and the rules have just begun to use it.
     echo 0 >"$LOOSE" || die "cannot set $LOOSE"
   fi
-  step "ports $PORTS: $RATE new connections a second and $CONNECTIONS at once from one source${PROXY:+; SYN proxy}"
+  step "ports $PORT: $RATE new connections a second and $CONNECTIONS at once from one source${PROXY:+; SYN proxy}"
   command_status
 }
 
 command_status() {
   if ! is_up; then
-    printf '{"up":false,"ports":[%s]}\n' "$PORTS"
+    printf '{"up":false,"ports":[%s]}\n' "$PORT"
     return 0
   fi
-  printf '{"up":true,"ports":[%s],"packets":{"accepted":%s,"syn_proxied":%s,"held_rate":%s,"held_connections":%s,"held_invalid":%s}}\n' "$PORTS" \
+  printf '{"up":true,"ports":[%s],"packets":{"accepted":%s,"syn_proxied":%s,"held_rate":%s,"held_connections":%s,"held_invalid":%s}}\n' "$PORT" \
     "$(counted accepted)" "$(counted syn_proxied)" "$(counted held_rate)" "$(counted held_connections)" "$(counted held_invalid)"
 }
 
@@ -202,13 +193,14 @@ command_down() {
     nft delete table inet "$(table)"
     [[ ! -w "$LOOSE" ]] || another_is_up || echo "$before" >"$LOOSE"
   fi
-  step "ports $PORTS: no rules"
+  step "ports $PORT: no rules"
 }
 
 # another_is_up: rules for other ports need the same setting; who goes last puts it back.
 another_is_up() { nft list tables | grep -q 'inet webapp_protect_'; }
 
+help_wanted "$@"
 parse "$@"
 [[ $EUID -eq 0 ]] || die "the rules of the machine need root: sudo $0 $*"
-need nft nftables
+need nft=nftables
 "command_$COMMAND"

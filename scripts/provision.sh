@@ -3,7 +3,6 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck source=scripts/lib/common.sh
 source "$here/scripts/lib/common.sh"
 
 usage() {
@@ -52,57 +51,43 @@ node() {
   set_name "$1"
   keep_scripts
   # For scripts/compare.sh, which compares /stats with top and iostat; the node itself needs nothing.
-  for tool in "iostat sysstat" "jq jq" "curl curl"; do
-    # shellcheck disable=SC2086 # a command and its package
-    (need $tool) || say "without ${tool#* }, scripts/compare.sh does not run here"
+  for tool in iostat=sysstat jq curl; do
+    (need "$tool") || say "without ${tool#*=}, scripts/compare.sh does not run here"
   done
   "$here/scripts/install.sh" --listen "${2:-0.0.0.0:3000}" --now
   # The service notifies systemd once it answers: that it is active means that it is ready.
   systemctl is-active --quiet webapp.service || die "webapp does not run; see journalctl -u webapp"
 }
 
-# put TARGET < TEXT: writes a file if it differs, and says so by success.
-put() {
-  local text
-  text=$(cat)
-  [[ -f $1 && $(cat "$1") == "$text" ]] && return 1
-  mkdir -p "${1%/*}"
-  printf '%s\n' "$text" >"$1"
-}
-
 balancer() {
-  local name=$1 kind=$2 backends=$3 changed=false bin=${WEBAPP_BIN:-$(built_binary "$here")}
+  local name=$1 kind=$2 backends=$3 bin=${WEBAPP_BIN:-$(built_binary "$here")}
   [[ -x $bin ]] || die "no webapp binary; make it with scripts/build.sh, or name one with WEBAPP_BIN"
   set_name "$name"
   # The binary is all that stays on this machine; it knows what it needs.
   local program package
   while read -r program package; do
-    [[ -z $program ]] || (need "$program" "$package") || die "$program is not installed, and no package registry can be reached"
+    [[ -z $program ]] || (need "$program=$package") || die "$program is not installed, and no package registry can be reached"
   done < <("$bin" cluster --print-missing up --backend "$backends" --balancer "$kind")
   # The distribution starts its own on port 80.
   systemctl disable --quiet --now haproxy.service 2>/dev/null || true
   systemctl disable --quiet --now nginx.service 2>/dev/null || true
-  if ! cmp -s "$bin" /usr/local/bin/webapp; then
-    install -D -m 755 "$bin" /usr/local/bin/webapp.new
-    mv -f /usr/local/bin/webapp.new /usr/local/bin/webapp
-    changed=true
-  fi
-  if put /etc/webapp/balancer.env <<SETTINGS; then changed=true; fi
+  put 755 "$bin" /usr/local/bin/webapp
+  put_text /etc/webapp/balancer.env <<SETTINGS
 # The balancer of this laboratory, written by scripts/provision.sh. After a change: systemctl restart webapp-balancer
 WEBAPP_BALANCER=$kind
 WEBAPP_BIND=0.0.0.0
 WEBAPP_PORT=80
 WEBAPP_BACKENDS=$backends
 SETTINGS
-  if put /usr/local/lib/systemd/system/webapp-balancer.service <"$here/systemd/webapp-balancer.service"; then changed=true; fi
+  put 644 "$here/systemd/webapp-balancer.service" /usr/local/lib/systemd/system/webapp-balancer.service
   systemctl daemon-reload
   systemctl enable --quiet webapp-balancer.service
-  if $changed; then systemctl restart webapp-balancer.service; else systemctl start webapp-balancer.service; fi ||
+  if ((${#CHANGED[@]})); then systemctl restart webapp-balancer.service; else systemctl start webapp-balancer.service; fi ||
     { journalctl --no-pager --lines 30 --unit webapp-balancer.service >&2 || true; die "the balancer did not start"; }
   say "$kind listens on port 80 in front of $backends"
 }
 
-case ${1:-} in -h | --help) usage; exit 0 ;; esac
+help_wanted "$@"
 (($# >= 2)) || { usage >&2; exit 2; }
 [[ $EUID -eq 0 ]] || die "needs root: sudo $0 $*"
 [[ $1 =~ ^[a-z0-9]([a-z0-9-]*[a-z0-9])?$ ]] || die "'$1' is no host name"

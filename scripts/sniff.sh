@@ -21,26 +21,20 @@ TEXT
 
 readonly FORM_USER=alumna FORM_PASSWORD=correct-horse-battery-staple
 
+help_wanted "$@"
 name=''
 while (($#)); do
   case $1 in
     --name)
       [[ $# -ge 2 ]] || usage_error "--name needs a value"
       name=$2
-      shift
-      ;;
-    -h | --help)
-      usage
-      exit 0
+      shift 2
       ;;
     *) usage_error "there is no option $1" ;;
   esac
-  shift
 done
 [[ $EUID -eq 0 ]] || die "listening on an interface needs root: sudo $0"
-need tcpdump
-need curl
-need jq
+need tcpdump curl jq
 
 own='' listener='' folder=$(mktemp -d)
 # shellcheck disable=SC2317 # the trap calls it

@@ -29,13 +29,10 @@ the load of another program binds too. Everything it starts, it ends.
 TEXT
 }
 
+help_wanted "$@"
 record=no wanted=()
 for word in "$@"; do
   case $word in
-    -h | --help)
-      usage
-      exit 0
-      ;;
     --record) record=yes ;;
     *)
       [[ " ${RESOURCES[*]} " == *" $word "* ]] || usage_error "'$word' is none of ${RESOURCES[*]}"
@@ -44,8 +41,7 @@ for word in "$@"; do
   esac
 done
 ((${#wanted[@]})) || wanted=("${RESOURCES[@]}")
-need curl
-need jq
+need curl jq
 
 WEBAPP_BIN=$(tested_binary "$root")
 group=webapp-bottleneck-$$
@@ -57,12 +53,8 @@ later() { undo+=("$(printf '%q ' "$@")"); }
 
 # calm: ends what the last resource needed.
 calm() {
-  local pid index
-  for ((index = ${#started[@]} - 1; index >= 0; index--)); do
-    pid=${started[index]}
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  done
+  local index
+  for ((index = ${#started[@]} - 1; index >= 0; index--)); do end_processes "${started[index]}"; done
   for ((index = ${#undo[@]} - 1; index >= 0; index--)); do eval "${undo[index]}" || true; done
   started=() undo=() enter=() inside=()
 }
@@ -84,8 +76,7 @@ node() {
   rm -f -- "$work/out"
   "${enter[@]}" "${inside[@]}" "$WEBAPP_BIN" serve --listen "$address" --log-level error --drain-timeout 1s "$@" >"$work/out" 2>"$work/log" &
   started+=("$!")
-  wait_until 20 test -s "$work/out" || die "the node did not start: $(cat "$work/log")"
-  url=$(sed -n '1s/^listening on //p' "$work/out")
+  url=$(node_url "$work/out" "$work/log")
 }
 
 # burden TARGET CONNECTIONS [COMMAND…]: asks again and again, from where COMMAND leads, until calm.
@@ -245,8 +236,7 @@ drive_network() {
     return 0
   fi
   ip netns del "$group-probe"
-  need socat
-  need ethtool
+  need socat ethtool
   if ! { link_end node "$LINK_NODE" client && link_end client "$LINK_CLIENT" node; }; then
     stands_in network "a link of 10 Mbit/s cannot be made here ($(tail -n 1 "$work/socat"))"
     return 0
@@ -268,22 +258,17 @@ drive_store() {
     stands_in store "there is no redis-server here"
     return 0
   fi
-  local port store
-  port=$((20000 + RANDOM % 10000))
-  redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' --appendonly no >"$work/redis" 2>&1 &
-  store=$!
-  started+=("$store")
-  wait_until 20 redis-cli -p "$port" ping >/dev/null 2>&1 || die "redis-server did not start: $(cat "$work/redis")"
-  "$WEBAPP_BIN" store seed "redis://127.0.0.1:$port" --rows 20000 >/dev/null
-  node --store "redis://127.0.0.1:$port" --store-connections 2 --store-timeout 30s
+  redis_start "$work"
+  started+=("$REDIS_PID")
+  "$WEBAPP_BIN" store seed "$REDIS_URL" --rows 20000 >/dev/null
+  node --store "$REDIS_URL" --store-connections 2 --store-timeout 30s
   burden '/item?id=7' 16
   # Held nine tenths of the time, as a CPU quota holds: the store is slow, and the machine has nothing to do.
-  while kill -STOP "$store" && sleep 0.09 && kill -CONT "$store"; do sleep 0.01; done 2>/dev/null &
+  while kill -STOP "$REDIS_PID" && sleep 0.09 && kill -CONT "$REDIS_PID"; do sleep 0.01; done 2>/dev/null &
   started+=("$!")
   expect store
-  kill "$!" 2>/dev/null || true
-  wait "$!" 2>/dev/null || true
-  kill -CONT "$store"
+  end_processes "$!"
+  kill -CONT "$REDIS_PID"
 }
 
 for resource in "${wanted[@]}"; do

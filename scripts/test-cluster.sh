@@ -33,33 +33,18 @@ note() { echo "      $1"; }
 
 names() { declare -F | sed -n 's/^declare -f test_//p'; }
 
+help_wanted "$@"
 patterns=()
 for word in "$@"; do
   case $word in
-    -h | --help)
-      usage
-      exit 0
-      ;;
-    --list)
-      names
-      exit 0
-      ;;
+    --list) names && exit 0 ;;
     -*) usage_error "there is no option $word" ;;
     *) patterns+=("$word") ;;
   esac
 done
 
-need curl
-need jq
-need haproxy
-need nginx nginx-light
-need openssl
-need perl
-if [[ $EUID -eq 0 ]]; then
-  need tcpdump
-  need nft nftables
-  need ip iproute2
-fi
+need curl jq haproxy nginx=nginx-light openssl perl
+[[ $EUID -ne 0 ]] || need tcpdump nft=nftables ip=iproute2
 
 WEBAPP_BIN=$(tested_binary "$root")
 # Some tests name another program for the nodes; the commands are this one's all the same.

@@ -16,16 +16,14 @@ HELP
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck source=scripts/lib/common.sh
 source "$here/scripts/lib/common.sh"
-# shellcheck source=scripts/lib/checks.sh
 source "$here/scripts/lib/checks.sh"
 show=false
+help_wanted "$@"
 case ${1:-} in
 '') ;;
 --show) show=true ;;
--h | --help) usage; exit 0 ;;
-*) usage >&2; exit 2 ;;
+*) usage_error "there is no option $1" ;;
 esac
 cd "$here"
 guide=docs/lab-guide.md spanish=docs/guia-de-laboratorio.md
@@ -60,10 +58,7 @@ if [[ $EUID -ne 0 ]] || ! unshare --net --pid --mount --fork true 2>/dev/null; t
     checks_end
     exit
 fi
-need haproxy
-need iostat sysstat
-need jq
-need curl
+need haproxy iostat=sysstat jq curl
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 WEBAPP_BIN=$(find_binary "$here")

@@ -20,6 +20,7 @@ The node is the program that WEBAPP_BIN names, else a fresh debug build.
 TEXT
 }
 
+help_wanted "$@"
 screenshots=
 while (($#)); do
   case $1 in
@@ -31,25 +32,14 @@ while (($#)); do
         shift
       fi
       ;;
-    -h | --help)
-      usage
-      exit 0
-      ;;
-    *)
-      usage_error "what is '$1'?"
-      ;;
+    *) usage_error "there is no option $1" ;;
   esac
   shift
 done
 
-need node nodejs
-need npm
+need node=nodejs npm
 [[ $(node -p "process.versions.node.split('.').map(Number)[0] >= 20") == true ]] || die "Node.js is $(node --version); the browser's driver needs version 20 or newer"
-need haproxy
-need jq
-# Chromium recommends half a desktop; none of it is needed here.
-have "${CHROMIUM:-chromium}" || ! may_install || apt_install --no-install-recommends chromium || true
-need "${CHROMIUM:-chromium}" chromium
+need haproxy jq "${CHROMIUM:-chromium}=chromium"
 # Pictures look the same everywhere with the same font.
 [[ -z "$screenshots" ]] || compgen -G '/usr/share/fonts/*/inter*' >/dev/null || apt_install fonts-inter ||
   warn "no font Inter: the pictures take the system's"

@@ -20,13 +20,11 @@ HELP
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 state=$here/target/vagrant-test
-# shellcheck source=scripts/lib/common.sh
 source "$here/scripts/lib/common.sh"
-# shellcheck source=scripts/lib/checks.sh
 source "$here/scripts/lib/checks.sh"
-# shellcheck source=scripts/lib/box.sh
 source "$here/scripts/lib/box.sh"
 
+help_wanted "$@"
 keep_box=false bench=false inside=false validate=false
 while (($#)); do
     case $1 in
@@ -34,8 +32,7 @@ while (($#)); do
     --bench) bench=true ;;
     --validate) validate=true ;;
     --inside) inside=true ;;
-    -h | --help) usage; exit 0 ;;
-    *) echo "test-vagrant.sh: unknown option '$1'" >&2; usage >&2; exit 2 ;;
+    *) usage_error "there is no option $1" ;;
     esac
     shift
 done
@@ -55,13 +52,9 @@ refused() {
     [[ $output == *"$words"* ]] || { echo "$output"; return 1; }
 }
 
-install_quietly() {
-    apt_install --no-install-recommends "$@" || { apt-get update -qq && apt_install --no-install-recommends "$@"; }
-}
-
 validate_all() {
     local folder packages=(vagrant vagrant-libvirt)
-    if ! have vagrant && { [[ $EUID -ne 0 ]] || ! install_quietly "${packages[@]}"; }; then
+    if ! have vagrant && { [[ $EUID -ne 0 ]] || ! apt_install "${packages[@]}"; }; then
         skip "vagrant validate: vagrant is not installed (sudo apt-get install -y --no-install-recommends ${packages[*]})"
         checks_end
         return
@@ -100,13 +93,10 @@ install_packages() {
     done
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    if ! apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; then
-        # A qemu-utils from backports does not go with this release's emulator: take both from one place.
-        qemu=$(apt-cache policy qemu-system-x86 | awk '/Candidate:/{print $2}')
-        apt-get install -y -qq --no-install-recommends --allow-downgrades "${missing[@]}" "qemu-system-x86=$qemu" "qemu-utils=$qemu" >/dev/null
-    fi
+    apt_install "${missing[@]}" >/dev/null && return 0
+    # A qemu-utils from backports does not go with this release's emulator: take both from one place.
+    qemu=$(apt-cache policy qemu-system-x86 | awk '/Candidate:/{print $2}')
+    apt_install --allow-downgrades "${missing[@]}" "qemu-system-x86=$qemu" "qemu-utils=$qemu" >/dev/null
 }
 
 prepare() {

@@ -11,28 +11,11 @@ Runs every check of the project: cargo fmt, clippy with warnings as errors, shel
 (the real binary, the real balancers). Installs what it needs with apt-get when it may.
 EOF
 }
-case "${1:-}" in
-  "") ;;
-  -h | --help) usage; exit 0 ;;
-  *) usage >&2; exit 2 ;;
-esac
-
-# shellcheck source=scripts/lib/common.sh
 source scripts/lib/common.sh
-
-need cc gcc
-need c++ g++
-need curl
-need jq
-need shellcheck
-need haproxy
-need nginx nginx-light
-need ab apache2-utils
-need promtool prometheus
-need mariadbd mariadb-server-core
-need mariadb mariadb-client-core
-need redis-server
-need memcached
+help_wanted "$@"
+(($# == 0)) || usage_error "there is no option $1"
+need cc=gcc c++=g++ curl jq shellcheck haproxy nginx=nginx-light ab=apache2-utils promtool=prometheus \
+  mariadbd=mariadb-server-core mariadb=mariadb-client-core redis-server memcached
 
 say "== format"
 cargo fmt --all --check

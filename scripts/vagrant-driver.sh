@@ -4,7 +4,6 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source "$here/lib/common.sh"
-source "$here/lib/network.sh"
 source "$here/lib/vagrant.sh"
 
 usage() {
@@ -52,10 +51,6 @@ parse() {
         setting=${setting//-/_}
         printf -v "${setting^^}" %s "$2"
         shift
-        ;;
-      -h | --help)
-        usage
-        exit 0
         ;;
       -*) usage_error "there is no option $1 on virtual machines (options of scripts/cluster.sh belong to clusters of processes)" ;;
       *)
@@ -247,7 +242,7 @@ command_up() {
     version=$(balancer_script | vagrant_root balancer "$BALANCER" "$(node_list "${machines[@]}")") || die "the balancer could not be set up: vagrant ssh balancer -c 'journalctl -u webapp-balancer'"
     wait_until 60 all_answer "${machines[@]}" || die "not every node answers through the balancer http://$(vagrant_address balancer)"
   else
-    wait_until 60 http_ready "$(vagrant_url vertical)/readyz" || die "vertical does not answer"
+    wait_until 60 vagrant_answers vertical --fail || die "vertical does not answer"
   fi
   note_cluster "$version" "${machines[@]}"
   step "$TOPOLOGY, $UNITS units: ${machines[*]} in $((SECONDS - started)) s"
@@ -342,12 +337,10 @@ restore_node() {
 }
 restore_balancer() { ! vagrant_answers balancer || balancer_script | vagrant_root balancer default; }
 
+help_wanted "$@"
 parse "$@"
 case $COMMAND in
   prepare | up | status | kill | down) "command_$COMMAND" ;;
-  '')
-    usage >&2
-    exit 2
-    ;;
+  '') usage_error "a command is missing" ;;
   *) usage_error "there is no command '$COMMAND'" ;;
 esac

@@ -24,17 +24,23 @@ usage_error() {
   exit 2
 }
 
+# help_wanted ARGUMENT…: where one of them asks for it, prints the script's usage and ends the script.
+help_wanted() { [[ " $* " != *" -h "* && " $* " != *" --help "* ]] || { usage && exit 0; }; }
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# need COMMAND [PACKAGE]: the command is there afterwards, or the script ends and says the one command to run.
+# need COMMAND[=PACKAGE]…: the commands are there afterwards, or the script ends and says what to run.
 need() {
-  local command=$1 package=${2:-$1}
+  local word
+  for word in "$@"; do need_one "${word%%=*}" "${word#*=}"; done
+}
+
+need_one() {
+  local command=$1 package=$2
   have "$command" && return 0
   if may_install; then
     say "installing $package (it brings $command)"
-    # A machine that never asked for the package lists has no names to install from.
-    apt_install "$package" || { apt_get update && apt_install "$package"; } ||
-      die "$command is missing and apt-get could not install $package"
+    apt_install "$package" || die "$command is missing and apt-get could not install $package"
     hash -r
     have "$command" || die "$package is installed, but $command is not on the PATH"
     return 0
@@ -56,13 +62,39 @@ as_root() {
 apt_get() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 -o Acquire::http::Timeout=15 "$@" >&2
 }
-apt_install() { apt_get install -y --no-install-recommends "$@"; }
+# apt_install PACKAGE…: a machine that never asked for the package lists asks for them first.
+apt_install() {
+  local install=(install -y --no-install-recommends "$@")
+  apt_get "${install[@]}" || { apt_get update && apt_get "${install[@]}"; }
+}
 
 # is_count TEXT: a whole number from 1 to 99999999 without a leading zero.
 is_count() { [[ "$1" =~ ^[1-9][0-9]{0,7}$ ]]; }
 
 # is_port TEXT: 1 to 65535.
 is_port() { is_count "$1" && (($1 <= 65535)); }
+
+# put MODE SOURCE TARGET: copies what differs, by a rename, so that a running program can be replaced. CHANGED names
+# every target that differed.
+CHANGED=()
+put() {
+  local mode=$1 source=$2 target=$3
+  if cmp -s "$source" "$target" && [[ $(stat -c %a "$target") == "$mode" ]]; then return 0; fi
+  mkdir -p "${target%/*}"
+  install -m "$mode" "$source" "$target.new"
+  mv -f "$target.new" "$target"
+  CHANGED+=("$target")
+  say "installed $target"
+}
+
+# put_text TARGET: the same of what stdin says.
+put_text() {
+  local text
+  text=$(mktemp)
+  cat >"$text"
+  put 644 "$text" "$1"
+  rm -f "$text"
+}
 
 # write_file PATH: stdin becomes the file in one step; a reader sees the old text or the new, never half of it.
 write_file() {
@@ -85,6 +117,28 @@ wait_until() {
     (($(now_ms) < deadline)) || return 1
     sleep 0.05
   done
+}
+
+# end_processes PID…: ends them and waits until they have ended.
+end_processes() {
+  local pid
+  for pid in "$@"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "$@"; do wait "$pid" 2>/dev/null || true; done
+}
+
+# node_url OUTPUT LOG: waits for the node whose stdout and stderr go to these files; prints where it listens.
+node_url() {
+  wait_until 20 test -s "$1" || die "the node did not start: $(cat "$2")"
+  sed -n '1s/^listening on //p' "$1"
+}
+
+# redis_start FOLDER: starts a Redis on a free port, its files in FOLDER. Sets REDIS_PID and REDIS_URL.
+redis_start() {
+  local port=$((20000 + RANDOM % 10000))
+  redis-server --port "$port" --bind 127.0.0.1 --dir "$1" --save '' --appendonly no >"$1/redis.log" 2>&1 &
+  # shellcheck disable=SC2034 # for the caller
+  REDIS_PID=$! REDIS_URL=redis://127.0.0.1:$port
+  wait_until 20 redis-cli -p "$port" ping >/dev/null 2>&1 || die "redis-server did not start: $(cat "$1/redis.log")"
 }
 
 # built_binary FOLDER: prints the release build in FOLDER/target, if there is one.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Ports of this machine, and whether something answers over HTTP, by nothing but bash and awk.
+# Ports of this machine, by nothing but bash and awk.
 
 # port_free PORT: nobody listens on it, on any address of this machine.
 port_free() {
@@ -25,23 +25,3 @@ free_port() {
   done
   die "found no free port between $lowest and $highest"
 }
-
-# http_status URL: the status code of a GET without any program but bash; fails when nobody answers within a second.
-http_status() {
-  local address=${1#http://} path line
-  path=/${address#*/}
-  [[ "$address" == */* ]] || path=/
-  address=${address%%/*}
-  # shellcheck disable=SC2016 # the inner shell expands it
-  line=$(
-    timeout 1 bash -c '
-      exec 3<>"/dev/tcp/$1/$2" || exit 1
-      printf "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" "$3" "$1:$2" >&3
-      read -r line <&3 && printf "%s" "$line"
-    ' http_status "${address%:*}" "${address##*:}" "$path" 2>/dev/null
-  ) || return 1
-  [[ "$line" =~ ^HTTP/1\.[01]\ ([0-9]{3}) ]] || return 1
-  printf '%s' "${BASH_REMATCH[1]}"
-}
-
-http_ready() { [[ "$(http_status "$1")" == 2?? ]]; }

@@ -2,7 +2,7 @@
 # The machines of the Vagrantfile: where they are, and a way to speak with them that costs a second and not five.
 #
 #   vagrant_address MACHINE         its address on the private network
-#   vagrant_url MACHINE             where its node answers
+#   vagrant_url MACHINE             where its node, or its balancer, answers
 #   vagrant_run ARGUMENT…           vagrant in this clone; what it prints goes to stderr
 #   vagrant_start MACHINE…          those of them that do not answer are brought up
 #   vagrant_root MACHINE WORD…      runs the script on stdin there, as root
@@ -27,7 +27,11 @@ vagrant_address() {
   esac
 }
 
-vagrant_url() { printf 'http://%s:%s' "$(vagrant_address "$1")" "$VAGRANT_PORT"; }
+vagrant_url() {
+  local port=$VAGRANT_PORT
+  [[ "$1" != balancer ]] || port=80
+  printf 'http://%s:%s' "$(vagrant_address "$1")" "$port"
+}
 
 # Its helpers must not keep the caller's lock.
 vagrant_run() {
@@ -38,14 +42,8 @@ vagrant_run() {
 # vagrant_alone ARGUMENT…: vagrant_run, one at a time: each packs the file that goes to the machines anew.
 vagrant_alone() { (flock 8 && vagrant_run "$@") 8>"$VAGRANT_STATE/lock"; }
 
-# vagrant_answers MACHINE: its node, or its balancer, answers anything at all.
-vagrant_answers() {
-  if [[ "$1" == balancer ]]; then
-    http_status "http://$(vagrant_address balancer):80/readyz" >/dev/null
-  else
-    http_status "$(vagrant_url "$1")/readyz" >/dev/null
-  fi
-}
+# vagrant_answers MACHINE [--fail]: its node, or its balancer, answers within a second: anything at all, or, with --fail, 2xx.
+vagrant_answers() { curl -s ${2:+"$2"} -m 1 -o /dev/null "$(vagrant_url "$1")/readyz"; }
 
 vagrant_start() {
   local machine missing=()

@@ -1,19 +1,15 @@
 #!/usr/bin/env bash
 # What a balancer costs at half load, and what the death of a node costs at full load: with the real ones, on one machine.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-source "$root/scripts/lib/common.sh"
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 source "$root/scripts/lib/network.sh"
-source "$root/scripts/perf/lib.sh"
 # shellcheck disable=SC2034 # the tests' helpers write there
 work=$WORK log=$WORK/log
 source "$root/tests/cluster/common.sh"
 source "$root/tests/cluster/load.sh"
-need haproxy
-need nginx nginx-light
+need haproxy nginx=nginx-light
 
-ROUNDS=${ROUNDS:-7}
-SECONDS_EACH=${SECONDS_EACH:-3}
+rounds 7 3
 KILLS=${KILLS:-5}
 export WEBAPP_BIN WEBAPP_STATE_DIR=$WORK/state
 readonly QUESTION='/fib?number=24'

@@ -1,10 +1,7 @@
 #!/usr/bin/env bash
 # Memory a connection, idle and asleep, against the reference engines; and how quick the front stays beside them.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-source "$root/scripts/lib/common.sh"
-source "$root/scripts/perf/lib.sh"
-need jq
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 COUNT=${COUNT:-8000}
 ROUNDS=${ROUNDS:-5}
@@ -32,7 +29,6 @@ end_hold() {
   wait "$HOLD_PID" || true
 }
 each() { awk -v a="$1" -v b="$2" -v n="$3" 'BEGIN { printf "%.1f", (b - a) / n }'; }
-row() { printf '  %-44s %8s %-4s at most %-6s %s\n' "$1" "$2" "$3" "$4" "$(verdict "$2" "$4")"; }
 
 measure_idle() {
   local before
@@ -55,7 +51,7 @@ sleep 0.5
 before=$(resident_kib "$bare_pid")
 hold "127.0.0.1:$port" "$COUNT" idle
 sleep 1
-printf '  %-44s %8s KiB\n' "idle, bare minihttp" "$(each "$before" "$(resident_kib "$bare_pid")" "$COUNT")"
+printf '  %-62s %8s KiB\n' "idle, bare minihttp" "$(each "$before" "$(resident_kib "$bare_pid")" "$COUNT")"
 end_hold
 
 start_node asleep 0,1
@@ -70,10 +66,10 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 # Only the first time had no memory of an earlier one to use again.
 row "asleep in /sleep, model async" "$(each "$before" "$(head -n 1 "$WORK/asleep")" "$COUNT")" KiB 16
-printf '  %-44s %8s KiB\n' "the same, the last of $ROUNDS times" "$(each "$before" "$(tail -n 1 "$WORK/asleep")" "$COUNT")"
+printf '  %-62s %8s KiB\n' "the same, the last of $ROUNDS times" "$(each "$before" "$(tail -n 1 "$WORK/asleep")" "$COUNT")"
 echo "answers of these $COUNT later than asked, medians of $ROUNDS times:"
 late() { awk -v n="$1" '{ print $n }' "$WORK/late" | median; }
-printf '  %-44s %8s ms\n' p50 "$(late 1)" p99 "$(late 2)"
+printf '  %-62s %8s ms\n' p50 "$(late 1)" p99 "$(late 2)"
 row "the latest" "$(late 3)" ms 50
 
 # p99 URL: of /whoami at 200 requests a second, ms
@@ -99,6 +95,5 @@ for ((round = 0; round < ROUNDS; round++)); do
   with=$(p99 "$url")
   end_hold
   ratio "$with" "$without" >>"$WORK/ratios"
-  echo >>"$WORK/ratios"
 done
 row "2,000 slow heads, against without ($ROUNDS pairs)" "$(median <"$WORK/ratios")" x 1.5

@@ -1,16 +1,11 @@
 #!/usr/bin/env bash
 # Throughput of /fib at saturation: a node with a pool thread a core, against a bare loop of the same function.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-source "$root/scripts/lib/common.sh"
-source "$root/scripts/perf/lib.sh"
-need jq
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk
 
 NUMBER=${NUMBER:-32}
-ROUNDS=${ROUNDS:-7}
-SECONDS_EACH=${SECONDS_EACH:-5}
-is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
+rounds 7 5
 BARE=$(example bare_fib)
 
 start_node fib 0,1 --workers 2 --pool-threads 2
@@ -27,4 +22,4 @@ column() { awk -v n="$1" '{ print $n }' "$WORK/fib" | median; }
 printf '/fib?number=%s on two cores, medians of %s interleaved runs of %s s:\n' "$NUMBER" "$ROUNDS" "$SECONDS_EACH"
 printf '  bare loop  %8.2f a second\n  /fib       %8.2f a second\n' "$(column 3)" "$(column 2)"
 share=$(column 1)
-printf '  /fib / bare loop                   %.3f   at least 0.97   %s\n' "$share" "$(verdict 0.97 "$share")"
+printf '  /fib / bare loop                   %.3f   at least 0.97   %s\n' "$share" "$(verdict_least "$share" 0.97)"

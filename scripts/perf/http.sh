@@ -1,21 +1,14 @@
 #!/usr/bin/env bash
 # CPU a request: the strict engine against minihttp and nginx, one core each side, in turn.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-source "$root/scripts/lib/common.sh"
-source "$root/scripts/perf/lib.sh"
-need jq
-need curl
-need wrk
-need nginx nginx-light
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+need curl wrk nginx=nginx-light
 
-ROUNDS=${ROUNDS:-20}
-SECONDS_EACH=${SECONDS_EACH:-1}
+rounds 20 1
 # A generator of one core is slower than any of these servers. The faster a server is, the more often it finds nothing to
 # do, sleeps, and is woken for one request; the more connections there are, the more requests wait when it wakes.
 CONNECTIONS=${CONNECTIONS:-128}
 FEW=32
-is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
 engine=$(example bare_engine)
 floor=$(example bare_epoll)
@@ -24,16 +17,13 @@ declare -A URL PIDS
 
 # serve SIDE PORT COMMAND…: starts it on core 0 and waits until it answers.
 serve() {
-  local side=$1 tries=0
+  local side=$1
   URL[$side]=http://127.0.0.1:$2/
   shift 2
   taskset -c 0 "$@" 2>>"$WORK/log" &
   STARTED+=("$!")
   PIDS[$side]=$!
-  until curl -s -o /dev/null "${URL[$side]}"; do
-    sleep 0.05
-    ((++tries < 100)) || die "$* does not answer: $(cat "$WORK/log")"
-  done
+  wait_until 10 curl -s -o /dev/null "${URL[$side]}" || die "$* does not answer: $(cat "$WORK/log")"
 }
 
 # One fixed answer, the same bytes from all but minihttp, which has a head of its own.

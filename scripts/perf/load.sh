@@ -1,15 +1,10 @@
 #!/usr/bin/env bash
 # The generator against wrk on the same node, in turn: how much a core of it drives, and whether both read the same figures.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-source "$root/scripts/lib/common.sh"
-source "$root/scripts/perf/lib.sh"
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk
-need jq
 
-ROUNDS=${ROUNDS:-9}
-SECONDS_EACH=${SECONDS_EACH:-2}
-is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
+rounds 9 2
 
 # timed COMMAND…: runs it on core 1; its output goes to $WORK/out, the CPU time it took (user and system, s) to CPU.
 timed() {

@@ -5,7 +5,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 source "$root/scripts/lib/common.sh"
 
-if [[ "${1:-}" == --help || "${1:-}" == -h ]]; then
+usage() {
   cat <<'TEXT'
 Measures what ten open browsers cost the node (CPU time of its process without and with them), and how soon the page
 names a saturated pool, a quota of 25 % and a killed node.
@@ -14,17 +14,12 @@ usage: scripts/perf/page.sh [SECONDS]   (15: the length of each of the six windo
 
 The node is the program that WEBAPP_BIN names, else the release build.
 TEXT
-  exit 0
-fi
+}
+help_wanted "$@"
 seconds=${1:-15}
 is_count "$seconds" || usage_error "'$seconds' is no number of seconds"
 
-need node nodejs
-need npm
-need haproxy
-need jq
-have "${CHROMIUM:-chromium}" || ! may_install || apt_install --no-install-recommends chromium || true
-need "${CHROMIUM:-chromium}" chromium
+need node=nodejs npm haproxy jq "${CHROMIUM:-chromium}=chromium"
 WEBAPP_BIN=$(find_binary "$root")
 export WEBAPP_BIN
 cd -- "$root/tests/page"

@@ -1,10 +1,7 @@
 #!/usr/bin/env bash
 # The simulator: its results against queueing theory, events a second, memory, and time an event over the number of nodes.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-source "$root/scripts/lib/common.sh"
-source "$root/scripts/perf/lib.sh"
-need jq
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 REQUESTS=${REQUESTS:-1e7}
 SEED=${SEED:-1}
@@ -53,15 +50,12 @@ for column in "${!columns[@]}"; do
   fi
 done
 
-# at_least VALUE MARK
-at_least() { awk -v v="$1" -v m="$2" 'BEGIN { print (v >= m) ? "reached" : "MISSED" }'; }
-
 echo "speed, on one core (M/M/1 at 0.8; the median of 5):"
 for _ in 1 2 3 4 5; do
   taskset -c 0 "$WEBAPP_BIN" simulate --requests "$REQUESTS" --rate 0.8 --json - | jq .engine.events_per_second
 done >"$WORK/speed"
 million=$(awk '{ printf "%.2f\n", $1 / 1e6 }' "$WORK/speed" | median)
-printf '  %-52s %8.2f million at least 10   %s\n' "events a second" "$million" "$(at_least "$million" 10)"
+printf '  %-52s %8.2f million at least 10   %s\n' "events a second" "$million" "$(verdict_least "$million" 10)"
 
 echo "time an event over the number of nodes (two choices at 0.8), and memory:"
 declare -A nanoseconds

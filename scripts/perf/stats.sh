@@ -1,19 +1,14 @@
 #!/usr/bin/env bash
 # What measuring costs: CPU of the sampler at one sample a second, and of an answer of /stats against one of /whoami.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-source "$root/scripts/lib/common.sh"
-source "$root/scripts/perf/lib.sh"
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk
 
-ROUNDS=${ROUNDS:-7}
+rounds 7 2
 IDLE_SECONDS=${IDLE_SECONDS:-15}
-SECONDS_EACH=${SECONDS_EACH:-2}
-is_count "$SECONDS_EACH" || usage_error "SECONDS_EACH must be a whole number: wrk takes no fractions"
 
 # percent NANOSECONDS SECONDS: of one core
 percent() { awk -v n="$1" -v s="$2" 'BEGIN { printf "%.4f\n", n / s / 1e7 }'; }
-row() { printf '  %-52s %8s %-10s at most %-6s %s\n' "$1" "$2" "$3" "$4" "$(verdict "$2" "$4")"; }
 
 start_node sampled 0,1 --sample-interval 1s
 sampled=$NODE_PID
@@ -45,5 +40,5 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 paste "$WORK/stats" "$WORK/whoami" | awk '{ print $1 / $2 }' >"$WORK/ratios"
 echo "CPU an answer over keep-alive, 32 connections, medians of $ROUNDS interleaved runs of $SECONDS_EACH s:"
-printf '  %-52s %8.2f µs\n' /whoami "$(median <"$WORK/whoami")" /stats "$(median <"$WORK/stats")"
+printf '  %-62s %8.2f µs\n' /whoami "$(median <"$WORK/whoami")" /stats "$(median <"$WORK/stats")"
 row "/stats / /whoami" "$(printf %.3f "$(median <"$WORK/ratios")")" x 3
