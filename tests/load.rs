@@ -405,6 +405,38 @@ fn a_generator_that_cannot_keep_up_says_so() {
 }
 
 #[test]
+fn what_a_late_generator_never_sent_is_not_the_nodes_timeout() {
+    // The server answers at once, and ten million requests a second are more than any generator sends.
+    let fake = Fake::start(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Then::Stay);
+    let asked = ["--rate", "10000000", "--duration", "1s", "--warmup", "0", "--timeout", "1s"];
+    let (code, json) = load_json(&[&[&*fake.url], &asked[..]].concat());
+    assert!(code == 3 || json["requests_ok"] == 0, "{code}: {json:#}");
+    assert_eq!(count(&json, "/requests_total"), 10_000_000, "what was due is what was asked for");
+    assert_eq!(json["generator"]["offered_per_second"], 1e7);
+    let errors = json["errors"].as_object().unwrap();
+    let failed: u64 = errors.values().filter_map(Value::as_u64).sum();
+    assert_eq!(count(&json, "/requests_ok") + failed, 10_000_000, "{json:#}");
+    // Who timed out was sent, opened a connection, or waited for one; all others say that they were never sent.
+    assert!(count(&json, "/errors/not_sent") > 0, "{json:#}");
+    let timed_out = errors.get("timed_out").and_then(Value::as_u64).unwrap_or(0);
+    let tried: u64 = ["/sent_total", "/generator/connections_opened_total", "/generator/waited_for_connection_total"]
+        .iter()
+        .map(|pointer| count(&json, pointer))
+        .sum();
+    assert!(timed_out <= tried, "{json:#}");
+    assert_eq!(fake.requests.load(Ordering::SeqCst), count(&json, "/sent_total"));
+    assert_eq!(json["generator"]["verdict"], "generator-bound");
+
+    let output = load(&[&[&*fake.url], &asked[..]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["never sent", "They say nothing about the node"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("the node is overloaded or hangs"), "{text}");
+}
+
+#[test]
 fn the_limit_of_open_files_is_named_before_the_start() {
     let node = node(&[]);
     let output = std::process::Command::new("sh")

@@ -58,3 +58,31 @@ fn a_frozen_second_shows_as_arithmetic_says() {
     );
     assert!(at("/latency_uncorrected_milliseconds/max") > 0.9 * frozen);
 }
+
+#[test]
+fn a_closed_loop_says_that_the_node_stood_still_and_how_long() {
+    let node = node(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.json");
+    let child = webapp()
+        .args(["load", &node.url("/whoami"), "--connections", "8", "--duration", "6s", "--warmup", "500ms"])
+        .args(["--json", file.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(2500));
+    let begin = Instant::now();
+    node.signal(libc::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(2));
+    let frozen = begin.elapsed().as_secs_f64();
+    node.signal(libc::SIGCONT);
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let silence = json["longest_silence_seconds"].as_f64().unwrap();
+    // The generator may be late to see its end, but not before it is over.
+    assert!(silence > 0.9 * frozen && silence < frozen + 2.0, "{silence} of {frozen} s: {text}");
+    assert!(text.contains("nobody had an answer for"), "{text}");
+    assert_eq!(json["errors"], serde_json::json!({}), "it hides: {json:#}");
+}

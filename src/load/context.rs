@@ -1,7 +1,7 @@
 //! What all coroutines of a run share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::deadlines::{DeadlineMonitor, NEVER};
@@ -26,6 +26,12 @@ pub(super) struct RunContext {
     pub start: Semaphore,
     /// Coroutines that are ready for the start.
     pub ready: AtomicUsize,
+    /// Open loop: coroutines that hand out requests and have not ended.
+    pub dispatchers: AtomicUsize,
+    /// Tells them to end, even where requests are left that were due.
+    pub stop_dispatching: AtomicBool,
+    /// Whether one of them ended with requests left.
+    pub dispatch_incomplete: AtomicBool,
     /// Coroutines that have not ended.
     pub coroutines: AtomicUsize,
     connections: AtomicUsize,
@@ -53,6 +59,9 @@ impl RunContext {
             window_end: AtomicU64::new(NEVER),
             start: Semaphore::default(),
             ready: AtomicUsize::new(0),
+            dispatchers: AtomicUsize::new(0),
+            stop_dispatching: AtomicBool::new(false),
+            dispatch_incomplete: AtomicBool::new(false),
             coroutines: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             connections_peak: AtomicUsize::new(0),
@@ -86,6 +95,14 @@ impl RunContext {
     /// When the clock started; known once `start` lets through.
     pub fn started_at(&self) -> u64 {
         self.started_at.load(Ordering::Acquire)
+    }
+
+    /// Records a request that the generator does not send, because it is too late for it.
+    pub fn give_up(&self, target: usize, intended: u64, now: u64) {
+        let counters = self.recorders.counters();
+        counters.begun.fetch_add(1, Ordering::Relaxed);
+        self.recorders.mine().give_up(target, intended, now, self.window());
+        counters.ended.fetch_add(1, Ordering::Release);
     }
 
     /// Records the end of a request, on whatever thread it ended.

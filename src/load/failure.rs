@@ -14,7 +14,15 @@ pub struct FailedRequest {
     pub text: Cow<'static, str>,
 }
 
+/// What is said of a request that is [`ErrorKind::NotSent`].
+const NOT_SENT: &str = "the generator was late by more than half of the timeout";
+
 impl FailedRequest {
+    /// A request that the generator was too late to send.
+    pub const fn not_sent() -> Self {
+        Self { kind: ErrorKind::NotSent, text: Cow::Borrowed(NOT_SENT) }
+    }
+
     /// A failure of this kind.
     pub fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, text: text.into() }

@@ -36,6 +36,7 @@ pub fn outcome() -> LoadOutcome {
         sent_total: 1100,
         answered_total: 1100,
         timeline: vec![],
+        longest_silence_seconds: None,
         littles_law: LittlesLaw {
             in_flight: Some(1.0),
             samples: 2000,

@@ -8,7 +8,7 @@
 //! | `closed` `open` `schedule` [`profile`] `timer` `semaphore` | who sends when |
 //! | `user` `node_fields` `body_search` `deadlines` | one user's exchange: its answer, its deadline |
 //! | `recorder` `recorders` `timeline` `failure` `summary` `percentiles` | what was measured |
-//! | `usage` `verdict` | whether the generator itself was the limit |
+//! | `usage` `verdict` `silence` | whether the generator itself was the limit; whether the node stood still |
 //! | `find` `search` `service_level` | the highest rate that keeps a service level |
 //! | `text` `warning` | the outcome for people, and what they should know before they trust it |
 
@@ -35,6 +35,7 @@ mod schedule;
 mod search;
 mod semaphore;
 mod service_level;
+mod silence;
 mod summary;
 mod target;
 mod text;

@@ -23,8 +23,11 @@ use crate::lock::lock;
 use crate::results::load::ErrorKind;
 use crate::worker;
 
-/// Requests that a late dispatcher hands out before it lets the connections send and read answers.
+/// A late dispatcher lets the connections send and read answers after so many requests handed out, or after
+/// [`GIVEN_UP_COUNT_AS_ONE`] times as many given up.
 const BURST: u32 = 32;
+/// So many requests that are given up take about as long as one that is handed out.
+const GIVEN_UP_COUNT_AS_ONE: u32 = 32;
 
 /// A request that is due.
 #[derive(Clone, Copy)]
@@ -33,6 +36,12 @@ struct DueRequest {
     intended: u64,
     /// When it was put in the queue for a connection, where every one was busy.
     queued: Option<u64>,
+}
+
+/// Whether the generator alone, by its lateness, has used up so much of a request's timeout (all in nanoseconds) that its
+/// answer would say more about the generator than about the node. Such a request is not sent.
+fn is_given_up(lag: u64, timeout: u64) -> bool {
+    lag > timeout / 2
 }
 
 /// A connection of the pool, as the dispatcher sees it.
@@ -60,6 +69,7 @@ struct ConnectionPool {
 /// Makes the dispatchers ready; they start with the run.
 pub(super) fn start(run: &Arc<RunContext>, threads: usize, pace: &Pace, max_connections: usize) -> anyhow::Result<()> {
     let dispatchers = threads.min(max_connections).max(1);
+    run.dispatchers.store(dispatchers, Ordering::Release);
     for index in 0..dispatchers {
         let most_connections = max_connections / dispatchers + usize::from(index < max_connections % dispatchers);
         let pool = ConnectionPool { run: Arc::clone(run), state: Mutex::default(), most_connections };
@@ -95,6 +105,7 @@ fn dispatch_all(pool: &Arc<ConnectionPool>, timer: &PreciseTimer, schedule: Sche
         while now < intended && intended < run.window().end {
             // Without a timer nothing can be on time; the missing requests make the run invalid.
             if timer.wait(intended - now).is_err() {
+                run.dispatch_incomplete.store(true, Ordering::Release);
                 break 'run;
             }
             now = clock.now();
@@ -104,16 +115,23 @@ fn dispatch_all(pool: &Arc<ConnectionPool>, timer: &PreciseTimer, schedule: Sche
             break;
         }
         let target = usize::from(run.pattern[(arrival.number % run.pattern.len() as u64) as usize]);
-        dispatch(pool, DueRequest { target, intended, queued: None }, now);
-        burst += 1;
-        if burst >= BURST {
+        if is_given_up(now.saturating_sub(intended), run.timeout) {
+            run.give_up(target, intended, now);
+            burst += 1;
+        } else {
+            dispatch(pool, DueRequest { target, intended, queued: None }, now);
+            burst += GIVEN_UP_COUNT_AS_ONE;
+        }
+        if burst >= BURST * GIVEN_UP_COUNT_AS_ONE {
             burst = 0;
             // Through the event loop: a mere yield lets only those run that are ready, and no answer would be read.
-            if timer.wait(1).is_err() {
+            if timer.wait(1).is_err() || run.stop_dispatching.load(Ordering::Acquire) {
+                run.dispatch_incomplete.store(true, Ordering::Release);
                 break;
             }
         }
     }
+    run.dispatchers.fetch_sub(1, Ordering::AcqRel);
     deadline.end();
     close(pool);
 }
@@ -224,14 +242,16 @@ fn serve(run: &RunContext, user: &mut VirtualUser, request: DueRequest) {
     let deadline = intended.saturating_add(run.timeout);
     let mut exchange = ExchangeProgress::default();
     let sent = run.exchange.clock.now();
-    let failure = if sent >= deadline {
+    // Waiting for a busy connection is the node's doing, everything else before the sending is the generator's.
+    let lag = queued.unwrap_or(sent).saturating_sub(intended);
+    let failure = if is_given_up(lag, run.timeout) {
+        Some(FailedRequest::not_sent())
+    } else if sent >= deadline {
         Some(FailedRequest::new(ErrorKind::TimedOut, "every connection was busy until the timeout"))
     } else {
         user.exchange(&run.exchange, target, deadline, &mut exchange).err()
     };
     let answer = exchange.answered.then(|| user.answer());
     let ended = run.exchange.clock.now();
-    // Waiting for a busy connection is the node's doing, everything else before the sending is the generator's.
-    let lag = Some(queued.unwrap_or(sent).saturating_sub(intended));
-    run.record(EndedRequest { target, intended, sent, ended, lag, answer, failure }, exchange);
+    run.record(EndedRequest { target, intended, sent, ended, lag: Some(lag), answer, failure }, exchange);
 }

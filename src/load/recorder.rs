@@ -159,6 +159,19 @@ impl ThreadRecorder {
         }
     }
 
+    /// Takes one request that was due, and is not sent because the generator is too late for it.
+    pub fn give_up(&mut self, target: usize, intended: u64, now: u64, window: MeasuredWindow) {
+        if window.holds(intended) {
+            self.offered += 1;
+            if let Some(timeline) = &mut self.timeline {
+                timeline.offer(intended - window.start);
+            }
+        }
+        let lag = Some(now.saturating_sub(intended));
+        let failure = Some(FailedRequest::not_sent());
+        self.record(EndedRequest { target, intended, sent: now, ended: now, lag, answer: None, failure }, window);
+    }
+
     /// Takes one ended request.
     pub fn record(&mut self, request: EndedRequest<'_>, window: MeasuredWindow) {
         let latency = request.ended.saturating_sub(request.intended);
@@ -166,12 +179,14 @@ impl ThreadRecorder {
         if self.live && correct {
             note(&mut self.recent, latency);
         }
-        if window.holds(request.ended) {
+        // What was never sent was in nobody's queue, so it has no part in Little's law.
+        let given_up = request.failure.as_ref().is_some_and(|failure| failure.kind == ErrorKind::NotSent);
+        if window.holds(request.ended) && !given_up {
             self.good_in_window += u64::from(correct);
             self.ended_in_window += 1;
             self.ended_nanoseconds += u128::from(latency);
         }
-        self.sent_in_window += u64::from(window.holds(request.sent));
+        self.sent_in_window += u64::from(window.holds(request.sent) && !given_up);
         if !window.holds(request.intended) {
             return;
         }
@@ -306,6 +321,18 @@ pub(super) mod tests {
         assert_eq!((recorder.targets[0].requests, recorder.targets[0].ok), (2, 0));
         assert_eq!((recorder.good_in_window, recorder.ended_in_window), (0, 2));
         assert!(recorder.latency().is_empty());
+    }
+
+    #[test]
+    fn what_was_never_sent_is_counted_and_has_no_time() {
+        let mut recorder = ThreadRecorder::new(1, true, false);
+        for intended in [999, 1_000, 1_999] {
+            recorder.give_up(0, intended, 1_999, WINDOW);
+        }
+        assert_eq!((recorder.offered, recorder.dispatched_in_window, recorder.sent_in_window), (2, 0, 0));
+        assert_eq!((recorder.targets[0].requests, recorder.targets[0].ok), (2, 0));
+        assert_eq!(recorder.errors[ErrorKind::NotSent as usize], 2);
+        assert_eq!((recorder.ended_in_window, recorder.ended_nanoseconds, recorder.lag.len()), (0, 0, 2));
     }
 
     #[test]

@@ -145,8 +145,10 @@ fn measure(
             break;
         }
         if now >= window.start {
-            observed.in_flight_sum += context.recorders.counts().in_flight() as f64;
+            let counts = context.recorders.counts();
+            observed.in_flight_sum += counts.in_flight() as f64;
             observed.in_flight_samples += 1;
+            observed.silence.look(now, counts.answered, counts.in_flight());
         }
         reporter.report(context, now, listener);
         let tick = TICK.mul_f64(0.5 + fastrand::f64());
@@ -179,7 +181,15 @@ fn drain(
             context.deadlines.set_latest(context.exchange.clock.now() + nanoseconds(grace));
             give_up = give_up.min(Instant::now() + grace + INTERRUPT_GRACE);
         }
-        reporter.report(context, context.exchange.clock.now(), listener);
+        let (now, counts) = (context.exchange.clock.now(), context.recorders.counts());
+        observed.silence.look(now, counts.answered, counts.in_flight());
+        reporter.report(context, now, listener);
+        std::thread::sleep(TICK);
+    }
+    // A dispatcher that is far behind would go on, and the figures with it.
+    context.stop_dispatching.store(true, Ordering::Release);
+    let patience = Instant::now() + INTERRUPT_GRACE;
+    while context.dispatchers.load(Ordering::Acquire) > 0 && Instant::now() < patience {
         std::thread::sleep(TICK);
     }
     observed.unfinished = context.recorders.counts().in_flight();

@@ -7,6 +7,7 @@ use super::context::RunContext;
 use super::percentiles::{percentiles, rounded, spectrum};
 use super::plan::{Load, Plan};
 use super::recorder::{Tally, ThreadRecorder};
+use super::silence::Silence;
 use super::timeline::Timeline;
 use super::usage::CpuUsage;
 use super::verdict::{self, Evidence};
@@ -20,6 +21,7 @@ pub(super) struct Observed {
     pub usage: Option<anyhow::Result<CpuUsage>>,
     pub in_flight_sum: f64,
     pub in_flight_samples: u64,
+    pub silence: Silence,
     pub interrupted: bool,
     /// Requests that were given up at the end.
     pub unfinished: u64,
@@ -36,6 +38,7 @@ pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> Load
     let per_second = |count: u64| if seconds > 0.0 { rounded(count as f64 / seconds) } else { 0.0 };
     let latency = recorder.latency();
     let counts = run.recorders.counts();
+    let never_reached = never_reached(plan, run, &recorder, seconds);
     let sum = |count: fn(&Tally) -> u64| recorder.targets.iter().map(count).sum::<u64>();
     let (connections, rate, arrivals, max_connections) = pacing(plan);
     LoadOutcome {
@@ -52,9 +55,9 @@ pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> Load
         warmup_seconds: plan.warmup.as_secs_f64(),
         duration_seconds: seconds,
         interrupted: observed.interrupted,
-        requests_total: sum(|target| target.requests) + observed.unfinished,
+        requests_total: sum(|target| target.requests) + observed.unfinished + never_reached,
         requests_ok: sum(|target| target.ok),
-        errors: errors(&recorder, observed.unfinished),
+        errors: errors(&recorder, observed.unfinished, never_reached),
         error_examples: examples(&recorder),
         status: (0u16..)
             .zip(&recorder.status)
@@ -73,8 +76,9 @@ pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> Load
         sent_total: counts.sent,
         answered_total: counts.answered,
         timeline: recorder.timeline.as_ref().map(Timeline::report).unwrap_or_default(),
+        longest_silence_seconds: observed.silence.longest().map(|time| rounded(time as f64 / 1e9)),
         littles_law: littles_law(&recorder, &observed, seconds, plan.profile.is_none()),
-        generator: generator(plan, run, &recorder, &observed, percentiles(&latency), seconds),
+        generator: generator(plan, run, &recorder, &observed, percentiles(&latency), seconds, never_reached),
     }
 }
 
@@ -89,12 +93,31 @@ fn targets(plan: &Plan) -> Vec<TargetInfo> {
     plan.targets.iter().map(|target| TargetInfo { url: target.url.to_string(), weight: target.weight }).collect()
 }
 
-fn errors(recorder: &ThreadRecorder, unfinished: u64) -> BTreeMap<ErrorKind, u64> {
-    let mut errors: BTreeMap<_, _> =
-        ErrorKind::ALL.into_iter().zip(recorder.errors).filter(|(_, count)| *count > 0).collect();
-    if unfinished > 0 {
-        *errors.entry(ErrorKind::Unfinished).or_default() += unfinished;
+/// Requests that were due, and that the dispatchers did not even come to before the run was over.
+fn never_reached(plan: &Plan, run: &RunContext, recorder: &ThreadRecorder, seconds: f64) -> u64 {
+    match due(plan, seconds) {
+        Some(due) if run.dispatch_incomplete.load(Ordering::Acquire) => {
+            (due.round() as u64).saturating_sub(recorder.offered)
+        }
+        _ => 0,
     }
+}
+
+/// Requests due in the window by the rate asked for; `None` for a closed loop.
+fn due(plan: &Plan, seconds: f64) -> Option<f64> {
+    match plan.load {
+        Load::Open { rate, .. } => {
+            Some(plan.profile.as_ref().map_or(rate * seconds, |profile| profile.due_by(seconds)))
+        }
+        Load::Closed { .. } => None,
+    }
+}
+
+fn errors(recorder: &ThreadRecorder, unfinished: u64, never_reached: u64) -> BTreeMap<ErrorKind, u64> {
+    let mut errors: BTreeMap<_, _> = ErrorKind::ALL.into_iter().zip(recorder.errors).collect();
+    *errors.entry(ErrorKind::Unfinished).or_default() += unfinished;
+    *errors.entry(ErrorKind::NotSent).or_default() += never_reached;
+    errors.retain(|_, count| *count > 0);
     errors
 }
 
@@ -155,6 +178,7 @@ fn generator(
     observed: &Observed,
     latency: Option<Percentiles>,
     seconds: f64,
+    never_reached: u64,
 ) -> GeneratorUse {
     let usage = observed.usage.as_ref().and_then(|usage| usage.as_ref().ok());
     let lag = percentiles(&recorder.lag);
@@ -169,8 +193,9 @@ fn generator(
         lag_p99_milliseconds: lag.map(|lag| lag.p99),
         lag_max_milliseconds: lag.map(|lag| lag.max),
         latency_p99_milliseconds: latency.map(|latency| latency.p99),
-        due: offered.map(|rate| plan.profile.as_ref().map_or(rate * seconds, |profile| profile.due_by(seconds))),
+        due: due(plan, seconds),
         dispatched: offered.map(|_| recorder.dispatched_in_window),
+        not_sent: recorder.errors[ErrorKind::NotSent as usize] + never_reached,
         random,
         out_of_files: recorder.errors[ErrorKind::OutOfFiles as usize],
         out_of_ports: recorder.errors[ErrorKind::OutOfPorts as usize],
@@ -183,7 +208,9 @@ fn generator(
         busiest_thread_waiting_percent: usage.map(|usage| rounded(usage.busiest_waiting_percent)),
         dispatch_lag_milliseconds: lag,
         waited_for_connection_total: recorder.waited,
-        offered_per_second: offered.filter(|_| seconds > 0.0).map(|_| rounded(recorder.offered as f64 / seconds)),
+        offered_per_second: offered
+            .filter(|_| seconds > 0.0)
+            .map(|_| rounded((recorder.offered + never_reached) as f64 / seconds)),
         achieved_per_second: if seconds > 0.0 { rounded(recorder.sent_in_window as f64 / seconds) } else { 0.0 },
         connections_peak: run.connections_peak.load(Ordering::Relaxed) as u64,
         connections_opened_total: run.connections_opened.load(Ordering::Relaxed),

@@ -18,6 +18,8 @@ pub(super) struct Evidence {
     /// Open loop: requests that were due in the window by the rate asked for, and those that were handed out in it.
     pub due: Option<f64>,
     pub dispatched: Option<u64>,
+    /// Open loop: requests that were due and never sent.
+    pub not_sent: u64,
     /// Open loop: arrivals are random, so their number is.
     pub random: bool,
     /// Requests that failed for want of files or ports.
@@ -100,6 +102,14 @@ fn busy(evidence: &Evidence) -> Refusal {
 }
 
 fn late(evidence: &Evidence) -> Refusal {
+    if evidence.not_sent > 0 {
+        let reason = format!(
+            "{} requests were due and never sent, because the generator was late with them; lower --rate, give it more \
+             threads (--threads), or load from another machine",
+            evidence.not_sent
+        );
+        return Some((InvalidCause::Short, reason));
+    }
     let (Some(p99), Some(max)) = (evidence.lag_p99_milliseconds, evidence.lag_max_milliseconds) else {
         return unreadable("the dispatch lag was not measured", "requests were sent on time");
     };
@@ -159,6 +169,7 @@ mod tests {
             (Evidence { lag_p99_milliseconds: Some(1.5), ..open }, Some("sent late")),
             (Evidence { lag_p99_milliseconds: None, ..open }, Some("not measured")),
             (Evidence { lag_max_milliseconds: None, ..open }, Some("not measured")),
+            (Evidence { not_sent: 1, ..open }, Some("1 requests were due and never sent")),
             (Evidence { due: None, ..open }, Some("not measured")),
             (Evidence { dispatched: None, ..open }, Some("not measured")),
             (Evidence { dispatched: Some(9_600), ..open }, Some("only 9600 were")),

@@ -20,8 +20,12 @@ pub(super) enum Warning {
     Waited { requests: u64, connections: usize },
     /// Keep-alive was asked for, but connections were opened again and again.
     Reconnected { opened: u64, answered: u64 },
-    /// Requests ran into the timeout.
-    TimedOut { requests: u64, seconds: f64 },
+    /// Requests ran into the timeout; `sound`: the generator was not the limit.
+    TimedOut { requests: u64, seconds: f64, sound: bool },
+    /// The generator was too late to send requests that were due.
+    NotSent { requests: u64, seconds: f64 },
+    /// Nobody had an answer for much longer than answers take.
+    StoodStill { seconds: f64, usual: f64 },
     /// Requests in flight, seen from outside and from the recorded times, do not agree.
     Unsteady { in_flight: f64, recorded: f64 },
 }
@@ -33,10 +37,15 @@ const RECONNECTED_SHARE: f64 = 0.05;
 
 /// All that apply to an outcome; what follows from another is left out.
 pub(super) fn warnings(outcome: &LoadOutcome) -> Vec<Warning> {
-    let behind = fell_behind(outcome);
-    let symptoms = if behind.is_some() { [None, None] } else { [waited(outcome), unsteady(outcome)] };
-    let all = [few_answers(outcome), lag_shows(outcome), behind, reconnected(outcome), timed_out(outcome)];
-    all.into_iter().chain(symptoms).flatten().collect()
+    let not_sent = not_sent(outcome);
+    // What was never sent did not fall behind in the node.
+    let behind = fell_behind(outcome).filter(|_| not_sent.is_none());
+    let symptoms = match not_sent.or(behind) {
+        Some(_) => [None, None],
+        None => [waited(outcome), unsteady(outcome)],
+    };
+    let all = [few_answers(outcome), lag_shows(outcome), not_sent, behind, reconnected(outcome), timed_out(outcome)];
+    all.into_iter().chain([stood_still(outcome)]).chain(symptoms).flatten().collect()
 }
 
 fn few_answers(outcome: &LoadOutcome) -> Option<Warning> {
@@ -74,7 +83,33 @@ fn reconnected(outcome: &LoadOutcome) -> Option<Warning> {
 
 fn timed_out(outcome: &LoadOutcome) -> Option<Warning> {
     let requests = *outcome.errors.get(&ErrorKind::TimedOut)?;
-    Some(Warning::TimedOut { requests, seconds: outcome.timeout_seconds })
+    Some(Warning::TimedOut { requests, seconds: outcome.timeout_seconds, sound: outcome.generator.cause.is_none() })
+}
+
+fn not_sent(outcome: &LoadOutcome) -> Option<Warning> {
+    let requests = *outcome.errors.get(&ErrorKind::NotSent)?;
+    Some(Warning::NotSent { requests, seconds: outcome.timeout_seconds })
+}
+
+/// A silence is told from this length on: a machine that is in use may stop everybody for a tenth of a second.
+const SILENCE_SECONDS: f64 = 0.25;
+/// And when it is so many times as long as a slow answer takes.
+const SILENCE_TIMES: f64 = 5.0;
+
+/// A silence touches at most as many answers as were awaited then, so the percentiles that are below the times of more
+/// answers than that do not know of it: the highest of them says how long a slow answer takes.
+fn stood_still(outcome: &LoadOutcome) -> Option<Warning> {
+    let seconds = outcome.longest_silence_seconds.filter(|seconds| *seconds >= SILENCE_SECONDS)?;
+    let latency = outcome.latency_milliseconds?;
+    let touched = match outcome.mode {
+        LoadMode::Closed => outcome.connections? as f64,
+        LoadMode::Open => outcome.generator.offered_per_second? * seconds,
+    };
+    let percentiles =
+        [(0.1, latency.p99_9), (1.0, latency.p99), (5.0, latency.p95), (10.0, latency.p90), (50.0, latency.p50)];
+    let untouched = |beyond: f64| beyond / 100.0 * outcome.requests_ok as f64 > touched;
+    let (_, usual) = percentiles.into_iter().find(|(beyond, _)| untouched(*beyond))?;
+    (seconds * 1e3 >= SILENCE_TIMES * usual).then_some(Warning::StoodStill { seconds, usual })
 }
 
 fn unsteady(outcome: &LoadOutcome) -> Option<Warning> {
@@ -119,11 +154,33 @@ impl fmt::Display for Warning {
                 grouped(opened),
                 grouped(answered)
             ),
-            Self::TimedOut { requests, seconds } => write!(
+            Self::TimedOut { requests, seconds, sound } => {
+                let why = if sound {
+                    "the node is overloaded or hangs"
+                } else {
+                    "whether the node or the generator held them up cannot be said, for the generator was the limit"
+                };
+                write!(
+                    out,
+                    "{} requests had no answer after {seconds} s, and are in no percentile: {why}. Lower the load, or allow \
+                     more (--timeout).",
+                    grouped(requests)
+                )
+            }
+            Self::NotSent { requests, seconds } => write!(
                 out,
-                "{} requests had no answer after {seconds} s, and are in no percentile: the node is overloaded or hangs. \
-                 Lower the load, or allow more (--timeout).",
+                "{} requests were due, and never sent: the generator was late with each of them by more than half of the \
+                 timeout of {seconds} s. They say nothing about the node. Lower --rate, raise --threads, or load from several \
+                 machines.",
                 grouped(requests)
+            ),
+            Self::StoodStill { seconds, usual } => write!(
+                out,
+                "nobody had an answer for {} s, although requests waited and a slow answer usually takes {} ms: the node, or \
+                 something between, stood still. Few requests were under way then, so the percentiles hardly show it; a fixed \
+                 rate shows what it costs (--rate).",
+                figure(seconds),
+                figure(usual)
             ),
             Self::Unsteady { in_flight, recorded } => write!(
                 out,
@@ -142,10 +199,15 @@ mod tests {
     use crate::load::fixture::outcome;
     use crate::results::load::InvalidCause;
 
+    fn closed(outcome: &mut LoadOutcome, connections: usize) {
+        outcome.mode = LoadMode::Closed;
+        outcome.connections = Some(connections);
+    }
+
     #[test]
     fn a_clean_run_has_none_and_each_fault_has_its_own() {
         type Spoil = fn(&mut LoadOutcome);
-        let cases: [(Spoil, &str); 14] = [
+        let cases: [(Spoil, &str); 22] = [
             (|_| {}, ""),
             (|o| o.requests_ok = 999, "--duration"),
             (|o| o.requests_ok = 0, ""),
@@ -178,6 +240,45 @@ mod tests {
             ),
             (|o| o.errors = [(ErrorKind::TimedOut, 3)].into(), "--timeout"),
             (|o| o.errors = [(ErrorKind::Reset, 3)].into(), ""),
+            (|o| o.errors = [(ErrorKind::TimedOut, 3)].into(), "the node is overloaded or hangs"),
+            (
+                |o| {
+                    o.errors = [(ErrorKind::TimedOut, 3)].into();
+                    o.generator.cause = Some(InvalidCause::Busy);
+                },
+                "the generator was the limit",
+            ),
+            (
+                |o| {
+                    o.errors = [(ErrorKind::NotSent, 3)].into();
+                    o.littles_law.ended_per_second = 50.0;
+                    o.generator.waited_for_connection_total = 7;
+                    o.generator.cause = Some(InvalidCause::Short);
+                },
+                "They say nothing about the node",
+            ),
+            // 30 requests waited then, more than lie beyond p99, and p95 is 30 ms.
+            (|o| o.longest_silence_seconds = Some(0.3), "nobody had an answer for 0.300 s"),
+            (|o| o.longest_silence_seconds = Some(0.2), ""),
+            // The percentiles know of it: half of all requests waited.
+            (|o| o.longest_silence_seconds = Some(6.0), ""),
+            (
+                |o| {
+                    closed(o, 10);
+                    o.longest_silence_seconds = Some(3.0);
+                },
+                "a slow answer usually takes 30.0 ms",
+            ),
+            // Answers of 3 s that come all at once.
+            (
+                |o| {
+                    closed(o, 10);
+                    let latency = o.latency_milliseconds.as_mut().unwrap();
+                    (latency.p50, latency.p90, latency.p95) = (3000.0, 3000.0, 3000.0);
+                    o.longest_silence_seconds = Some(3.0);
+                },
+                "",
+            ),
             (
                 |o| {
                     o.littles_law.ratio = Some(0.5);

@@ -29,6 +29,9 @@ pub enum ErrorKind {
     OutOfFiles,
     /// The generator ran out of ephemeral ports.
     OutOfPorts,
+    /// Open loop: due, but the generator was late with it by more than half of the timeout, and did not send it. It says
+    /// nothing about the node.
+    NotSent,
     /// In flight when the run was interrupted.
     Unfinished,
     /// Any other error of the network; its text is among the examples.
@@ -37,7 +40,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, in the order of their discriminants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Refused,
         Self::Reset,
         Self::TimedOut,
@@ -47,6 +50,7 @@ impl ErrorKind {
         Self::Unreachable,
         Self::OutOfFiles,
         Self::OutOfPorts,
+        Self::NotSent,
         Self::Unfinished,
         Self::Other,
     ];
@@ -63,6 +67,7 @@ impl ErrorKind {
             Self::Unreachable => "unreachable",
             Self::OutOfFiles => "out of open files",
             Self::OutOfPorts => "out of ports",
+            Self::NotSent => "never sent",
             Self::Unfinished => "unfinished",
             Self::Other => "other",
         }
@@ -213,7 +218,7 @@ pub struct GeneratorUse {
     pub dispatch_lag_milliseconds: Option<Percentiles>,
     /// Requests that waited for a connection, because the most allowed were busy (open loop).
     pub waited_for_connection_total: u64,
-    /// Requests a second that were to be sent.
+    /// Requests a second that were due, whether or not the generator sent them.
     pub offered_per_second: Option<f64>,
     /// Requests a second that were sent.
     pub achieved_per_second: f64,
@@ -322,6 +327,9 @@ pub struct LoadOutcome {
     /// With a rate that changes: each second of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineSecond>,
+    /// Longest time, in seconds, in which nobody had an answer although requests waited for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_silence_seconds: Option<f64>,
     /// The audit.
     pub littles_law: LittlesLaw,
     /// What the generator itself used, and whether it was the limit.
