@@ -165,6 +165,30 @@ fn an_interrupted_bench_keeps_what_it_has_and_goes_on() {
 }
 
 #[test]
+fn a_bench_that_is_there_gets_more_blocks_and_nothing_else() {
+    let place = Place::new();
+    assert!(matches!(place.bench(&[]).output().unwrap().status.code(), Some(0 | 3)));
+    let blocks = |place: &Place| {
+        let closed = |run: &&Value| run["level"]["mode"] == "closed" && run["units"] == 2;
+        place.runs().iter().filter(closed).map(|run| run["block"].as_u64().unwrap()).max()
+    };
+    assert_eq!(blocks(&place), Some(1));
+    let resume = |arguments: &[&str]| {
+        let mut command = webapp();
+        command.env("WEBAPP_STATE_DIR", place.state()).env_remove("XDG_RUNTIME_DIR");
+        command.arg("bench").arg("--out").arg(place.out()).arg("--resume").args(arguments).output().unwrap()
+    };
+    let refused = resume(&["--units", "1,2,4"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("which --units would change"), "{said}");
+    let more = resume(&["--blocks", "2"]);
+    assert!(matches!(more.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&more.stderr));
+    assert_eq!(blocks(&place), Some(2));
+    assert_eq!(place.report().1["incomplete"], Value::Null);
+    place.expect_nothing_left();
+}
+
+#[test]
 fn a_killed_bench_leaves_a_folder_that_reports_and_nothing_else() {
     let place = Place::new();
     let mut bench = place.start();

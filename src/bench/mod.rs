@@ -41,7 +41,7 @@ use crate::results::prices::Prices;
 
 /// What [`run`] needs.
 pub struct Settings {
-    /// What is measured; ignored when an earlier bench is resumed, whose plan holds.
+    /// What is measured. When an earlier bench is resumed: its plan, which may have other blocks.
     pub plan: Plan,
     /// The prices that the report shall use; kept in the manifest.
     pub prices: Option<Prices>,
@@ -83,9 +83,11 @@ pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBoo
         .as_ref()
         .map(|driver| Caretaker::start(driver.program(), &driver.down_arguments(), driver.binary()))
         .transpose()?;
-    let plan = manifest.as_ref().map_or_else(|| settings.plan.clone(), |manifest| manifest.plan.clone());
+    if let Some(earlier) = manifest.as_ref().filter(|earlier| earlier.plan != settings.plan) {
+        folder.write_manifest(&Manifest { plan: settings.plan.clone(), ..earlier.clone() })?;
+    }
     let mut bench = Bench {
-        plan,
+        plan: settings.plan.clone(),
         prices: settings.prices.clone(),
         binary: &settings.binary,
         driver,
@@ -122,7 +124,7 @@ impl Bench<'_> {
     fn visit_all(&mut self, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
         let began = Instant::now();
         let mut block = 1;
-        while block <= self.plan.blocks || self.wants_another(block, began) {
+        while block <= self.plan.closed_blocks() || self.wants_another(block, began) {
             if let Some(ended) = self.measure(self.plan.block(Ladder::Closed, block), progress, interrupted)? {
                 return Ok(ended);
             }

@@ -70,7 +70,7 @@ impl Progress {
             bar.enable_steady_tick(std::time::Duration::from_millis(250));
             bar
         });
-        let (closed_blocks, open_blocks) = (plan.blocks, plan.open_blocks);
+        let (closed_blocks, open_blocks) = (plan.closed_blocks(), plan.open_blocks);
         Self {
             bar,
             closed_blocks,

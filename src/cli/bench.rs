@@ -24,15 +24,16 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.list {
         return list();
     }
-    let chosen = choose::experiment(args.experiment.as_deref())
-        .and_then(|experiment| choose::plan(&args, &experiment))
-        .and_then(|plan| generator::check(&plan).map(|()| plan));
-    let plan = match chosen {
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("results/{}", now().replace(':', "-"))));
+    let chosen = if args.resume {
+        choose::resumed(&args, folder::read(&out)?.manifest.plan)
+    } else {
+        choose::experiment(args.experiment.as_deref()).and_then(|experiment| choose::plan(&args, &experiment))
+    };
+    let plan = match chosen.and_then(|plan| generator::check(&plan).map(|()| plan)) {
         Ok(plan) => plan,
         Err(error) => clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit(),
     };
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("results/{}", now().replace(':', "-"))));
-    let plan = if args.resume { folder::read(&out)?.manifest.plan } else { plan };
     let binary = std::env::current_exe().context("cannot find the own program file")?;
     let driver = if plan.has_driver() { Some(driver(&args, &binary)?) } else { None };
     let settings = Settings {
@@ -107,12 +108,12 @@ fn announce(settings: &Settings) {
         None => String::new(),
     };
     eprintln!(
-        "{}, {} plan: {} {}{unit}, {} blocks, about {time}; results in {}",
+        "{}, {} plan: {} {}{unit}, {}, about {time}; results in {}",
         plan.experiment,
         plan.name,
         plan.scale_name,
         scales.join(", "),
-        plan.blocks,
+        plan.blocks_words(),
         settings.out.display()
     );
     let (cpus, most_units) = (num_cpus::get(), plan.largest_scale() as u32);

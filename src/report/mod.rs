@@ -173,6 +173,12 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
         words += ". A quieter machine, or --full, narrows it";
         cautions.push(words);
     }
+    let plan = &results.manifest.plan;
+    if let Some(percent) = plan.until_percent.filter(|percent| !steps::is_precise(plan, &results.runs, *percent)) {
+        cautions.push(format!(
+            "not every comparison is known to within {percent} % to either side, as --until asked: the time was up, or the bench ended early"
+        ));
+    }
     for point in points {
         for reason in &point.reasons {
             let words = format!("{}: {reason}", point.key);

@@ -64,7 +64,7 @@ pub fn run(block: u32, arm: &str, units: u32, level: Level, goodput: f64, p99: f
 /// A complete quick bench: 90 requests a second a unit when vertical, 5 % contention when horizontal; latency fails the
 /// objective from the ceiling on; a death takes all of the big node.
 pub fn results() -> Results {
-    let plan = Plan { blocks: 4, ..Plan::quick() };
+    let plan = Plan { blocks: 4, further_blocks: 0, ..Plan::quick() };
     let mut runs = Vec::new();
     let ceiling = |arm: &str, units: u32| {
         let n = f64::from(units);

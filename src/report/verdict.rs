@@ -142,8 +142,8 @@ fn next_step(report: &Report, largest: &[&Comparison]) -> Option<String> {
     match (undecided.is_empty(), most) {
         (true, _) => None,
         (false, Some(most)) => Some(format!(
-            "About {most} further blocks should decide: --resume --blocks {}.",
-            report.manifest.plan.blocks as usize + most
+            "About {most} further blocks should decide: --out FOLDER --resume --blocks {}.",
+            report.manifest.plan.closed_blocks() as usize + most
         )),
         (false, None) => Some(
             "The spread of the blocks is too wide to say how many more would decide: measure on a quieter machine, or with a longer --window."

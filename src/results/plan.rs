@@ -82,6 +82,8 @@ pub struct Plan {
     pub unit_cpu_percent: Option<u32>,
     /// A block measures every arm once at every scale.
     pub blocks: u32,
+    /// Then so many blocks measure every arm once more at the last scale alone: the comparison there is the verdict.
+    pub further_blocks: u32,
     /// Blocks are added until every comparison's interval is at most this far to either side, in percent. `None`: `blocks`
     /// are measured.
     pub until_percent: Option<f64>,
@@ -228,6 +230,7 @@ impl Plan {
     /// what the machine does meanwhile meets all arms alike.
     pub fn block(&self, ladder: Ladder, block: u32) -> Vec<Visit> {
         let scales = match ladder {
+            Ladder::Closed if block > self.blocks && block <= self.closed_blocks() => self.last_scale(),
             Ladder::Closed => &self.scales,
             Ladder::Open => &self.open_scales,
         };
@@ -246,9 +249,35 @@ impl Plan {
         visits
     }
 
+    /// Blocks with closed ladders at the last scale; at the others there are `blocks`.
+    pub fn closed_blocks(&self) -> u32 {
+        self.blocks + self.further_blocks
+    }
+
+    /// Asks for `count` blocks at the last scale, and at the others for as many as before.
+    pub fn extend_to(&mut self, count: u32) {
+        self.blocks = if self.further_blocks == 0 { count } else { self.blocks.min(count) };
+        self.further_blocks = count - self.blocks;
+    }
+
+    /// How many blocks there are, in words: `6 blocks`, or `3 blocks, and 7 at 4 units alone`.
+    pub fn blocks_words(&self) -> String {
+        let all = format!("{} block{}", self.blocks, if self.blocks == 1 { "" } else { "s" });
+        match self.last_scale() {
+            [scale] if self.further_blocks > 0 => {
+                format!("{all}, and {} more at {scale} {} alone", self.further_blocks, self.scale_name)
+            }
+            _ => all,
+        }
+    }
+
+    fn last_scale(&self) -> &[Scale] {
+        self.scales.last_chunk::<1>().map_or(&[], |last| last)
+    }
+
     /// All visits in order: the closed ladders block by block, then the open ones, which need the ceilings.
     pub fn visits(&self) -> Vec<Visit> {
-        let closed = (1..=self.blocks).flat_map(|block| self.block(Ladder::Closed, block));
+        let closed = (1..=self.closed_blocks()).flat_map(|block| self.block(Ladder::Closed, block));
         closed.chain(self.open_visits().flatten()).collect()
     }
 
@@ -309,7 +338,7 @@ mod tests {
 
     #[test]
     fn blocks_are_complete_and_shuffled() {
-        let plan = Plan { open_scales: vec![2.into(), 4.into()], blocks: 40, ..Plan::quick() };
+        let plan = Plan { open_scales: vec![2.into(), 4.into()], blocks: 40, further_blocks: 0, ..Plan::quick() };
         let visits = plan.visits();
         let (closed, open): (Vec<Visit>, Vec<Visit>) =
             visits.iter().cloned().partition(|visit| visit.ladder == Ladder::Closed);
@@ -331,6 +360,22 @@ mod tests {
         assert_ne!(visits, Plan { seed: 2, ..plan.clone() }.visits());
         assert!(open.iter().all(|visit| plan.event_at(visit).is_some()));
         assert!(closed.iter().all(|visit| plan.event_at(visit).is_none()));
+    }
+
+    #[test]
+    fn further_blocks_are_of_the_last_scale() {
+        let mut plan = Plan { blocks: 2, further_blocks: 3, fractions: vec![], event: None, ..Plan::quick() };
+        let scales = |plan: &Plan| plan.visits().iter().map(|visit| visit.point.scale.to_string()).collect::<String>();
+        assert_eq!(scales(&plan), "112244".repeat(2) + &"44".repeat(3));
+        assert_eq!((plan.closed_blocks(), plan.blocks_words().as_str()), (5, "2 blocks, and 3 more at 4 units alone"));
+        for (count, blocks, further) in [(9, 2, 7), (2, 2, 0), (1, 1, 0)] {
+            let mut extended = plan.clone();
+            extended.extend_to(count);
+            assert_eq!((extended.blocks, extended.further_blocks), (blocks, further), "{count}");
+        }
+        (plan.blocks, plan.further_blocks) = (6, 0);
+        plan.extend_to(9);
+        assert_eq!((plan.blocks, plan.blocks_words().as_str()), (9, "9 blocks"));
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", env = "WEBAPP_OUT")]
     pub out: Option<PathBuf>,
 
-    /// Go on with the interrupted bench in --out, by its own plan.
+    /// Go on with the bench in --out, by its own plan; --blocks, --until and --at-most may ask for more blocks.
     #[arg(long, requires = "out")]
     pub resume: bool,
 

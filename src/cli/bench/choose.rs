@@ -64,9 +64,10 @@ pub fn plan(args: &Args, experiment: &Experiment) -> anyhow::Result<Plan> {
         plan.balancer.clone_from(balancer);
     }
     plan.objective = args.slo.unwrap_or(plan.objective);
-    plan.blocks = args.blocks.unwrap_or(plan.blocks);
-    plan.until_percent = args.until;
-    plan.at_most_seconds = args.until.map(|_| args.at_most.map_or(AT_MOST_SECONDS, |most| most.as_secs_f64()));
+    if let Some(blocks) = args.blocks {
+        (plan.blocks, plan.further_blocks) = (blocks, 0);
+    }
+    choose_end(args, &mut plan);
     plan.seed = args.seed.unwrap_or(plan.seed);
     plan.smallest_effect_percent = args.smallest_effect.unwrap_or(plan.smallest_effect_percent);
     plan.driver_arguments.clone_from(&args.driver_arguments);
@@ -75,7 +76,7 @@ pub fn plan(args: &Args, experiment: &Experiment) -> anyhow::Result<Plan> {
         plan.fractions.sort_by(f64::total_cmp);
         plan.fractions.dedup();
     }
-    ensure!(plan.until_percent.is_none() || plan.arms.len() > 1, "--until needs two arms, to compare them");
+    check_end(&plan)?;
     if let Some(window) = args.window {
         ensure!(window.as_secs_f64() >= 0.5, "a window of less than 500ms measures nothing");
         plan.closed_seconds = window.as_secs_f64();
@@ -83,6 +84,71 @@ pub fn plan(args: &Args, experiment: &Experiment) -> anyhow::Result<Plan> {
         plan.event = plan.event.map(|event| Event { seconds: 2.0 * window.as_secs_f64(), ..event });
     }
     Ok(plan)
+}
+
+/// What is left to measure of an earlier bench, whose plan this is.
+///
+/// # Errors
+/// When a flag asks for another measurement than that bench is.
+pub fn resumed(args: &Args, mut plan: Plan) -> anyhow::Result<Plan> {
+    let named = args.experiment.as_deref().map(|name| experiment(Some(name))).transpose()?;
+    let mut fractions = args.fractions.clone();
+    fractions.sort_by(f64::total_cmp);
+    fractions.dedup();
+    let units: Vec<Scale> = args.units.iter().map(|units| (*units).into()).collect();
+    let percent = args.unit_cpu.map(|unit| match unit {
+        UnitCpu::Percent(percent) => Some(percent),
+        UnitCpu::NoLimit => None,
+    });
+    let same = [
+        (named.is_none_or(|named| named.name == plan.experiment), "--experiment"),
+        (args.size() == Size::Quick || plan.name == args.size().name(), "--full"),
+        (args.workload.is_none_or(|workload| workload.requests() == plan.work), "--workload"),
+        (args.path.is_empty() || args.path == plan.work, "--path"),
+        (args.model.as_ref().is_none_or(|model| *model == plan.model), "--model"),
+        (args.balancer.as_ref().is_none_or(|balancer| *balancer == plan.balancer), "--balancer"),
+        (units.is_empty() || units == plan.scales, "--units"),
+        (args.scale.is_empty() || args.scale == plan.scales, "--scale"),
+        (percent.is_none_or(|percent| percent == plan.unit_cpu_percent), "--unit-cpu"),
+        (args.only.is_empty() || args.only.iter().eq(plan.arms.iter().map(|arm| &arm.name)), "--only"),
+        (args.seed.is_none_or(|seed| seed == plan.seed), "--seed"),
+        (args.window.is_none_or(|window| window.as_secs_f64() == plan.closed_seconds), "--window"),
+        (fractions.is_empty() || fractions == plan.fractions, "--fractions"),
+        (args.slo.is_none_or(|objective| objective == plan.objective), "--slo"),
+        (args.smallest_effect.is_none_or(|effect| effect == plan.smallest_effect_percent), "--smallest-effect"),
+    ];
+    if let Some((_, flag)) = same.into_iter().find(|(same, _)| !same) {
+        bail!(
+            "--resume goes on with the plan of the results folder, which {flag} would change; only --blocks, --until and --at-most may"
+        );
+    }
+    if let Some(blocks) = args.blocks {
+        plan.extend_to(blocks);
+    }
+    if !args.driver_arguments.is_empty() {
+        // What is on this machine now, such as a port that is free.
+        plan.driver_arguments.clone_from(&args.driver_arguments);
+    }
+    if args.until.is_some() {
+        choose_end(args, &mut plan);
+    }
+    check_end(&plan)?;
+    Ok(plan)
+}
+
+/// When blocks are added, and no more.
+fn choose_end(args: &Args, plan: &mut Plan) {
+    plan.until_percent = args.until;
+    plan.at_most_seconds = args.until.map(|_| args.at_most.map_or(AT_MOST_SECONDS, |most| most.as_secs_f64()));
+    if args.until.is_some() {
+        // All scales are measured until they are known.
+        plan.further_blocks = 0;
+    }
+}
+
+fn check_end(plan: &Plan) -> anyhow::Result<()> {
+    ensure!(plan.until_percent.is_none() || plan.arms.len() > 1, "--until needs two arms, to compare them");
+    Ok(())
 }
 
 fn refuse_unused(args: &Args, experiment: &Experiment) -> anyhow::Result<()> {

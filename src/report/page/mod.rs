@@ -46,12 +46,12 @@ fn what(report: &Report) -> String {
         .map_or_else(|| "no CPU limit".to_owned(), |percent| format!("a unit is {percent} % of a core"));
     let paths: Vec<&str> = plan.work.iter().map(|path| path.path.as_str()).collect();
     format!(
-        "Experiment {}: {}; {unit}; {}; {} plan, {} blocks, {}.",
+        "Experiment {}: {}; {unit}; {}; {} plan, {}, {}.",
         plan.experiment,
         plan.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(" against "),
         paths.join(", "),
         plan.name,
-        plan.blocks,
+        plan.blocks_words(),
         report.manifest.started_at
     )
 }

@@ -69,7 +69,7 @@ mod tests {
             assert!(!experiment.look_at.is_empty(), "{name}: say what to look at");
             let quick = experiment.plan(Size::Quick);
             assert!((30.0..=175.0).contains(&quick.seconds()), "{name}: {} s", quick.seconds());
-            assert!(quick.blocks >= 6, "{name}: fewer than six blocks decide hardly anything");
+            assert!(quick.closed_blocks() >= 6, "{name}: fewer than six blocks decide hardly anything");
             assert!(experiment.plan(Size::Full).seconds() > quick.seconds(), "{name}");
         }
         assert_eq!(embedded("nothing"), None);

@@ -84,6 +84,7 @@ pub struct EventTable {
 pub struct SizesTable {
     pub scales: Option<Spanned<Vec<Step>>>,
     pub blocks: Option<Spanned<u32>>,
+    pub further_blocks: Option<Spanned<u32>>,
     pub warmup_seconds: Option<Spanned<f64>>,
     pub closed_seconds: Option<Spanned<f64>>,
     pub open_seconds: Option<Spanned<f64>>,

@@ -108,6 +108,7 @@ impl Experiment {
                 .uses(Placeholder::UnitCpu)
                 .then_some(self.unit_cpu_percent.unwrap_or(UNIT_CPU_PERCENT)),
             blocks: sizes.blocks,
+            further_blocks: sizes.further_blocks,
             until_percent: None,
             at_most_seconds: None,
             seed: self.seed,

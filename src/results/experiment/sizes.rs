@@ -32,6 +32,8 @@ pub struct Sizes {
     pub scales: Vec<Scale>,
     /// A block measures every arm once at every scale.
     pub blocks: u32,
+    /// Then so many blocks at the last scale alone.
+    pub further_blocks: u32,
     /// Before each window.
     pub warmup_seconds: f64,
     /// Window of a closed run.
@@ -57,13 +59,16 @@ impl Sizes {
     pub fn default_of(size: Size, scales: &[Scale], workload: Option<Workload>) -> Self {
         let full = size == Size::Full;
         let per_unit = workload.map(|workload| workload.connections_per_unit(full));
+        // Six blocks or more where the verdict is: with fewer, the spread that an interval is made of is hardly known. Where
+        // a quick look has several scales, it has time for that at the last one (examples/design.rs).
+        let (blocks, further_blocks) = if scales.len() > 1 { (3, 7) } else { (8, 0) };
         let common = Self {
             scales: scales.to_vec(),
-            // Six blocks or more: with fewer, the spread that an interval is made of is hardly known.
-            blocks: 6,
+            blocks,
+            further_blocks,
             warmup_seconds: 0.4,
             // Multiples of the quota period of 100 ms: each window then holds the same number of periods.
-            closed_seconds: 1.0,
+            closed_seconds: 1.2,
             open_seconds: 1.8,
             event_seconds: 3.0,
             connections_per_unit: per_unit.is_some(),
@@ -76,6 +81,7 @@ impl Sizes {
             Size::Quick => common,
             Size::Full => Self {
                 blocks: 10,
+                further_blocks: 0,
                 warmup_seconds: 1.0,
                 closed_seconds: 4.0,
                 open_seconds: 8.0,

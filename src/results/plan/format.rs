@@ -31,7 +31,7 @@ macro_rules! plan_fields {
 
 plan_fields! {
     name: String, experiment: String, question: String, look_at: String, arms: Vec<Arm>, scale_name: String,
-    scales: Vec<Scale>, unit_cpu_percent: Option<u32>, blocks: u32, until_percent: Option<f64>,
+    scales: Vec<Scale>, unit_cpu_percent: Option<u32>, blocks: u32, further_blocks: u32, until_percent: Option<f64>,
     at_most_seconds: Option<f64>, seed: u64, smallest_effect_percent: f64, work: Vec<Request>, model: String,
     balancer: String, objective: Objective, warmup_seconds: f64, closed_seconds: f64, open_seconds: f64,
     connections: Vec<u32>, connections_per_scale: bool, fractions: Vec<f64>, open_scales: Vec<Scale>, open_blocks: u32,
@@ -76,6 +76,7 @@ impl From<Written> for Plan {
             scales: scales(old.units),
             unit_cpu_percent: old.unit_cpu_percent,
             blocks: old.repeats,
+            further_blocks: 0,
             work: old.paths,
             model: old.model,
             balancer: old.balancer,

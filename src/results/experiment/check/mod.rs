@@ -4,7 +4,7 @@ mod arms;
 mod sizes;
 mod work;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 
@@ -125,9 +125,14 @@ impl Checker<'_> {
 
     /// A whole number from 1 to `most`.
     fn count(&self, value: Option<Spanned<u32>>, most: u32, key: &str) -> Checked<Option<u32>> {
+        self.whole(value, 1..=most, key)
+    }
+
+    /// A whole number within bounds.
+    fn whole(&self, value: Option<Spanned<u32>>, bounds: RangeInclusive<u32>, key: &str) -> Checked<Option<u32>> {
         let Some(value) = value else { return Ok(None) };
-        self.ensure((1..=most).contains(value.get_ref()), &value.span(), || {
-            format!("{key} is {}, but must be between 1 and {most}", value.get_ref())
+        self.ensure(bounds.contains(value.get_ref()), &value.span(), || {
+            format!("{key} is {}, but must be between {} and {}", value.get_ref(), bounds.start(), bounds.end())
         })?;
         Ok(Some(value.into_inner()))
     }

@@ -70,6 +70,8 @@ impl Checker<'_> {
         }
         let window = |value: &Option<Spanned<f64>>, key| self.within(value.clone(), WINDOW, key);
         sizes.blocks = self.count(table.blocks.clone(), MOST_BLOCKS, "blocks")?.unwrap_or(sizes.blocks);
+        let further = self.whole(table.further_blocks.clone(), 0..=MOST_BLOCKS, "further_blocks")?;
+        sizes.further_blocks = further.unwrap_or(if table.blocks.is_some() { 0 } else { sizes.further_blocks });
         let warmup = self.within(table.warmup_seconds.clone(), 0.0..=3600.0, "warmup_seconds")?;
         sizes.warmup_seconds = warmup.unwrap_or(sizes.warmup_seconds);
         sizes.closed_seconds = window(&table.closed_seconds, "closed_seconds")?.unwrap_or(sizes.closed_seconds);
