@@ -59,6 +59,37 @@ fn who_leaves_is_let_go_on_every_address_in_every_model() {
 }
 
 #[test]
+fn who_leaves_is_let_go_while_the_store_hangs() {
+    for model in ["async", "sync"] {
+        // It takes every connection, and says nothing.
+        let hangs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let store = format!("redis://{}", hangs.local_addr().unwrap());
+        let node = Node::start(&[
+            "--model",
+            model,
+            "--pool-threads",
+            "8",
+            "--store",
+            &store,
+            "--sessions",
+            "store",
+            "--store-connections",
+            "2",
+            "--store-timeout",
+            "600s",
+        ]);
+        // Three at once: one more than there are connections, so that one waits for a connection.
+        for target in ["/item?id=1", "/items?tag=1", "/session"] {
+            let streams: Vec<TcpStream> = (1..=3).map(|count| ask(&node, target, count)).collect();
+            drop(streams);
+            let waited = all_are_gone(&node);
+            assert!(waited < FOREVER / 10, "{model} {target}: {waited:?}");
+        }
+        assert_eq!(node.get("/whoami").status, 200);
+    }
+}
+
+#[test]
 fn who_leaves_the_queue_of_the_pool_is_let_go_before_a_thread_is_free() {
     let node = Node::start(&["--pool-threads", "1", "--pool-queue", "10", "--model", "sync", "--max-sleep", "600s"]);
     let first = ask(&node, "/sleep?seg=600", 1);

@@ -452,6 +452,22 @@ fn the_limit_of_open_files_is_named_before_the_start() {
 }
 
 #[test]
+fn a_limit_that_leaves_no_room_is_not_met_by_fewer_connections() {
+    let node = node(&[]);
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"])
+        .arg(webapp().get_program())
+        .args(["load", &node.url("/whoami")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["10 connections need 74 open files", "limit is 64", "ulimit -Hn 74"] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+    assert!(!stderr(&output).contains("at most 0"), "{}", stderr(&output));
+}
+
+#[test]
 fn ten_thousand_connections_from_one_generator() {
     const CONNECTIONS: u64 = 10_000;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

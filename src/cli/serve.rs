@@ -1,6 +1,7 @@
 //! `webapp serve`: runs a node.
 
 mod args;
+mod room;
 mod state;
 
 use std::net::TcpListener;
@@ -11,7 +12,6 @@ use anyhow::Context;
 
 use crate::app::{App, Requests, State};
 use crate::http;
-use crate::kernel::limits;
 use crate::pool::Pool;
 use crate::stats::{self, NodeReading};
 
@@ -20,16 +20,13 @@ use super::process;
 pub use args::Args;
 use args::Engine;
 
-/// Descriptors that connections may not take: listening socket, event loops, log, files of `/io`.
-const SPARE_DESCRIPTORS: u64 = 256;
-
 /// Runs a node until it is told to stop.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     process::start_log(args.log_level);
     process::log_panics();
     args.check()?;
     let cpus = num_cpus::get();
-    let max_connections = fit_connections(args.max_connections)?;
+    let max_connections = room::connections(args.max_connections)?;
     let signals = process::Signals::watch()?;
     let runtime = may::config();
     runtime.set_workers(args.workers(cpus)).set_pool_capacity(128);
@@ -95,24 +92,10 @@ fn listen(address: &str) -> anyhow::Result<TcpListener> {
     if let Some(listener) = process::inherited_listener()? {
         return Ok(listener);
     }
-    http::bind(address)
-        .with_context(|| format!("cannot listen on {address}; is the port taken? --listen HOST:PORT names another"))
-}
-
-/// Raises the limit of open files as far as allowed, and fits the number of connections under it.
-fn fit_connections(asked: Option<u64>) -> anyhow::Result<usize> {
-    let files = limits::raise_open_files().context("cannot read the limit of open files")?;
-    let most = files.saturating_sub(SPARE_DESCRIPTORS).max(16);
-    match asked {
-        Some(asked) if asked > most => {
-            log::warn!(
-                "--max-connections {asked} does not fit under the limit of {files} open files: {most} it is (ulimit -n, LimitNOFILE)"
-            );
-            Ok(most as usize)
-        }
-        Some(asked) => Ok(asked as usize),
-        None => Ok(most.min(10_000) as usize),
-    }
+    let listener = http::bind(address)
+        .with_context(|| format!("cannot listen on {address}; is the port taken? --listen HOST:PORT names another"))?;
+    room::tell_short_queue();
+    Ok(listener)
 }
 
 /// What the sampler asks the node itself once a window.

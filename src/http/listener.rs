@@ -17,7 +17,7 @@ use super::control::{Counters, Limits, Registry};
 use super::service::Service;
 
 /// Connections the kernel completes ahead of `accept`; it lowers this to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
+pub const BACKLOG: u32 = 4096;
 /// Connections over the limit that are told so at once; more are just closed.
 const MAX_REFUSING: usize = 128;
 /// Connections taken in a row before others go first.
@@ -31,7 +31,7 @@ const COMPLAIN_AGAIN: Duration = Duration::from_secs(60);
 pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     // A second listen() only changes the length of its queue (listen(2)).
-    rustix::net::listen(&listener, BACKLOG)?;
+    rustix::net::listen(&listener, BACKLOG as i32)?;
     Ok(listener)
 }
 

@@ -30,7 +30,7 @@ mod socket;
 pub mod url;
 
 pub use control::{Counters, Limits};
-pub use listener::{Server, bind};
+pub use listener::{BACKLOG, Server, bind};
 pub use peer::Peer;
 pub use problem::Problem;
 pub use request::{Method, Request};

@@ -1,11 +1,9 @@
 //! What the machine must give before a run can begin: open files, local ports, memory maps. Asked before the first
 //! connection, so that a run does not fail half-way.
 
-use std::path::Path;
-
 use anyhow::bail;
 
-use crate::kernel::limits::raise_open_files;
+use crate::kernel::limits::{memory_maps, raise_open_files};
 
 /// Files that are open beside the connections (standard streams, event queues, timers, results), with room to spare.
 const OTHER_FILES: u64 = 64;
@@ -28,15 +26,15 @@ pub(super) struct MachineLimits {
 impl MachineLimits {
     /// Reads the limits of this process and machine, and raises the one that it may.
     pub fn read() -> Self {
-        let number = |path: &str| std::fs::read_to_string(Path::new(path)).ok();
+        let ports = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
         Self {
             open_files: raise_open_files().ok(),
-            local_ports: number("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| {
+            local_ports: ports.and_then(|text| {
                 let mut fields = text.split_ascii_whitespace().map(str::parse::<u64>);
                 let (first, last) = (fields.next()?.ok()?, fields.next()?.ok()?);
                 Some(last.saturating_sub(first) + 1)
             }),
-            memory_maps: number("/proc/sys/vm/max_map_count").and_then(|text| text.trim().parse().ok()),
+            memory_maps: memory_maps(),
         }
     }
 
@@ -57,8 +55,8 @@ impl MachineLimits {
             bail!(
                 "{connections} connections need {files} open files, but the limit is {limit} (RLIMIT_NOFILE, hard). Raise it \
                  with `ulimit -Hn {files}` as root, in /etc/security/limits.conf (nofile), or with LimitNOFILE= in a \
-                 systemd unit; or use at most {} connections (--connections, --max-connections)",
-                self.most_connections(origins)
+                 systemd unit; {}",
+                self.fewer_connections(origins)
             );
         }
         if let Some(ports) = self.local_ports.filter(|ports| *ports < connections) {
@@ -75,6 +73,14 @@ impl MachineLimits {
             );
         }
         Ok(())
+    }
+
+    /// What to do where the limits stay as they are.
+    fn fewer_connections(&self, origins: u64) -> String {
+        match self.most_connections(origins) {
+            0 => "as it is, it leaves no room for a single connection".to_owned(),
+            most => format!("or use at most {most} connections (--connections, --max-connections)"),
+        }
     }
 }
 
@@ -97,6 +103,8 @@ mod tests {
                 Some("10064 open files, but the limit is 10063"),
             ),
             (MachineLimits { open_files: Some(20_000), ..wide }, 10_000, 2, Some("at most 9968 connections")),
+            (MachineLimits { open_files: Some(64), ..wide }, 10, 1, Some("74 open files, but the limit is 64")),
+            (MachineLimits { open_files: Some(64), ..wide }, 10, 1, Some("no room for a single connection")),
             (MachineLimits { local_ports: Some(28_232), ..wide }, 30_000, 1, Some("ip_local_port_range")),
             (MachineLimits { memory_maps: Some(65_530), ..wide }, 32_300, 1, Some("vm.max_map_count=65600")),
         ];
@@ -106,6 +114,7 @@ mod tests {
                 (Err(error), Some(says)) => {
                     assert!(error.to_string().contains(says), "{error}");
                     assert!(limits.most_connections(origins) < connections);
+                    assert!(!error.to_string().contains("at most 0"), "{error}");
                     limits.check(limits.most_connections(origins), origins).unwrap();
                 }
                 (result, expected) => panic!("{limits:?} {connections}: {result:?}, expected {expected:?}"),
