@@ -14,10 +14,11 @@ source "$root/tests/cluster/hosts.sh"
 source "$root/tests/cluster/backends.sh"
 source "$root/tests/cluster/tls.sh"
 source "$root/tests/cluster/protect.sh"
+source "$root/tests/cluster/stores.sh"
 
 usage() {
   cat <<'TEXT'
-Tests the cluster scripts with a real HAProxy, a real nginx and the real node, under load where that matters.
+Tests the cluster scripts with a real HAProxy, a real nginx, real stores and the real node, under load where that matters.
 
 usage: scripts/test-cluster.sh [PATTERN…]
 
@@ -43,7 +44,7 @@ for word in "$@"; do
   esac
 done
 
-need curl jq haproxy nginx=nginx-light openssl perl
+need curl jq haproxy nginx=nginx-light mariadbd=mariadb-server-core redis-server memcached openssl perl
 [[ $EUID -ne 0 ]] || need tcpdump nft=nftables ip=iproute2
 
 WEBAPP_BIN=$(tested_binary "$root")

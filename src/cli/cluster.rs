@@ -15,6 +15,7 @@ use crate::cluster::contract::Topology;
 use crate::cluster::describe::Description;
 use crate::cluster::reporter::Reporter;
 use crate::cluster::settings::{Algorithm, Bind, Request};
+use crate::cluster::shared::{SessionsKind, SharedRequest, StoreKind};
 use crate::cluster::{self, Cluster, Launch, Stop};
 use values::{UnitCpu, backend, count, name, named_address, port, unit_cpu, units};
 
@@ -56,7 +57,7 @@ enum Command {
         #[arg(value_parser = units())]
         units: u32,
     },
-    /// End a node with kill -9, as an accident would.
+    /// End a node or a store with kill -9, as an accident would.
     Kill {
         #[allow(missing_docs)]
         node: String,
@@ -66,16 +67,16 @@ enum Command {
         #[allow(missing_docs)]
         node: String,
     },
-    /// Bring a node back after kill or drain.
+    /// Bring a node back after kill or drain, or a store after kill.
     Start {
         #[allow(missing_docs)]
         node: String,
     },
     /// Restart all nodes, one after the other, without a lost request.
     RollingRestart,
-    /// Show the end of what nodes and balancer wrote.
+    /// Show the end of what nodes, balancer and stores wrote.
     Logs {
-        /// Only of this one: node2, balancer.
+        /// Only of this one: node2, balancer, store1.
         which: Option<String>,
         /// Go on showing what comes.
         #[arg(long)]
@@ -149,6 +150,21 @@ struct Up {
     /// Seconds that a node may take to finish what it has [default: 30].
     #[arg(long, value_name = "S", value_parser = count(), help_heading = "Nodes")]
     drain_timeout: Option<u32>,
+    /// Where the rows of all nodes are: a file that they share, or a server that is started for them [default: in each node].
+    #[arg(long, value_name = "S", help_heading = "Store")]
+    store: Option<StoreKind>,
+    /// What a store's server may use, in percent of one core, or none: no quota [default: a unit].
+    #[arg(long, value_name = "P", value_parser = unit_cpu, help_heading = "Store")]
+    store_cpu: Option<UnitCpu>,
+    /// Connections of each node to each store server [default: 4].
+    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Store")]
+    store_connections: Option<u32>,
+    /// Rows that the store begins with [default: 100000].
+    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Store")]
+    store_rows: Option<u32>,
+    /// Where the sessions of users are: in each node, in a server, or in a signed token that the user has [default: node].
+    #[arg(long, value_name = "S", help_heading = "Store")]
+    sessions: Option<SessionsKind>,
     /// Further arguments of `webapp serve`.
     #[arg(last = true, value_name = "ARGUMENTS", help_heading = "Nodes")]
     further: Vec<String>,
@@ -170,6 +186,9 @@ struct Up {
     /// On which address; * is all of this machine's [default: 127.0.0.1].
     #[arg(long, value_name = "ADDRESS", help_heading = "Balancer")]
     bind: Option<Bind>,
+    /// Send a user to the same node each time, by a cookie.
+    #[arg(long, help_heading = "Balancer")]
+    sticky: bool,
     /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
     maxconn: Option<u32>,
@@ -229,6 +248,14 @@ impl Up {
             authority,
             limit_requests: self.limit_requests,
             limit_connections: self.limit_connections,
+            sticky: self.sticky,
+            shared: SharedRequest {
+                store: self.store,
+                cpu: self.store_cpu.map(|cpu| cpu.0),
+                connections: self.store_connections,
+                rows: self.store_rows,
+                sessions: self.sessions,
+            },
             node_arguments: self.further,
         })
     }

@@ -1,7 +1,7 @@
 //! What a command answers: the contract for a program, a table for a person at a terminal.
 
 use super::balancer::{Kind, Share};
-use super::contract::{BalancerAnswer, ClusterAnswer, Limited, NodeAnswer, NodeState};
+use super::contract::{BalancerAnswer, ClusterAnswer, Limited, NodeAnswer, NodeState, ServiceAnswer};
 use super::limits::{self, Mechanism};
 use super::state::Rotation;
 use super::{Cluster, process, ready, service, tls};
@@ -10,7 +10,7 @@ impl Cluster {
     /// The cluster as it is now. With `ask` every node is asked whether it is ready.
     pub fn answer(&self, ask: bool) -> ClusterAnswer {
         let settings = &self.settings;
-        let services = service::of(settings, &self.folder);
+        let services = service::of(settings, &self.folder, self.reporter);
         ClusterAnswer {
             name: Some(settings.name.clone()),
             topology: Some(settings.topology),
@@ -98,6 +98,9 @@ impl Cluster {
             let share = shares.iter().find(|share| share.node == node.name);
             text.push_str(&node_line(node, share));
         }
+        for service in &answer.services {
+            text.push_str(&service_line(service));
+        }
         text
     }
 
@@ -117,7 +120,7 @@ impl Cluster {
 
 fn line(columns: [&str; 7]) -> String {
     let [node, address, process, cores, state, sees, requests] = columns;
-    format!("  {node:<8}{address:<28}{process:>9}{cores:>8}  {state:<9}{sees:<14}{requests:>10}\n")
+    format!("  {node:<10}{address:<28}{process:>9}{cores:>8}  {state:<9}{sees:<14}{requests:>10}\n")
 }
 
 fn node_line(node: &NodeAnswer, share: Option<&Share>) -> String {
@@ -130,6 +133,19 @@ fn node_line(node: &NodeAnswer, share: Option<&Share>) -> String {
         &or_dash(node.state.map(|state| state.to_string())),
         &or_dash(share.map(|share| share.state.clone())),
         &or_dash(share.map(|share| share.requests.to_string())),
+    ])
+}
+
+fn service_line(service: &ServiceAnswer) -> String {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    line([
+        &service.name,
+        &format!("{} {}", service.kind, service.address),
+        &or_dash(service.pid.map(|pid| pid.to_string())),
+        &or_dash(service.quota_cores.map(|cores| cores.to_string())),
+        if service.up { "ready" } else { "down" },
+        "-",
+        "-",
     ])
 }
 

@@ -100,6 +100,17 @@ impl Quota<'_> {
         })
     }
 
+    /// Makes the place, and lets the process have all there is until [`Quota::set`].
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn prepare_without_limit(self) -> anyhow::Result<()> {
+        let Mechanism::Groups(group) = self.mechanism else { return Ok(()) };
+        let root = Root::real();
+        let group = CpuGroup::create(group.version, group.child(self.name).folder, &root)?;
+        group.lift(&root).with_context(|| group.folder.display().to_string())
+    }
+
     /// The file that the process must write itself into before it does anything else.
     pub fn processes_file(self) -> Option<PathBuf> {
         match self.mechanism {
@@ -108,8 +119,8 @@ impl Quota<'_> {
         }
     }
 
-    /// The command, in front of it what puts it under the quota, if that is a program.
-    pub fn command(self, percent: u32, command: Vec<OsString>) -> Vec<OsString> {
+    /// The command, in front of it what puts it under the quota, if that is a program. `None`: where [`Quota::set`] finds it.
+    pub fn command(self, percent: Option<u32>, command: Vec<OsString>) -> Vec<OsString> {
         match self.mechanism {
             Mechanism::None | Mechanism::Groups(_) => command,
             Mechanism::Systemd => {
@@ -173,11 +184,13 @@ fn manager() -> Option<&'static str> {
     (!rustix::process::geteuid().is_root()).then_some("--user")
 }
 
-fn scope_command(scope: &str, percent: u32) -> Vec<OsString> {
+fn scope_command(scope: &str, percent: Option<u32>) -> Vec<OsString> {
     let mut command = vec!["systemd-run".to_owned()];
     command.extend(manager().map(str::to_owned));
     command.extend(["--scope", "--quiet", "--collect"].map(str::to_owned));
-    command.extend([format!("--unit={scope}"), "-p".to_owned(), format!("CPUQuota={percent}%"), "--".to_owned()]);
+    command.push(format!("--unit={scope}"));
+    command.extend(percent.into_iter().flat_map(|percent| ["-p".to_owned(), format!("CPUQuota={percent}%")]));
+    command.push("--".to_owned());
     command.into_iter().map(OsString::from).collect()
 }
 
@@ -186,7 +199,7 @@ fn systemd_works(group: &str) -> bool {
     if !Path::new("/run/systemd/system").is_dir() || program::find("systemd-run").is_none() {
         return false;
     }
-    let mut command = scope_command(&format!("{group}-probe.scope"), 50);
+    let mut command = scope_command(&format!("{group}-probe.scope"), Some(50));
     command.push("cat".into());
     let mut command = command.into_iter();
     let Some(program) = command.next() else { return false };
@@ -324,9 +337,9 @@ mod tests {
         assert_eq!(of(&groups).processes_file().unwrap(), Path::new("/sys/fs/cgroup/g/node1/cgroup.procs"));
         assert_eq!(of(&Mechanism::Systemd).place(), "systemctl show -p CPUQuotaPerSecUSec g-node1.scope");
         assert_eq!(of(&Mechanism::Systemd).processes_file(), None);
-        let command = of(&Mechanism::Systemd).command(25, vec!["webapp".into()]);
+        let command = of(&Mechanism::Systemd).command(Some(25), vec!["webapp".into()]);
         assert_eq!(command.last().unwrap(), "webapp");
         assert!(command.contains(&OsString::from("CPUQuota=25%")));
-        assert_eq!(of(&groups).command(25, vec!["webapp".into()]), ["webapp"]);
+        assert_eq!(of(&groups).command(Some(25), vec!["webapp".into()]), ["webapp"]);
     }
 }

@@ -12,7 +12,7 @@ use super::reporter::command_name;
 use super::state::Rotation;
 use super::up::numbered;
 use super::wait::{self, Interrupt};
-use super::{Cluster, process};
+use super::{Cluster, process, service};
 
 /// How long a process may take to be gone after SIGKILL.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
@@ -107,15 +107,22 @@ impl Cluster {
         self.site().write_config(balancer)
     }
 
-    /// kill -9, as an accident would.
+    /// kill -9 of a node or a service, as an accident would.
     ///
     /// # Errors
-    /// When there is no such node, or it is not running.
+    /// When there is no such node or service, or it is not running.
     pub fn kill(&self, node: &str) -> anyhow::Result<()> {
         self.must_have_local_nodes("kill", "kill -s KILL webapp")?;
-        self.folder.must_have_node(node)?;
+        let services = service::of(&self.settings, &self.folder, self.reporter);
+        let record = match services.iter().find(|service| service.name() == node) {
+            Some(service) => service.record(),
+            None => {
+                self.folder.must_have_node(node)?;
+                self.folder.node_process(node)
+            }
+        };
         let back = format!("{} start {node} --name {}", command_name(), self.settings.name);
-        let record = process::alive(&self.folder.node_process(node));
+        let record = process::alive(&record);
         let record = record.with_context(|| format!("{node} is not running; {back} brings it back"))?;
         self.reporter.step(format_args!("kill -9 {}", record.pid()));
         ensure!(record.signal(Signal::KILL), "{node} ended by itself a moment ago");
@@ -142,8 +149,12 @@ impl Cluster {
     /// The way back from `kill` and from `drain`.
     ///
     /// # Errors
-    /// When there is no such node, or it does not come up.
+    /// When there is no such node or service, or it does not come up.
     pub fn start(&self, node: &str) -> anyhow::Result<()> {
+        let services = service::of(&self.settings, &self.folder, self.reporter);
+        if let Some(service) = services.iter().find(|service| service.name() == node) {
+            return service.start(&self.interrupt);
+        }
         self.folder.must_have_node(node)?;
         let nodes = [node.to_owned()];
         if self.settings.nodes_are_local() && process::alive(&self.folder.node_process(node)).is_none() {

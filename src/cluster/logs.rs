@@ -30,7 +30,7 @@ impl Cluster {
     fn log_files(&self, which: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
         let balancer = || self.settings.balancer.map(|_| self.folder.balancer().join("log"));
         let node = |name: &String| self.folder.node(name).join("log");
-        let services = service::of(&self.settings, &self.folder);
+        let services = service::of(&self.settings, &self.folder, self.reporter);
         match which {
             None => {
                 let mut files: Vec<PathBuf> = balancer().into_iter().collect();

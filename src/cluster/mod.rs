@@ -10,7 +10,7 @@
 //! | `node`, `launch`, [`process`] | processes that outlive the command |
 //! | [`limits`] | quotas |
 //! | [`balancer`] | one file a kind, and its configuration as a template |
-//! | [`service`] | stores and caches that the nodes share |
+//! | [`shared`], [`service`] | stores and caches that the nodes share: what is asked for, and one file a kind |
 //!
 //! Nothing here runs beside the command: what must go on after it, goes on by itself.
 
@@ -31,6 +31,7 @@ mod ready;
 pub mod reporter;
 pub mod service;
 pub mod settings;
+pub mod shared;
 pub mod state;
 mod stop;
 mod tls;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use super::balancer::SOURCE;
 use super::launch::{Launch, Launched};
 use super::limits::{self, Mechanism, Quota};
-use super::{Cluster, logs, ports, process, ready};
+use super::{Cluster, logs, ports, process, ready, service};
 
 /// How long a node may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(15);
@@ -63,7 +63,7 @@ impl Cluster {
         let mut command = self.node_command(node)?;
         if let Some(percent) = self.settings.node_percent() {
             quota.prepare(percent)?;
-            command = quota.command(percent, command);
+            command = quota.command(Some(percent), command);
         }
         let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
         self.reporter.step(format_args!("{node}: {}", words.join(" ")));
@@ -85,6 +85,7 @@ impl Cluster {
         command.extend(["--trusted-proxies", &trusted, "--peers"].map(OsString::from));
         command.push(peers);
         command.extend(["--drain-timeout", &drain_timeout].map(OsString::from));
+        command.extend(service::node_arguments(settings, &self.folder));
         command.extend(settings.node_arguments.iter().map(OsString::from));
         Ok(command)
     }

@@ -68,6 +68,11 @@ pub fn choose(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
     }
     claimed.extend(settings.ports());
     settings.stats_port = free(&claimed)?;
+    claimed.push(settings.stats_port);
+    for server in &mut settings.shared.servers {
+        (server.port, server.number) = (free(&claimed)?, fastrand::u32(1..));
+        claimed.push(server.port);
+    }
     folder.save(settings)
 }
 

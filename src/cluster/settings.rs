@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::balancer_kind as balancer;
 use super::contract::Topology;
 use super::limits::Mechanism;
+use super::shared::{Shared, SharedRequest};
 use super::stop::Stop;
 use crate::app::Model;
 
@@ -142,6 +143,8 @@ pub struct Request {
     pub authority: Option<PathBuf>,
     pub limit_requests: Option<u32>,
     pub limit_connections: Option<u32>,
+    pub sticky: bool,
+    pub shared: SharedRequest,
     pub node_arguments: Vec<String>,
 }
 
@@ -190,6 +193,10 @@ pub struct Settings {
     pub limit_requests: Option<u32>,
     /// Connections at once from one source.
     pub limit_connections: Option<u32>,
+    /// Whether the balancer sends a user to the same node each time.
+    pub sticky: bool,
+    /// What the nodes share.
+    pub shared: Shared,
 }
 
 /// TLS at the balancer.
@@ -244,12 +251,18 @@ impl Request {
         if bare && wants_tls {
             return Err(Stop::usage("TLS ends at the balancer: a vertical cluster needs --behind-balancer for it"));
         }
+        if bare && self.sticky {
+            return Err(Stop::usage(
+                "it is the balancer that keeps a user at a node: --sticky needs --behind-balancer here",
+            ));
+        }
+        let unit_cpu = if self.backend.is_some() { None } else { self.unit_cpu.unwrap_or(Some(25)) };
         Ok(Settings {
             name: name.to_owned(),
             group,
             topology,
             units,
-            unit_cpu: if self.backend.is_some() { None } else { self.unit_cpu.unwrap_or(Some(25)) },
+            unit_cpu,
             mechanism: Mechanism::None,
             model: self.model.unwrap_or(Model::Async),
             drain_timeout: self.drain_timeout.unwrap_or(30),
@@ -271,6 +284,8 @@ impl Request {
             }),
             limit_requests: self.limit_requests,
             limit_connections: self.limit_connections,
+            sticky: self.sticky,
+            shared: self.shared.settle(unit_cpu)?,
         })
     }
 
@@ -281,6 +296,7 @@ impl Request {
             ("unit-cpu", self.unit_cpu.is_some()),
             ("topology", self.topology.is_some()),
             ("model", self.model.is_some()),
+            ("store and --sessions", !self.shared.is_empty()),
         ];
         match said.iter().find(|(_, said)| *said) {
             Some((flag, _)) => {
@@ -300,7 +316,7 @@ impl Request {
         let list = |addresses: &Vec<String>| addresses.join(",");
         let path = |path: &PathBuf| path.display().to_string();
         let units = self.nodes.or(self.units);
-        let table = [
+        let table = vec![
             asked("topology", self.topology.map(|it| text(&it)), Some(text(&settings.topology))),
             asked("units", units.map(|it| text(&it)), Some(text(&settings.units))),
             asked("unit-cpu", self.unit_cpu.map(unit), Some(unit(settings.unit_cpu))),
@@ -328,8 +344,10 @@ impl Request {
                 self.limit_connections.map(|it| text(&it)),
                 settings.limit_connections.map(|it| text(&it)),
             ),
+            asked("sticky", yes(self.sticky), yes(settings.sticky)),
         ];
-        let (flag, asked, has) = table.into_iter().find(|(_, asked, has)| asked.is_some() && asked != has)?;
+        let mut table = table.into_iter().chain(self.shared.against(&settings.shared));
+        let (flag, asked, has) = table.find(|(_, asked, has)| asked.is_some() && asked != has)?;
         let (asked, has) = (asked.unwrap_or_default(), has.unwrap_or_else(|| "(nothing)".to_owned()));
         let scale = if flag == "units" { format!(", or scale {asked}") } else { String::new() };
         Some(format!("the cluster {} is up with --{flag} {has}, not {asked}; run down first{scale}", settings.name))
@@ -358,10 +376,16 @@ impl Settings {
         }
     }
 
-    /// The ports that the balancer listens on, as far as they are chosen.
+    /// Whether anything has a CPU quota.
+    pub fn has_quotas(&self) -> bool {
+        self.unit_cpu.is_some() || self.shared.cpu.is_some()
+    }
+
+    /// The ports that balancer and servers listen on, as far as they are chosen.
     pub fn ports(&self) -> Vec<u16> {
         let mut ports = vec![self.port, self.stats_port];
         ports.extend(self.tls.as_ref().map(|tls| tls.port));
+        ports.extend(self.shared.servers.iter().map(|server| server.port));
         ports.retain(|port| *port != 0);
         ports
     }

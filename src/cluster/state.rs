@@ -5,12 +5,15 @@
 //! peers             the addresses of all nodes, one a line; every node reads it
 //! nodes/NAME/       address, process (number and start time), place (in | out), out (stdout), log (stderr)
 //! balancer/         its configuration, process, log and sockets
+//! services/NAME/    process, log, and own/, where a store keeps its data
+//! secrets/          passwords and keys
+//! store.db          a SQLite store
 //! tls/              the local authority and the certificate, unless --authority keeps them elsewhere
 //! ```
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,7 +63,7 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// The text becomes the file in one step; a reader sees the old text or the new, never half of it.
+/// The text becomes the file in one step, for its owner only; a reader sees the old text or the new, never half of it.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -68,7 +71,7 @@ pub fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut new = path.to_owned().into_os_string();
     new.push(".new");
     let write = || {
-        File::create(&new)?.write_all(text.as_bytes())?;
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(text.as_bytes())?;
         fs::rename(&new, path)
     };
     write().with_context(|| format!("cannot write {}", path.display()))

@@ -76,6 +76,7 @@ fn node_binary() -> anyhow::Result<PathBuf> {
 pub fn missing(request: &Request) -> Vec<Needed> {
     let Ok(settings) = request.settle("webapp", String::new()) else { return Vec::new() };
     let mut needed: Vec<Needed> = settings.balancer.map(|kind| kind.balancer().needed()).into_iter().collect();
+    needed.extend(service::needed(&settings));
     if settings.tls.is_some() && program::find("mkcert").is_none() {
         needed.push(tls::OPENSSL);
     }
@@ -89,13 +90,11 @@ impl Cluster {
             balancer.require()?;
         }
         ports::choose(&mut self.settings, &self.folder)?;
-        if self.settings.unit_cpu.is_some() {
+        if self.settings.has_quotas() {
             self.settings.mechanism = Mechanism::choose(&self.settings.group)?;
             self.folder.save(&self.settings)?;
         }
-        for service in service::of(&self.settings, &self.folder) {
-            service.start(&self.interrupt)?;
-        }
+        service::up(&self.settings, &self.folder, self.reporter, &self.interrupt)?;
         let Some(balancer) = self.balancer() else {
             // Without a balancer the client's port is the node's own.
             self.folder.create_node("node1", &format!("127.0.0.1:{}", self.settings.port))?;
@@ -163,9 +162,7 @@ impl Cluster {
         if let Some(sentence) = request.disagreement(&self.settings) {
             bail!(sentence);
         }
-        for service in service::of(&self.settings, &self.folder) {
-            service.start(&self.interrupt)?;
-        }
+        service::up(&self.settings, &self.folder, self.reporter, &self.interrupt)?;
         if self.settings.nodes_are_local() {
             let is_dead = |node: &String| process::alive(&self.folder.node_process(node)).is_none();
             let dead: Vec<String> = self.folder.nodes().into_iter().filter(is_dead).collect();
@@ -240,7 +237,7 @@ fn end(folder: &Folder, reporter: Reporter) -> anyhow::Result<()> {
                 first_failure = result;
             }
         };
-        for service in service::of(&settings, folder).iter().rev() {
+        for service in service::of(&settings, folder, reporter).iter().rev() {
             note(service.stop());
         }
         let cluster = Cluster { folder: folder.clone(), settings, reporter, interrupt };

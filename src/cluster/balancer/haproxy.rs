@@ -118,6 +118,10 @@ impl Balancer for Haproxy {
             tell(site, &format!("enable health nodes/{node}"), None)?;
             tell(site, &format!("enable server nodes/{node}"), None)?;
         }
+        if site.settings.sticky {
+            // The cookies are made from this key when it is set: those of the servers before stay as they are, and the new ones get theirs.
+            tell(site, &format!("set dynamic-cookie-key backend nodes {}", site.settings.name), None)?;
+        }
         self.wait_for(site, nodes)?;
         // The file says what the process does, so that a start would change nothing.
         site.write_config(self)
@@ -251,6 +255,7 @@ mod tests {
             "    http-request use-service prometheus-exporter if { path /metrics }\n    stats enable\n",
             "%[req.hdr(host),field(1,:)]:8443%[capture.req.uri] code 308 unless { ssl_fc }\n",
             "    default-server weight 100\n",
+            "    cookie webapp_node insert indirect nocache httponly dynamic attr \"SameSite=Lax\"\n",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
@@ -263,10 +268,11 @@ mod tests {
             data.facts.tls = None;
             data.facts.local_nodes = false;
             (data.facts.limit_requests, data.facts.limit_connections) = (None, None);
+            data.facts.sticky = false;
             data.has_prometheus = false;
             data.as_user = Some("haproxy");
         });
-        for words in ["ssl crt", "stick-table", "prometheus", "308", "{%"] {
+        for words in ["ssl crt", "stick-table", "prometheus", "308", "cookie", "{%"] {
             assert!(!text.contains(words), "{words} in\n{text}");
         }
         assert!(text.contains("    user haproxy\n    group haproxy\n") && text.contains("    option srvtcpka\n"));

@@ -260,6 +260,7 @@ impl Site<'_> {
             drain_timeout: settings.drain_timeout,
             limit_requests: settings.limit_requests,
             limit_connections: settings.limit_connections,
+            sticky: settings.sticky,
             tls,
         }
     }
@@ -280,6 +281,7 @@ struct Facts {
     drain_timeout: u32,
     limit_requests: Option<u32>,
     limit_connections: Option<u32>,
+    sticky: bool,
     tls: Option<TlsFacts>,
 }
 
@@ -364,6 +366,7 @@ mod tests {
             drain_timeout: 30,
             limit_requests: Some(5),
             limit_connections: Some(3),
+            sticky: true,
             tls: Some(TlsFacts { port: 8443, http2: true, redirect: true, strict: true, certificate }),
         }
     }

@@ -230,7 +230,8 @@ mod tests {
         for line in [
             "        server 127.0.0.1:1false max_fails=2 fail_timeout=2s max_conns=7; # node1\n",
             "        server 127.0.0.1:1true max_fails=2 fail_timeout=2s max_conns=7 down; # node2\n",
-            "        least_conn;\n",
+            "        hash $route consistent;\n",
+            "        add_header Set-Cookie $new_route;\n",
             "        listen [::]:8080;\n",
             "        listen [::]:8443 ssl http2;\n",
             "    limit_req zone=requests burst=10 nodelay;\n",
@@ -240,6 +241,7 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
+        assert!(!text.contains("least_conn;"), "the hash is instead of it");
         assert_eq!(text.matches('{').count(), text.matches('}').count());
     }
 
@@ -249,12 +251,13 @@ mod tests {
             data.facts.tls = None;
             data.facts.local_nodes = false;
             (data.facts.limit_requests, data.facts.limit_connections) = (None, None);
+            data.facts.sticky = false;
             data.as_user = Some("www-data");
         });
-        for words in ["ssl", "limit_", "proxy_bind", "308", "{%"] {
+        for words in ["ssl", "limit_", "proxy_bind", "308", "cookie", "{%"] {
             assert!(!text.contains(words), "{words} in\n{text}");
         }
-        assert!(text.contains("\nuser www-data;\n"));
+        assert!(text.contains("\nuser www-data;\n") && text.contains("        least_conn;\n"));
         let directive = rendered(|data| data.http2_directive = true);
         assert!(directive.contains("8443 ssl;\n        http2 on;\n"), "{directive}");
     }

@@ -122,6 +122,18 @@ impl CpuGroup {
         }
     }
 
+    /// Takes the quota away: the group may use what those above it may.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn lift(&self, root: &Root) -> io::Result<()> {
+        let text = match self.version {
+            Version::V1 => "-1".to_owned(),
+            Version::V2 => format!("max {PERIOD_MICROSECONDS}"),
+        };
+        fs::write(root.path(self.quota_file()), text)
+    }
+
     /// The file that says what the quota is.
     pub fn quota_file(&self) -> PathBuf {
         self.folder.join(match self.version {
@@ -210,6 +222,9 @@ mod tests {
         group.set_percent(25, &root).unwrap();
         let read = |file: &str| fs::read_to_string(folder.path().join("sys/fs/cgroup/user/node").join(file)).unwrap();
         assert_eq!(read("cpu.max"), "25000 100000");
+        group.lift(&root).unwrap();
+        assert_eq!(read("cpu.max"), "max 100000");
+        group.set_percent(25, &root).unwrap();
         // The kernel fills these.
         for (file, text) in
             [("cgroup.controllers", "cpu\n"), ("cgroup.type", "domain\n"), ("cpu.stat", "usage_usec 1\n")]

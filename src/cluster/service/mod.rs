@@ -1,0 +1,176 @@
+//! Stores and caches that the nodes share: what every one of them can do, and the list of those that a cluster has.
+//!
+//! A further kind of server is a file beside this one with its [`kind::Program`], and its line in [`program_of`]; the words by
+//! which people ask for it are in `shared.rs`.
+
+mod account;
+mod kind;
+mod mariadb;
+mod memcached;
+mod redis;
+mod secrets;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use super::contract::ServiceAnswer;
+use super::program::Needed;
+use super::reporter::Reporter;
+use super::settings::Settings;
+use super::shared::{self, ServerKind, SessionsKind, StoreKind};
+use super::state::Folder;
+use super::wait::Interrupt;
+use crate::store::{Target, seed};
+
+/// Longest wait for one batch of rows.
+const SEED_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A store or a cache beside the nodes. It starts before them, since they ask it, and ends after them.
+pub trait Service {
+    /// Its name within the cluster.
+    fn name(&self) -> &str;
+
+    /// Starts its process under its quota; one that runs is let alone. Returns when it takes commands and has its rows.
+    ///
+    /// # Errors
+    /// When it does not come up, or a signal came.
+    fn start(&self, interrupt: &Interrupt) -> anyhow::Result<()>;
+
+    /// Ends its process for good and removes its quota; one that does not run is fine.
+    ///
+    /// # Errors
+    /// When something of it stays.
+    fn stop(&self) -> anyhow::Result<()>;
+
+    /// What it is, and whether it takes commands.
+    fn answer(&self) -> ServiceAnswer;
+
+    /// The file that it logs to.
+    fn log(&self) -> PathBuf;
+
+    /// The record of its process.
+    fn record(&self) -> PathBuf;
+}
+
+fn program_of(kind: ServerKind) -> &'static dyn kind::Program {
+    match kind {
+        ServerKind::Mariadb => &mariadb::Mariadb,
+        ServerKind::Redis => &redis::Redis,
+        ServerKind::Memcached => &memcached::Memcached,
+    }
+}
+
+/// The services of a cluster, in the order in which they start.
+pub fn of<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
+    let server = |server: &'a shared::ServerSettings| -> Box<dyn Service + 'a> {
+        let program = program_of(server.kind);
+        Box::new(server::Server { settings, server, program, folder, reporter })
+    };
+    settings.shared.servers.iter().map(server).collect()
+}
+
+/// The programs that its services need.
+pub fn needed(settings: &Settings) -> Vec<Needed> {
+    settings.shared.servers.iter().map(|server| program_of(server.kind).needed()).collect()
+}
+
+/// Makes ready what the nodes share, and returns when everything takes commands.
+///
+/// # Errors
+/// When something does not come up, or a signal came.
+pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &Interrupt) -> anyhow::Result<()> {
+    match settings.shared.sessions {
+        SessionsKind::Token => secrets::token_key(folder)?,
+        SessionsKind::Node | SessionsKind::Redis | SessionsKind::Memcached => {}
+    }
+    match settings.shared.store {
+        Some(StoreKind::Sqlite) => {
+            let target = Target::Sqlite(folder.path().join(shared::SQLITE));
+            fill(&target, settings.shared.rows, reporter, shared::SQLITE)?;
+            interrupt.check()?;
+        }
+        None | Some(StoreKind::Mariadb | StoreKind::Redis) => {}
+    }
+    of(settings, folder, reporter).iter().try_for_each(|service| service.start(interrupt))
+}
+
+/// What the nodes are told of it.
+pub fn node_arguments(settings: &Settings, folder: &Folder) -> Vec<std::ffi::OsString> {
+    settings.shared.node_arguments(folder.path(), &secrets::folder(folder))
+}
+
+/// Tables and rows of a store; what is there already stays.
+fn fill(target: &Target, rows: u32, reporter: Reporter, name: &str) -> anyhow::Result<()> {
+    let made = seed::seed(target, rows.into(), SEED_TIMEOUT, |_| {});
+    made.map_err(|failure| anyhow!("{failure:?}")).with_context(|| format!("{name} does not take its rows"))?;
+    reporter.step(format_args!("{name} has {rows} rows"));
+    Ok(())
+}
+
+/// A folder of this user that others may pass through, but not list.
+fn passable(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(path)
+        .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o711)))
+        .with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    fn place(cores: Option<u32>) -> kind::Place {
+        kind::Place {
+            program: "/bin/server".into(),
+            folder: "/c/own".into(),
+            port: 4000,
+            number: 77,
+            password: "hunter2".to_owned(),
+            cores,
+            account: None,
+        }
+    }
+
+    fn command(kind: ServerKind, cores: Option<u32>) -> String {
+        let words = program_of(kind).command(&place(cores));
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_kind_listens_on_loopback_and_shows_no_password() {
+        for kind in ServerKind::value_variants() {
+            let (program, place) = (program_of(*kind), place(Some(1)));
+            let command = command(*kind, Some(1));
+            let files: String = program.files(&place).into_iter().map(|(_, text)| text).collect();
+            let all = format!("{command} {files}");
+            assert!(command.starts_with("/bin/server") && !command.contains("hunter2"), "{command}");
+            assert!(all.contains("127.0.0.1") && all.contains("4000"), "{all}");
+            let target: Target = program.url(&place).parse().unwrap();
+            // Where clients have a password, the server was told so.
+            assert_eq!(target.password().is_some(), files.contains("hunter2"), "{kind:?}");
+            assert!(target.to_string().contains("127.0.0.1:4000"));
+            assert!(!program.accounts().is_empty() && !program.accounts().contains(&"root"));
+        }
+    }
+
+    #[test]
+    fn threads_follow_the_quota() {
+        for (kind, cores, word, said) in [
+            (ServerKind::Mariadb, Some(1), "--thread-pool-size=1", true),
+            (ServerKind::Mariadb, Some(3), "--thread-pool-size=3", true),
+            (ServerKind::Mariadb, None, "--thread-handling", false),
+            (ServerKind::Memcached, Some(2), "-t 2", true),
+            (ServerKind::Memcached, None, "-t 1", true),
+        ] {
+            assert_eq!(command(kind, cores).contains(word), said, "{kind:?} {cores:?}");
+        }
+        for word in ["--no-defaults", "--datadir=/c/own/data", "--server-id=77", "--port=4000"] {
+            assert!(command(ServerKind::Mariadb, None).contains(word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! A Redis server: for rows, sessions or both. It keeps everything in memory and writes no file: what it holds dies with it.
+
+use std::ffi::OsString;
+
+use super::kind::{Place, Program};
+use crate::cluster::program::Needed;
+
+/// Its configuration: the password may not stand in a command line.
+const CONFIG: &str = "redis.conf";
+
+/// See the file.
+pub struct Redis;
+
+impl Program for Redis {
+    fn needed(&self) -> Needed {
+        Needed { program: "redis-server", package: "redis-server" }
+    }
+
+    fn accounts(&self) -> &'static [&'static str] {
+        &["redis"]
+    }
+
+    /// 512 MB: a million rows take less than half of it; a store that is full refuses to write instead of forgetting.
+    fn files(&self, place: &Place) -> Vec<(&'static str, String)> {
+        let Place { port, password, folder, .. } = place;
+        let folder = folder.display();
+        let text = format!(
+            "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir \"{folder}\"\nsave \"\"\nappendonly no\n\
+             maxmemory 512mb\nmaxmemory-policy noeviction\n"
+        );
+        vec![(CONFIG, text)]
+    }
+
+    fn command(&self, place: &Place) -> Vec<OsString> {
+        vec![place.program.clone().into_os_string(), place.folder.join(CONFIG).into_os_string()]
+    }
+
+    fn url(&self, place: &Place) -> String {
+        format!("redis://:{}@127.0.0.1:{}/0", place.password, place.port)
+    }
+}

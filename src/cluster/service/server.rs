@@ -1,0 +1,207 @@
+//! A server process beside the nodes, whatever its kind: its folder, its quota, its start and its end.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::Signal;
+
+use super::account::{self, Account};
+use super::kind::{Place, Program};
+use super::{Service, fill, passable, secrets};
+use crate::cluster::contract::ServiceAnswer;
+use crate::cluster::launch::{Launch, Launched};
+use crate::cluster::limits::{self, Mechanism, Quota};
+use crate::cluster::reporter::Reporter;
+use crate::cluster::settings::Settings;
+use crate::cluster::shared::ServerSettings;
+use crate::cluster::state::{Folder, make_private, write_file};
+use crate::cluster::{logs, process, wait};
+use crate::store::{Target, connect};
+
+/// How long a server may take to answer.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long one answer may take, while it is waited for.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// How long a process may take to be gone after SIGKILL.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// One server.
+pub struct Server<'a> {
+    pub settings: &'a Settings,
+    pub server: &'a ServerSettings,
+    pub program: &'static dyn Program,
+    pub folder: &'a Folder,
+    pub reporter: Reporter,
+}
+
+impl Server<'_> {
+    /// What this command writes; the server's own folder is in it.
+    fn directory(&self) -> PathBuf {
+        self.folder.path().join("services").join(&self.server.name)
+    }
+
+    fn quota(&self) -> Quota<'_> {
+        let Settings { mechanism, group, .. } = self.settings;
+        Quota { mechanism, group, name: &self.server.name }
+    }
+
+    fn percent(&self) -> Option<u32> {
+        self.settings.shared.cpu.filter(|_| self.settings.mechanism != Mechanism::None)
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.server.port)
+    }
+
+    /// Where clients find it, once it was started.
+    fn target(&self) -> Option<Target> {
+        secrets::url(self.folder, &self.server.name)?.parse().ok()
+    }
+
+    /// Whether it speaks its protocol and takes the password.
+    fn answers(&self) -> bool {
+        let by = Instant::now() + ANSWER_LIMIT;
+        let ask = |target: Target| connect(&target, ANSWER_LIMIT).and_then(|mut client| client.ping(by));
+        self.target().is_some_and(|target| ask(target).is_ok())
+    }
+
+    /// The folders and files, for the user that it runs as.
+    fn prepare(&self) -> anyhow::Result<Place> {
+        let account = Account::for_server(self.program.accounts())?;
+        let own = self.directory().join("own");
+        if account.is_some() {
+            // What others have no business with is closed before the folders above it are opened.
+            make_private(&self.folder.path().join("nodes"))?;
+            account::is_reachable(self.folder.root())?;
+            let above = [self.folder.root().to_owned(), self.folder.path().to_owned()];
+            above.iter().try_for_each(|folder| passable(folder))?;
+            passable(&self.folder.path().join("services"))?;
+            passable(&self.directory())?;
+        }
+        make_private(&own).with_context(|| own.display().to_string())?;
+        let place = Place {
+            program: self.program.needed().find()?,
+            folder: own,
+            port: self.server.port,
+            number: self.server.number,
+            password: secrets::password(self.folder, &self.server.name)?,
+            cores: self.percent().map(|percent| percent.div_ceil(100)),
+            account,
+        };
+        account.map_or(Ok(()), |account| account.own(&place.folder))?;
+        for (name, text) in self.program.files(&place) {
+            let path = place.folder.join(name);
+            write_file(&path, &text)?;
+            account.map_or(Ok(()), |account| account.own(&path))?;
+        }
+        self.program.install(&place)?;
+        secrets::write_url(self.folder, &self.server.name, &self.program.url(&place))?;
+        Ok(place)
+    }
+
+    fn launch(&self, place: &Place) -> anyhow::Result<Launched> {
+        let quota = self.quota();
+        let mut command: Vec<OsString> = place.account.map(Account::prefix).unwrap_or_default();
+        command.extend(self.program.command(place));
+        if self.percent().is_some() {
+            // Not yet limited: a start under a tenth of a core takes seconds, and the rows minutes.
+            quota.prepare_without_limit()?;
+            command = quota.command(None, command);
+        }
+        let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+        self.reporter.step(format_args!("{}: {}", self.server.name, words.join(" ")));
+        let launch = Launch { record: self.record(), group: quota.processes_file(), folder: None, command };
+        let mut launched = launch.start(&self.log(), &self.log())?;
+        launched.wait_for_record()?;
+        Ok(launched)
+    }
+
+    fn wait_until_it_answers(&self, launched: &mut Launched, interrupt: &wait::Interrupt) -> anyhow::Result<()> {
+        let mut ended = false;
+        let answers = interrupt.wait(START_LIMIT, || {
+            ended = launched.has_ended();
+            ended || self.answers()
+        })?;
+        if answers && !ended {
+            return Ok(());
+        }
+        let (name, log) = (&self.server.name, self.log());
+        self.reporter.say(format_args!("--- the end of {}\n{}\n---", log.display(), logs::last_lines(&log, 5)));
+        match ended {
+            true => bail!("{name} ({}) ended while it started", self.server.kind.name()),
+            false => bail!("{name} runs, but does not answer on {} within {START_LIMIT:?}", self.address()),
+        }
+    }
+
+    /// From now on it has its share and no more; what the kernel holds is what was asked for.
+    fn limit(&self) -> anyhow::Result<String> {
+        let Some(percent) = self.percent() else { return Ok("none".to_owned()) };
+        let (name, quota) = (&self.server.name, self.quota());
+        quota.set(percent)?;
+        let record = process::alive(&self.record()).with_context(|| format!("{name} ended while it started"))?;
+        let (wanted, held) = (f64::from(percent) / 100.0, limits::of_process(record.pid()));
+        ensure!(
+            held.is_some_and(|held| (held - wanted).abs() < 1e-6),
+            "{name} should have a quota of {wanted} cores, but the kernel says {held:?}"
+        );
+        Ok(format!("{wanted} cores by {}: {}", self.settings.mechanism.name(), quota.place()))
+    }
+}
+
+impl Service for Server<'_> {
+    fn name(&self) -> &str {
+        &self.server.name
+    }
+
+    fn start(&self, interrupt: &wait::Interrupt) -> anyhow::Result<()> {
+        if process::alive(&self.record()).is_some() {
+            return Ok(());
+        }
+        let place = self.prepare()?;
+        interrupt.check()?;
+        let mut launched = self.launch(&place)?;
+        self.wait_until_it_answers(&mut launched, interrupt)?;
+        if let Some(target) = self.target().filter(|_| self.settings.shared.store_server() == Some(self.server)) {
+            fill(&target, self.settings.shared.rows, self.reporter, &self.server.name)?;
+            interrupt.check()?;
+        }
+        let quota = self.limit()?;
+        let (name, kind) = (&self.server.name, self.server.kind.name());
+        self.reporter.step(format_args!("{name} ({kind}) is ready on {}, quota {quota}", self.address()));
+        Ok(())
+    }
+
+    /// Its files go with the cluster: it need not put anything in order.
+    fn stop(&self) -> anyhow::Result<()> {
+        if let Some(record) = process::alive(&self.record()) {
+            record.signal(Signal::KILL);
+            ensure!(wait::until(KILL_LIMIT, || !record.is_alive()), "{} does not end", self.server.name);
+        }
+        let _ = fs::remove_file(self.record());
+        self.quota().remove()
+    }
+
+    fn answer(&self) -> ServiceAnswer {
+        let pid = process::alive(&self.record()).map(process::Record::pid);
+        ServiceAnswer {
+            name: self.server.name.clone(),
+            kind: self.server.kind.name().to_owned(),
+            role: self.server.role,
+            address: self.address(),
+            pid,
+            quota_cores: pid.and_then(limits::of_process),
+            up: pid.is_some() && self.answers(),
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory().join("log")
+    }
+
+    fn record(&self) -> PathBuf {
+        self.directory().join("process")
+    }
+}

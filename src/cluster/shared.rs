@@ -1,0 +1,332 @@
+//! The state that the nodes of a cluster share: what was asked for, which servers that takes, and what the nodes are told.
+//! No I/O: ports and numbers are chosen elsewhere and filled in.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::contract::ServiceRole;
+use super::stop::Stop;
+
+/// Rows of a store, where nothing else is said.
+pub const ROWS: u32 = 100_000;
+
+/// Where the rows of all nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// A file that all nodes open: no server.
+    Sqlite,
+    /// A MariaDB server.
+    Mariadb,
+    /// A Redis server.
+    Redis,
+}
+
+/// Where the sessions of users are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionsKind {
+    /// In each node, and lost with it.
+    Node,
+    /// In a Redis server, which is the store's where that is Redis.
+    Redis,
+    /// In a memcached server.
+    Memcached,
+    /// With the user, in a signed token.
+    Token,
+}
+
+/// The servers that can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerKind {
+    /// MariaDB.
+    Mariadb,
+    /// Redis.
+    Redis,
+    /// memcached.
+    Memcached,
+}
+
+impl StoreKind {
+    /// Its word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Mariadb => "mariadb",
+            Self::Redis => "redis",
+        }
+    }
+
+    /// The server that it takes, if any.
+    pub fn server(self) -> Option<ServerKind> {
+        match self {
+            Self::Sqlite => None,
+            Self::Mariadb => Some(ServerKind::Mariadb),
+            Self::Redis => Some(ServerKind::Redis),
+        }
+    }
+}
+
+impl SessionsKind {
+    /// Its word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Redis => "redis",
+            Self::Memcached => "memcached",
+            Self::Token => "token",
+        }
+    }
+
+    /// The server that it takes, if any.
+    pub fn server(self) -> Option<ServerKind> {
+        match self {
+            Self::Node | Self::Token => None,
+            Self::Redis => Some(ServerKind::Redis),
+            Self::Memcached => Some(ServerKind::Memcached),
+        }
+    }
+}
+
+impl ServerKind {
+    /// Its word in the answer.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mariadb => "mariadb",
+            Self::Redis => "redis",
+            Self::Memcached => "memcached",
+        }
+    }
+}
+
+/// What `up` was asked for; `None` is what was not said.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct SharedRequest {
+    pub store: Option<StoreKind>,
+    /// `Some(None)`: said to be without a limit.
+    pub cpu: Option<Option<u32>>,
+    pub connections: Option<u32>,
+    pub rows: Option<u32>,
+    pub sessions: Option<SessionsKind>,
+}
+
+/// What the nodes share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shared {
+    /// `None`: each node has rows of its own, in memory.
+    pub store: Option<StoreKind>,
+    /// Connections of a node to each store server; `None`: as the node does without being told.
+    pub connections: Option<u32>,
+    /// Rows that the store begins with.
+    pub rows: u32,
+    /// Where sessions are.
+    pub sessions: SessionsKind,
+    /// What each server may use, in percent of one core; `None` without a quota.
+    pub cpu: Option<u32>,
+    /// The servers, in the order in which they start.
+    pub servers: Vec<ServerSettings>,
+}
+
+/// A server that is started for the nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerSettings {
+    /// `store1`, `sessions1`.
+    pub name: String,
+    /// Which program.
+    pub kind: ServerKind,
+    /// What it is for.
+    pub role: ServiceRole,
+    /// On 127.0.0.1; 0 until it is chosen.
+    pub port: u16,
+    /// A number that no other server has, ever: a MariaDB server skips what a server of its own number has written. 0 until it is
+    /// chosen.
+    pub number: u32,
+}
+
+/// The name of the store's server.
+const STORE: &str = "store1";
+/// The name of the sessions' own server.
+const SESSIONS: &str = "sessions1";
+
+impl SharedRequest {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What comes of it; `unit` is a node's share of a core in percent, which a server gets, too, unless another was said.
+    ///
+    /// # Errors
+    /// [`Stop::Usage`] when the request contradicts itself.
+    pub fn settle(&self, unit: Option<u32>) -> Result<Shared, Stop> {
+        let sessions = self.sessions.unwrap_or(SessionsKind::Node);
+        let store_server = self.store.and_then(StoreKind::server);
+        // One Redis does both, as people do; its figures are then those of both.
+        let of_sessions = sessions.server().filter(|kind| Some(*kind) != store_server);
+        let server = |name: &str, kind: ServerKind| ServerSettings {
+            name: name.to_owned(),
+            kind,
+            role: match kind {
+                ServerKind::Mariadb | ServerKind::Redis => ServiceRole::Primary,
+                ServerKind::Memcached => ServiceRole::Cache,
+            },
+            port: 0,
+            number: 0,
+        };
+        let store = store_server.map(|kind| server(STORE, kind));
+        let servers: Vec<_> = store.into_iter().chain(of_sessions.map(|kind| server(SESSIONS, kind))).collect();
+        if self.cpu.is_some() && servers.is_empty() {
+            return Err(Stop::usage(
+                "--store-cpu is for a server: it needs --store mariadb, --store redis or a server of sessions",
+            ));
+        }
+        if self.store.is_none() && self.rows.is_some() {
+            return Err(Stop::usage("--store-rows needs --store"));
+        }
+        if self.connections.is_some() && self.store.is_none() && servers.is_empty() {
+            return Err(Stop::usage("--store-connections needs --store, or --sessions redis or memcached"));
+        }
+        Ok(Shared {
+            store: self.store,
+            connections: self.connections,
+            rows: self.rows.unwrap_or(ROWS),
+            sessions,
+            cpu: if servers.is_empty() { None } else { self.cpu.unwrap_or(unit) },
+            servers,
+        })
+    }
+
+    /// Flags with what is asked and what there is, for the comparison with a cluster that is up.
+    pub fn against(&self, shared: &Shared) -> Vec<(&'static str, Option<String>, Option<String>)> {
+        let percent = |cpu: Option<u32>| cpu.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
+        let number = |number: Option<u32>| number.map(|number| number.to_string());
+        vec![
+            ("store", self.store.map(|it| it.name().to_owned()), shared.store.map(|it| it.name().to_owned())),
+            ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
+            ("store-connections", number(self.connections), number(shared.connections)),
+            ("store-rows", number(self.rows), number(Some(shared.rows))),
+            ("sessions", self.sessions.map(|it| it.name().to_owned()), Some(shared.sessions.name().to_owned())),
+        ]
+    }
+}
+
+/// The file with the key of tokens, among the secrets.
+pub const TOKEN_KEY: &str = "token.key";
+/// The file of a SQLite store, in the cluster's folder.
+pub const SQLITE: &str = "store.db";
+
+impl Shared {
+    /// The server that has the rows, if any.
+    pub fn store_server(&self) -> Option<&ServerSettings> {
+        self.servers.iter().find(|server| server.name == STORE)
+    }
+
+    /// What `webapp serve` is told: no word of it is secret. Passwords and keys are in files of the folder `secrets`.
+    pub fn node_arguments(&self, folder: &Path, secrets: &Path) -> Vec<OsString> {
+        let url_of = |server: &str| {
+            let mut word = OsString::from("@");
+            word.push(secrets.join(server));
+            word
+        };
+        let mut words: Vec<OsString> = Vec::new();
+        match self.store {
+            None => {}
+            Some(StoreKind::Sqlite) => {
+                let mut word = OsString::from("sqlite:");
+                word.push(folder.join(SQLITE));
+                words.extend(["--store".into(), word]);
+            }
+            Some(StoreKind::Mariadb | StoreKind::Redis) => words.extend(["--store".into(), url_of(STORE)]),
+        }
+        if let Some(connections) = self.connections {
+            words.extend(["--store-connections".into(), connections.to_string().into()]);
+        }
+        let own_server = self.servers.iter().any(|server| server.name == SESSIONS);
+        match self.sessions {
+            SessionsKind::Node => {}
+            SessionsKind::Redis | SessionsKind::Memcached if own_server => {
+                words.extend(["--sessions".into(), url_of(SESSIONS)]);
+            }
+            SessionsKind::Redis | SessionsKind::Memcached => words.extend(["--sessions".into(), "store".into()]),
+            SessionsKind::Token => {
+                words.extend(["--sessions", "token", "--token-key-file"].map(OsString::from));
+                words.push(secrets.join(TOKEN_KEY).into());
+            }
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(store: Option<StoreKind>, sessions: Option<SessionsKind>) -> Shared {
+        SharedRequest { store, sessions, ..SharedRequest::default() }.settle(Some(10)).unwrap()
+    }
+
+    #[test]
+    fn servers_and_what_nodes_are_told() {
+        use SessionsKind::{Memcached, Token};
+        for (store, sessions, servers, words) in [
+            (None, None, "", ""),
+            (Some(StoreKind::Sqlite), None, "", "--store sqlite:/c/store.db"),
+            (Some(StoreKind::Mariadb), None, "store1 mariadb", "--store @/c/s/store1"),
+            (
+                Some(StoreKind::Redis),
+                Some(SessionsKind::Redis),
+                "store1 redis",
+                "--store @/c/s/store1 --sessions store",
+            ),
+            (
+                Some(StoreKind::Mariadb),
+                Some(SessionsKind::Redis),
+                "store1 mariadb, sessions1 redis",
+                "--store @/c/s/store1 --sessions @/c/s/sessions1",
+            ),
+            (None, Some(Memcached), "sessions1 memcached", "--sessions @/c/s/sessions1"),
+            (None, Some(Token), "", "--sessions token --token-key-file /c/s/token.key"),
+        ] {
+            let shared = shared(store, sessions);
+            let names: Vec<_> = shared.servers.iter().map(|it| format!("{} {}", it.name, it.kind.name())).collect();
+            assert_eq!(names.join(", "), servers);
+            assert_eq!(shared.cpu, (!servers.is_empty()).then_some(10), "{servers}");
+            let told = shared.node_arguments(Path::new("/c"), Path::new("/c/s"));
+            assert_eq!(told.join(" ".as_ref()), *words);
+        }
+        let more = SharedRequest { connections: Some(8), store: Some(StoreKind::Redis), ..SharedRequest::default() };
+        let told = more.settle(None).unwrap().node_arguments(Path::new("/c"), Path::new("/s"));
+        assert_eq!(told.join(" ".as_ref()), "--store @/s/store1 --store-connections 8");
+    }
+
+    #[test]
+    fn what_needs_a_store_is_refused_without_one() {
+        let nothing = SharedRequest::default();
+        for (request, flag) in [
+            (SharedRequest { cpu: Some(Some(10)), ..nothing.clone() }, "--store-cpu"),
+            (SharedRequest { cpu: Some(None), store: Some(StoreKind::Sqlite), ..nothing.clone() }, "--store-cpu"),
+            (SharedRequest { rows: Some(10), ..nothing.clone() }, "--store-rows"),
+            (SharedRequest { connections: Some(2), ..nothing.clone() }, "--store-connections"),
+        ] {
+            assert!(request.settle(Some(10)).unwrap_err().to_string().starts_with(flag), "{flag}");
+        }
+        assert!(nothing.is_empty() && nothing.settle(None).is_ok());
+    }
+
+    #[test]
+    fn words_are_those_of_the_command_line() {
+        fn words<T: ValueEnum>(name: fn(T) -> &'static str) {
+            for kind in T::value_variants() {
+                assert_eq!(kind.to_possible_value().unwrap().get_name(), name(kind.clone()));
+            }
+        }
+        words(StoreKind::name);
+        words(SessionsKind::name);
+        words(ServerKind::name);
+    }
+}
