@@ -4,12 +4,17 @@ use super::analysis::Point;
 use super::columns::{self, Column};
 use super::cost::Cost;
 use super::usl::{Estimate, Fit};
+use super::verdict::Answer;
 use super::{Law, Report};
 use super::{table, words};
 use crate::results::number::{or_dash, plain, price};
 
 /// Everything, as text.
 pub fn text(report: &Report) -> String {
+    let answer = table::wrap(&report.question, 0) + "\n" + &table::wrap(&report.headline, 0) + "\n";
+    if report.answer == Answer::NothingAnswered {
+        return answer;
+    }
     let mut out = short_table(columns::POINTS, &report.points, 1);
     if !report.valid {
         out += &format!("\n{}", columns::NOT_VALID);
@@ -57,11 +62,7 @@ pub fn text(report: &Report) -> String {
     out.push('\n');
     out += &table::wrap(&report.verdict, 0);
     out.push_str("\n\n");
-    out += &table::wrap(&report.question, 0);
-    out.push('\n');
-    out += &table::wrap(&report.headline, 0);
-    out.push('\n');
-    out
+    out + &answer
 }
 
 fn paragraph(text: &str) -> String {

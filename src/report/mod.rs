@@ -115,7 +115,7 @@ impl Report {
             laws,
         };
         report.answer = verdict::answer(&report);
-        report.headline = verdict::headline(&report);
+        report.headline = verdict::headline(&report, &results.runs);
         report.verdict = verdict::paragraph(&report);
         Some(report)
     }
@@ -180,11 +180,16 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
         ));
     }
     for point in points {
-        for reason in &point.reasons {
-            let words = format!("{}: {reason}", point.key);
-            if !cautions.contains(&words) {
-                cautions.push(words);
-            }
+        let mut reasons: Vec<&String> = point.reasons.iter().collect();
+        reasons.sort();
+        reasons.dedup();
+        if let [reason, further @ ..] = &*reasons {
+            let further = match further.len() {
+                0 => String::new(),
+                1 => ", and another run was not valid for a like reason".to_owned(),
+                count => format!(", and {count} further runs were not valid for like reasons"),
+            };
+            cautions.push(format!("{}: {reason}{further}", point.key));
         }
     }
     cautions

@@ -6,9 +6,11 @@ use super::Report;
 use super::analysis::{Death, Point};
 use super::comparison::Comparison;
 use super::words;
+use crate::bench::steps;
 use crate::results::arm::Scale;
 use crate::results::comparison::{Verdict, range};
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, significant};
+use crate::results::run::Run;
 
 /// What kind of answer a report gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,9 +54,9 @@ fn largest(report: &Report) -> Vec<&Comparison> {
 }
 
 /// The answer in one or two sentences.
-pub fn headline(report: &Report) -> String {
+pub fn headline(report: &Report, runs: &[Run]) -> String {
     match report.answer {
-        Answer::NothingAnswered => nothing_answered(report),
+        Answer::NothingAnswered => nothing_answered(report, runs),
         Answer::NotValid => not_valid(report),
         Answer::OneArm => report.points.last().map_or_else(String::new, alone),
         Answer::Different | Answer::Equivalent | Answer::Undecided => {
@@ -159,11 +161,11 @@ fn not_valid(report: &Report) -> String {
     format!("Not valid, so nothing is claimed: {why}.")
 }
 
-fn nothing_answered(report: &Report) -> String {
-    let paths: Vec<&str> = report.manifest.plan.work.iter().map(|request| request.path.as_str()).collect();
-    let reason = report.points.iter().flat_map(|point| &point.reasons).next();
-    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-    format!("No request was answered correctly, so nothing was measured{reason}. Asked was {}.", paths.join(", "))
+fn nothing_answered(report: &Report, runs: &[Run]) -> String {
+    let plan = &report.manifest.plan;
+    let paths: Vec<&str> = plan.work.iter().map(|request| request.path.as_str()).collect();
+    let instead = steps::answers_nothing(plan, runs).map_or_else(String::new, |instead| format!(": {instead}"));
+    format!("No request was answered correctly, so nothing was measured{instead}. Asked was {}.", paths.join(", "))
 }
 
 /// The findings: who did how much, what stopped it, how fast it answered, what a death and a request cost.
@@ -340,9 +342,12 @@ fn upper_first(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::report::sample;
     use crate::results::folder::Results;
+    use crate::results::load::ErrorKind;
     use crate::results::plan::Plan;
     use crate::results::prices::Prices;
     use crate::results::run::Level;
@@ -442,6 +447,8 @@ mod tests {
         for run in &mut results.runs {
             run.load.throughput_per_second = 0.0;
             run.load.requests_ok = 0;
+            run.load.requests_total = 1;
+            run.load.errors = BTreeMap::from([(ErrorKind::TimedOut, 1)]);
             run.verdict.valid = false;
             run.verdict.reasons = vec!["no request was answered correctly".into()];
         }
@@ -449,8 +456,12 @@ mod tests {
         assert_eq!((report.answer, report.verdict.as_str()), (Answer::NothingAnswered, ""));
         assert_eq!(
             report.headline,
-            "No request was answered correctly, so nothing was measured (no request was answered correctly). Asked was /fib?number=28."
+            "No request was answered correctly, so nothing was measured: the arm vertical answered none of 26 requests correctly (26 timed out). Asked was /fib?number=28."
         );
+        let text = crate::report::findings::text(&report);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], report.question, "that is all it says: {text}");
+        assert!(lines[1].starts_with("No request was answered") && lines.len() < 6, "{text}");
         assert!(!serde_json::to_string(&report).unwrap().contains("NaN"));
     }
 

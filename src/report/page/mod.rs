@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{Chart, Ink, Stroke};
 use super::findings::parameters;
+use super::verdict::Answer;
 use super::{Report, columns, figures};
 use crate::results::number::percent;
 use crate::results::run::Run;
@@ -57,6 +58,12 @@ fn what(report: &Report) -> String {
 }
 
 fn sections(report: &Report, runs: &[Run]) -> Markup {
+    if report.answer == Answer::NothingAnswered {
+        return html! {
+            section.verdict { h2 { "Verdict" } p.headline { (report.headline) } }
+            (sources(report, runs))
+        };
+    }
     html! {
         section.verdict {
             h2 { "Verdict" }
@@ -118,6 +125,13 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
                 @for note in &law.notes { p.note { (note) "." } }
             }
         }
+        (sources(report, runs))
+    }
+}
+
+/// What the figures were made from.
+fn sources(report: &Report, runs: &[Run]) -> Markup {
+    html! {
         section {
             h2 { "All runs" }
             details { summary { (runs.len()) " runs, in order" } (tables::runs_table(runs)) }
