@@ -1,7 +1,7 @@
 //! Which design of a bench decides most in three minutes? Draws benches from a known truth and counts the verdicts.
 //!
-//! `cargo run --release --example design` prints four tables: false alarms, power, the machine's speed as a covariate, and
-//! the stopping rule. The seeds are fixed: the tables are the same every time.
+//! `cargo run --release --example design` prints five tables: false alarms, power, how blocks are shared out over the scales,
+//! the machine's speed as a covariate, and the stopping rule. The seeds are fixed: the tables are the same every time.
 
 #[path = "../tests/bench_simulation/mod.rs"]
 mod bench_simulation;
@@ -21,6 +21,7 @@ const REFERENCE_SECONDS: f64 = 1.8;
 fn main() {
     false_alarms();
     power();
+    shares();
     covariate();
     stopping();
 }
@@ -87,6 +88,32 @@ fn power() {
                 println!("{fixed_share:>11}  {scales:>6}  {window:>8.1}  {blocks:>6} {}", cells.join("  "));
             }
         }
+    }
+}
+
+/// The same time, shared out over three scales in different ways.
+fn shares() {
+    println!(
+        "\nTwo arms, three scales, the same time. Decided rightly, %, as above, at the last scale and at the others\n"
+    );
+    println!("                                 noise 2.5 %                noise 5 %");
+    println!("blocks  at the last  window s    last: =  10  others: =  10    last: =  10  others: =  10");
+    for (blocks, at_last, window) in [(6, 6, 1.0), (5, 8, 1.0), (4, 9, 1.1), (3, 10, 1.2), (2, 12, 1.2)] {
+        let cells: Vec<String> = [0.025, 0.05]
+            .into_iter()
+            .map(|noise| {
+                let machine = Machine::noisy(0.1, noise_of(window, noise, 0.5));
+                let rightly = |blocks: u32| {
+                    let of = |truth: f64, verdict: Verdict| {
+                        percent(machine, blocks, &[truth], |all| all[0].verdict == verdict)
+                    };
+                    (of(1.0, Verdict::Equivalent), of(1.1, Verdict::Different))
+                };
+                let ((equal, more), (others_equal, others_more)) = (rightly(at_last), rightly(blocks));
+                format!("{equal:>9.0} {more:>3.0} {others_equal:>10.0} {others_more:>3.0}")
+            })
+            .collect();
+        println!("{blocks:>6}  {at_last:>11}  {window:>8.1} {}", cells.join("   "));
     }
 }
 
