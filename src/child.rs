@@ -1,6 +1,6 @@
 //! Child processes that cannot outlive their parent.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,16 +30,33 @@ pub struct Finished {
 /// # Errors
 /// When it cannot be started, when it takes longer than `limit` (it is ended then), and, with `interrupted` given, when
 /// that becomes true meanwhile (it is ended then, too).
-pub fn run(mut command: Command, limit: Duration, interrupted: Option<&AtomicBool>) -> anyhow::Result<Finished> {
+pub fn run(command: Command, limit: Duration, interrupted: Option<&AtomicBool>) -> anyhow::Result<Finished> {
+    run_with_input(command, String::new(), limit, interrupted)
+}
+
+/// The same, with a text on its standard input.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_input(
+    mut command: Command,
+    input: String,
+    limit: Duration,
+    interrupted: Option<&AtomicBool>,
+) -> anyhow::Result<Finished> {
     let program = command.get_program().to_string_lossy().into_owned();
     die_with_parent(&mut command);
     let mut child = command
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {program}"))?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // Beside the waiting parent: a child that does not read must not stop it. Who does not read has no use for the text.
+        thread::spawn(move || _ = pipe.write_all(input.as_bytes()));
+    }
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     let deadline = Instant::now() + limit;
@@ -111,6 +128,17 @@ mod tests {
             (finished.status.code(), finished.stdout.as_str(), finished.stderr.as_str()),
             (Some(3), "out\n", "err\n")
         );
+    }
+
+    #[test]
+    fn a_child_reads_what_it_is_given() {
+        for count in [3, 1_000_000] {
+            let text = "x".repeat(count);
+            let finished = run_with_input(shell("wc -c"), text, Duration::from_secs(20), None).unwrap();
+            assert_eq!(finished.stdout.trim(), count.to_string());
+        }
+        let finished = run_with_input(shell("exit 0"), "x".repeat(1_000_000), Duration::from_secs(20), None).unwrap();
+        assert!(finished.status.success());
     }
 
     #[test]

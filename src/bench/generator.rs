@@ -5,13 +5,12 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 
+use crate::results::keys::Template;
 use crate::results::load::LoadOutcome;
-use crate::results::placeholder::Placeholder;
-use crate::results::plan::Plan;
 use crate::results::run::Level;
-use crate::results::work::Request;
+use crate::results::work::{self, Request};
 
 /// One run of the generator.
 #[derive(Clone, Debug)]
@@ -24,6 +23,8 @@ pub struct Job<'a> {
     pub further: &'a [String],
     /// How.
     pub level: Level,
+    /// Of the keys: the same for all arms of a block, so that they are asked the same.
+    pub seed: u64,
     /// Before the window.
     pub warmup_seconds: f64,
     /// The window.
@@ -43,8 +44,9 @@ const NOT_VALID: i32 = 3;
 pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Result<LoadOutcome> {
     let mut command = Command::new(binary);
     command.args(arguments(job));
+    let input = if is_plain(job.work) { String::new() } else { work::to_toml(job.work) };
     let limit = Duration::from_secs_f64(job.warmup_seconds + job.window_seconds + 2.0 * TIMEOUT_SECONDS + 10.0);
-    let finished = crate::child::run(command, limit, Some(interrupted))?;
+    let finished = crate::child::run_with_input(command, input, limit, Some(interrupted))?;
     if !finished.status.success() && finished.status.code() != Some(NOT_VALID) && finished.stdout.trim().is_empty() {
         bail!("webapp load failed ({}): {}", finished.status, finished.stderr.trim());
     }
@@ -57,31 +59,42 @@ pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Re
     })
 }
 
-/// Whether the generator can send what `plan` asks: GETs of fixed paths.
-///
-/// # Errors
-/// Names the first request that it cannot send.
-pub fn check(plan: &Plan) -> anyhow::Result<()> {
-    let all = plan.work.iter().chain(plan.arms.iter().filter_map(|arm| arm.work.as_ref()).flatten());
-    for request in all {
-        let fixed = !request.path.replace(Placeholder::Scale.text(), "").contains('{');
-        ensure!(
-            request.method == "GET" && request.body.is_none() && fixed,
-            "{} {} cannot be sent: the load generator of this version sends GETs of fixed paths, without drawn numbers",
-            request.method,
-            request.path
-        );
-    }
-    Ok(())
+/// Whether addresses alone say it.
+fn is_plain(work: &[Request]) -> bool {
+    work.iter().all(|request| request.method == "GET" && request.body.is_none())
+}
+
+/// Whether it is the same each time; what cannot be read is not.
+fn is_fixed(request: &Request) -> bool {
+    let body = request.body.as_deref().map_or(Ok(true), |body| Template::parse_body(body).map(|t| t.is_constant()));
+    matches!((Template::parse(&request.path).map(|path| path.is_constant()), body), (Ok(true), Ok(true)))
+}
+
+/// Each level draws other keys, or a cache would know them all from the level before.
+fn key_seed(job: &Job<'_>) -> u64 {
+    let level = match job.level {
+        Level::Closed { connections } => u64::from(connections) << 1,
+        Level::Open { fraction, .. } => (fraction * 1e6) as u64 * 2 + 1,
+        Level::Death { killed_at_seconds, .. } => (killed_at_seconds * 1e6) as u64 * 2 + (1 << 40),
+    };
+    job.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(level)
 }
 
 fn arguments(job: &Job<'_>) -> Vec<String> {
     let target = job.target.trim_end_matches('/');
     let mut arguments = vec!["load".to_owned()];
-    arguments.extend(job.work.iter().map(|path| match job.work.len() {
-        1 => format!("{target}{}", path.path),
-        _ => format!("{}:{target}{}", path.weight, path.path),
-    }));
+    if is_plain(job.work) {
+        arguments.extend(job.work.iter().map(|path| match job.work.len() {
+            1 => format!("{target}{}", path.path),
+            _ => format!("{}:{target}{}", path.weight, path.path),
+        }));
+    } else {
+        // On its standard input: bodies are nothing for the list of processes.
+        arguments.extend([target.to_owned(), "--work".to_owned(), "-".to_owned()]);
+    }
+    if !job.work.iter().all(is_fixed) {
+        arguments.extend(["--seed".to_owned(), key_seed(job).to_string()]);
+    }
     match job.level {
         Level::Closed { connections } => arguments.extend(["--connections".to_owned(), connections.to_string()]),
         Level::Open { rate_per_second, .. } | Level::Death { rate_per_second, .. } => {
@@ -111,6 +124,7 @@ mod tests {
                 work,
                 further: &["--no-keepalive".to_owned()],
                 level,
+                seed: 1,
                 warmup_seconds: 0.4,
                 window_seconds: 2.5,
             })
@@ -123,16 +137,12 @@ mod tests {
         assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.requests()).starts_with(
             "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "
         ));
-    }
-
-    #[test]
-    fn what_it_cannot_send_is_refused() {
-        let with = |request: Request| Plan { work: vec![request], ..Plan::quick() };
-        assert!(check(&with(Request::get(1, "/payload?kb={scale}"))).is_ok());
-        let put = Request { method: "PUT".to_owned(), body: Some("x".to_owned()), ..Request::get(1, "/item?id=1") };
-        for request in [put, Request::get(1, "/item?id={uniform 1..10}")] {
-            let error = check(&with(request)).unwrap_err().to_string();
-            assert!(error.contains("GETs of fixed paths"), "{error}");
-        }
+        let closed = Level::Closed { connections: 1 };
+        let keys = job(closed, &[Request::get(1, "/item?id={uniform 1..9}")]);
+        assert!(keys.starts_with("load http://h:1/item?id={uniform 1..9} --seed "), "{keys}");
+        let put =
+            Request { method: "PUT".to_owned(), body: Some("secret".to_owned()), ..Request::get(1, "/item?id=1") };
+        let put = job(closed, &[put]);
+        assert!(put.starts_with("load http://h:1 --work - --connections 1 ") && !put.contains("secret"), "{put}");
     }
 }

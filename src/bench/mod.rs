@@ -227,6 +227,7 @@ impl Bench<'_> {
             work: &work,
             further: &arm.load,
             level,
+            seed: self.plan.seed.wrapping_add(u64::from(visit.block) << 32),
             warmup_seconds: self.plan.warmup_seconds,
             window_seconds,
         };

@@ -12,7 +12,6 @@ use clap::error::ErrorKind;
 pub use args::Args;
 
 use super::Exit;
-use crate::bench::generator;
 use crate::bench::progress::Progress;
 use crate::bench::{Ended, Settings, interrupt, now, run as run_bench};
 use crate::results::arm::Scale;
@@ -30,7 +29,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     } else {
         choose::experiment(args.experiment.as_deref()).and_then(|experiment| choose::plan(&args, &experiment))
     };
-    let plan = match chosen.and_then(|plan| generator::check(&plan).map(|()| plan)) {
+    let plan = match chosen {
         Ok(plan) => plan,
         Err(error) => clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit(),
     };

@@ -14,10 +14,13 @@ use serde::Serialize;
 use super::{Exit, units};
 use crate::load::profile::Profile;
 use crate::load::{
-    self, Event, Expect, Found, Interrupt, Judgement, Load, Plan, Progress, Search, ServiceLevel, StatusPattern,
+    self, Event, Expect, Found, Interrupt, Judgement, Load, Plan, Progress, Search, ServiceLevel, StatusPattern, Target,
 };
+use crate::results::experiment;
+use crate::results::keys::Template;
 use crate::results::load::{Arrivals, LoadOutcome, Validity};
 use crate::results::objective::Objective;
+use crate::results::work::Request;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +28,7 @@ Examples:
   webapp load 'http://127.0.0.1:3000/fib?number=20' --rate 200        # open loop: the latency
   webapp load http://127.0.0.1:3000/whoami --profile day --scale-time 0.001 --scale-rate 2
   webapp load '3:http://127.0.0.1:3000/fib?number=20' 1:/whoami --rate 50 --poisson
+  webapp load 'http://127.0.0.1:3000/item?id={zipf 1..100000 0.99}'   # another row each time
   webapp load http://127.0.0.1:3000/whoami --find-limit --slo p99=100ms --max-errors 0.1%
 
 Exit codes: 0 measured; 1 failed, interrupted or no correct answer; 2 wrong usage;
@@ -34,7 +38,8 @@ Exit codes: 0 measured; 1 failed, interrupted or no correct answer; 2 wrong usag
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Addresses, asked in turn; 'W:' in front gives a weight, a path alone is on the host before it.
+    /// Addresses, asked in turn; 'W:' in front gives a weight, a path alone is on the host before it. In paths, {uniform
+    /// 1..1000} and {zipf 1..1000 0.99} are numbers drawn for each request.
     #[arg(value_name = "URL", required = true)]
     urls: Vec<String>,
     /// Write the result as JSON to a file, or with '-' to stdout instead of the text.
@@ -86,7 +91,7 @@ struct Pace {
     /// Open loop: most connections; further requests wait, and their latency runs on.
     #[arg(long, value_name = "N", default_value_t = 1000, env = "WEBAPP_LOAD_MAX_CONNECTIONS")]
     max_connections: usize,
-    /// Open loop: seed of the random gaps.
+    /// Seed of random gaps and drawn keys: the same seed draws the same.
     #[arg(long, value_name = "N", default_value_t = 1, env = "WEBAPP_LOAD_SEED")]
     seed: u64,
     /// Measured time, after the warm-up.
@@ -108,6 +113,12 @@ struct Requests {
     /// Method of the requests.
     #[arg(long, default_value = "GET", env = "WEBAPP_LOAD_METHOD")]
     method: String,
+    /// Body of the requests, with --method PUT or POST; may have keys.
+    #[arg(long, value_name = "TEXT", env = "WEBAPP_LOAD_BODY")]
+    body: Option<String>,
+    /// Requests of several methods and bodies to URL: a file with [[work]] as an experiment has it, '-' for standard input.
+    #[arg(long, value_name = "FILE", env = "WEBAPP_LOAD_WORK", conflicts_with_all = ["method", "body"])]
+    work: Option<PathBuf>,
     /// Add a header field to each request, as 'Name: value'; may be repeated.
     #[arg(long = "header", value_name = "FIELD", env = "WEBAPP_LOAD_HEADER")]
     headers: Vec<String>,
@@ -191,20 +202,43 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
                 rate,
                 arrivals: if args.pace.poisson { Arrivals::Poisson } else { Arrivals::Constant },
                 max_connections: args.pace.max_connections,
-                seed: args.pace.seed,
             },
         },
         profile: profile.map(Arc::new),
         duration,
         warmup,
         timeout: args.requests.timeout,
-        method: args.requests.method.clone(),
+        seed: args.pace.seed,
         headers: args.requests.headers.clone(),
         keepalive: !args.requests.no_keepalive,
         expect: Expect { status: args.requests.expect_status.clone(), body: args.requests.expect_body.clone() },
         threads: args.pace.threads,
-        ..Plan::closed(load::parse_mix(&args.urls)?, DEFAULT_CONNECTIONS)
+        ..Plan::closed(targets(args)?, DEFAULT_CONNECTIONS)
     })
+}
+
+/// What is asked, with its methods and bodies.
+fn targets(args: &Args) -> anyhow::Result<Vec<Target>> {
+    let requests = &args.requests;
+    if let Some(file) = &requests.work {
+        return load::targets_of(&args.urls, &read_work(file)?);
+    }
+    let mut targets = load::parse_mix(&args.urls)?;
+    let body = requests.body.as_deref().map(Template::parse_body).transpose().context("--body")?;
+    for target in &mut targets {
+        target.method.clone_from(&requests.method);
+        target.body.clone_from(&body);
+    }
+    Ok(targets)
+}
+
+fn read_work(file: &Path) -> anyhow::Result<Vec<Request>> {
+    let (name, text) = match file.as_os_str() == "-" {
+        true => ("standard input".to_owned(), std::io::read_to_string(std::io::stdin())),
+        false => (file.display().to_string(), std::fs::read_to_string(file)),
+    };
+    let text = text.with_context(|| format!("--work: cannot read {name}"))?;
+    Ok(experiment::work_file(&name, &text)?)
 }
 
 fn find(args: &Args, plan: &Plan, interrupt: &Interrupt, json: Option<Option<File>>) -> anyhow::Result<Exit> {

@@ -43,7 +43,7 @@ pub(super) fn start(run: &Arc<RunContext>, connections: usize, interrupt: &Inter
 fn drive(run: &RunContext, connecting: &Semaphore, index: usize) {
     let context = &run.exchange;
     let deadline = run.deadlines.register();
-    let mut user = VirtualUser::new(context, Arc::clone(&deadline));
+    let mut user = VirtualUser::new(context, Arc::clone(&deadline), index as u64);
     let mut turn = index;
     let target = |turn: usize| usize::from(run.pattern[turn % run.pattern.len()]);
     connecting.acquire();

@@ -6,6 +6,7 @@
 //! | `limits` | what the machine must give for it |
 //! | `run` `context` `progress` `interrupt` | one run from start to end, and what its coroutines share |
 //! | `closed` `open` `schedule` [`profile`] `timer` `semaphore` | who sends when |
+//! | `request` `draw` | the bytes of a request, and the keys in it |
 //! | `user` `node_fields` `body_search` `deadlines` | one user's exchange: its answer, its deadline |
 //! | `recorder` `recorders` `timeline` `failure` `summary` `percentiles` | what was measured |
 //! | `usage` `verdict` `silence` | whether the generator itself was the limit; whether the node stood still |
@@ -16,6 +17,7 @@ mod body_search;
 mod closed;
 mod context;
 mod deadlines;
+mod draw;
 mod failure;
 mod find;
 #[cfg(test)]
@@ -30,6 +32,7 @@ pub mod profile;
 mod progress;
 mod recorder;
 mod recorders;
+mod request;
 mod run;
 mod schedule;
 mod search;
@@ -53,5 +56,5 @@ pub use progress::Progress;
 pub use run::run;
 pub use search::Search;
 pub use service_level::{Judgement, ServiceLevel};
-pub use target::{Target, parse_mix};
+pub use target::{Target, parse_mix, targets_of};
 pub use text::text;

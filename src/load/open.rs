@@ -33,6 +33,8 @@ const GIVEN_UP_COUNT_AS_ONE: u32 = 32;
 #[derive(Clone, Copy)]
 struct DueRequest {
     target: usize,
+    /// Its number over all: the stream of its keys.
+    number: u64,
     intended: u64,
     /// When it was put in the queue for a connection, where every one was busy.
     queued: Option<u64>,
@@ -119,7 +121,7 @@ fn dispatch_all(pool: &Arc<ConnectionPool>, timer: &PreciseTimer, schedule: Sche
             run.give_up(target, intended, now);
             burst += 1;
         } else {
-            dispatch(pool, DueRequest { target, intended, queued: None }, now);
+            dispatch(pool, DueRequest { target, number: arrival.number, intended, queued: None }, now);
             burst += GIVEN_UP_COUNT_AS_ONE;
         }
         if burst >= BURST * GIVEN_UP_COUNT_AS_ONE {
@@ -185,7 +187,7 @@ fn close(pool: &ConnectionPool) {
 fn serve_all(pool: &ConnectionPool, first: DueRequest) {
     let run = &pool.run;
     let connection = Arc::new(PooledConnection { deadline: run.deadlines.register(), request: Mutex::new(None) });
-    let mut user = VirtualUser::new(&run.exchange, Arc::clone(&connection.deadline));
+    let mut user = VirtualUser::new(&run.exchange, Arc::clone(&connection.deadline), first.number);
     let mut next = Some(first);
     while let Some(request) = next {
         serve(run, &mut user, request);
@@ -238,7 +240,7 @@ fn next_request(
 }
 
 fn serve(run: &RunContext, user: &mut VirtualUser, request: DueRequest) {
-    let DueRequest { target, intended, queued } = request;
+    let DueRequest { target, number, intended, queued } = request;
     let deadline = intended.saturating_add(run.timeout);
     let mut exchange = ExchangeProgress::default();
     let sent = run.exchange.clock.now();
@@ -249,6 +251,7 @@ fn serve(run: &RunContext, user: &mut VirtualUser, request: DueRequest) {
     } else if sent >= deadline {
         Some(FailedRequest::new(ErrorKind::TimedOut, "every connection was busy until the timeout"))
     } else {
+        user.draw_from(&run.exchange, number);
         user.exchange(&run.exchange, target, deadline, &mut exchange).err()
     };
     let answer = exchange.answered.then(|| user.answer());

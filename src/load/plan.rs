@@ -25,8 +25,8 @@ pub struct Plan {
     pub warmup: Duration,
     /// From the intended send time; a request that takes longer counts as timed out.
     pub timeout: Duration,
-    /// `GET`, `HEAD` or another method without a body.
-    pub method: String,
+    /// Makes random gaps and drawn keys repeatable.
+    pub seed: u64,
     /// Header fields added to each request, as `Name: value`.
     pub headers: Vec<String>,
     /// Whether connections carry more than one request.
@@ -54,8 +54,6 @@ pub enum Load {
         arrivals: Arrivals,
         /// Most connections; a request that finds them all busy waits, and its latency runs on.
         max_connections: usize,
-        /// Makes the gaps repeatable.
-        seed: u64,
     },
 }
 
@@ -123,7 +121,7 @@ impl Plan {
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
             timeout: Duration::from_secs(10),
-            method: "GET".to_owned(),
+            seed: 1,
             headers: Vec::new(),
             keepalive: true,
             expect: Expect::default(),
@@ -161,12 +159,17 @@ impl Plan {
         }
         ensure!(self.threads != Some(0), "at least one thread is needed");
         let token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
-        ensure!(token(&self.method), "'{}' is no HTTP method", self.method);
-        if matches!(&*self.method, "CONNECT" | "TRACE") {
-            bail!("the method {} is not for load", self.method);
-        }
-        if self.method == "HEAD" && self.expect.body.is_some() {
-            bail!("an answer to HEAD has no body, so none can be expected");
+        for Target { method, body, .. } in &self.targets {
+            ensure!(token(method), "'{method}' is no HTTP method");
+            if matches!(&**method, "CONNECT" | "TRACE") {
+                bail!("the method {method} is not for load");
+            }
+            if method == "HEAD" && self.expect.body.is_some() {
+                bail!("an answer to HEAD has no body, so none can be expected");
+            }
+            if body.is_some() && matches!(&**method, "GET" | "HEAD") {
+                bail!("a {method} has no body; say PUT or POST (--method)");
+            }
         }
         for header in &self.headers {
             let (name, value) = header.split_once(':').unwrap_or(("", ""));
@@ -180,29 +183,6 @@ impl Plan {
             }
         }
         Ok(())
-    }
-
-    /// The bytes of a request to one target.
-    pub fn request(&self, target: &Target) -> Vec<u8> {
-        let has = |name: &str| {
-            self.headers.iter().any(|header| header.split(':').next().is_some_and(|got| got.eq_ignore_ascii_case(name)))
-        };
-        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, target.url.path);
-        if !has("Host") {
-            text.push_str(&format!("Host: {}\r\n", target.url.origin.host_field()));
-        }
-        if !has("User-Agent") {
-            text.push_str(concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n"));
-        }
-        for header in &self.headers {
-            text.push_str(header);
-            text.push_str("\r\n");
-        }
-        if !self.keepalive {
-            text.push_str("Connection: close\r\n");
-        }
-        text.push_str("\r\n");
-        text.into_bytes()
     }
 
     /// Generator threads: as asked, else one for each four CPUs. A thread drives tens of thousands of requests a
@@ -221,6 +201,7 @@ fn is_token_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
     use crate::load::target::parse_mix;
+    use crate::results::keys::Template;
 
     fn plan() -> Plan {
         Plan::closed(parse_mix(&["http://a:81/x?y=z"]).unwrap(), 1)
@@ -229,7 +210,7 @@ mod tests {
     #[test]
     fn checks() {
         plan().check().unwrap();
-        let open = |rate| Load::Open { rate, arrivals: Arrivals::Constant, max_connections: 1, seed: 0 };
+        let open = |rate| Load::Open { rate, arrivals: Arrivals::Constant, max_connections: 1 };
         type Spoil = fn(&mut Plan);
         let cases: Vec<(&str, Spoil)> = vec![
             ("one address", |plan| plan.targets.clear()),
@@ -238,12 +219,13 @@ mod tests {
             ("a year", |plan| plan.warmup = Duration::MAX),
             ("one connection", |plan| plan.load = Load::Closed { connections: 0 }),
             ("one thread", |plan| plan.threads = Some(0)),
-            ("no HTTP method", |plan| plan.method = "GE T".into()),
-            ("not for load", |plan| plan.method = "CONNECT".into()),
+            ("no HTTP method", |plan| plan.targets[0].method = "GE T".into()),
+            ("not for load", |plan| plan.targets[0].method = "CONNECT".into()),
             ("no body", |plan| {
-                plan.method = "HEAD".into();
+                plan.targets[0].method = "HEAD".into();
                 plan.expect.body = Some("x".into());
             }),
+            ("a GET has no body", |plan| plan.targets[0].body = Some(Template::parse("x").unwrap())),
             ("no header field", |plan| plan.headers = vec!["x".into()]),
             ("no header field", |plan| plan.headers = vec!["a b: c".into()]),
             ("control", |plan| plan.headers = vec!["a: c\r\nd: e".into()]),
@@ -258,17 +240,6 @@ mod tests {
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             assert!(Plan { load: open(rate), ..plan() }.check().is_err(), "{rate}");
         }
-    }
-
-    #[test]
-    fn requests() {
-        let mut plan = plan();
-        let text = |plan: &Plan| String::from_utf8(plan.request(&plan.targets[0])).unwrap();
-        let agent = concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n");
-        assert_eq!(text(&plan), format!("GET /x?y=z HTTP/1.1\r\nHost: a:81\r\n{agent}\r\n"));
-        plan.headers = vec!["host: b".into(), "user-agent: c".into()];
-        plan.keepalive = false;
-        assert_eq!(text(&plan), "GET /x?y=z HTTP/1.1\r\nhost: b\r\nuser-agent: c\r\nConnection: close\r\n\r\n");
     }
 
     #[test]

@@ -16,9 +16,10 @@ use super::plan::{Load, Plan};
 use super::progress::{Listener, ProgressReporter};
 use super::recorder::MeasuredWindow;
 use super::recorders::Recorders;
+use super::request::PreparedRequest;
 use super::schedule::Pace;
 use super::summary::Observed;
-use super::user::{ExchangeContext, PreparedRequest};
+use super::user::ExchangeContext;
 use super::{closed, open, summary, target, usage};
 use crate::http::url::Origin;
 use crate::results::load::LoadOutcome;
@@ -42,8 +43,8 @@ pub fn run(plan: &Plan, interrupt: &Interrupt, mut listener: Listener<'_>) -> an
     let context = prepare(plan, listener.is_some(), &mut observed)?;
     match plan.load {
         Load::Closed { connections } => closed::start(&context, connections, interrupt)?,
-        Load::Open { rate, arrivals, max_connections, seed } => {
-            let pace = Pace { rate, profile: plan.profile.clone(), arrivals, seed };
+        Load::Open { rate, arrivals, max_connections } => {
+            let pace = Pace { rate, profile: plan.profile.clone(), arrivals, seed: plan.seed };
             open::start(&context, observed.threads, &pace, max_connections)?;
         }
     }
@@ -74,7 +75,7 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
             origins.push(&target.url.origin);
             origins.len() - 1
         });
-        requests.push(PreparedRequest { origin: index, bytes: plan.request(target) });
+        requests.push(PreparedRequest::new(plan, target, index));
     }
     let connections = match plan.load {
         Load::Closed { connections } => connections,
@@ -92,9 +93,9 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
         clock,
         addresses,
         requests,
-        head_request: plan.method == "HEAD",
         keepalive: plan.keepalive,
         expect: plan.expect.clone(),
+        seed: plan.seed,
     };
     let mut recorders = Recorders::new(observed.threads, plan.targets.len(), open_loop, live);
     if plan.profile.is_some() {

@@ -8,6 +8,7 @@ use super::percentiles::{percentiles, rounded, spectrum};
 use super::plan::{Load, Plan};
 use super::recorder::{Tally, ThreadRecorder};
 use super::silence::Silence;
+use super::target::Target;
 use super::timeline::Timeline;
 use super::usage::CpuUsage;
 use super::verdict::{self, Evidence};
@@ -90,7 +91,12 @@ fn pacing(plan: &Plan) -> (Option<usize>, Option<f64>, Option<Arrivals>, Option<
 }
 
 fn targets(plan: &Plan) -> Vec<TargetInfo> {
-    plan.targets.iter().map(|target| TargetInfo { url: target.url.to_string(), weight: target.weight }).collect()
+    let info = |target: &Target| TargetInfo {
+        url: target.url.to_string(),
+        weight: target.weight,
+        method: (target.method != "GET").then(|| target.method.clone()),
+    };
+    plan.targets.iter().map(info).collect()
 }
 
 /// Requests that were due, and that the dispatchers did not even come to before the run was over.
@@ -129,12 +135,16 @@ fn part(tally: &Tally) -> Subtotal {
     Subtotal { requests: tally.requests, ok: tally.ok, latency_milliseconds: percentiles(&tally.latency) }
 }
 
-/// By path; by whole address where two hosts share a path.
+/// By path, with its method where that is not GET; by whole address where two hosts share a path.
 fn endpoints(plan: &Plan, recorder: &ThreadRecorder) -> BTreeMap<String, Subtotal> {
     let one_host = plan.targets.iter().all(|target| target.url.origin == plan.targets[0].url.origin);
     let name = |index: usize| {
         let url = &plan.targets[index].url;
-        if one_host { url.path.clone() } else { url.to_string() }
+        let address = if one_host { url.path.clone() } else { url.to_string() };
+        match &*plan.targets[index].method {
+            "GET" => address,
+            method => format!("{method} {address}"),
+        }
     };
     let mut parts: BTreeMap<String, Tally> = BTreeMap::new();
     for (index, tally) in recorder.targets.iter().enumerate() {

@@ -3,14 +3,22 @@
 use anyhow::{Context, bail, ensure};
 
 use crate::http::url::{Url, UrlProblem};
+use crate::results::keys::{Piece, Template};
+use crate::results::work::Request;
 
 /// One address of the mix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// How often it is asked, relative to the others; at least 1.
     pub weight: u32,
-    /// What is asked.
+    /// `GET`, or another method.
+    pub method: String,
+    /// What is asked, as it was written: with the keys in its path.
     pub url: Url,
+    /// The path of `url`, taken apart.
+    pub path: Template,
+    /// What is sent along.
+    pub body: Option<Template>,
 }
 
 /// Largest weight of one address: the pattern of a mix is held in memory.
@@ -30,13 +38,53 @@ pub fn parse_mix<T: AsRef<str>>(texts: &[T]) -> anyhow::Result<Vec<Target>> {
             let before = targets.last().with_context(|| {
                 format!("'{address}' is only a path; the first address must be whole: http://HOST:PORT{address}")
             })?;
-            address_of(&format!("http://{}{address}", before.url.origin.host_field()))?
+            format!("http://{}{address}", before.url.origin.host_field())
         } else {
-            address_of(address)?
+            address.to_owned()
         };
-        targets.push(Target { weight, url });
+        targets.push(Target::get(weight, &url)?);
     }
     Ok(targets)
+}
+
+impl Target {
+    /// A GET of an address, which may have keys in its path.
+    ///
+    /// # Errors
+    /// When the address or a key is malformed.
+    pub fn get(weight: u32, text: &str) -> anyhow::Result<Self> {
+        let (address, template) = apart(text.trim())?;
+        let mut url = address_of(&address)?;
+        let path = match template {
+            None => Template::parse(&url.path)?,
+            Some(path) => {
+                let template = Template::parse(&path)?;
+                url.path = path;
+                template
+            }
+        };
+        Ok(Self { weight, method: "GET".to_owned(), url, path, body: None })
+    }
+}
+
+/// An address whose keys are all 0, and its path with the keys, if there are any: a key holds a space, which an address may not.
+fn apart(text: &str) -> anyhow::Result<(String, Option<String>)> {
+    if !text.contains(['{', '}']) {
+        return Ok((text.to_owned(), None));
+    }
+    let after_scheme = text.find("://").map_or(0, |at| at + "://".len());
+    let authority = text[after_scheme..].find(['/', '?', '#']).map_or(text.len(), |at| after_scheme + at);
+    ensure!(
+        !text[..authority].contains(['{', '}']),
+        "'{text}': keys can stand in the path and the query alone, not in the host"
+    );
+    let path = text[authority..].split('#').next().unwrap_or_default();
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let fixed = Template::parse(&path)?.pieces.into_iter().map(|piece| match piece {
+        Piece::Text(text) => text,
+        Piece::Key(_) => "0".to_owned(),
+    });
+    Ok((format!("{}{}", &text[..authority], fixed.collect::<String>()), Some(path)))
 }
 
 fn address_of(text: &str) -> anyhow::Result<Url> {
@@ -49,6 +97,27 @@ fn address_of(text: &str) -> anyhow::Result<Url> {
         Err(error) if error.problem == UrlProblem::UserName => bail!("{error} (a user is named by --header)"),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The requests of a file, all to the one address that `texts` gives; what stands behind its host goes before each path.
+///
+/// # Errors
+/// When there is not one address, it has a weight or a query, or a request makes no address with it.
+pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request]) -> anyhow::Result<Vec<Target>> {
+    let [base] = texts else { bail!("the requests of a file go to one address; give http://HOST:PORT alone") };
+    let base = base.as_ref().trim();
+    let origin = address_of(base)?;
+    ensure!(
+        !base.contains(['?', '#', '{']),
+        "'{base}': the requests of a file bring their own queries; give http://HOST:PORT alone"
+    );
+    let before = origin.to_string();
+    let target = |request: &Request| {
+        let target = Target::get(request.weight, &format!("{}{}", before.trim_end_matches('/'), request.path))?;
+        let body = request.body.as_deref().map(Template::parse_body).transpose()?;
+        Ok(Target { method: request.method.clone(), body, ..target })
+    };
+    work.iter().map(target).collect()
 }
 
 fn split_weight(text: &str) -> anyhow::Result<(u32, &str)> {
@@ -103,6 +172,12 @@ mod tests {
             ("http://u:p@a/", "--header"),
             ("http://a%b/", "host name"),
             ("", "not an address"),
+            ("http://a/{id}", "write {uniform 1..1000}"),
+            ("http://a/{uniform 1..10", "not closed"),
+            ("http://a/{zipf 1..10}", "needs an exponent"),
+            ("http://a/}x", "no key"),
+            ("http://a{uniform 1..2}/", "not in the host"),
+            ("http://a/x y?id={uniform 1..2}", "percent-encode"),
         ] {
             let error = format!("{:#}", parse_mix(&[text]).unwrap_err());
             assert!(error.contains(says), "{text}: {error}");
@@ -122,10 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn keys_in_addresses() {
+        let mix =
+            parse_mix(&["2:http://a:1/x?id={zipf 1..10 0.99}#f", "/y/{uniform 0..9}", "http://b?i={uniform 0..9}"]);
+        let flat: Vec<_> = mix.unwrap().iter().map(|t| (t.weight, t.url.to_string(), t.path.is_constant())).collect();
+        let expected = [
+            (2, "http://a:1/x?id={zipf 1..10 0.99}", false),
+            (1, "http://a:1/y/{uniform 0..9}", false),
+            (1, "http://b/?i={uniform 0..9}", false),
+        ];
+        assert_eq!(flat, expected.map(|(weight, text, constant)| (weight, text.to_owned(), constant)));
+    }
+
+    #[test]
     fn patterns_are_exact_and_spread() {
         let of = |weights: &[u32]| {
-            let url = Url::parse("http://a/").unwrap();
-            pattern(&weights.iter().map(|weight| Target { weight: *weight, url: url.clone() }).collect::<Vec<_>>())
+            pattern(&weights.iter().map(|weight| Target::get(*weight, "http://a/").unwrap()).collect::<Vec<_>>())
         };
         assert_eq!(of(&[1]), [0]);
         assert_eq!(of(&[5]), [0]);

@@ -3,7 +3,7 @@
 use std::fmt::{Result, Write};
 
 use super::warning::warnings;
-use crate::results::load::{Arrivals, LoadMode, LoadOutcome, Percentiles, Subtotal, Validity};
+use crate::results::load::{Arrivals, LoadMode, LoadOutcome, Percentiles, Subtotal, TargetInfo, Validity};
 use crate::results::number::{figure, grouped, rate};
 
 /// Writes an outcome as a short text, line by line.
@@ -55,10 +55,15 @@ fn paragraph(out: &mut String, label: &str, text: &str) -> Result {
 const LABEL: usize = 13;
 const CELL: usize = 10;
 
+/// With a space behind it; nothing for GET.
+fn method(target: &TargetInfo) -> String {
+    target.method.as_ref().map(|method| format!("{method} ")).unwrap_or_default()
+}
+
 fn headline(outcome: &LoadOutcome, out: &mut String) -> Result {
     match &*outcome.targets {
-        [one] => writeln!(out, "{}", one.url)?,
-        many => many.iter().try_for_each(|target| writeln!(out, "{}:{}", target.weight, target.url))?,
+        [one] => writeln!(out, "{}{}", method(one), one.url)?,
+        many => many.iter().try_for_each(|one| writeln!(out, "{}{}:{}", method(one), one.weight, one.url))?,
     }
     match outcome.mode {
         LoadMode::Closed => {

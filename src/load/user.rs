@@ -6,28 +6,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fastrand::Rng;
 use may::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::body_search::BodySearch;
 use super::deadlines::{Clock, Deadline, NEVER};
+use super::draw::stream;
 use super::failure::{FailedRequest, failed_to_connect, lost};
 use super::node_fields::{AnswerSummary, NodeFields};
 use super::plan::Expect;
+use super::request::{PreparedRequest, RequestBuffer};
 use crate::connect;
 use crate::http::answer::AnswerReader;
 use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
 use crate::worker::{self, IoWaker};
-
-/// A target, made ready: the bytes to send and where to.
-pub(super) struct PreparedRequest {
-    /// Index into the resolved origins.
-    pub origin: usize,
-    /// The whole request.
-    pub bytes: Vec<u8>,
-}
 
 /// What every exchange of a run needs, fixed before the start.
 pub(super) struct ExchangeContext {
@@ -36,9 +31,10 @@ pub(super) struct ExchangeContext {
     pub addresses: Vec<SocketAddr>,
     /// By target.
     pub requests: Vec<PreparedRequest>,
-    pub head_request: bool,
     pub keepalive: bool,
     pub expect: Expect,
+    /// Of all streams of keys.
+    pub seed: u64,
 }
 
 /// How one exchange went, beside its failure.
@@ -59,13 +55,29 @@ pub(super) struct VirtualUser {
     streams: Vec<Option<TcpStream>>,
     reader: AnswerReader<NodeFields>,
     search: Option<BodySearch>,
+    /// Of the keys.
+    random: Rng,
+    buffer: RequestBuffer,
 }
 
 impl VirtualUser {
-    pub fn new(context: &ExchangeContext, deadline: Arc<Deadline>) -> Self {
+    /// A user without a connection, whose keys are those of stream `number`.
+    pub fn new(context: &ExchangeContext, deadline: Arc<Deadline>, number: u64) -> Self {
         let streams = context.addresses.iter().map(|_| None).collect();
         let search = context.expect.body.as_deref().map(BodySearch::new);
-        Self { deadline, streams, reader: AnswerReader::default(), search }
+        Self {
+            deadline,
+            streams,
+            reader: AnswerReader::default(),
+            search,
+            random: stream(context.seed, number),
+            buffer: RequestBuffer::default(),
+        }
+    }
+
+    /// From now on the keys are those of stream `number`.
+    pub fn draw_from(&mut self, context: &ExchangeContext, number: u64) {
+        self.random = stream(context.seed, number);
     }
 
     /// What is recorded of the last whole answer.
@@ -147,7 +159,10 @@ impl VirtualUser {
             self.deadline.set_waker(IoWaker::new(&stream));
         }
         self.deadline.set(deadline);
-        let result = self.converse(context, &stream, &request.bytes, deadline, exchange);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let bytes = request.write(&mut self.random, &mut buffer);
+        let result = self.converse(context, &stream, request.is_head, bytes, deadline, exchange);
+        self.buffer = buffer;
         self.deadline.set(NEVER);
         let reusable = result? && context.keepalive;
         if reusable {
@@ -162,6 +177,7 @@ impl VirtualUser {
         &mut self,
         context: &ExchangeContext,
         stream: &TcpStream,
+        is_head: bool,
         request: &[u8],
         deadline: u64,
         exchange: &mut ExchangeProgress,
@@ -179,7 +195,7 @@ impl VirtualUser {
             }
         }
         exchange.sent = true;
-        self.reader.start(context.head_request);
+        self.reader.start(is_head);
         if let Some(search) = &mut self.search {
             search.start();
         }

@@ -61,19 +61,51 @@ impl std::error::Error for KeyError {}
 const LARGEST: u64 = 1 << 53;
 /// Exponents beyond this draw hardly anything but the first key.
 const LARGEST_EXPONENT: f64 = 10.0;
-const HOW: &str = "write {uniform 1..1000} or {zipf 1..1000 0.99}; a brace that is none of them is %7B or %7D";
+const HOW: &str = "write {uniform 1..1000} or {zipf 1..1000 0.99}";
+const BRACE: &str = "; a brace that is none of them is %7B or %7D";
 
 impl Template {
-    /// Takes a text apart.
+    /// Takes a path apart.
     ///
     /// # Errors
-    /// When a brace is not closed, or what stands between two is no key.
+    /// When a brace is not closed or not opened, or what stands between two is no key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
-            let (inside, after) =
-                after.split_once('}').ok_or_else(|| KeyError(format!("the brace in '{text}' is not closed; {HOW}")))?;
+            let (inside, after) = after
+                .split_once('}')
+                .ok_or_else(|| KeyError(format!("the brace in '{text}' is not closed; {HOW}{BRACE}")))?;
+            if before.contains('}') {
+                return Err(not_opened(text));
+            }
+            if !before.is_empty() {
+                pieces.push(Piece::Text(before.to_owned()));
+            }
+            pieces.push(Piece::Key(Key::parse(inside).map_err(|error| KeyError(error.0 + BRACE))?));
+            rest = after;
+        }
+        if rest.contains('}') {
+            return Err(not_opened(text));
+        }
+        if !rest.is_empty() || pieces.is_empty() {
+            pieces.push(Piece::Text(rest.to_owned()));
+        }
+        Ok(Self { pieces })
+    }
+
+    /// Takes a body apart. Bodies may hold braces, as JSON does: only those that begin with `uniform` or `zipf` are keys.
+    ///
+    /// # Errors
+    /// When such a brace is not closed, or holds no key.
+    pub fn parse_body(text: &str) -> Result<Self, KeyError> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(at) = ["{uniform", "{zipf"].iter().filter_map(|begin| rest.find(begin)).min() {
+            let (before, key) = rest.split_at(at);
+            let (inside, after) = key[1..]
+                .split_once('}')
+                .ok_or_else(|| KeyError(format!("the brace in '{}' is not closed; {HOW}", shortened(key))))?;
             if !before.is_empty() {
                 pieces.push(Piece::Text(before.to_owned()));
             }
@@ -92,6 +124,15 @@ impl Template {
     }
 }
 
+/// Bodies may be long, and what they hold is told no more than it must.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(30)]
+}
+
+fn not_opened(text: &str) -> KeyError {
+    KeyError(format!("a brace in '{text}' is no key, for it is not opened; {HOW}{BRACE}"))
+}
+
 impl Key {
     /// Reads what stands between the braces.
     fn parse(text: &str) -> Result<Self, KeyError> {
@@ -101,8 +142,8 @@ impl Key {
             ["uniform", range] => (range, Distribution::Uniform),
             ["zipf", range, exponent] => {
                 let exponent: f64 = exponent.parse().map_err(|_| error("the exponent is no number"))?;
-                if !(exponent > 0.0 && exponent <= LARGEST_EXPONENT) {
-                    return Err(error("the exponent must be above 0 and at most 10"));
+                if !(0.0..=LARGEST_EXPONENT).contains(&exponent) {
+                    return Err(error("the exponent must be 0 or more, and at most 10"));
                 }
                 (range, Distribution::Zipf { exponent })
             }
@@ -154,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn bodies_hold_braces_and_keys() {
+        let template = Template::parse_body(r#"{"id": {uniform 1..9}, "a": {}}"#).unwrap();
+        let key = Piece::Key(Key { first: 1, last: 9, distribution: Distribution::Uniform });
+        assert_eq!(template.pieces, [Piece::Text(r#"{"id": "#.into()), key, Piece::Text(r#", "a": {}}"#.into())]);
+        assert!(Template::parse_body("").unwrap().is_constant() && Template::parse_body("{}").unwrap().is_constant());
+        for (text, says) in [("{uniform 1..2", "not closed"), ("{uniformly}", "no key"), ("{zipf 1..2}", "exponent")] {
+            let error = Template::parse_body(text).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains("%7B"), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn what_is_no_key_is_explained() {
         for (text, says) in [
             ("/{uniform 1..10", "not closed"),
@@ -167,8 +220,10 @@ mod tests {
             ("/{uniform 1..99999999999999999}", "2^53"),
             ("/{zipf 1..10}", "needs an exponent"),
             ("/{zipf 1..10 much}", "no number"),
-            ("/{zipf 1..10 0}", "above 0"),
-            ("/{zipf 1..10 NaN}", "above 0"),
+            ("/{zipf 1..10 -0.1}", "0 or more"),
+            ("/{zipf 1..10 NaN}", "0 or more"),
+            ("/x}", "not opened"),
+            ("/x}{uniform 1..2}", "not opened"),
             ("/{zipf 1..10 11}", "at most 10"),
         ] {
             let error = Template::parse(text).unwrap_err().to_string();

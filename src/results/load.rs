@@ -102,6 +102,9 @@ pub struct TargetInfo {
     pub url: String,
     /// Its weight in the mix.
     pub weight: u32,
+    /// Its method, where that is not GET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
 }
 
 /// Percentiles of a histogram with three significant digits, in milliseconds.

@@ -33,6 +33,21 @@ fn is_get(method: &str) -> bool {
     method == "GET"
 }
 
+/// Requests as `[[work]]` of a file.
+pub fn to_toml(work: &[Request]) -> String {
+    let entry = |request: &Request| {
+        let body = request.body.as_ref().map(|body| format!("body = {}\n", quoted(body))).unwrap_or_default();
+        let (method, path) = (quoted(&request.method), quoted(&request.path));
+        format!("[[work]]\nweight = {}\nmethod = {method}\npath = {path}\n{body}\n", request.weight)
+    };
+    work.iter().map(entry).collect()
+}
+
+/// A basic string (TOML 1.0): what JSON escapes, and DEL.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
 impl Request {
     /// Whether its path or its body holds this placeholder.
     pub fn leaves_open(&self, placeholder: Placeholder) -> bool {
@@ -43,5 +58,37 @@ impl Request {
     /// A GET of this path.
     pub fn get(weight: u32, path: impl Into<String>) -> Self {
         Self { weight, method: get(), path: path.into(), body: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::experiment::work_file;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let odd = "\"quotes\" \\ {\"id\": {zipf 1..9 1}} \n\t\u{1}\u{7f} á";
+        let put = Request {
+            method: "PUT".to_owned(),
+            body: Some(odd.to_owned()),
+            ..Request::get(3, "/item?id={uniform 1..9}")
+        };
+        let work = [Request::get(1, "/fib?number=20"), put];
+        assert_eq!(work_file("x", &to_toml(&work)).unwrap(), work);
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_line() {
+        for (text, line, says) in [
+            ("", 1, "write [[work]]"),
+            ("question = \"What?\"", 1, "expected `work`"),
+            ("[[work]]\npath = \"/{scale}\"", 2, "write {uniform 1..1000}"),
+            ("[[work]]\npath = \"/a\"\n\n[[work]]\npath = \"/{zipf 1..9}\"", 5, "needs an exponent"),
+            ("[[work]]\npath = \"/a\"\nmethod = \"PUT\"\nbody = \"{uniform 9..1}\"", 4, "ends before it begins"),
+        ] {
+            let error = work_file("x", text).unwrap_err();
+            assert!(error.line == line && error.problem.contains(says), "{text}: {error}");
+        }
     }
 }

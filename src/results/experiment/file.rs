@@ -28,6 +28,13 @@ pub struct File {
     pub full: Option<Spanned<SizesTable>>,
 }
 
+/// A file with work alone.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkFile {
+    pub work: Option<Spanned<Vec<Spanned<WorkEntry>>>>,
+}
+
 /// `[[work]]`, or `work` of an arm.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

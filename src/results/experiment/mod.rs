@@ -22,6 +22,14 @@ pub use super::placeholder::Placeholder;
 use super::plan::{Event, Plan, Workload};
 use super::work::Request;
 
+/// Reads a file that holds work alone, as the load generator takes it: `[[work]]` as in an experiment, without `{scale}`.
+///
+/// # Errors
+/// At the first thing that is wrong, with its line.
+pub fn work_file(file: &str, text: &str) -> Result<Vec<Request>, ExperimentError> {
+    check::work_file(file, text)
+}
+
 /// An experiment that makes sense: every check has passed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {

@@ -13,6 +13,8 @@ use super::{Experiment, ExperimentError, Placeholder, Size, Sizes};
 use crate::results::objective::Objective;
 use crate::results::plan::SMALLEST_EFFECT_PERCENT;
 
+pub use work::work_file;
+
 const LONGEST_NAME: usize = 40;
 
 type Checked<T> = Result<T, ExperimentError>;

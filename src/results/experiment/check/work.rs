@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::super::file::WorkEntry;
+use super::super::file::{WorkEntry, WorkFile};
 use super::super::{Experiment, Placeholder, Size};
 use super::{Checked, Checker};
 use crate::results::arm::{Arm, Scale};
-use crate::results::keys::Template;
+use crate::results::keys::{KeyError, Template};
 use crate::results::work::Request;
 
 /// The generator holds the pattern of a mix in memory.
@@ -17,6 +17,20 @@ const LONGEST_PATH: usize = 2000;
 const LONGEST_BODY: usize = 64 * 1024;
 /// Methods that a load may have (RFC 9110 section 9).
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// Reads and judges a file that holds `[[work]]` alone.
+pub fn work_file(file: &str, text: &str) -> Checked<Vec<Request>> {
+    let check = Checker { file, text };
+    let read: WorkFile = toml::from_str(text)
+        .map_err(|error| check.error(&error.span().unwrap_or(0..0), error.message().replace('\n', ", ")))?;
+    let work = read
+        .work
+        .ok_or_else(|| check.error(&(0..0), "there is no work; write [[work]] with a path for each kind of request"))?;
+    let at = work.span();
+    let work = check.work(work)?;
+    check.keys(&at, &work)?;
+    Ok(work)
+}
 
 impl Checker<'_> {
     pub(super) fn work(&self, work: Spanned<Vec<Spanned<WorkEntry>>>) -> Checked<Vec<Request>> {
@@ -77,15 +91,26 @@ impl Checker<'_> {
         scales: &[Scale],
     ) -> Checked<()> {
         let requests = work.iter().chain(arms.iter().filter_map(|arm| arm.work.as_ref()).flatten());
-        for text in requests.flat_map(|request| [Some(&request.path), request.body.as_ref()]).flatten() {
+        type Parse = fn(&str) -> Result<Template, KeyError>;
+        let texts = requests.flat_map(|request| {
+            let body = request.body.as_ref().map(|body| (body, Template::parse_body as Parse));
+            [Some((&request.path, Template::parse as Parse)), body]
+        });
+        for (text, parse) in texts.flatten() {
             // The place of the text itself, where it is written as it is.
             let found = self.text.find(text.as_str()).map_or(at.clone(), |start| start..start);
             for scale in scales {
-                Template::parse(&text.replace(Placeholder::Scale.text(), scale.as_str()))
+                parse(&text.replace(Placeholder::Scale.text(), scale.as_str()))
                     .map_err(|error| self.error(&found, error.to_string()))?;
             }
         }
         Ok(())
+    }
+
+    /// Keys of a file that has no scale.
+    fn keys(&self, at: &Range<usize>, work: &[Request]) -> Checked<()> {
+        // A text without `{scale}` is the same at any step.
+        self.work_at_scales(at, &[], work, &[Scale::from(Placeholder::Scale.text())])
     }
 
     /// The scale must make a difference to every arm, or it would measure the same several times under other names.

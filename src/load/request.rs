@@ -1,0 +1,180 @@
+//! The bytes of a request: the same each time, or with keys drawn for each.
+
+use std::io::Write;
+
+use fastrand::Rng;
+
+use super::draw::KeySampler;
+use super::plan::Plan;
+use super::target::Target;
+use crate::results::keys::{Piece, Template};
+
+/// A target, made ready: the bytes to send and where to.
+pub(super) struct PreparedRequest {
+    /// Index into the resolved origins.
+    pub origin: usize,
+    /// An answer to it has no body.
+    pub is_head: bool,
+    text: Text,
+}
+
+enum Text {
+    Fixed(Vec<u8>),
+    Drawn {
+        /// Up to the last field but `Content-Length`.
+        head: Vec<Part>,
+        body: Option<Vec<Part>>,
+    },
+}
+
+enum Part {
+    Bytes(Vec<u8>),
+    Key(KeySampler),
+}
+
+/// Where the bytes of requests with keys are put together.
+#[derive(Default)]
+pub(super) struct RequestBuffer {
+    bytes: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl PreparedRequest {
+    /// A request of the plan to the origin with that index.
+    pub fn new(plan: &Plan, target: &Target, origin: usize) -> Self {
+        let mut head = vec![Part::Bytes(format!("{} ", target.method).into_bytes())];
+        head.extend(parts(&target.path));
+        head.push(Part::Bytes(fields(plan, target).into_bytes()));
+        let mut text = Text::Drawn { head, body: target.body.as_ref().map(parts) };
+        if target.path.is_constant() && target.body.as_ref().is_none_or(Template::is_constant) {
+            let mut buffer = RequestBuffer::default();
+            text = Text::Fixed(text.write(&mut Rng::with_seed(0), &mut buffer).to_vec());
+        }
+        Self { origin, is_head: target.method == "HEAD", text }
+    }
+
+    /// The whole request, with keys drawn from `random`.
+    pub fn write<'a>(&'a self, random: &mut Rng, buffer: &'a mut RequestBuffer) -> &'a [u8] {
+        self.text.write(random, buffer)
+    }
+}
+
+impl Text {
+    fn write<'a>(&'a self, random: &mut Rng, buffer: &'a mut RequestBuffer) -> &'a [u8] {
+        let (head, body) = match self {
+            Self::Fixed(bytes) => return bytes,
+            Self::Drawn { head, body } => (head, body),
+        };
+        buffer.bytes.clear();
+        write_parts(head, random, &mut buffer.bytes);
+        if let Some(body) = body {
+            buffer.body.clear();
+            write_parts(body, random, &mut buffer.body);
+            number(&mut buffer.bytes, "Content-Length: ", buffer.body.len() as u64);
+            buffer.bytes.extend_from_slice(b"\r\n\r\n");
+            buffer.bytes.extend_from_slice(&buffer.body);
+        } else {
+            buffer.bytes.extend_from_slice(b"\r\n");
+        }
+        &buffer.bytes
+    }
+}
+
+fn parts(template: &Template) -> Vec<Part> {
+    let part = |piece: &Piece| match piece {
+        Piece::Text(text) => Part::Bytes(text.clone().into_bytes()),
+        Piece::Key(key) => Part::Key(KeySampler::new(*key)),
+    };
+    template.pieces.iter().map(part).collect()
+}
+
+fn write_parts(parts: &[Part], random: &mut Rng, out: &mut Vec<u8>) {
+    for part in parts {
+        match part {
+            Part::Bytes(bytes) => out.extend_from_slice(bytes),
+            Part::Key(key) => number(out, "", key.draw(random)),
+        }
+    }
+}
+
+fn number(out: &mut Vec<u8>, label: &str, number: u64) {
+    // Writing to memory cannot fail.
+    let _ = write!(out, "{label}{number}");
+}
+
+/// From behind the path to the last field but the length of a body.
+fn fields(plan: &Plan, target: &Target) -> String {
+    let has = |name: &str| {
+        plan.headers.iter().any(|header| header.split(':').next().is_some_and(|got| got.eq_ignore_ascii_case(name)))
+    };
+    let mut text = " HTTP/1.1\r\n".to_owned();
+    if !has("Host") {
+        text.push_str(&format!("Host: {}\r\n", target.url.origin.host_field()));
+    }
+    if !has("User-Agent") {
+        text.push_str(concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n"));
+    }
+    for header in &plan.headers {
+        text.push_str(header);
+        text.push_str("\r\n");
+    }
+    if !plan.keepalive {
+        text.push_str("Connection: close\r\n");
+    }
+    // A method that usually has a body says that there is none (RFC 9110 section 8.6).
+    if target.body.is_none() && matches!(&*target.method, "POST" | "PUT" | "PATCH") {
+        text.push_str("Content-Length: 0\r\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::draw::stream;
+    use super::super::target::parse_mix;
+    use super::*;
+
+    const AGENT: &str = concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n");
+
+    fn plan(url: &str) -> Plan {
+        Plan::closed(parse_mix(&[url]).unwrap(), 1)
+    }
+
+    fn text(plan: &Plan, random: &mut Rng) -> String {
+        let request = PreparedRequest::new(plan, &plan.targets[0], 0);
+        String::from_utf8(request.write(random, &mut RequestBuffer::default()).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn fixed_requests() {
+        let random = &mut stream(1, 1);
+        let mut plan = plan("http://a:81/x?y=z");
+        assert_eq!(text(&plan, random), format!("GET /x?y=z HTTP/1.1\r\nHost: a:81\r\n{AGENT}\r\n"));
+        plan.headers = vec!["host: b".into(), "user-agent: c".into()];
+        plan.keepalive = false;
+        let got = text(&plan, random);
+        assert_eq!(got, "GET /x?y=z HTTP/1.1\r\nhost: b\r\nuser-agent: c\r\nConnection: close\r\n\r\n");
+        plan.targets[0].method = "POST".into();
+        assert!(text(&plan, random).ends_with("Connection: close\r\nContent-Length: 0\r\n\r\n"));
+        plan.targets[0].body = Some(Template::parse("añb").unwrap());
+        assert!(text(&plan, random).ends_with("Connection: close\r\nContent-Length: 4\r\n\r\nañb"));
+    }
+
+    #[test]
+    fn keys_are_drawn_for_each_request_in_path_and_body() {
+        let mut plan = plan("http://a/item?id={uniform 1..100000}");
+        plan.targets[0].method = "PUT".into();
+        plan.targets[0].body = Some(Template::parse("v{zipf 5..5 1} {uniform 10..99}").unwrap());
+        let mut random = stream(1, 1);
+        let (first, second) = (text(&plan, &mut random), text(&plan, &mut random));
+        assert_ne!(first, second);
+        for text in [&first, &second] {
+            let id = text.strip_prefix("PUT /item?id=").and_then(|rest| rest.split(' ').next()).unwrap();
+            assert!((1..=100_000).contains(&id.parse::<u32>().unwrap()), "{text}");
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.ends_with("Content-Length: 5") && body.starts_with("v5 ") && body.len() == 5, "{text}");
+        }
+        let mut again = stream(1, 1);
+        assert_eq!([first, second], [(); 2].map(|()| text(&plan, &mut again)));
+    }
+}
