@@ -13,17 +13,20 @@ use common::{Node, webapp};
 use load_support::{load, load_json, stderr};
 use serde_json::Value;
 
+/// Request line and body, by connection.
+type Asked = Vec<Vec<(String, String)>>;
+
 /// A server that answers at once, and remembers what each connection asked: request line and body.
 struct Recorder {
     url: String,
-    asked: Arc<Mutex<Vec<Vec<(String, String)>>>>,
+    asked: Arc<Mutex<Asked>>,
 }
 
 impl Recorder {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<Vec<(String, String)>>>> = Arc::default();
+        let asked: Arc<Mutex<Asked>> = Arc::default();
         let connections = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -37,13 +40,13 @@ impl Recorder {
     }
 
     /// What was asked since the last call, by connection; those that asked nothing are left out.
-    fn take(&self) -> Vec<Vec<(String, String)>> {
+    fn take(&self) -> Asked {
         let mut all = self.asked.lock().unwrap();
         all.iter_mut().map(std::mem::take).filter(|asked| !asked.is_empty()).collect()
     }
 }
 
-fn serve(stream: TcpStream, connections: &Mutex<Vec<Vec<(String, String)>>>, index: usize) {
+fn serve(stream: TcpStream, connections: &Mutex<Asked>, index: usize) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     loop {
@@ -64,7 +67,7 @@ fn serve(stream: TcpStream, connections: &Mutex<Vec<Vec<(String, String)>>>, ind
     }
 }
 
-fn sorted(connections: Vec<Vec<(String, String)>>) -> Vec<(String, String)> {
+fn sorted(connections: Asked) -> Vec<(String, String)> {
     let mut all: Vec<_> = connections.into_iter().flatten().collect();
     all.sort();
     all
