@@ -16,7 +16,6 @@
 
 mod answer;
 pub mod balancer;
-mod balancer_kind;
 pub mod contract;
 pub mod describe;
 mod launch;

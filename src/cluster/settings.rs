@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::balancer_kind as balancer;
 use super::contract::Topology;
 use super::limits::Mechanism;
 use super::shared::{Shared, SharedRequest};
 use super::stop::Stop;
 use crate::app::Model;
+use crate::results::balancer;
 
 /// Most nodes or units of a cluster.
 pub const MOST_UNITS: u32 = 64;

@@ -2,6 +2,7 @@
 //! statistics and number formats that its readers share. It knows no clock, starts no process and asks no network.
 
 pub mod arm;
+pub mod balancer;
 pub mod comparison;
 pub mod experiment;
 pub mod folder;

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
+
 use crate::cli::units;
 use crate::results::arm::Scale;
+use crate::results::balancer;
 use crate::results::experiment::Size;
 use crate::results::objective::Objective;
 use crate::results::plan::Workload;
@@ -54,7 +57,7 @@ pub struct Args {
     pub model: Option<String>,
 
     /// What stands before many small nodes [default: haproxy].
-    #[arg(long, value_parser = ["haproxy", "nginx"], env = "WEBAPP_BALANCER")]
+    #[arg(long, value_parser = PossibleValuesParser::new(balancer::names()), env = "WEBAPP_BALANCER")]
     pub balancer: Option<String>,
 
     /// Units of CPU at each point, for instance 1,2,4,8.

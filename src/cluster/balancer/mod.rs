@@ -1,6 +1,7 @@
 //! The balancer in front of the nodes: what every kind of it can do, and the list of kinds.
 //!
-//! A further kind is a file beside this one with its [`Balancer`], a template of its configuration, and a line in [`Kind`].
+//! A further kind is a file beside this one with its [`Balancer`], a template of its configuration, a line in [`Kind`], and
+//! one in [`Kind::balancer`].
 
 mod haproxy;
 mod haproxy_socket;
@@ -16,7 +17,6 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-pub use super::balancer_kind::Kind;
 use super::launch::Launch;
 use super::ports;
 use super::process::{self, Record};
@@ -26,6 +26,7 @@ use super::settings::Settings;
 use super::state::{Folder, Rotation};
 use super::tls;
 use super::wait::Interrupt;
+pub use crate::results::balancer::Kind;
 
 /// The address from which the balancer talks to local nodes; all of 127.0.0.0/8 is this machine. It differs from a client's
 /// 127.0.0.1, so a node can believe X-Forwarded-For from the balancer and from nobody else.

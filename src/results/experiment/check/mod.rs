@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::file::{File, SizesTable};
 use super::{Experiment, ExperimentError, Placeholder, Size, Sizes};
+use crate::results::balancer;
 use crate::results::objective::Objective;
 use crate::results::plan::SMALLEST_EFFECT_PERCENT;
 
@@ -69,7 +70,10 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
         seed: read.seed.unwrap_or(1),
         unit_cpu_percent: check.count(read.unit_cpu_percent, 6400, "unit_cpu_percent")?,
         model: check.one_of(read.model, "model", &["async", "sync"])?.unwrap_or("async").to_owned(),
-        balancer: check.one_of(read.balancer, "balancer", &["haproxy", "nginx"])?.unwrap_or("haproxy").to_owned(),
+        balancer: check
+            .one_of(read.balancer, "balancer", &balancer::names())?
+            .unwrap_or(balancer::Kind::Haproxy.name())
+            .to_owned(),
         scale_name: scale.name,
         arms,
         event,

@@ -1,4 +1,4 @@
-//! The list of balancers.
+//! The list of balancers: what `webapp cluster` starts, and what a plan may name.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -21,4 +21,9 @@ impl Kind {
             Self::Nginx => "nginx",
         }
     }
+}
+
+/// The words of all kinds.
+pub fn names() -> Vec<&'static str> {
+    Kind::value_variants().iter().map(|kind| kind.name()).collect()
 }
