@@ -171,7 +171,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
     Some(Point {
         key: key.clone(),
         ceiling_per_second: ceiling,
-        blocks_per_second: by_block(&runs),
+        blocks_per_second: queries::goodput_by_block(runs.iter().copied()),
         spread_percent: ceiling.percent(),
         connections,
         is_limit: is_limit(results, key, connections),
@@ -191,17 +191,6 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         valid: runs.iter().all(|run| run.verdict.valid),
         reasons,
     })
-}
-
-fn by_block(runs: &[&Run]) -> BTreeMap<u32, f64> {
-    let mut blocks: BTreeMap<u32, Vec<&Run>> = BTreeMap::new();
-    for run in runs {
-        blocks.entry(run.block).or_default().push(run);
-    }
-    blocks
-        .into_iter()
-        .filter_map(|(block, runs)| Some((block, median(&runs, |run| Some(run.load.throughput_per_second))?)))
-        .collect()
 }
 
 /// The runs behind a point's ceiling: those of its level, the valid ones where there are any.

@@ -110,8 +110,15 @@ pub fn ceiling(plan: &Plan, runs: &[Run], point: &PointKey) -> Option<f64> {
 /// a block has several, their median.
 pub fn by_block(plan: &Plan, runs: &[Run], point: &PointKey) -> BTreeMap<u32, f64> {
     let Some(level) = ceiling_connections(plan, runs, point) else { return BTreeMap::new() };
+    goodput_by_block(
+        at(runs, point).filter(|run| run.level == Level::Closed { connections: level } && run.verdict.valid),
+    )
+}
+
+/// The median goodput of these runs in each block.
+pub fn goodput_by_block<'a>(runs: impl IntoIterator<Item = &'a Run>) -> BTreeMap<u32, f64> {
     let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    for run in at(runs, point).filter(|run| run.level == Level::Closed { connections: level } && run.verdict.valid) {
+    for run in runs {
         blocks.entry(run.block).or_default().push(run.load.throughput_per_second);
     }
     let median = |mut goodput: Vec<f64>| {
