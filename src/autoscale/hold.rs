@@ -14,7 +14,7 @@ use super::config::Config;
 use super::driver::Driver;
 use super::history::History;
 use super::machines::MachineConfig;
-use super::observe::{Acquaintance, Answers, listen, pause_until};
+use super::observe::{Answers, Readiness, listen, pause_until};
 use super::sample::{Node, Samples, State};
 use crate::cluster::contract::{ClusterAnswer, Topology};
 
@@ -109,7 +109,7 @@ struct Loop<'a> {
     driver: Driver,
     autoscaler: Autoscaler,
     begun: Instant,
-    acquaintance: Acquaintance,
+    readiness: Readiness,
     /// Units that the driver was last told, or was found to have; `None` where that is not known.
     told: Option<u32>,
     /// Nodes that are wanted and wait for a machine.
@@ -130,7 +130,7 @@ impl<'a> Loop<'a> {
             driver,
             autoscaler: Autoscaler::new(settings.config.clone(), settings.machines, history),
             begun: Instant::now(),
-            acquaintance: Acquaintance::default(),
+            readiness: Readiness::default(),
             told: Some(size),
             pending: 0,
             silent: BTreeSet::new(),
@@ -171,7 +171,7 @@ impl<'a> Loop<'a> {
         if interrupted.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let nodes = self.acquaintance.nodes(&cluster, &answers, seen, Instant::now());
+        let nodes = self.readiness.nodes(&cluster, &answers, seen, Instant::now());
         self.look_for_trouble(&nodes, &answers, tell)?;
         let (samples, uncounted) = self.samples(&cluster, nodes);
         let at = self.at();

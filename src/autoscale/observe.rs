@@ -12,7 +12,8 @@ use super::config::Metric;
 use super::sample::{Node, State};
 use crate::cluster::contract::{ClusterAnswer, NodeAnswer, NodeState};
 use crate::http::blocking;
-use crate::stats::Stats;
+use crate::stats::model::Endpoint;
+use crate::stats::{EndpointKind, Stats};
 
 /// How often a node is asked.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -20,8 +21,6 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a waiting thread looks at the interrupt.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Addresses that observers ask: no load of users.
-const OBSERVERS: [&str; 4] = ["/stats", "/metrics", "/healthz", "/readyz"];
 
 /// What a node answered in the interval.
 #[derive(Debug, Default)]
@@ -91,7 +90,7 @@ impl Answers {
             Metric::Rate => self.rate(),
             Metric::Queue => mean(self.answers.iter().map(in_pool)),
             Metric::P99 => {
-                let used = last.window.requests.endpoints.iter().filter(|endpoint| by_users(&endpoint.path));
+                let used = last.window.requests.endpoints.iter().filter(|endpoint| by_users(endpoint));
                 used.filter_map(|endpoint| endpoint.p99).reduce(f64::max)
             }
         }
@@ -106,7 +105,7 @@ impl Answers {
         }
         let answered = |stats: &Stats| -> u64 {
             let endpoints = stats.window.requests.endpoints.iter();
-            endpoints.filter(|endpoint| by_users(&endpoint.path)).map(|endpoint| endpoint.count).sum()
+            endpoints.filter(|endpoint| by_users(endpoint)).map(|endpoint| endpoint.count).sum()
         };
         Some(answered(last).saturating_sub(answered(first)) as f64 / seconds)
     }
@@ -138,8 +137,12 @@ fn in_pool(stats: &Stats) -> f64 {
     (stats.window.pool.active + stats.window.pool.queued) as f64
 }
 
-fn by_users(path: &str) -> bool {
-    !OBSERVERS.contains(&path)
+/// Whether users ask for it. What observers ask is no load.
+fn by_users(endpoint: &Endpoint) -> bool {
+    match endpoint.kind {
+        EndpointKind::Demo => true,
+        EndpointKind::Monitoring | EndpointKind::Page => false,
+    }
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -149,13 +152,13 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 /// Which nodes were ready, and since when, as the loop saw it.
 #[derive(Debug, Default)]
-pub struct Acquaintance {
+pub struct Readiness {
     /// `None`: since before the loop began.
     ready_since: HashMap<String, Option<Instant>>,
     begun: bool,
 }
 
-impl Acquaintance {
+impl Readiness {
     /// The nodes as the driver described them at the moment `seen`, with what they answered from then until `now`. A node
     /// that was ready and is not any more has failed; one that never was starts.
     pub fn nodes(&mut self, cluster: &ClusterAnswer, answers: &[Answers], seen: Instant, now: Instant) -> Vec<Node> {
@@ -211,8 +214,9 @@ mod tests {
         stats
     }
 
-    fn endpoint(path: &'static str, count: u64, p99: f64) -> crate::stats::model::Endpoint {
-        crate::stats::model::Endpoint { path: path.into(), count, p99: Some(p99), ..Default::default() }
+    fn endpoint(path: &'static str, count: u64, p99: f64) -> Endpoint {
+        let kind = if path == "/stats" { EndpointKind::Monitoring } else { EndpointKind::Demo };
+        Endpoint { path: path.into(), kind, count, p99: Some(p99), ..Default::default() }
     }
 
     #[test]
@@ -265,7 +269,7 @@ mod tests {
             serde_json::from_value(serde_json::json!({ "target": "http://h:1", "nodes": nodes })).unwrap()
         };
         let answers = || [Answers::default(), Answers::default(), Answers::default()];
-        let mut seen = Acquaintance::default();
+        let mut seen = Readiness::default();
         let moment = Instant::now();
         let first =
             seen.nodes(&cluster(&[("a", "ready"), ("b", "down"), ("c", "drained")]), &answers(), moment, moment);
