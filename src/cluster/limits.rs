@@ -273,17 +273,7 @@ fn remove(group: &CpuGroup, root: &Root) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path.trim_start_matches('/'));
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let root = Root::at(folder.path());
-        (folder, root)
-    }
+    use crate::kernel::fake_tree;
 
     const V2: [(&str, &str); 4] = [
         ("/proc/self/cgroup", "0::/user\n"),
@@ -294,7 +284,7 @@ mod tests {
 
     #[test]
     fn version_2_takes_the_innermost_group_that_hands_down() {
-        let (folder, root) = tree(&V2);
+        let (folder, root) = fake_tree(&V2);
         let group = make_group("webapp-t-1", &root).unwrap();
         assert_eq!(group.folder, Path::new("/sys/fs/cgroup/user/webapp-t-1"));
         assert_eq!(Mechanism::Groups(group).name(), "cgroup-v2");
@@ -306,7 +296,7 @@ mod tests {
 
     #[test]
     fn version_2_looks_above_where_the_kernel_refuses() {
-        let (folder, root) = tree(&V2);
+        let (folder, root) = fake_tree(&V2);
         // As the kernel refuses a group that holds processes.
         fs::create_dir(folder.path().join("sys/fs/cgroup/user/cgroup.subtree_control")).unwrap();
         let group = make_group("webapp-t-1", &root).unwrap();
@@ -315,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_group_of_that_name_is_somebody_elses() {
-        let (folder, root) = tree(&V2);
+        let (folder, root) = fake_tree(&V2);
         for above in ["sys/fs/cgroup", "sys/fs/cgroup/user"] {
             fs::create_dir(folder.path().join(above).join("webapp-t-1")).unwrap();
         }
@@ -324,7 +314,7 @@ mod tests {
 
     #[test]
     fn without_the_controller_there_is_none() {
-        let (_folder, root) = tree(&V2[..2]);
+        let (_folder, root) = fake_tree(&V2[..2]);
         assert_eq!(make_group("webapp-t-1", &root), None);
     }
 

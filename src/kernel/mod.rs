@@ -22,4 +22,6 @@ pub mod socket;
 pub mod tcp;
 pub mod tcp_table;
 
+#[cfg(test)]
+pub(crate) use root::fake_tree;
 pub use root::{ReadError, Reading, Root, Table};

@@ -146,6 +146,19 @@ pub fn clip(text: &str) -> &str {
     text.char_indices().nth(40).map_or(text, |(end, _)| &text[..end])
 }
 
+/// A root for tests, with these files below it; it is gone with the folder.
+#[cfg(test)]
+pub(crate) fn fake_tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let root = Root::at(folder.path());
+    (folder, root)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

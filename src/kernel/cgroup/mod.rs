@@ -11,7 +11,7 @@ mod v2;
 use serde::{Deserialize, Serialize};
 
 use super::{ReadError, Reading, Root};
-use place::{Mount, Place};
+use place::{ControllerGroup, Mount};
 
 /// The limits of each controller.
 #[derive(Clone, Debug)]
@@ -120,16 +120,16 @@ impl CgroupReader {
         }
     }
 
-    fn place(&self, own: &Reading<Vec<place::OwnGroup>>, controller: &str) -> Reading<Place> {
+    fn place(&self, own: &Reading<Vec<place::OwnGroup>>, controller: &str) -> Reading<ControllerGroup> {
         let own = own.as_ref().map_err(ReadError::clone)?;
         let mounts = self.mounts.as_ref().map_err(ReadError::clone)?;
-        Place::find(&self.root, own, mounts, controller)
+        ControllerGroup::find(&self.root, own, mounts, controller)
     }
 }
 
 /// Reads every level; the innermost must be readable, the others are taken as far as they are.
 fn controlled<Level>(
-    place: &Place,
+    place: &ControllerGroup,
     read: impl Fn(&place::Group) -> Reading<Level>,
     is_limited: impl Fn(&Level) -> bool,
 ) -> Reading<Controlled<Level>> {

@@ -41,7 +41,7 @@ pub struct Group {
 
 /// Where one controller keeps the limits of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ControllerGroup {
     pub version: u8,
     /// The process's own group.
     pub path: String,
@@ -49,7 +49,7 @@ pub struct Place {
     point: PathBuf,
 }
 
-impl Place {
+impl ControllerGroup {
     /// Version 1 if the controller is mounted there (a controller is in one hierarchy only), else version 2 if it is enabled.
     pub fn find(root: &Root, own: &[OwnGroup], mounts: &[Mount], controller: &str) -> Reading<Self> {
         let named = |list: &[String]| list.iter().any(|name| name == controller);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::place::{self, Place};
+use super::place::{self, ControllerGroup};
 use super::{CpuLevel, v1, v2};
 use crate::kernel::{ReadError, Reading, Root};
 
@@ -37,7 +37,7 @@ pub struct Candidates {
 /// # Errors
 /// When no hierarchy has the controller, or the files that say so cannot be read.
 pub fn candidates(root: &Root) -> Reading<Candidates> {
-    let place = Place::find(root, &place::own_groups(root)?, &place::mounts(root)?, "cpu")?;
+    let place = ControllerGroup::find(root, &place::own_groups(root)?, &place::mounts(root)?, "cpu")?;
     let folders = place.groups().into_iter().map(|group| group.folder);
     Ok(match place.version {
         1 => Candidates { version: Version::V1, folders: folders.take(1).collect() },
@@ -60,7 +60,7 @@ pub fn of_process(root: &Root, pid: u32) -> Reading<Option<f64>> {
 pub fn level_of_process(root: &Root, pid: u32) -> Reading<Option<CpuLevel>> {
     let own = place::groups_of(root, &format!("/proc/{pid}/cgroup"))?;
     let mounts = place::mounts(root)?;
-    let Ok(place) = Place::find(root, &own, &mounts, "cpu") else { return Ok(None) };
+    let Ok(place) = ControllerGroup::find(root, &own, &mounts, "cpu") else { return Ok(None) };
     let groups = place.groups();
     let Some(group) = groups.first() else { return Ok(None) };
     match place.version {
@@ -186,17 +186,7 @@ fn write_hand_down(folder: &Path, root: &Root) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path.trim_start_matches('/'));
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let root = Root::at(folder.path());
-        (folder, root)
-    }
+    use crate::kernel::fake_tree;
 
     const V2: [(&str, &str); 6] = [
         ("/proc/self/cgroup", "0::/user/shell\n"),
@@ -209,7 +199,7 @@ mod tests {
 
     #[test]
     fn version_2_looks_upwards_from_the_innermost_group_with_the_controller() {
-        let (_folder, root) = tree(&V2);
+        let (_folder, root) = fake_tree(&V2);
         let candidates = candidates(&root).unwrap();
         assert_eq!(candidates.version, Version::V2);
         assert_eq!(candidates.folders, [Path::new("/sys/fs/cgroup/user"), Path::new("/sys/fs/cgroup")]);
@@ -217,7 +207,7 @@ mod tests {
 
     #[test]
     fn version_2_writes_and_reads_a_quota() {
-        let (folder, root) = tree(&V2);
+        let (folder, root) = fake_tree(&V2);
         let group = CpuGroup::create(Version::V2, "/sys/fs/cgroup/user/node".into(), &root).unwrap();
         group.set_percent(25, &root).unwrap();
         let read = |file: &str| fs::read_to_string(folder.path().join("sys/fs/cgroup/user/node").join(file)).unwrap();
@@ -239,7 +229,7 @@ mod tests {
 
     #[test]
     fn version_2_a_quota_above_is_not_the_groups_own() {
-        let (folder, root) = tree(&V2);
+        let (folder, root) = fake_tree(&V2);
         fs::create_dir_all(folder.path().join("sys/fs/cgroup/user/node")).unwrap();
         fs::write(folder.path().join("sys/fs/cgroup/user/cpu.max"), "50000 100000\n").unwrap();
         assert_eq!(of_process(&root, 7).unwrap(), None);
@@ -248,7 +238,7 @@ mod tests {
 
     #[test]
     fn version_2_hands_down_once() {
-        let (folder, root) = tree(&V2);
+        let (folder, root) = fake_tree(&V2);
         let file = folder.path().join("sys/fs/cgroup/user/cgroup.subtree_control");
         hand_down(Path::new("/sys/fs/cgroup/user"), &root).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "+cpu");
@@ -260,7 +250,7 @@ mod tests {
 
     #[test]
     fn version_1_has_one_candidate() {
-        let (folder, root) = tree(&[
+        let (folder, root) = fake_tree(&[
             ("/proc/self/cgroup", "4:cpu,cpuacct:/shell\n0::/\n"),
             ("/proc/7/cgroup", "4:cpu,cpuacct:/shell/node\n0::/\n"),
             ("/proc/self/mountinfo", "30 1 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"),

@@ -1,6 +1,6 @@
 //! Version 1 (Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v1/memory.rst).
 
-use super::place::{Group, Place};
+use super::place::{ControllerGroup, Group};
 use super::{CpuLevel, MemoryLevel};
 use crate::kernel::root::complete_lines;
 use crate::kernel::{Reading, Root};
@@ -9,7 +9,7 @@ use crate::kernel::{Reading, Root};
 const UNLIMITED_BYTES: u64 = 1 << 62;
 
 /// Bandwidth from `cpu.*`; time used from `cpuacct.usage` where the process is in the same group of that hierarchy.
-pub fn cpu(root: &Root, group: &Group, accounting: Option<&Place>) -> Reading<CpuLevel> {
+pub fn cpu(root: &Root, group: &Group, accounting: Option<&ControllerGroup>) -> Reading<CpuLevel> {
     let quota: i64 = root.read_number(group.folder.join("cpu.cfs_quota_us"))?;
     let period: u64 = root.read_number(group.folder.join("cpu.cfs_period_us"))?;
     let statistics = root.read(group.folder.join("cpu.stat")).unwrap_or_default();
