@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use webapp::stats::{EndpointKind, EndpointReading, Identity, NodeReading, SamplerConfig, start};
+use webapp::stats::{EndpointKind, EndpointReading, NodeIdentity, NodeReading, SamplerConfig, start};
 
 fn node() -> NodeReading {
     let mut reading = NodeReading::default();
@@ -27,7 +27,7 @@ fn node() -> NodeReading {
 
 #[test]
 fn prometheus_reads_the_metrics() {
-    let identity = Identity { name: "na\"me".into(), model: "async".into(), engine: "strict".into() };
+    let identity = NodeIdentity { name: "na\"me".into(), model: "async".into(), engine: "strict".into() };
     let listen = "127.0.0.1:1".parse().unwrap();
     let board = start(SamplerConfig { interval: Duration::from_millis(100), identity, listen }, node).unwrap();
     while board.latest().stats.window.window_seconds.is_none() {

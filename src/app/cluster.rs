@@ -18,7 +18,7 @@ use crate::sleep::sleep;
 
 use super::Inner;
 use super::format::Format;
-use super::peer::{Done, FRESH, Lost, Peer};
+use super::peer::{FRESH, FlagGuard, PeerError, PeerNode};
 use super::peers::Peers;
 use super::query::Query;
 
@@ -41,7 +41,7 @@ pub struct Cluster {
     named: Peers,
     known: Mutex<Known>,
     /// Addresses typed in by visitors on this machine.
-    typed: Mutex<Vec<Arc<Peer>>>,
+    typed: Mutex<Vec<Arc<PeerNode>>>,
     /// The file of peers is being read.
     reading: AtomicBool,
     /// The last answer without history, and the last with it.
@@ -68,7 +68,7 @@ impl Answer {
 /// The peers as they were last read.
 #[derive(Default)]
 struct Known {
-    peers: Vec<Arc<Peer>>,
+    peers: Vec<Arc<PeerNode>>,
     read_at: Option<Instant>,
     changed_at: Option<SystemTime>,
 }
@@ -100,7 +100,7 @@ impl Cluster {
         let before = std::mem::take(&mut known.peers);
         let peer = |origin: Origin| {
             let kept = before.iter().find(|peer| peer.origin == origin).cloned();
-            kept.unwrap_or_else(|| Peer::new(origin))
+            kept.unwrap_or_else(|| PeerNode::new(origin))
         };
         known.peers = origins.into_iter().map(peer).collect();
     }
@@ -113,7 +113,7 @@ impl Cluster {
         }
         let cluster = self.clone();
         let started = std::thread::Builder::new().name("peers".into()).spawn(move || {
-            let _done = Done(&cluster.reading);
+            let _done = FlagGuard(&cluster.reading);
             cluster.read();
         });
         if started.is_err() {
@@ -122,7 +122,7 @@ impl Cluster {
     }
 
     /// The peers that the node was told of, then those typed in.
-    fn members(self: &Arc<Self>, typed: Vec<Origin>) -> Vec<Arc<Peer>> {
+    fn members(self: &Arc<Self>, typed: Vec<Origin>) -> Vec<Arc<PeerNode>> {
         self.refresh();
         let mut members = lock(&self.known).peers.clone();
         let mut known = lock(&self.typed);
@@ -136,7 +136,7 @@ impl Cluster {
                 if known.len() >= MAX_TYPED {
                     known.remove(0);
                 }
-                let peer = Peer::new(origin);
+                let peer = PeerNode::new(origin);
                 known.push(peer.clone());
                 peer
             }));
@@ -200,7 +200,7 @@ fn typed_in(request: &Request<'_>, peers: Option<String>) -> Result<Vec<Origin>,
 }
 
 /// Whether the peer is this very process.
-fn is_self(app: &Inner, peer: &Peer) -> bool {
+fn is_self(app: &Inner, peer: &PeerNode) -> bool {
     peer.origin.literal() == Some(app.config.listen)
         || lock(&peer.seen).who.as_ref().is_some_and(|who| who.name == app.config.node && who.pid == std::process::id())
 }
@@ -214,14 +214,14 @@ struct Head<'a> {
     own: bool,
     reachable: bool,
     ready: Option<bool>,
-    error: Option<Lost>,
+    error: Option<PeerError>,
     age_seconds: Option<f64>,
 }
 
 /// The whole answer. Figures are put in as the bytes they came as: they were checked to be JSON.
-fn compose(app: &Inner, members: &[Arc<Peer>], history: bool) -> Vec<u8> {
-    let snapshot = app.board.latest();
-    let own_history = history.then(|| app.board.history_json());
+fn compose(app: &Inner, members: &[Arc<PeerNode>], history: bool) -> Vec<u8> {
+    let snapshot = app.snapshots.latest();
+    let own_history = history.then(|| app.snapshots.history_json());
     let own_url = format!("http://{}", app.config.listen);
     let own = |url: &str| {
         let ready = !app.draining.load(Ordering::SeqCst);

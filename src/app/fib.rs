@@ -9,11 +9,11 @@ use crate::http::{Problem, Reply, Request};
 use super::Inner;
 use super::format::Format;
 use super::query::Query;
-use super::work::{Asked, in_pool};
+use super::work::{DemoRequest, in_pool};
 
 pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let number = Query::new(request.query).number("number", app.config.caps.fib)?;
-    let asked = Asked::new(format, json!({ "number": number }));
+    let asked = DemoRequest::new(format, json!({ "number": number }));
     Ok(in_pool(app, asked, move |_| Ok(json!(fib(number)))))
 }
 

@@ -15,7 +15,7 @@ use crate::http::{Peer, Problem, Reply, Request};
 use super::Inner;
 use super::format::Format;
 use super::query::Query;
-use super::work::{Asked, in_pool, milliseconds};
+use super::work::{DemoRequest, in_pool, milliseconds};
 
 const MB: u64 = 1_000_000;
 /// Written and read at once; between two of them a client that has gone is noticed.
@@ -23,7 +23,7 @@ const CHUNK: usize = 1 << 20;
 
 pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let megabytes = Query::new(request.query).number("mb", app.config.caps.io_bytes / MB)?;
-    let asked = Asked::new(format, json!({ "mb": megabytes }));
+    let asked = DemoRequest::new(format, json!({ "mb": megabytes }));
     let inner = app.clone();
     Ok(in_pool(app, asked, move |peer| {
         let directory = &inner.config.io_dir;

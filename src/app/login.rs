@@ -35,7 +35,7 @@ struct Answer<'a> {
 }
 
 /// What is known of a request before its body.
-struct Asked {
+struct LoginRequest {
     given: Option<String>,
     source: IpAddr,
     https: bool,
@@ -43,7 +43,7 @@ struct Asked {
     plain: bool,
 }
 
-impl Asked {
+impl LoginRequest {
     fn new(app: &Inner, request: &Request<'_>, format: Format) -> Self {
         let media = request.header("content-type").and_then(|text| text.split(';').next()).unwrap_or_default();
         Self {
@@ -61,13 +61,13 @@ pub(super) fn login(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> 
     if app.state.users.is_none() {
         return Err(Problem::new(404, "nobody can log in here; 'webapp serve --users FILE' names who may"));
     }
-    let asked = Asked::new(app, request, format);
+    let asked = LoginRequest::new(app, request, format);
     let app = app.clone();
     let work = move |body: Vec<u8>, peer: &Peer| check(&app, peer, &asked, &body).unwrap_or_else(Response::from);
     Ok(Reply::WithBody { limit: LONGEST_BODY, work: Box::new(work) })
 }
 
-fn check(app: &Arc<Inner>, peer: &Peer, asked: &Asked, body: &[u8]) -> Result<Response, Problem> {
+fn check(app: &Arc<Inner>, peer: &Peer, asked: &LoginRequest, body: &[u8]) -> Result<Response, Problem> {
     let Login { name, password } = read(body, asked.is_json)?;
     app.tries.begin(&name, asked.source, Instant::now()).map_err(|seconds| {
         Problem::new(429, format!("too many wrong passwords for this name from your address; wait {seconds} s"))
@@ -92,7 +92,7 @@ fn check(app: &Arc<Inner>, peer: &Peer, asked: &Asked, body: &[u8]) -> Result<Re
 
 /// `POST /logout`
 pub(super) fn logout(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
-    let asked = Asked::new(app, request, format);
+    let asked = LoginRequest::new(app, request, format);
     let app = app.clone();
     Ok(Reply::Later(Box::new(move |peer| match session::end(&app, peer, asked.given.as_deref()) {
         Ok(times) => {

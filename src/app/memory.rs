@@ -11,7 +11,7 @@ use crate::sleep::sleep;
 
 use super::format::Format;
 use super::query::Query;
-use super::work::{Asked, in_pool, run};
+use super::work::{DemoRequest, in_pool, run};
 use super::{Inner, Model};
 
 const MB: u64 = 1_000_000;
@@ -25,8 +25,8 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
     let megabytes = query.number("mb", caps.memory_bytes / MB)?;
     let seconds = query.decimal("seg", caps.sleep.as_secs_f64(), "seconds")?.unwrap_or(0.0);
     let hold = Duration::from_secs_f64(seconds);
-    let place = Place::take(app, megabytes * MB)?;
-    let asked = Asked::new(format, json!({ "mb": megabytes, "seg": seconds }));
+    let place = MemoryReservation::take(app, megabytes * MB)?;
+    let asked = DemoRequest::new(format, json!({ "mb": megabytes, "seg": seconds }));
     let result = json!(place.bytes);
     if app.config.model == Model::Sync {
         return Ok(in_pool(app, asked, move |peer| {
@@ -64,7 +64,7 @@ fn wait(hold: Duration, peer: &Peer, pause: impl Fn(Duration)) {
 }
 
 /// A share of what the node may hold; given back when dropped.
-struct Place {
+struct MemoryReservation {
     app: Arc<Inner>,
     bytes: u64,
 }
@@ -72,16 +72,16 @@ struct Place {
 /// Memory that is really there, and the place it takes. The bytes go first, then the place.
 struct Block {
     _bytes: Vec<u8>,
-    _place: Place,
+    _place: MemoryReservation,
 }
 
-impl Place {
-    fn take(app: &Arc<Inner>, bytes: u64) -> Result<Place, Problem> {
+impl MemoryReservation {
+    fn take(app: &Arc<Inner>, bytes: u64) -> Result<MemoryReservation, Problem> {
         let held = &app.memory_held_bytes;
         let most = app.config.caps.memory_bytes;
         let fits = |before: u64| before.checked_add(bytes).filter(|after| *after <= most);
         match held.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits) {
-            Ok(_) => Ok(Place { app: app.clone(), bytes }),
+            Ok(_) => Ok(MemoryReservation { app: app.clone(), bytes }),
             Err(before) => {
                 let detail = format!("{} of {} MB are held by other requests", before / MB, most / MB);
                 Err(Problem::new(503, detail).header("Retry-After", "1"))
@@ -97,7 +97,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
         self.app.memory_held_bytes.fetch_sub(self.bytes, Ordering::SeqCst);
     }

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use crate::http::{Reply, Request, Service};
 use crate::pool::Pool;
-use crate::stats::{Board, RequestsReading};
+use crate::stats::{RequestsReading, Snapshots};
 
 pub use fib::fib;
 pub use peers::{MAX_PEERS, Peers};
@@ -103,9 +103,9 @@ pub struct App {
 struct Inner {
     config: Config,
     pool: Arc<Pool>,
-    board: Arc<Board>,
+    snapshots: Arc<Snapshots>,
     recorder: Arc<Recorder>,
-    whoami: whoami::Identity,
+    whoami: whoami::FixedFields,
     cluster: Arc<cluster::Cluster>,
     draining: AtomicBool,
     memory_held_bytes: AtomicU64,
@@ -132,16 +132,16 @@ impl App {
         config: Config,
         pool: Arc<Pool>,
         state: Arc<State>,
-        board: Arc<Board>,
+        snapshots: Arc<Snapshots>,
         requests: &Requests,
         addresses: Vec<IpAddr>,
     ) -> App {
-        let whoami = whoami::Identity::new(&config.node, addresses);
+        let whoami = whoami::FixedFields::new(&config.node, addresses);
         let cluster = cluster::Cluster::new(config.peers.clone());
         let inner = Inner {
             config,
             pool,
-            board,
+            snapshots,
             recorder: requests.recorder.clone(),
             whoami,
             cluster,

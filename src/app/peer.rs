@@ -30,7 +30,7 @@ const MAX_BYTES: usize = 512 * 1024;
 /// Why a peer's figures are missing, as the page has words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Lost {
+pub enum PeerError {
     /// No answer yet to the first question.
     Asking,
     /// The host's name has no address.
@@ -47,62 +47,62 @@ pub enum Lost {
     Status,
 }
 
-impl From<ClientError> for Lost {
-    fn from(error: ClientError) -> Lost {
+impl From<ClientError> for PeerError {
+    fn from(error: ClientError) -> PeerError {
         match error {
-            ClientError::Refused => Lost::Refused,
-            ClientError::TimedOut => Lost::Timeout,
-            ClientError::Lost => Lost::Reset,
-            ClientError::Url(_) | ClientError::Unresolved => Lost::Unresolved,
-            ClientError::Malformed | ClientError::TooLarge => Lost::Malformed,
-            ClientError::Status(_) => Lost::Status,
+            ClientError::Refused => PeerError::Refused,
+            ClientError::TimedOut => PeerError::Timeout,
+            ClientError::Lost => PeerError::Reset,
+            ClientError::Url(_) | ClientError::Unresolved => PeerError::Unresolved,
+            ClientError::Malformed | ClientError::TooLarge => PeerError::Malformed,
+            ClientError::Status(_) => PeerError::Status,
         }
     }
 }
 
 /// Which process answered; tells a node that its own address is among the peers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Who {
+pub struct PeerProcess {
     pub name: String,
     pub pid: u32,
 }
 
 /// A peer's JSON, as it came.
 #[derive(Clone)]
-pub struct Told {
+pub struct PeerJson {
     pub at: Instant,
     pub json: Arc<[u8]>,
 }
 
 /// What is known of a peer.
-pub struct Seen {
+pub struct PeerState {
     pub asked_at: Option<Instant>,
-    pub error: Option<Lost>,
+    pub error: Option<PeerError>,
     pub ready: Option<bool>,
-    pub who: Option<Who>,
-    pub stats: Option<Told>,
-    pub history: Option<Told>,
+    pub who: Option<PeerProcess>,
+    pub stats: Option<PeerJson>,
+    pub history: Option<PeerJson>,
     pub history_wanted_at: Option<Instant>,
     pub address: Option<(Instant, SocketAddr)>,
     pub looked_at: Instant,
 }
 
 /// A peer.
-pub struct Peer {
+pub struct PeerNode {
     pub origin: Origin,
     pub url: String,
-    pub seen: Mutex<Seen>,
+    pub seen: Mutex<PeerState>,
     /// A request to it is under way.
     pub asking: AtomicBool,
     /// A look-up of its name is under way.
     resolving: AtomicBool,
 }
 
-impl Peer {
-    pub fn new(origin: Origin) -> Arc<Peer> {
-        let seen = Seen {
+impl PeerNode {
+    pub fn new(origin: Origin) -> Arc<PeerNode> {
+        let seen = PeerState {
             asked_at: None,
-            error: Some(Lost::Asking),
+            error: Some(PeerError::Asking),
             ready: None,
             who: None,
             stats: None,
@@ -112,7 +112,7 @@ impl Peer {
             looked_at: Instant::now(),
         };
         let url = origin.to_string();
-        Arc::new(Peer {
+        Arc::new(PeerNode {
             origin,
             url,
             seen: Mutex::new(seen),
@@ -144,7 +144,7 @@ impl Peer {
         let asked = unsafe {
             coroutine::Builder::new().name("peer".into()).spawn(move || {
                 // Given back however the asking ends.
-                let _done = Done(&peer.asking);
+                let _done = FlagGuard(&peer.asking);
                 peer.ask();
             })
         };
@@ -177,35 +177,35 @@ impl Peer {
         if due {
             let told = self.get(address, "/stats?history=300").and_then(|(_, told)| {
                 // Read for its well-formedness only: it is handed on as it is.
-                serde_json::from_slice::<serde::de::IgnoredAny>(&told.json).map_err(|_| Lost::Malformed)?;
+                serde_json::from_slice::<serde::de::IgnoredAny>(&told.json).map_err(|_| PeerError::Malformed)?;
                 Ok(told)
             });
             lock(&self.seen).history = told.ok();
         }
     }
 
-    fn ask_stats(&self, address: SocketAddr) -> Result<(bool, Who, Told), Lost> {
+    fn ask_stats(&self, address: SocketAddr) -> Result<(bool, PeerProcess, PeerJson), PeerError> {
         #[derive(Deserialize)]
         struct Peek {
-            node: Who,
+            node: PeerProcess,
         }
         let (status, _) = self.get(address, "/readyz")?;
         let ready = status < 400;
         let (status, told) = self.get(address, "/stats")?;
         if status != 200 {
-            return Err(Lost::Status);
+            return Err(PeerError::Status);
         }
         // Fields that are not named here are skipped without recursion: however deep the answer, the stack holds.
-        let peek: Peek = serde_json::from_slice(&told.json).map_err(|_| Lost::Malformed)?;
+        let peek: Peek = serde_json::from_slice(&told.json).map_err(|_| PeerError::Malformed)?;
         Ok((ready, peek.node, told))
     }
 
-    fn get(&self, address: SocketAddr, target: &str) -> Result<(u16, Told), Lost> {
+    fn get(&self, address: SocketAddr, target: &str) -> Result<(u16, PeerJson), PeerError> {
         let answer = client::send(address, &self.origin, &OutgoingRequest::get(target), PATIENCE, MAX_BYTES)?;
         if std::str::from_utf8(&answer.body).is_err() {
-            return Err(Lost::Malformed);
+            return Err(PeerError::Malformed);
         }
-        Ok((answer.status, Told { at: Instant::now(), json: answer.body.into() }))
+        Ok((answer.status, PeerJson { at: Instant::now(), json: answer.body.into() }))
     }
 
     /// The peer's address. A name is looked up by a thread, since that may block; until it is known, the answer is
@@ -216,12 +216,12 @@ impl Peer {
         if self.origin.literal().is_none() && old && !self.resolving.swap(true, Ordering::AcqRel) {
             let peer = self.clone();
             let started = std::thread::Builder::new().name("resolve".into()).spawn(move || {
-                let _done = Done(&peer.resolving);
+                let _done = FlagGuard(&peer.resolving);
                 let found = std::net::ToSocketAddrs::to_socket_addrs(&(peer.origin.host(), peer.origin.port()));
                 let mut seen = lock(&peer.seen);
                 match found.ok().and_then(|mut all| all.next()) {
                     Some(address) => seen.address = Some((Instant::now(), address)),
-                    None => seen.error = Some(Lost::Unresolved),
+                    None => seen.error = Some(PeerError::Unresolved),
                 }
             });
             if started.is_err() {
@@ -233,9 +233,9 @@ impl Peer {
 }
 
 /// Lowers a flag at the end of a scope, a panic's too.
-pub struct Done<'a>(pub &'a AtomicBool);
+pub struct FlagGuard<'a>(pub &'a AtomicBool);
 
-impl Drop for Done<'_> {
+impl Drop for FlagGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }

@@ -9,11 +9,11 @@ use crate::http::{Problem, Reply, Request};
 use super::Inner;
 use super::format::Format;
 use super::query::Query;
-use super::work::{Asked, in_pool};
+use super::work::{DemoRequest, in_pool};
 
 pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let count = Query::new(request.query).number("cant", app.config.caps.primes)?;
-    let asked = Asked::new(format, json!({ "cant": count }));
+    let asked = DemoRequest::new(format, json!({ "cant": count }));
     Ok(in_pool(app, asked, move |_| {
         let last = last_prime(count);
         let last = last.map_or(Value::Null, |last| json!(last));

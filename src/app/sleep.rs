@@ -11,7 +11,7 @@ use crate::sleep::sleep_unless;
 
 use super::format::Format;
 use super::query::Query;
-use super::work::{Asked, in_pool};
+use super::work::{DemoRequest, in_pool};
 use super::{Inner, Model};
 
 /// How often a thread that sleeps looks whether anybody still waits.
@@ -39,7 +39,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
     }
     let model = query.choice("model", &[("sync", Model::Sync), ("async", Model::Async)])?.unwrap_or(app.config.model);
     let duration = Duration::from_secs_f64(total);
-    let asked = Asked::new(
+    let asked = DemoRequest::new(
         format,
         json!({ "min": minutes.unwrap_or(0.0), "seg": seconds.unwrap_or(0.0), "model": model.name() }),
     );

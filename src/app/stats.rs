@@ -18,15 +18,15 @@ pub(super) fn json(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> R
     }
     let bytes = if request.query.contains("history") {
         Query::new(request.query).number("history", HISTORY)?;
-        app.board.history_json()
+        app.snapshots.history_json()
     } else {
-        app.board.latest().json.clone()
+        app.snapshots.latest().json.clone()
     };
     Ok(Reply::Now(fresh(Response::new(200, "application/json", Body::Shared(bytes)))))
 }
 
 pub(super) fn metrics(app: &Arc<Inner>, _request: &Request<'_>, _format: Format) -> Result<Reply, Problem> {
-    let bytes = app.board.latest().metrics.clone();
+    let bytes = app.snapshots.latest().metrics.clone();
     Ok(Reply::Now(fresh(Response::new(200, Format::Metrics.media_type(), Body::Shared(bytes)))))
 }
 

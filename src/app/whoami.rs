@@ -36,12 +36,12 @@ impl Network {
 }
 
 /// What does not change from one answer to the next, as the start of a JSON object.
-pub(super) struct Identity {
+pub(super) struct FixedFields {
     start: String,
 }
 
-impl Identity {
-    pub fn new(node: &str, addresses: Vec<IpAddr>) -> Identity {
+impl FixedFields {
+    pub fn new(node: &str, addresses: Vec<IpAddr>) -> FixedFields {
         let hostname = sysinfo::System::host_name().ok();
         let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
         let start = format!(
@@ -51,7 +51,7 @@ impl Identity {
             std::process::id(),
             json!(addresses)
         );
-        Identity { start }
+        FixedFields { start }
     }
 }
 

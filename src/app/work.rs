@@ -12,18 +12,18 @@ use super::Inner;
 use super::format::Format;
 
 /// What was asked, and in which form the answer goes out.
-pub(super) struct Asked {
+pub(super) struct DemoRequest {
     parameters: Map<String, Value>,
     format: Format,
 }
 
-impl Asked {
-    pub fn new(format: Format, parameters: Value) -> Asked {
+impl DemoRequest {
+    pub fn new(format: Format, parameters: Value) -> DemoRequest {
         let parameters = match parameters {
             Value::Object(parameters) => parameters,
             _ => Map::new(),
         };
-        Asked { parameters, format }
+        DemoRequest { parameters, format }
     }
 
     /// The answer: what was asked, the result, the node and the times; or just the result as text.
@@ -51,7 +51,7 @@ pub(super) fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// Answers with the result of `job`, run on a thread of the pool.
-pub(super) fn in_pool<F>(app: &Arc<Inner>, asked: Asked, job: F) -> Reply
+pub(super) fn in_pool<F>(app: &Arc<Inner>, asked: DemoRequest, job: F) -> Reply
 where
     F: FnOnce(&Peer) -> Result<Value, Problem> + Send + 'static,
 {

@@ -45,11 +45,11 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let requests = Requests::default();
     let counters = Arc::<http::Counters>::default();
     let identity =
-        stats::Identity { name: node.clone(), model: args.model.name().into(), engine: args.engine.name().into() };
+        stats::NodeIdentity { name: node.clone(), model: args.model.name().into(), engine: args.engine.name().into() };
     let sampler = stats::SamplerConfig { interval: args.sample_interval, identity, listen: bound };
     let read = reader(pool.clone(), state.clone(), counters.clone(), requests.clone());
-    let board = stats::start(sampler, read).context("cannot start the sampler")?;
-    let app = App::new(args.app_config(node.clone(), bound), pool, state, board, &requests, own_addresses());
+    let snapshots = stats::start(sampler, read).context("cannot start the sampler")?;
+    let app = App::new(args.app_config(node.clone(), bound), pool, state, snapshots, &requests, own_addresses());
 
     let fixed = [("Server", "webapp"), ("X-Node", node.as_str())];
     let server = match args.engine {

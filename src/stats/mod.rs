@@ -1,6 +1,6 @@
 //! Sample (raw counters) -> window (rates from two samples) -> bottleneck (judgement).
 //!
-//! One sampler thread takes a sample at a time and leaves a finished [`Snapshot`] on the [`Board`]; every view reads that, so a
+//! One sampler thread takes a sample at a time and leaves a finished [`Snapshot`] on the [`Snapshots`]; every view reads that, so a
 //! thousand readers of `/stats` cost what one does.
 
 mod bottleneck;
@@ -19,9 +19,9 @@ mod window;
 pub use bottleneck::{Bottleneck, Resource, judge};
 pub use endpoint::EndpointKind;
 pub use model::{Stats, Window};
-pub use reading::{ConnectionsReading, EndpointReading, Identity, NodeReading, RequestsReading, SamplerConfig};
+pub use reading::{ConnectionsReading, EndpointReading, NodeIdentity, NodeReading, RequestsReading, SamplerConfig};
 pub use sample::{Collector, Sample};
-pub use sampler::{Board, Snapshot, start};
+pub use sampler::{Snapshot, Snapshots, start};
 pub use store::StoreReading;
 pub use store_target::StoreTarget;
 pub use window::{Unavailable, window};

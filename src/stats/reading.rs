@@ -12,7 +12,7 @@ use super::store::StoreReading;
 
 /// What the node is called and how it runs.
 #[derive(Clone, Debug)]
-pub struct Identity {
+pub struct NodeIdentity {
     /// The node's name, as in `X-Node`.
     pub name: String,
     /// `async` or `sync`.
@@ -27,7 +27,7 @@ pub struct SamplerConfig {
     /// Time from one sample to the next, so the length of a window.
     pub interval: Duration,
     /// Who is sampled.
-    pub identity: Identity,
+    pub identity: NodeIdentity,
     /// The address that the node listens on, as bound.
     pub listen: SocketAddr,
 }

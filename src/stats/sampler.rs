@@ -1,4 +1,4 @@
-//! The one thread that samples, and the board that every view reads.
+//! The one thread that samples, and the snapshots that every view reads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -30,14 +30,14 @@ pub struct Snapshot {
 }
 
 /// Where the sampler leaves its snapshots. Once the last holder drops it, the sampler ends.
-pub struct Board {
+pub struct Snapshots {
     latest: RwLock<Arc<Snapshot>>,
     history: Mutex<History>,
-    /// Dropped with the board, which ends the sampler's wait at once.
+    /// Dropped with them, which ends the sampler's wait at once.
     _alive: std::sync::mpsc::Sender<()>,
 }
 
-impl Board {
+impl Snapshots {
     /// The snapshot of the last window.
     pub fn latest(&self) -> Arc<Snapshot> {
         Arc::clone(&self.latest.read().unwrap_or_else(PoisonError::into_inner))
@@ -67,21 +67,21 @@ impl Board {
 pub fn start(
     config: SamplerConfig,
     read_node: impl Fn() -> NodeReading + Send + 'static,
-) -> anyhow::Result<Arc<Board>> {
+) -> anyhow::Result<Arc<Snapshots>> {
     anyhow::ensure!(!config.interval.is_zero(), "the sample interval must be longer than 0");
     let mut sampler = Sampler::new(config, read_node);
     let (alive, ended) = std::sync::mpsc::channel();
-    let board = Arc::new(Board {
+    let snapshots = Arc::new(Snapshots {
         latest: RwLock::new(Arc::new(sampler.snapshot()?)),
         history: Mutex::new(History::new(sampler.config.interval.as_secs_f64())),
         _alive: alive,
     });
-    let weak = Arc::downgrade(&board);
+    let weak = Arc::downgrade(&snapshots);
     std::thread::Builder::new()
         .name("sampler".to_owned())
         .spawn(move || sampler.run(&weak, &ended))
         .context("cannot start the sampler thread")?;
-    Ok(board)
+    Ok(snapshots)
 }
 
 struct Sampler<F> {
@@ -107,16 +107,16 @@ impl<F: Fn() -> NodeReading> Sampler<F> {
         }
     }
 
-    fn run(mut self, board: &Weak<Board>, ended: &std::sync::mpsc::Receiver<()>) {
+    fn run(mut self, snapshots: &Weak<Snapshots>, ended: &std::sync::mpsc::Receiver<()>) {
         let interval = self.config.interval;
         let mut next = Instant::now() + interval.min(FIRST_WINDOW);
-        // Nobody ever sends: the wait ends by time, or because the board is gone.
+        // Nobody ever sends: the wait ends by time, or because nobody holds the snapshots any more.
         while ended.recv_timeout(next.saturating_duration_since(Instant::now()))
             == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
         {
-            match (self.snapshot(), board.upgrade()) {
+            match (self.snapshot(), snapshots.upgrade()) {
                 (_, None) => return,
-                (Ok(snapshot), Some(board)) => board.publish(snapshot),
+                (Ok(snapshot), Some(snapshots)) => snapshots.publish(snapshot),
                 (Err(error), Some(_)) => log::error!("a sample was lost: {error:#}"),
             }
             next += interval;
@@ -165,24 +165,24 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::stats::Identity;
+    use crate::stats::NodeIdentity;
 
     fn config(interval: Duration) -> SamplerConfig {
-        let identity = Identity { name: "n1".into(), model: "async".into(), engine: "strict".into() };
+        let identity = NodeIdentity { name: "n1".into(), model: "async".into(), engine: "strict".into() };
         SamplerConfig { interval, identity, listen: "127.0.0.1:1".parse().unwrap() }
     }
 
     #[test]
     fn the_first_snapshot_is_there_and_the_first_window_follows() {
-        let board = start(config(Duration::from_secs(60)), NodeReading::default).unwrap();
-        let first = board.latest();
+        let snapshots = start(config(Duration::from_secs(60)), NodeReading::default).unwrap();
+        let first = snapshots.latest();
         assert_eq!(first.stats.node.name, "n1");
         assert_eq!(first.stats.window.window_seconds, None);
         assert!(first.stats.unavailable.contains_key("window_seconds"));
-        while board.latest().stats.window.window_seconds.is_none() {
+        while snapshots.latest().stats.window.window_seconds.is_none() {
             std::thread::sleep(Duration::from_millis(10));
         }
-        let document: serde_json::Value = serde_json::from_slice(&board.history_json()).unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&snapshots.history_json()).unwrap();
         assert_eq!(document["points"].as_array().unwrap().len(), 1);
     }
 
@@ -190,12 +190,12 @@ mod tests {
     fn the_sampler_ends_with_its_board() {
         let alive = Arc::new(AtomicU64::new(0));
         let held = Arc::clone(&alive);
-        let board = start(config(Duration::from_secs(3600)), move || {
+        let snapshots = start(config(Duration::from_secs(3600)), move || {
             held.fetch_add(1, Ordering::Relaxed);
             NodeReading::default()
         })
         .unwrap();
-        drop(board);
+        drop(snapshots);
         // The thread owns the closure, and so the other handle, until it returns.
         while Arc::strong_count(&alive) > 1 {
             std::thread::sleep(Duration::from_millis(5));

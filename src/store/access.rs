@@ -29,14 +29,14 @@ impl From<Refused> for Error {
 /// A store, as the application sees it.
 pub struct Store {
     target: Target,
-    place: Place,
+    backend: Backend,
     timeout: Duration,
     reads_total: AtomicU64,
     writes_total: AtomicU64,
     errors_total: AtomicU64,
 }
 
-enum Place {
+enum Backend {
     /// In the node: answered where it is asked.
     Here(Memory),
     /// Elsewhere: asked over connections.
@@ -57,14 +57,14 @@ impl Store {
     /// When the system gives no threads.
     pub fn start(config: Config) -> std::io::Result<Self> {
         let (target, timeout) = (config.target.clone(), config.timeout);
-        let place = match target {
-            Target::Memory(rows) => Place::Here(Memory::new(rows)),
+        let backend = match target {
+            Target::Memory(rows) => Backend::Here(Memory::new(rows)),
             Target::Sqlite(_) | Target::Mysql(_) | Target::Redis(_) | Target::Memcached(_) => {
-                Place::There(Server::start(config)?)
+                Backend::There(Server::start(config)?)
             }
         };
         let zero = || AtomicU64::new(0);
-        Ok(Self { target, place, timeout, reads_total: zero(), writes_total: zero(), errors_total: zero() })
+        Ok(Self { target, backend, timeout, reads_total: zero(), writes_total: zero(), errors_total: zero() })
     }
 
     /// Where it is; shown without secrets.
@@ -79,7 +79,7 @@ impl Store {
 
     /// Why it cannot be used now; `None` when it can.
     pub fn problem(&self) -> Option<String> {
-        let Place::There(server) = &self.place else { return None };
+        let Backend::There(server) = &self.backend else { return None };
         match server.health() {
             Health::Up => None,
             Health::Unknown => Some(format!("the store {} has not answered yet", self.target)),
@@ -161,9 +161,11 @@ impl Store {
 
     /// What `/stats` is told of it.
     pub fn reading(&self) -> StoreReading {
-        let (pool, [p50, p99]) = match &self.place {
-            Place::Here(_) => (PoolReading::default(), [None; 2]),
-            Place::There(server) => (server.pool().reading(), server.answers().quantiles([0.5, 0.99], Instant::now())),
+        let (pool, [p50, p99]) = match &self.backend {
+            Backend::Here(_) => (PoolReading::default(), [None; 2]),
+            Backend::There(server) => {
+                (server.pool().reading(), server.answers().quantiles([0.5, 0.99], Instant::now()))
+            }
         };
         let problem = self.problem();
         let kind = self.target.kind().name().to_owned();
@@ -184,13 +186,13 @@ impl Store {
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        let answer = match &self.place {
-            Place::Here(memory) => {
+        let answer = match &self.backend {
+            Backend::Here(memory) => {
                 let start = Instant::now();
                 let value = question(&mut memory.clone(), start + self.timeout).map_err(Error::from);
                 value.map(|value| Done { value, queued: Duration::ZERO, worked: start.elapsed() })
             }
-            Place::There(server) => server.ask(question, abandoned),
+            Backend::There(server) => server.ask(question, abandoned),
         };
         let total = match (&answer, counted) {
             (Ok(_), Counted::Read) => &self.reads_total,
