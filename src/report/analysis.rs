@@ -105,6 +105,8 @@ pub struct ObjectiveLimit {
     pub last_success_per_second: Option<f64>,
     /// The lowest that missed it each time. `None`: what stands above is a lower bound.
     pub first_failure_per_second: Option<f64>,
+    /// False where no valid run stands behind one of the two.
+    pub valid: bool,
 }
 
 /// What the death of one node did to an open load.
@@ -251,10 +253,13 @@ fn latency_points(results: &Results, key: &PointKey) -> Vec<LatencyPoint> {
 fn objective_limit(results: &Results, key: &PointKey, latency: &[LatencyPoint]) -> ObjectiveLimit {
     let ladder = queries::open_ladder(queries::at(&results.runs, key), &results.manifest.plan.objective);
     let (success, failure) = ladder::objective_limit(&ladder);
-    let rate = |wanted: Option<f64>| {
-        latency.iter().find(|point| Some(point.fraction) == wanted).map(|point| point.rate_per_second)
-    };
-    ObjectiveLimit { last_success_per_second: rate(success), first_failure_per_second: rate(failure) }
+    let at = |wanted: Option<f64>| latency.iter().find(|point| Some(point.fraction) == wanted);
+    let (success, failure) = (at(success), at(failure));
+    ObjectiveLimit {
+        last_success_per_second: success.map(|point| point.rate_per_second),
+        first_failure_per_second: failure.map(|point| point.rate_per_second),
+        valid: success.into_iter().chain(failure).all(|point| point.valid),
+    }
 }
 
 fn death(results: &Results, key: &PointKey) -> Option<Death> {

@@ -87,14 +87,15 @@ fn objectives(points: &[Point]) -> String {
 /// The limit by the objective, with the word lower bound where nothing failed above it.
 pub fn objective_words(point: &Point) -> String {
     let limit = &point.objective;
-    match (limit.last_success_per_second, limit.first_failure_per_second) {
+    let words = match (limit.last_success_per_second, limit.first_failure_per_second) {
         (Some(success), Some(failure)) => {
             format!("last success {}/s, first failure {}/s", plain(success), plain(failure))
         }
         (Some(success), None) => format!("last success {}/s, no failure: a lower bound", plain(success)),
         (None, Some(failure)) => format!("no success, first failure {}/s", plain(failure)),
         (None, None) => "not measured".to_owned(),
-    }
+    };
+    if limit.valid { words } else { words + " (not valid)" }
 }
 
 fn cost_table(cost: &Cost) -> String {

@@ -296,11 +296,12 @@ fn objectives(report: &Report, points: &[&Point]) -> Option<String> {
 /// Up to which rate the objective held.
 fn kept(point: &Point) -> String {
     let limit = &point.objective;
-    match (limit.last_success_per_second, limit.first_failure_per_second) {
+    let words = match (limit.last_success_per_second, limit.first_failure_per_second) {
         (Some(success), Some(failure)) => format!("up to {}/s and failed at {}/s", plain(success), plain(failure)),
         (Some(success), None) => format!("up to {}/s at least (a lower bound)", plain(success)),
         (None, _) => "at no rate that was tried".to_owned(),
-    }
+    };
+    if limit.valid { words } else { words + " (not valid)" }
 }
 
 /// What the death of a node did at a point, and what is left of its ceiling by arithmetic.
@@ -350,7 +351,7 @@ mod tests {
     use crate::results::load::ErrorKind;
     use crate::results::plan::Plan;
     use crate::results::prices::Prices;
-    use crate::results::run::Level;
+    use crate::results::run::{Level, Verdict as RunVerdict};
 
     /// The sample with the goodput of `horizontal` at 4 units changed block by block, in percent of `vertical`'s.
     fn with(percents: &[f64]) -> Results {
@@ -463,6 +464,20 @@ mod tests {
         assert_eq!(lines[0], report.question, "that is all it says: {text}");
         assert!(lines[1].starts_with("No request was answered") && lines.len() < 6, "{text}");
         assert!(!serde_json::to_string(&report).unwrap().contains("NaN"));
+    }
+
+    #[test]
+    fn a_rate_that_no_valid_run_stands_behind_is_marked() {
+        let mut results = sample::results();
+        for run in results.runs.iter_mut().filter(|run| matches!(run.level, Level::Open { .. } | Level::Death { .. })) {
+            run.verdict = RunVerdict { valid: false, reasons: vec!["other processes used 1.2 cores meanwhile".into()] };
+        }
+        let report = report(&results);
+        assert_eq!(report.verdict.matches("(not valid)").count(), 4, "two objectives, two deaths: {}", report.verdict);
+        let text = crate::report::findings::text(&report);
+        assert!(text.contains("/s (not valid)"), "{text}");
+        let page = crate::report::page::render(&report, &results.runs);
+        assert!(page.contains("% ✗</b>"), "a tile");
     }
 
     #[test]

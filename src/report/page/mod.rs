@@ -153,7 +153,7 @@ fn tiles(report: &Report) -> Markup {
             @for point in here() {
                 @if let Some(death) = point.death.as_ref().filter(|death| death.requests > 0) {
                     li {
-                        b { (percent(100.0 * death.failed as f64 / death.requests as f64)) " %" }
+                        b { (percent(100.0 * death.failed as f64 / death.requests as f64)) " %" @if !death.valid { " ✗" } }
                         " of the requests fail when a node dies, " (point.key)
                     }
                 }
