@@ -50,6 +50,8 @@ pub fn nodes(cluster: &ClusterAnswer, samples: &[Sample], window: Window, load: 
                 pool_percent: mean(|stats| stats.pool_utilization),
                 pool_queued: mean(|stats| stats.pool_queued),
                 iowait_percent: mean(|stats| stats.iowait),
+                store_connections: mean(|stats| stats.store_connections),
+                store_response_milliseconds: mean(|stats| stats.store_response_milliseconds),
                 bottleneck: most_frequent(stats.iter().filter_map(|stats| stats.bottleneck.as_ref())),
             }
         })

@@ -187,6 +187,8 @@ fn read(stats: &Value) -> StatsSample {
         pool_queued: number("/pool/queued"),
         cpu_busy: number("/cpu/busy"),
         iowait: number("/cpu/iowait"),
+        store_connections: number("/store/connections"),
+        store_response_milliseconds: number("/store/response_milliseconds/p50"),
         // A resource that this version does not know is as good as none.
         bottleneck: stats.get("bottleneck").and_then(|judged| Bottleneck::deserialize(judged).ok()),
     }
@@ -204,11 +206,13 @@ mod tests {
             "cgroup": {"throttled_percent": 97.0},
             "pool": {"utilization": 100.0, "queued": 12},
             "requests": {"total": 4711},
+            "store": {"connections": 4, "response_milliseconds": {"p50": 2.5, "p99": 40.0}},
             "bottleneck": {"resource": "cpu-quota", "evidence": "throttled in 97 % of periods"},
         });
         let sample = read(&stats);
         assert_eq!(sample.requests_total, Some(4711));
         assert_eq!((sample.cpu_busy, sample.iowait), (Some(48.5), None));
+        assert_eq!((sample.store_connections, sample.store_response_milliseconds), (Some(4.0), Some(2.5)));
         assert_eq!(sample.bottleneck.unwrap().resource, Resource::CpuQuota);
         assert_eq!(read(&serde_json::json!({"bottleneck": {"resource": "tape", "evidence": ""}})).bottleneck, None);
         assert_eq!(read(&serde_json::json!({})), StatsSample::default());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::store_cause::{self, Cause};
 use super::usage::Use;
 use crate::results::load::Validity;
 use crate::results::number::{or_dash, percent, plain, significant};
@@ -12,6 +13,9 @@ use crate::stats::{Bottleneck, Resource};
 
 /// A balancer that uses this much of one core has hardly more to give, in percent.
 const BALANCER_BUSY_PERCENT: f64 = 90.0;
+
+/// Nodes that use this much of their own quota are stopped by it before a store stops them, in percent.
+const NODES_BUSY_PERCENT: f64 = 90.0;
 
 /// Other processes that used this much of the machine, in percent, may be what stopped a point.
 const FOREIGN_PERCENT: f64 = 10.0;
@@ -65,6 +69,14 @@ pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
     if let Some(cpu) = used.balancer_cpu_percent.filter(|&cpu| cpu >= BALANCER_BUSY_PERCENT) {
         return binding(Limit::Balancer, format!("the balancer used {} % of one core", percent(cpu)));
     }
+    let store = store_cause::used(runs);
+    // A store that is used up stops nodes that have CPU left, whatever these believe.
+    if store_cause::cause(&store) == Cause::AtLimit
+        && used.cpu_percent.is_none_or(|percent| percent < NODES_BUSY_PERCENT)
+        && let Some(evidence) = store_cause::evidence(&store)
+    {
+        return binding(Limit::Node(Resource::Store), evidence);
+    }
     let Some(named) = most_named(runs) else {
         return binding(Limit::Node(Resource::None), "the nodes named nothing as their bottleneck".to_owned());
     };
@@ -85,15 +97,17 @@ pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
             or_dash(used.pool_percent, percent),
             or_dash(used.pool_queued, plain)
         ),
+        (Resource::Store, _) => store_cause::evidence(&store).unwrap_or_else(|| own_words(named)),
         (Resource::None, _) => "nothing at the nodes was used up: more connections may bring more".to_owned(),
-        // A node's sentence begins with the name, which stands before it here already.
-        (resource, _) => named
-            .evidence
-            .strip_prefix(resource.name())
-            .map_or(named.evidence.as_str(), |rest| rest.trim_start_matches([':', ' ']))
-            .to_owned(),
+        _ => own_words(named),
     };
     binding(Limit::Node(named.resource), evidence)
+}
+
+/// A node's sentence begins with the name, which stands before it here already.
+fn own_words(named: &Bottleneck) -> String {
+    let rest = named.evidence.strip_prefix(named.resource.name());
+    rest.map_or(named.evidence.as_str(), |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
 fn generator_bound(run: &Run) -> Option<String> {
@@ -118,7 +132,7 @@ mod tests {
     use super::*;
     use crate::report::sample;
     use crate::results::load::GeneratorUse;
-    use crate::results::run::NodeUse;
+    use crate::results::run::{NodeUse, ServiceRole, ServiceUse};
 
     #[test]
     fn what_stops_a_point() {
@@ -164,5 +178,25 @@ mod tests {
             of(&[&quotas, &bound], &through, quota),
             Binding { resource: Limit::Generator, evidence: "late".into() }
         );
+    }
+
+    #[test]
+    fn a_store_that_is_used_up_is_named_before_what_the_nodes_believe() {
+        let mut run = sample::closed(1, 4, 16, 900.0);
+        run.services = vec![ServiceUse {
+            name: "store1".into(),
+            kind: "mariadb".into(),
+            role: ServiceRole::Primary,
+            quota_cores: Some(0.1),
+            cpu_cores: Some(0.0991),
+            throttled_percent: Some(100.0),
+            memory_bytes: None,
+        }];
+        let named = |cpu_percent| of(&[&run], &Use { cpu_percent: Some(cpu_percent), ..Use::default() }, Some(0.4));
+        let found = named(40.0);
+        assert_eq!(found.resource, Limit::Node(Resource::Store));
+        assert_eq!(found.evidence, "store1 (mariadb) used 99 % of its 0.10 cores, throttled in 100 % of periods");
+        // Nodes that are used up themselves come first.
+        assert_eq!(named(99.0).resource, Limit::Node(Resource::CpuQuota));
     }
 }

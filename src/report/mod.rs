@@ -17,6 +17,7 @@ pub mod points;
 pub mod require;
 #[cfg(test)]
 mod sample;
+pub mod store_cause;
 pub mod table;
 pub mod usage;
 pub mod usl;

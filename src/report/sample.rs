@@ -30,6 +30,8 @@ pub fn run(block: u32, arm: &str, units: u32, level: Level, goodput: f64, p99: f
         pool_percent: Some(100.0),
         pool_queued: Some(3.0),
         iowait_percent: Some(0.0),
+        store_connections: None,
+        store_response_milliseconds: None,
         bottleneck: Some(Bottleneck {
             resource: Resource::CpuQuota,
             evidence: "throttled".into(),

@@ -116,6 +116,12 @@ pub struct NodeUse {
     pub pool_queued: Option<f64>,
     /// I/O wait of its machine.
     pub iowait_percent: Option<f64>,
+    /// Connections to each store server that it may have; 0 where the store is in the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_connections: Option<f64>,
+    /// What its store takes for half of the answers at most, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_response_milliseconds: Option<f64>,
     /// What its `/stats` named as the bottleneck most often, with the evidence it gave last.
     pub bottleneck: Option<Bottleneck>,
 }
@@ -246,5 +252,9 @@ pub struct StatsSample {
     pub pool_queued: Option<f64>,
     pub cpu_busy: Option<f64>,
     pub iowait: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_connections: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_response_milliseconds: Option<f64>,
     pub bottleneck: Option<Bottleneck>,
 }

@@ -1,0 +1,215 @@
+//! Why a store stops a point: it is at its own limit, it is slow though it has CPU left, or the nodes have too few connections to it.
+//!
+//! From the outside all three look alike: every connection is in use, and requests wait for one. The store's own CPU and the time it
+//! takes for an answer tell them apart.
+
+use super::usage::median;
+use crate::results::number::{percent, significant};
+use crate::results::run::Run;
+use crate::results::statistics::Spread;
+
+/// A store that uses this much of its quota has hardly more to give, in percent.
+const BUSY_PERCENT: f64 = 90.0;
+/// One that is stopped in this many of the quota's periods is at its limit, even where it was idle in between, in percent.
+const THROTTLED_PERCENT: f64 = 90.0;
+/// Below this it has CPU to spare, in percent of its quota.
+const IDLE_PERCENT: f64 = 60.0;
+/// An answer that takes so many times its CPU spends its time elsewhere: at a disk, a lock or the network. Sending, waking and
+/// waiting for a turn alone take up to ten times.
+const SLOW_FACTOR: f64 = 20.0;
+
+/// Medians over some runs of one level.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoreUse {
+    /// The service whose CPU was nearest to its limit.
+    pub service: Option<ServiceMedian>,
+    /// Connections of each node.
+    pub connections: Option<f64>,
+    /// Time of an answer of the store at the nodes, the median, in milliseconds.
+    pub response_milliseconds: Option<f64>,
+    /// CPU of that service for each answer that clients got, in milliseconds.
+    pub cpu_milliseconds: Option<f64>,
+}
+
+/// A service, over some runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceMedian {
+    /// Its name and its kind: `store1 (mariadb)`.
+    pub name: String,
+    /// CPU it may use, in cores. `None` without a limit.
+    pub quota_cores: Option<f64>,
+    /// CPU it used, in cores.
+    pub cpu_cores: f64,
+    /// Share of quota periods in which it was throttled.
+    pub throttled_percent: Option<f64>,
+}
+
+impl ServiceMedian {
+    fn used_percent(&self) -> Option<f64> {
+        self.quota_cores.filter(|quota| *quota > 0.0).map(|quota| 100.0 * self.cpu_cores / quota)
+    }
+}
+
+/// What it is about the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The store's quota is used up.
+    AtLimit,
+    /// It has CPU left, and answers fast: more connections would bring more.
+    TooFewConnections,
+    /// It has CPU left, and takes long all the same.
+    Slow,
+    /// Its figures are not known, or say neither.
+    Unclear,
+}
+
+/// What was used in these runs of one level.
+pub fn used(runs: &[&Run]) -> StoreUse {
+    let count = runs.first().map_or(0, |run| run.services.len());
+    let one = |index: usize| {
+        let service = runs.first()?.services.get(index)?;
+        Some(ServiceMedian {
+            name: format!("{} ({})", service.name, service.kind),
+            quota_cores: service.quota_cores,
+            cpu_cores: median(runs, |run| run.services.get(index)?.cpu_cores)?,
+            throttled_percent: median(runs, |run| run.services.get(index)?.throttled_percent),
+        })
+    };
+    let share = |service: &ServiceMedian| service.used_percent().unwrap_or(100.0 * service.cpu_cores);
+    let service = (0..count).filter_map(one).max_by(|a, b| share(a).total_cmp(&share(b)));
+    let rate = median(runs, |run| Some(run.load.throughput_per_second)).filter(|rate| *rate > 0.0);
+    let of_nodes = |value: fn(&crate::results::run::NodeUse) -> Option<f64>| {
+        median(runs, |run| Spread::of(run.nodes.iter().filter_map(value)).map(|spread| spread.median))
+    };
+    StoreUse {
+        cpu_milliseconds: service.as_ref().zip(rate).map(|(service, rate)| 1000.0 * service.cpu_cores / rate),
+        service,
+        connections: of_nodes(|node| node.store_connections),
+        response_milliseconds: of_nodes(|node| node.store_response_milliseconds),
+    }
+}
+
+/// Which of the three it is.
+pub fn cause(used: &StoreUse) -> Cause {
+    let Some(service) = &used.service else { return Cause::Unclear };
+    let share = service.used_percent();
+    let throttled = service.throttled_percent.is_some_and(|percent| percent >= THROTTLED_PERCENT);
+    match (share, used.response_milliseconds.zip(used.cpu_milliseconds)) {
+        (Some(share), _) if share >= BUSY_PERCENT || (throttled && share >= IDLE_PERCENT) => Cause::AtLimit,
+        (Some(share), _) if share >= IDLE_PERCENT => Cause::Unclear,
+        (_, Some((response, cpu))) if response >= SLOW_FACTOR * cpu => Cause::Slow,
+        (_, Some(_)) => Cause::TooFewConnections,
+        (_, None) => Cause::Unclear,
+    }
+}
+
+/// The cause as a sentence with its figures; `None` where they say nothing.
+pub fn evidence(used: &StoreUse) -> Option<String> {
+    let service = used.service.as_ref()?;
+    let name = &service.name;
+    let cpu = match (service.used_percent(), service.quota_cores) {
+        (Some(share), Some(quota)) => format!("used {} % of its {quota:.2} cores", percent(share)),
+        _ => format!("used {} cores", significant(service.cpu_cores, 2)),
+    };
+    let each = used.connections.map_or_else(|| "all connections".to_owned(), |count| format!("{count:.0} connections"));
+    let response = used.response_milliseconds.map(|time| significant(time, 2)).unwrap_or_default();
+    let busy = used.cpu_milliseconds.map(|time| significant(time, 2)).unwrap_or_default();
+    match cause(used) {
+        Cause::AtLimit => {
+            let throttled = service.throttled_percent;
+            let throttled = throttled.map(|share| format!(", throttled in {} % of periods", percent(share)));
+            Some(format!("{name} {cpu}{}", throttled.unwrap_or_default()))
+        }
+        Cause::TooFewConnections => Some(format!(
+            "{each} of each node are all in use, the store is idle: {name} {cpu} and answers in {response} ms; more connections \
+             may bring more"
+        )),
+        Cause::Slow => Some(format!(
+            "the store is slow: {name} takes {response} ms for an answer, of which {busy} ms are CPU, and {cpu}; it waits for a \
+             disk, a lock or the network"
+        )),
+        Cause::Unclear => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use crate::results::run::{ServiceRole, ServiceUse};
+
+    fn store(quota: Option<f64>, cpu: f64, throttled: Option<f64>, response: f64, rate: f64) -> StoreUse {
+        let service = ServiceMedian {
+            name: "store1 (mariadb)".to_owned(),
+            quota_cores: quota,
+            cpu_cores: cpu,
+            throttled_percent: throttled,
+        };
+        StoreUse {
+            service: Some(service),
+            connections: Some(8.0),
+            response_milliseconds: Some(response),
+            cpu_milliseconds: Some(1000.0 * cpu / rate),
+        }
+    }
+
+    #[test]
+    fn three_causes_are_told_apart() {
+        for (used, expected, words) in [
+            (
+                store(Some(0.1), 0.0993, Some(100.0), 31.0, 960.0),
+                Cause::AtLimit,
+                "store1 (mariadb) used 99 % of its 0.10 cores, throttled in 100 % of periods",
+            ),
+            // Stopped in every period, though the windows of the CPU clock and the quota differ a little.
+            (store(Some(0.1), 0.085, Some(100.0), 31.0, 960.0), Cause::AtLimit, "used 85 % of its 0.10 cores"),
+            (
+                store(Some(0.5), 0.05, Some(0.0), 0.4, 1000.0),
+                Cause::TooFewConnections,
+                "8 connections of each node are all in use, the store is idle",
+            ),
+            (store(None, 0.05, None, 0.4, 1000.0), Cause::TooFewConnections, "used 0.050 cores"),
+            (
+                store(Some(0.5), 0.02, Some(0.0), 12.0, 400.0),
+                Cause::Slow,
+                "takes 12 ms for an answer, of which 0.050 ms are CPU",
+            ),
+        ] {
+            assert_eq!(cause(&used), expected, "{used:?}");
+            let evidence = evidence(&used).unwrap();
+            assert!(evidence.contains(words), "{words} in {evidence}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_claimed() {
+        let busy_but_not_full = store(Some(0.1), 0.07, Some(50.0), 5.0, 900.0);
+        let silent = StoreUse { response_milliseconds: None, ..store(Some(0.5), 0.05, None, 0.4, 1000.0) };
+        for used in [StoreUse::default(), busy_but_not_full, silent] {
+            assert_eq!((cause(&used), evidence(&used)), (Cause::Unclear, None), "{used:?}");
+        }
+    }
+
+    #[test]
+    fn the_service_nearest_to_its_limit_counts() {
+        let service = |name: &str, quota_cores: f64, cpu_cores: f64| ServiceUse {
+            name: name.to_owned(),
+            kind: "redis".to_owned(),
+            role: ServiceRole::Primary,
+            quota_cores: Some(quota_cores),
+            cpu_cores: Some(cpu_cores),
+            throttled_percent: Some(100.0),
+            memory_bytes: None,
+        };
+        let mut run = sample::closed(1, 4, 16, 500.0);
+        run.services = vec![service("store1", 0.1, 0.099), service("sessions1", 0.5, 0.2)];
+        for node in &mut run.nodes {
+            (node.store_connections, node.store_response_milliseconds) = (Some(4.0), Some(3.0));
+        }
+        let used = used(&[&run, &run]);
+        assert_eq!(used.service.as_ref().unwrap().name, "store1 (redis)");
+        assert_eq!((used.connections, used.response_milliseconds), (Some(4.0), Some(3.0)));
+        assert!((used.cpu_milliseconds.unwrap() - 0.198).abs() < 1e-9);
+        assert_eq!(cause(&used), Cause::AtLimit);
+    }
+}
