@@ -94,6 +94,21 @@ kill "$loop"
 figures half
 row "requests/s" "$(against half 1)" 0.8 ""
 
+# What drawing keys costs: paired runs of this generator alone; the node reads the same of either request.
+by_fixed() { by_webapp "$1/whoami?key=54321" "$2"; }
+by_drawn() { by_webapp "$1/whoami?key={zipf 10000..99999 0.99}" "$2"; }
+echo "keys drawn by Zipf's law against a fixed one, 32 connections; the ratio is drawn / fixed"
+for ((round = 0; round < ROUNDS; round++)); do
+  for who in $( ((round % 2)) && echo drawn fixed || echo fixed drawn); do
+    "by_$who" "$url" 32 >>"$WORK/keys.$who"
+  done
+done
+for who in fixed drawn; do
+  printf '  %-8s %9.0f requests/s   %6.2f µs of CPU a request\n' "$who" "$(of keys "$who" 1)" "$(of keys "$who" 4)"
+done
+row "requests a second of the generator's CPU" \
+  "$(paste "$WORK/keys.fixed" "$WORK/keys.drawn" | awk '{ print $4 / $8 }' | median)" 0.95 ""
+
 # Where the node has the most of the time, both must read the same.
 same() {
   echo "$2, connections: $3"

@@ -122,6 +122,9 @@ struct Requests {
     /// Add a header field to each request, as 'Name: value'; may be repeated.
     #[arg(long = "header", value_name = "FIELD", env = "WEBAPP_LOAD_HEADER")]
     headers: Vec<String>,
+    /// Each connection is a user who keeps cookies; a counter at /session that goes back is an error of its own.
+    #[arg(long, env = "WEBAPP_LOAD_COOKIES")]
+    cookies: bool,
     /// One request a connection.
     #[arg(long, env = "WEBAPP_LOAD_NO_KEEPALIVE")]
     no_keepalive: bool,
@@ -208,6 +211,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         duration,
         warmup,
         timeout: args.requests.timeout,
+        cookies: args.requests.cookies,
         seed: args.pace.seed,
         headers: args.requests.headers.clone(),
         keepalive: !args.requests.no_keepalive,

@@ -6,8 +6,8 @@
 //! | `limits` | what the machine must give for it |
 //! | `run` `context` `progress` `interrupt` | one run from start to end, and what its coroutines share |
 //! | `closed` `open` `schedule` [`profile`] `timer` `semaphore` | who sends when |
-//! | `request` `draw` | the bytes of a request, and the keys in it |
-//! | `user` `node_fields` `body_search` `deadlines` | one user's exchange: its answer, its deadline |
+//! | `request` `draw` `cookies` | the bytes of a request, the keys in it, the cookies of its user |
+//! | `user` `node_fields` `body_search` `session` `deadlines` | one user's exchange: its answer, its deadline |
 //! | `recorder` `recorders` `timeline` `failure` `summary` `percentiles` | what was measured |
 //! | `usage` `verdict` `silence` | whether the generator itself was the limit; whether the node stood still |
 //! | `find` `search` `service_level` | the highest rate that keeps a service level |
@@ -16,6 +16,7 @@
 mod body_search;
 mod closed;
 mod context;
+mod cookies;
 mod deadlines;
 mod draw;
 mod failure;
@@ -38,6 +39,7 @@ mod schedule;
 mod search;
 mod semaphore;
 mod service_level;
+mod session;
 mod silence;
 mod summary;
 mod target;

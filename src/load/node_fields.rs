@@ -1,5 +1,6 @@
 //! Those fields of an answer by which a node says who it is and what the request took.
 
+use super::cookies::SetCookie;
 use crate::http::answer_framing::AnswerFields;
 
 /// Longest node name that is kept.
@@ -14,6 +15,8 @@ pub(super) struct NodeFields {
     pub queue_milliseconds: Option<f64>,
     /// `Server-Timing`: `work`, milliseconds.
     pub work_milliseconds: Option<f64>,
+    /// `Set-Cookie`, in their order.
+    pub cookies: Vec<SetCookie>,
 }
 
 /// What is recorded of a whole answer.
@@ -28,6 +31,7 @@ impl AnswerFields for NodeFields {
         self.node.clear();
         self.queue_milliseconds = None;
         self.work_milliseconds = None;
+        self.cookies.clear();
     }
 
     fn read(&mut self, name: &str, value: &[u8]) {
@@ -38,6 +42,7 @@ impl AnswerFields for NodeFields {
                 let end = value.floor_char_boundary(MAX_NODE_BYTES);
                 self.node.push_str(&value[..end]);
             }
+            10 if is("set-cookie") => self.cookies.extend(SetCookie::read(value)),
             13 if is("server-timing") => read_server_timing(value, self),
             _ => {}
         }

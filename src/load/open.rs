@@ -18,7 +18,7 @@ use super::failure::FailedRequest;
 use super::recorder::EndedRequest;
 use super::schedule::{Pace, Schedule};
 use super::timer::PreciseTimer;
-use super::user::{ExchangeProgress, VirtualUser};
+use super::user::{ExchangeProgress, UserMemory, VirtualUser};
 use crate::lock::lock;
 use crate::results::load::ErrorKind;
 use crate::worker;
@@ -58,6 +58,8 @@ struct PoolState {
     idle: Vec<Arc<PooledConnection>>,
     waiting: VecDeque<DueRequest>,
     connections: usize,
+    /// What users keep whose connection has ended: the next connection is theirs.
+    memories: Vec<Vec<UserMemory>>,
     closing: bool,
 }
 
@@ -188,12 +190,18 @@ fn serve_all(pool: &ConnectionPool, first: DueRequest) {
     let run = &pool.run;
     let connection = Arc::new(PooledConnection { deadline: run.deadlines.register(), request: Mutex::new(None) });
     let mut user = VirtualUser::new(&run.exchange, Arc::clone(&connection.deadline), first.number);
+    if let Some(memory) = lock(&pool.state).memories.pop() {
+        user.remember(memory);
+    }
     let mut next = Some(first);
     while let Some(request) = next {
         serve(run, &mut user, request);
         next = next_request(pool, &connection, &mut user, request);
     }
     connection.deadline.end();
+    if run.exchange.cookies {
+        lock(&pool.state).memories.push(user.into_memory());
+    }
 }
 
 /// The next request of a connection, once there is one; `None` when the connection is to end, and is not listed any more.

@@ -25,6 +25,8 @@ pub struct Plan {
     pub warmup: Duration,
     /// From the intended send time; a request that takes longer counts as timed out.
     pub timeout: Duration,
+    /// Whether each connection is a user who keeps cookies, and whose counter at `/session` must not go back.
+    pub cookies: bool,
     /// Makes random gaps and drawn keys repeatable.
     pub seed: u64,
     /// Header fields added to each request, as `Name: value`.
@@ -121,6 +123,7 @@ impl Plan {
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
             timeout: Duration::from_secs(10),
+            cookies: false,
             seed: 1,
             headers: Vec::new(),
             keepalive: true,
@@ -177,6 +180,10 @@ impl Plan {
             ensure!(
                 value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)),
                 "the value of the header field '{name}' holds a control character"
+            );
+            ensure!(
+                !(self.cookies && name.eq_ignore_ascii_case("Cookie")),
+                "the header field Cookie is the users' own where they keep cookies; leave out --cookies or the field"
             );
             for ours in ["Content-Length", "Transfer-Encoding", "Connection"] {
                 ensure!(!name.eq_ignore_ascii_case(ours), "the header field {ours} is the generator's own");

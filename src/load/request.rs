@@ -4,6 +4,7 @@ use std::io::Write;
 
 use fastrand::Rng;
 
+use super::cookies::CookieJar;
 use super::draw::KeySampler;
 use super::plan::Plan;
 use super::target::Target;
@@ -15,6 +16,8 @@ pub(super) struct PreparedRequest {
     pub origin: usize,
     /// An answer to it has no body.
     pub is_head: bool,
+    /// It asks for the user's counter.
+    pub is_session: bool,
     text: Text,
 }
 
@@ -37,6 +40,8 @@ enum Part {
 pub(super) struct RequestBuffer {
     bytes: Vec<u8>,
     body: Vec<u8>,
+    /// With cookies.
+    whole: Vec<u8>,
 }
 
 impl PreparedRequest {
@@ -50,12 +55,31 @@ impl PreparedRequest {
             let mut buffer = RequestBuffer::default();
             text = Text::Fixed(text.write(&mut Rng::with_seed(0), &mut buffer).to_vec());
         }
-        Self { origin, is_head: target.method == "HEAD", text }
+        let is_session = target.url.path.split('?').next() == Some("/session");
+        Self { origin, is_head: target.method == "HEAD", is_session, text }
     }
 
     /// The whole request, with keys drawn from `random`.
     pub fn write<'a>(&'a self, random: &mut Rng, buffer: &'a mut RequestBuffer) -> &'a [u8] {
         self.text.write(random, buffer)
+    }
+
+    /// The same, with the cookies of its user.
+    pub fn write_with<'a>(&'a self, random: &mut Rng, jar: &CookieJar, buffer: &'a mut RequestBuffer) -> &'a [u8] {
+        if jar.is_empty() {
+            return self.write(random, buffer);
+        }
+        let mut whole = std::mem::take(&mut buffer.whole);
+        whole.clear();
+        let bytes = self.text.write(random, buffer);
+        // The cookies go behind the request line.
+        let line = bytes.windows(2).position(|pair| pair == b"\r\n").map_or(0, |at| at + 2);
+        let path = bytes[..line].split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        whole.extend_from_slice(&bytes[..line]);
+        jar.write(path, &mut whole);
+        whole.extend_from_slice(&bytes[line..]);
+        buffer.whole = whole;
+        &buffer.whole
     }
 }
 
@@ -158,6 +182,21 @@ mod tests {
         assert!(text(&plan, random).ends_with("Connection: close\r\nContent-Length: 0\r\n\r\n"));
         plan.targets[0].body = Some(Template::parse("añb").unwrap());
         assert!(text(&plan, random).ends_with("Connection: close\r\nContent-Length: 4\r\n\r\nañb"));
+    }
+
+    #[test]
+    fn cookies_stand_behind_the_request_line() {
+        let plan = plan("http://a/x");
+        let request = PreparedRequest::new(&plan, &plan.targets[0], 0);
+        let (mut jar, mut buffer) = (CookieJar::default(), RequestBuffer::default());
+        let random = &mut stream(1, 1);
+        let bare = request.write_with(random, &jar, &mut buffer).to_vec();
+        assert_eq!(bare, request.write(random, &mut buffer));
+        jar.set(&super::super::cookies::SetCookie::read(b"s=1; Path=/x").unwrap());
+        for _ in 0..2 {
+            let text = String::from_utf8(request.write_with(random, &jar, &mut buffer).to_vec()).unwrap();
+            assert_eq!(text, format!("GET /x HTTP/1.1\r\nCookie: s=1\r\nHost: a\r\n{AGENT}\r\n"));
+        }
     }
 
     #[test]

@@ -95,6 +95,7 @@ fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<A
         requests,
         keepalive: plan.keepalive,
         expect: plan.expect.clone(),
+        cookies: plan.cookies,
         seed: plan.seed,
     };
     let mut recorders = Recorders::new(observed.threads, plan.targets.len(), open_loop, live);

@@ -12,12 +12,14 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::body_search::BodySearch;
+use super::cookies::CookieJar;
 use super::deadlines::{Clock, Deadline, NEVER};
 use super::draw::stream;
 use super::failure::{FailedRequest, failed_to_connect, lost};
 use super::node_fields::{AnswerSummary, NodeFields};
 use super::plan::Expect;
 use super::request::{PreparedRequest, RequestBuffer};
+use super::session::SessionWatch;
 use crate::connect;
 use crate::http::answer::AnswerReader;
 use crate::results::load::ErrorKind;
@@ -33,6 +35,8 @@ pub(super) struct ExchangeContext {
     pub requests: Vec<PreparedRequest>,
     pub keepalive: bool,
     pub expect: Expect,
+    /// Whether each user keeps cookies.
+    pub cookies: bool,
     /// Of all streams of keys.
     pub seed: u64,
 }
@@ -48,6 +52,13 @@ pub(super) struct ExchangeProgress {
     pub opened: bool,
 }
 
+/// What a user keeps of a server beyond a connection: by origin, and only where users have cookies.
+#[derive(Default)]
+pub(super) struct UserMemory {
+    jar: CookieJar,
+    session: SessionWatch,
+}
+
 /// One user: at most one connection to each origin, one request at a time.
 pub(super) struct VirtualUser {
     deadline: Arc<Deadline>,
@@ -55,6 +66,7 @@ pub(super) struct VirtualUser {
     streams: Vec<Option<TcpStream>>,
     reader: AnswerReader<NodeFields>,
     search: Option<BodySearch>,
+    memory: Vec<UserMemory>,
     /// Of the keys.
     random: Rng,
     buffer: RequestBuffer,
@@ -70,9 +82,24 @@ impl VirtualUser {
             streams,
             reader: AnswerReader::default(),
             search,
+            memory: if context.cookies {
+                context.addresses.iter().map(|_| UserMemory::default()).collect()
+            } else {
+                Vec::new()
+            },
             random: stream(context.seed, number),
             buffer: RequestBuffer::default(),
         }
+    }
+
+    /// Takes over what an earlier user kept.
+    pub fn remember(&mut self, memory: Vec<UserMemory>) {
+        self.memory = memory;
+    }
+
+    /// What this user kept, for a later one.
+    pub fn into_memory(self) -> Vec<UserMemory> {
+        self.memory
     }
 
     /// From now on the keys are those of stream `number`.
@@ -160,8 +187,11 @@ impl VirtualUser {
         }
         self.deadline.set(deadline);
         let mut buffer = std::mem::take(&mut self.buffer);
-        let bytes = request.write(&mut self.random, &mut buffer);
-        let result = self.converse(context, &stream, request.is_head, bytes, deadline, exchange);
+        let bytes = match self.memory.get(origin) {
+            None => request.write(&mut self.random, &mut buffer),
+            Some(memory) => request.write_with(&mut self.random, &memory.jar, &mut buffer),
+        };
+        let result = self.converse(context, &stream, request, bytes, deadline, exchange);
         self.buffer = buffer;
         self.deadline.set(NEVER);
         let reusable = result? && context.keepalive;
@@ -169,7 +199,9 @@ impl VirtualUser {
             self.streams[origin] = Some(stream);
         }
         exchange.answered = true;
-        self.judge(context)
+        let lost = self.take_cookies(request);
+        self.judge(context)?;
+        if lost { Err(FailedRequest::new(ErrorKind::SessionLost, "the counter of /session went back")) } else { Ok(()) }
     }
 
     /// The exchange on one connection; gives whether it can carry another.
@@ -177,12 +209,12 @@ impl VirtualUser {
         &mut self,
         context: &ExchangeContext,
         stream: &TcpStream,
-        is_head: bool,
-        request: &[u8],
+        request: &PreparedRequest,
+        bytes: &[u8],
         deadline: u64,
         exchange: &mut ExchangeProgress,
     ) -> Result<bool, FailedRequest> {
-        let mut rest = request;
+        let mut rest = bytes;
         loop {
             match send(stream.inner(), rest, SendFlags::NOSIGNAL) {
                 Ok(count) if count == rest.len() => break,
@@ -195,14 +227,19 @@ impl VirtualUser {
             }
         }
         exchange.sent = true;
-        self.reader.start(is_head);
+        self.reader.start(request.is_head);
         if let Some(search) = &mut self.search {
             search.start();
+        }
+        if let Some(memory) = self.memory.get_mut(request.origin) {
+            memory.session.start();
         }
         let mut events = worker::wait(stream);
         let mut reads = 0u32;
         loop {
-            match read_some(stream.inner(), &mut self.reader, self.search.as_mut()) {
+            let memory = if request.is_session { self.memory.get_mut(request.origin) } else { None };
+            let session = memory.map(|memory| &mut memory.session);
+            match read_some(stream.inner(), &mut self.reader, self.search.as_mut(), session) {
                 Ok(Some(true)) => break,
                 Ok(Some(false)) => {
                     reads += 1;
@@ -234,6 +271,13 @@ impl VirtualUser {
             }
         }
         Ok(self.reader.keep_alive() && events & (libc::EPOLLRDHUP as usize) == 0)
+    }
+
+    /// Keeps what the whole answer sets; gives whether the user's session was lost meanwhile.
+    fn take_cookies(&mut self, request: &PreparedRequest) -> bool {
+        let Some(memory) = self.memory.get_mut(request.origin) else { return false };
+        self.reader.fields().cookies.iter().for_each(|field| memory.jar.set(field));
+        request.is_session && self.reader.status() / 100 == 2 && memory.session.is_lost()
     }
 
     /// Nothing came yet: waits on, unless the time is over. Gives the events that ended the wait.
@@ -307,6 +351,7 @@ fn read_some(
     stream: &std::net::TcpStream,
     reader: &mut AnswerReader<NodeFields>,
     search: Option<&mut BodySearch>,
+    session: Option<&mut SessionWatch>,
 ) -> Result<Option<bool>, Trouble> {
     thread_local! { static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into()) }
     SCRATCH.with_borrow_mut(|scratch| {
@@ -315,9 +360,14 @@ fn read_some(
             return Ok(None);
         }
         let bytes = &scratch[..count];
-        let fed = match search {
-            Some(search) => reader.feed(bytes, &mut |part| search.feed(part)),
-            None => reader.feed(bytes, &mut |_| {}),
+        let fed = match (search, session) {
+            (Some(search), None) => reader.feed(bytes, &mut |part| search.feed(part)),
+            (None, Some(session)) => reader.feed(bytes, &mut |part| session.feed(part)),
+            (Some(search), Some(session)) => reader.feed(bytes, &mut |part| {
+                search.feed(part);
+                session.feed(part);
+            }),
+            (None, None) => reader.feed(bytes, &mut |_| {}),
         };
         fed.map(Some).map_err(|malformed| Trouble::Malformed(malformed.0))
     })

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     UnexpectedStatus,
     /// A whole answer whose body lacks the expected text.
     UnexpectedBody,
+    /// A user's counter at `/session` went back: its session was lost.
+    SessionLost,
     /// The host or its network cannot be reached.
     Unreachable,
     /// The generator ran out of open files.
@@ -40,13 +42,14 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, in the order of their discriminants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Refused,
         Self::Reset,
         Self::TimedOut,
         Self::Malformed,
         Self::UnexpectedStatus,
         Self::UnexpectedBody,
+        Self::SessionLost,
         Self::Unreachable,
         Self::OutOfFiles,
         Self::OutOfPorts,
@@ -64,6 +67,7 @@ impl ErrorKind {
             Self::Malformed => "malformed answer",
             Self::UnexpectedStatus => "unexpected status",
             Self::UnexpectedBody => "unexpected body",
+            Self::SessionLost => "session lost",
             Self::Unreachable => "unreachable",
             Self::OutOfFiles => "out of open files",
             Self::OutOfPorts => "out of ports",

@@ -3,8 +3,16 @@
 use super::Placeholder;
 
 /// Flags of `webapp load` that an arm may set. All others are the bench's own: its windows, its levels, its output.
-pub const LOAD_FLAGS: [&str; 7] =
-    ["--no-keepalive", "--header", "--expect-status", "--expect-body", "--max-connections", "--poisson", "--threads"];
+pub const LOAD_FLAGS: [&str; 8] = [
+    "--cookies",
+    "--no-keepalive",
+    "--header",
+    "--expect-status",
+    "--expect-body",
+    "--max-connections",
+    "--poisson",
+    "--threads",
+];
 
 /// Flags of the driver's `up` that are the bench's own.
 const OWN_FLAGS: [&str; 3] = ["--name", "--json", "--quiet"];
