@@ -179,3 +179,15 @@ fn the_guide_names_every_key() {
         }
     }
 }
+
+#[test]
+fn cookies_are_for_all_arms_or_for_those_that_say_so() {
+    let with = |key: &str, load: &str| {
+        let text = format!("{key}{}", RIGHT.replace("--no-keepalive", load));
+        Experiment::parse("x.toml", &text).unwrap().arms.into_iter().map(|arm| arm.load).collect::<Vec<_>>()
+    };
+    assert_eq!(with("cookies = true\n", "--no-keepalive"), [vec!["--cookies"], vec!["--no-keepalive", "--cookies"]]);
+    assert_eq!(with("cookies = true\n", "--cookies"), [["--cookies"], ["--cookies"]]);
+    assert_eq!(with("cookies = false\n", "--cookies"), [vec![], vec!["--cookies"]]);
+    assert!(Experiment::parse("x.toml", &format!("cookies = 1\n{RIGHT}")).is_err());
+}

@@ -14,6 +14,7 @@ pub struct File {
     pub look_at: Option<Spanned<String>>,
     pub workload: Option<Spanned<Workload>>,
     pub work: Option<Spanned<Vec<Spanned<WorkEntry>>>>,
+    pub cookies: Option<bool>,
     pub objective: Option<Spanned<String>>,
     pub smallest_effect_percent: Option<Spanned<f64>>,
     pub seed: Option<u64>,

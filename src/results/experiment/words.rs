@@ -4,7 +4,6 @@ use super::Placeholder;
 
 /// Flags of `webapp load` that an arm may set. All others are the bench's own: its windows, its levels, its output.
 pub const LOAD_FLAGS: [&str; 8] = [
-    "--cookies",
     "--no-keepalive",
     "--header",
     "--expect-status",
@@ -12,6 +11,7 @@ pub const LOAD_FLAGS: [&str; 8] = [
     "--max-connections",
     "--poisson",
     "--threads",
+    "--cookies",
 ];
 
 /// Flags of the driver's `up` that are the bench's own.

@@ -16,6 +16,8 @@ use crate::results::plan::SMALLEST_EFFECT_PERCENT;
 
 pub use work::work_file;
 
+/// The flag of the load that makes each connection a user with cookies.
+const COOKIES: &str = "--cookies";
 const LONGEST_NAME: usize = 40;
 
 type Checked<T> = Result<T, ExperimentError>;
@@ -38,7 +40,12 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
     };
     let scale = check.scale(read.scale)?;
     let arms_at = read.arms.as_ref().map_or(0..0, Spanned::span);
-    let arms = check.arms(read.arms, !work.is_empty())?;
+    let mut arms = check.arms(read.arms, !work.is_empty())?;
+    if read.cookies == Some(true) {
+        for arm in arms.iter_mut().filter(|arm| !arm.load.iter().any(|word| word == COOKIES)) {
+            arm.load.push(COOKIES.to_owned());
+        }
+    }
     let event = read.event.map(|event| check.event(event, &arms)).transpose()?;
     let common = read.sizes.map(Spanned::into_inner).unwrap_or_default();
     let sizes = |size: Size, own: Option<Spanned<SizesTable>>| {
