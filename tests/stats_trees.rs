@@ -188,7 +188,7 @@ fn one_bad_line_costs_that_line() {
     assert_eq!(network.unread, ["eth0: one 2 3"]);
 
     tree.put("proc/pressure/io", "some avg10=0.00 total=x\nfull avg10=0.00 total=7\n");
-    let stall = kernel::pressure::read(&root, kernel::pressure::Resource::Io).unwrap();
+    let stall = kernel::pressure::read(&root, kernel::pressure::StallResource::Io).unwrap();
     assert_eq!((stall.some_microseconds, stall.full_microseconds), (None, Some(7)));
 
     tree.put("proc/net/snmp", "Tcp: odd\nTcp: InSegs OutSegs RetransSegs\nTcp: 5 6 x\n");

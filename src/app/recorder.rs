@@ -11,13 +11,13 @@ use super::routes::ROUTES;
 /// What was answered, by route.
 pub struct Recorder {
     /// In the order of the route table.
-    routes: Vec<Counted>,
+    routes: Vec<EndpointCounters>,
     /// Answers to addresses that do not exist.
     unknown: AtomicU64,
 }
 
 #[derive(Default)]
-struct Counted {
+struct EndpointCounters {
     count: AtomicU64,
     errors: AtomicU64,
     recent: Recent,
@@ -25,7 +25,7 @@ struct Counted {
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { routes: ROUTES.iter().map(|_| Counted::default()).collect(), unknown: AtomicU64::new(0) }
+        Self { routes: ROUTES.iter().map(|_| EndpointCounters::default()).collect(), unknown: AtomicU64::new(0) }
     }
 }
 
@@ -54,7 +54,7 @@ impl Recorder {
     /// One reading a route.
     pub fn endpoints(&self) -> Vec<EndpointReading> {
         let now = Instant::now();
-        let reading = |(route, counted): (&super::Route, &Counted)| {
+        let reading = |(route, counted): (&super::Route, &EndpointCounters)| {
             let [p50, p90, p99] = counted.recent.quantiles([0.5, 0.9, 0.99], now);
             EndpointReading {
                 path: route.path,

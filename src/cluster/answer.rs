@@ -1,6 +1,6 @@
 //! What a command answers: the contract for a program, a table for a person at a terminal.
 
-use super::balancer::{Kind, Share};
+use super::balancer::{Kind, NodeShare};
 use super::contract::{BalancerAnswer, ClusterAnswer, Limited, NodeAnswer, NodeState, ServiceAnswer};
 use super::limits::{self, Mechanism};
 use super::state::Rotation;
@@ -123,7 +123,7 @@ fn line(columns: [&str; 7]) -> String {
     format!("  {node:<10}{address:<28}{process:>9}{cores:>8}  {state:<9}{sees:<14}{requests:>10}\n")
 }
 
-fn node_line(node: &NodeAnswer, share: Option<&Share>) -> String {
+fn node_line(node: &NodeAnswer, share: Option<&NodeShare>) -> String {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     line([
         &node.name,
@@ -163,7 +163,7 @@ mod tests {
             up: Some(true),
             state: Some(NodeState::Ready),
         };
-        let share = Share { node: "node1".to_owned(), state: "UP".to_owned(), requests: 5 };
+        let share = NodeShare { node: "node1".to_owned(), state: "UP".to_owned(), requests: 5 };
         let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(words(node_line(&node, Some(&share))), "node1 http://127.0.0.1:1 7 0.25 ready UP 5");
         let dead = NodeAnswer { pid: None, quota_cores: None, state: Some(NodeState::Down), ..node };

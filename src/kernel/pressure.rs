@@ -16,7 +16,7 @@ pub struct Stall {
 
 /// The resources that the kernel accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
+pub enum StallResource {
     /// Ready to run, and no CPU free.
     Cpu,
     /// Waiting for memory to be freed, or read back.
@@ -25,7 +25,7 @@ pub enum Resource {
     Io,
 }
 
-impl Resource {
+impl StallResource {
     /// The file's name.
     pub fn name(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Resource {
 ///
 /// # Errors
 /// When the kernel has no PSI (before 4.20, not built in, or `psi=0`), or neither line can be read.
-pub fn read(root: &Root, resource: Resource) -> Reading<Stall> {
+pub fn read(root: &Root, resource: StallResource) -> Reading<Stall> {
     let path = format!("/proc/pressure/{}", resource.name());
     let text = root.read(&path)?;
     let total = |kind: &str| {

@@ -16,7 +16,7 @@ use super::model::Model;
 use super::outcome::{Failure, Outcome};
 use super::random::{Random, Streams, below, uniform};
 use super::recorder::{Expected, Recorder};
-use super::service::Sampler;
+use super::service::ServiceSampler;
 use super::task::{NONE, Phase, Request, Slab, Task};
 use super::tier::{Refusal, Tier};
 use fleet::Fleet;
@@ -28,7 +28,7 @@ const MOST_TASKS: u32 = 30_000_000;
 /// The layer behind the nodes.
 pub(super) struct Behind {
     pub tier: Tier,
-    service: Sampler,
+    service: ServiceSampler,
     random: Random,
     share: f64,
     holds_thread: bool,
@@ -56,7 +56,7 @@ pub(super) struct Engine<'a> {
     /// The number of the last try.
     stamp: u32,
     source: Source,
-    service: Sampler,
+    service: ServiceSampler,
     next_arrival: f64,
     arrived: u64,
     happened: u64,
@@ -74,7 +74,7 @@ impl<'a> Engine<'a> {
                 (0..spec.count).for_each(|_| _ = tier.add(0.0));
                 let mut random = store.clone();
                 random.long_jump();
-                let service = Sampler::new(&spec.service, store)?;
+                let service = ServiceSampler::new(&spec.service, store)?;
                 Some(Behind { tier, service, random, share: spec.share, holds_thread: spec.holds_thread })
             }
         };
@@ -101,7 +101,7 @@ impl<'a> Engine<'a> {
             timeouts: VecDeque::new(),
             stamp: 0,
             source: Source::new(model.arrivals.clone(), arrivals),
-            service: Sampler::new(&model.service, service)?,
+            service: ServiceSampler::new(&model.service, service)?,
             next_arrival: 0.0,
             arrived: 0,
             happened: 0,

@@ -140,7 +140,7 @@ impl Steps {
 }
 
 /// Draws service times.
-pub(super) struct Sampler {
+pub(super) struct ServiceSampler {
     kind: Kind,
     random: Random,
 }
@@ -153,7 +153,7 @@ enum Kind {
     Measured(Vec<Step>, WeightedAliasIndex<f64>),
 }
 
-impl Sampler {
+impl ServiceSampler {
     /// # Errors
     /// When the distribution is none: see [`Service::check`].
     pub fn new(service: &Service, random: Random) -> Result<Self, ModelError> {
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     fn moments(service: &Service) -> (f64, f64) {
-        let mut sampler = Sampler::new(service, Streams::new(11).service).unwrap();
+        let mut sampler = ServiceSampler::new(service, Streams::new(11).service).unwrap();
         let times: Vec<f64> = (0..400_000).map(|_| sampler.draw()).collect();
         let mean = times.iter().sum::<f64>() / times.len() as f64;
         let variance = times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / times.len() as f64;

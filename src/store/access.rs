@@ -45,7 +45,7 @@ enum Backend {
 
 /// What a question is counted as.
 #[derive(Clone, Copy)]
-enum Counted {
+enum Operation {
     Read,
     Write,
 }
@@ -95,7 +95,7 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(Counted::Read, move |client, by| client.get(id, by), abandoned)
+        self.ask(Operation::Read, move |client, by| client.get(id, by), abandoned)
     }
 
     /// Writes a row that is there; gives its new version.
@@ -106,7 +106,7 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(Counted::Write, move |client, by| client.put(id, &value, by), abandoned)
+        self.ask(Operation::Write, move |client, by| client.put(id, &value, by), abandoned)
     }
 
     /// The rows with that tag, by id.
@@ -117,7 +117,7 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(Counted::Read, move |client, by| client.by_tag(tag, lookup, by), abandoned)
+        self.ask(Operation::Read, move |client, by| client.by_tag(tag, lookup, by), abandoned)
     }
 
     /// Keeps a new session.
@@ -134,7 +134,7 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(Counted::Write, move |client, by| client.create_session(&key, &session, lifetime, by), abandoned)
+        self.ask(Operation::Write, move |client, by| client.create_session(&key, &session, lifetime, by), abandoned)
     }
 
     /// Counts a session one up; `None` when there is none.
@@ -145,7 +145,7 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(Counted::Write, move |client, by| client.next_of_session(&key, by), abandoned)
+        self.ask(Operation::Write, move |client, by| client.next_of_session(&key, by), abandoned)
     }
 
     /// Forgets a session.
@@ -156,7 +156,7 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(Counted::Write, move |client, by| client.delete_session(&key, by), abandoned)
+        self.ask(Operation::Write, move |client, by| client.delete_session(&key, by), abandoned)
     }
 
     /// What `/stats` is told of it.
@@ -180,7 +180,7 @@ impl Store {
         }
     }
 
-    fn ask<T, F, A>(&self, counted: Counted, question: F, abandoned: A) -> Result<Answer<T>, Error>
+    fn ask<T, F, A>(&self, operation: Operation, question: F, abandoned: A) -> Result<Answer<T>, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
@@ -194,9 +194,9 @@ impl Store {
             }
             Backend::There(server) => server.ask(question, abandoned),
         };
-        let total = match (&answer, counted) {
-            (Ok(_), Counted::Read) => &self.reads_total,
-            (Ok(_), Counted::Write) => &self.writes_total,
+        let total = match (&answer, operation) {
+            (Ok(_), Operation::Read) => &self.reads_total,
+            (Ok(_), Operation::Write) => &self.writes_total,
             (Err(_), _) => &self.errors_total,
         };
         total.fetch_add(1, Ordering::Relaxed);

@@ -29,11 +29,11 @@ struct Inner {
     count: u64,
     /// Of them, those that were written: value and version, by id.
     written: [Mutex<HashMap<u64, (String, u64)>>; PARTS],
-    sessions: Mutex<Sessions>,
+    sessions: Mutex<SessionTable>,
 }
 
 #[derive(Default)]
-struct Sessions {
+struct SessionTable {
     by_key: HashMap<SessionKey, (Session, Instant)>,
     /// In the order they were made; some may be gone already.
     order: VecDeque<SessionKey>,
@@ -143,7 +143,7 @@ impl Client for Memory {
     }
 }
 
-impl Sessions {
+impl SessionTable {
     /// Takes the oldest out when `goes` says so of its end, or when it is gone already.
     fn forget_oldest(&mut self, goes: impl Fn(Instant) -> bool) {
         let Some(key) = self.order.front() else { return };

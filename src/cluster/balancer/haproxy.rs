@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 
 use super::haproxy_socket::{self, Statistics};
-use super::{Balancer, Facts, SOURCE, Share, Site, has_user, most_connections, render};
+use super::{Balancer, Facts, NodeShare, SOURCE, Site, has_user, most_connections, render};
 use crate::cluster::program::{self, Needed};
 use crate::cluster::reporter::command_name;
 
@@ -190,7 +190,7 @@ impl Balancer for Haproxy {
     }
 
     /// A slow start is a share of the full weight.
-    fn shares(&self, site: &Site<'_>) -> Vec<Share> {
+    fn shares(&self, site: &Site<'_>) -> Vec<NodeShare> {
         let statistics = statistics(site);
         let share = |node: &str| {
             let number = |column: &str| statistics.field(node, column).and_then(|text| text.parse::<u64>().ok());
@@ -199,7 +199,7 @@ impl Balancer for Haproxy {
                 (Some(weight), Some(full)) if status == "UP" && weight < full => format!("UP-{}%", 100 * weight / full),
                 _ => status,
             };
-            Share { node: node.to_owned(), state, requests: number("stot").unwrap_or_default() }
+            NodeShare { node: node.to_owned(), state, requests: number("stot").unwrap_or_default() }
         };
         statistics.servers().map(share).collect()
     }

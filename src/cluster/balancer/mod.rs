@@ -58,7 +58,7 @@ pub struct Site<'a> {
 
 /// What the balancer thinks of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct NodeShare {
     /// The node.
     pub node: String,
     /// In the balancer's own word.
@@ -145,7 +145,7 @@ pub trait Balancer {
     fn delete(&self, site: &Site<'_>, nodes: &[String]) -> anyhow::Result<()>;
 
     /// What it thinks of its nodes, as far as it counts them one by one.
-    fn shares(&self, site: &Site<'_>) -> Vec<Share>;
+    fn shares(&self, site: &Site<'_>) -> Vec<NodeShare>;
 }
 
 impl Site<'_> {

@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use rustix::process::Signal;
 use serde::Serialize;
 
-use super::{Balancer, Facts, Share, Site, has_user, most_connections, render};
+use super::{Balancer, Facts, NodeShare, Site, has_user, most_connections, render};
 use crate::cluster::process::Record;
 use crate::cluster::program::{self, Needed};
 use crate::cluster::ready;
@@ -147,7 +147,7 @@ impl Balancer for Nginx {
     }
 
     /// `stub_status` knows no nodes.
-    fn shares(&self, _site: &Site<'_>) -> Vec<Share> {
+    fn shares(&self, _site: &Site<'_>) -> Vec<NodeShare> {
         Vec::new()
     }
 }
