@@ -24,7 +24,8 @@ experiments![
     "algorithm",
     "store",
     "connections",
-    "index"
+    "index",
+    "sessions",
 ];
 
 /// The experiment of this name. `None` where there is no such.
