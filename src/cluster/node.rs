@@ -61,14 +61,17 @@ impl Cluster {
         let folder = self.folder.node(node);
         let quota = self.quota(node);
         let mut command = self.node_command(node)?;
+        // Without a quota of its own a node has no group, even where a store has one.
+        let mut group = None;
         if let Some(percent) = self.settings.node_percent() {
             quota.prepare(percent)?;
             command = quota.command(Some(percent), command);
+            group = quota.processes_file();
         }
         let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
         self.reporter.step(format_args!("{node}: {}", words.join(" ")));
         let record = self.folder.node_process(node);
-        let launch = Launch { record, group: quota.processes_file(), folder: None, command };
+        let launch = Launch { record, group, folder: None, command };
         launch.start(&folder.join("out"), &folder.join("log"))
     }
 

@@ -116,6 +116,17 @@ test_store_dies_under_load() {
 }
 got_row() { [[ "$(status_of '/item?id=5')" == 200 ]]; }
 
+test_quota_of_one_alone() {
+  chmod 711 "$work"
+  up --nodes 1 --unit-cpu none --store redis --store-rows 10 --store-cpu 20 || {
+    no_quota_here
+    return 0
+  }
+  check "a store with a quota, a node without" is "$(field '[.services[0].quota_cores, .nodes[0].quota_cores] | map(tostring) | join(" ")')" "0.2 null"
+  up --nodes 1 --unit-cpu 20 --store redis --store-rows 10 --store-cpu none || return 1
+  check "a node with a quota, a store without" is "$(field '[.services[0].quota_cores, .nodes[0].quota_cores] | map(tostring) | join(" ")')" "null 0.2"
+}
+
 test_session_kinds() {
   local kind
   chmod 711 "$work"

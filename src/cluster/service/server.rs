@@ -106,14 +106,16 @@ impl Server<'_> {
         let quota = self.quota();
         let mut command: Vec<OsString> = place.account.map(Account::prefix).unwrap_or_default();
         command.extend(self.program.command(place));
+        let mut group = None;
         if self.percent().is_some() {
             // Not yet limited: a start under a tenth of a core takes seconds, and the rows minutes.
             quota.prepare_without_limit()?;
             command = quota.command(None, command);
+            group = quota.processes_file();
         }
         let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
         self.reporter.step(format_args!("{}: {}", self.server.name, words.join(" ")));
-        let launch = Launch { record: self.record(), group: quota.processes_file(), folder: None, command };
+        let launch = Launch { record: self.record(), group, folder: None, command };
         let mut launched = launch.start(&self.log(), &self.log())?;
         launched.wait_for_record()?;
         Ok(launched)
