@@ -78,6 +78,7 @@ test_store_kinds() {
     get /stats >>"$work/seen" && get /metrics >>"$work/seen"
     check "$kind: no password in status, command lines, /stats and /metrics" secret_free "$work/seen"
     check "$kind: its log" contains "$("$root/scripts/cluster.sh" logs store1 --name t 2>&1)" "eady"
+    # shellcheck disable=SC2034 # service reads it
     JSON=$(cluster up --name t --store "$kind")
     seen=$(service store1 pid)
     pids=$(service_pids)
@@ -106,7 +107,7 @@ test_store_dies_under_load() {
     check "$kind: every request was answered, with 200 or 503" is "$(jq -c '[(.errors | keys - ["unexpected_status"]), (.status | keys - ["200", "503"])]' <<<"$LOAD")" '[[],[]]'
     check "$kind: and something was" at_least "$(jq .requests_ok <<<"$LOAD")" 100
     pids+=" $(service_pids)"
-    JSON=$(cluster status --name t)
+    refresh
     pids+=" $(service_pids)"
     down
     # shellcheck disable=SC2086 # several numbers
