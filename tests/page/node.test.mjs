@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { browser, get, load, node, open, overflows, sleep, text, until } from './world.mjs';
+import { PATIENCE, browser, get, load, node, open, overflows, sleep, text, until } from './world.mjs';
 
 describe('the view of one node', () => {
   let chromium;
