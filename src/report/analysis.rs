@@ -53,6 +53,9 @@ pub struct Point {
     pub binding: Binding,
     /// The machine's own speed during these runs, in fixed computations for each CPU second.
     pub machine_speed_per_second: Option<Spread>,
+    /// The same in each block.
+    #[serde(skip)]
+    pub machine_speed_by_block: BTreeMap<u32, f64>,
     /// Latency over load, rising; empty where only the ceiling was measured.
     pub latency: Vec<LatencyPoint>,
     /// The limit by the objective.
@@ -186,6 +189,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         demand_milliseconds: demand,
         efficiency_percent: None,
         served,
+        machine_speed_by_block: queries::median_by_block(runs.iter().copied(), |run| run.machine.speed_per_second),
         machine_speed_per_second: Spread::of(runs.iter().filter_map(|run| run.machine.speed_per_second)),
         objective: objective_limit(results, key, &latency),
         latency,

@@ -4,11 +4,14 @@ use serde::Serialize;
 
 use super::analysis::{LatencyPoint, Point};
 use crate::results::arm::Scale;
-use crate::results::comparison::{self, Verdict};
+use crate::results::comparison::{self, Measured, Verdict};
 use crate::results::plan::Plan;
 
 /// Below this difference of the ceilings there is nothing to explain, in percent.
 const WORTH_EXPLAINING_PERCENT: f64 = 5.0;
+
+/// The comparison at equal speed is told where its interval is so much narrower.
+const NARROWER: f64 = 0.8;
 
 /// An arm against the baseline at one scale.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +28,8 @@ pub struct Comparison {
     pub baseline_per_second: f64,
     /// The goodput of the two, block by block: ratio, intervals and verdict. Runs that are not valid are left out.
     pub goodput: comparison::Comparison,
+    /// The same at equal speed of the machine, where that is known and tells clearly more: a second look, and not the verdict.
+    pub at_equal_speed: Option<comparison::Comparison>,
     /// False where one of the two has no valid run.
     pub valid: bool,
     /// What took the difference, where there is one worth explaining.
@@ -46,25 +51,35 @@ pub struct SameLoad {
 }
 
 /// Every arm that was measured against the baseline, scale by scale.
-pub fn comparisons(plan: &Plan, points: &[Point]) -> Vec<Comparison> {
+pub fn comparisons<'a>(plan: &Plan, points: &'a [Point]) -> Vec<Comparison> {
     let Some(baseline) = plan.baseline() else { return Vec::new() };
     let of = |arm: &str, scale: &Scale| points.iter().find(|point| point.key.arm == arm && point.key.scale == *scale);
     let at = |scale: &Scale| {
         let Some(reference) = of(&baseline.name, scale) else { return Vec::new() };
         let arms: Vec<&Point> = plan.arms[1..].iter().filter_map(|arm| of(&arm.name, scale)).collect();
         let blocks: Vec<_> = arms.iter().map(|point| point.valid_blocks()).collect();
-        let goodput = comparison::compare(
-            &reference.valid_blocks(),
-            &blocks.iter().collect::<Vec<_>>(),
-            plan.smallest_effect_percent,
+        let baseline = reference.valid_blocks();
+        let effect = plan.smallest_effect_percent;
+        let goodput = comparison::compare(&baseline, &blocks.iter().collect::<Vec<_>>(), effect);
+        let speed_of = |point: &'a Point| &point.machine_speed_by_block;
+        let measured = arms.iter().zip(&blocks).map(|(arm, figures)| Measured { figures, speeds: speed_of(arm) });
+        let equal = comparison::compare_at_equal_speed(
+            Measured { figures: &baseline, speeds: speed_of(reference) },
+            &measured.collect::<Vec<_>>(),
+            effect,
         );
-        arms.into_iter().zip(goodput).map(|(arm, goodput)| one(reference, arm, goodput)).collect()
+        let equal = equal.map_or_else(|| vec![None; arms.len()], |equal| equal.into_iter().map(Some).collect());
+        arms.into_iter().zip(goodput.into_iter().zip(equal)).map(|(arm, found)| one(reference, arm, found)).collect()
     };
     plan.scales.iter().flat_map(at).collect()
 }
 
-fn one(baseline: &Point, arm: &Point, goodput: comparison::Comparison) -> Comparison {
+type Found = (comparison::Comparison, Option<comparison::Comparison>);
+
+fn one(baseline: &Point, arm: &Point, (goodput, equal): Found) -> Comparison {
+    let width = |of: &comparison::Comparison| of.half_width_percent().unwrap_or(f64::INFINITY);
     Comparison {
+        at_equal_speed: equal.filter(|equal| width(equal) <= NARROWER * width(&goodput)),
         scale: arm.key.scale.clone(),
         arm: arm.key.arm.clone(),
         baseline: baseline.key.arm.clone(),
@@ -138,6 +153,7 @@ impl Comparison {
 mod tests {
     use super::*;
     use crate::report::{analysis, sample, words};
+    use crate::results::run::Level;
 
     #[test]
     fn side_by_side() {
@@ -158,6 +174,32 @@ mod tests {
                 .starts_with("4 units: horizontal 313/s, vertical 360/s; different: -13.0 % (95 %: -13.0 % to -13.0 %"),
             "{sentence}"
         );
+    }
+
+    #[test]
+    fn a_machine_that_changed_its_speed_gets_a_second_look() {
+        let mut results = sample::results();
+        results.manifest.plan.blocks = 8;
+        let block_speeds = [0.9, 1.1, 1.0, 0.8, 1.2, 0.95, 1.05, 1.15];
+        results.runs.retain(|run| run.point.scale != 4.into() || !matches!(run.level, Level::Closed { .. }));
+        for (block, speed) in (1..).zip(block_speeds) {
+            for (arm, goodput, speed) in [("vertical", 360.0, 1.0), ("horizontal", 324.0 * speed, speed)] {
+                let levels = if block == 1 { vec![16, 32, 32] } else { vec![16] };
+                for connections in levels {
+                    let mut run = sample::run(block, arm, 4, Level::Closed { connections }, goodput, 80.0);
+                    run.machine.speed_per_second = Some(40_000.0 * speed);
+                    results.runs.push(run);
+                }
+            }
+        }
+        let comparisons = comparisons(&results.manifest.plan, &analysis::points(&results));
+        let four = comparisons.last().unwrap();
+        assert!(matches!(four.verdict(), Some(Verdict::Undecided { .. })), "{four:?}");
+        let equal = four.at_equal_speed.unwrap();
+        assert!((equal.difference_percent().unwrap() + 10.0).abs() < 0.1, "{equal:?}");
+        let sentence = words::sentence(four, &results.manifest.plan);
+        assert!(sentence.contains("at equal speed of the machine -10.0 % (95 %: -10.0 % to -10.0 %)"), "{sentence}");
+        assert!(comparisons[0].at_equal_speed.is_none(), "fewer than six blocks");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::analysis::Point;
 use super::binding::Limit;
 use super::comparison::Comparison;
 use crate::results::arm::Scale;
-use crate::results::number::{counted, plain};
+use crate::results::comparison::{Comparison as Ratios, range};
+use crate::results::number::{counted, plain, signed_percent};
 use crate::results::plan::Plan;
 use crate::stats::Resource;
 
@@ -28,6 +29,7 @@ pub fn judged(comparison: &Comparison) -> String {
 
 /// The comparison of the ceilings in one sentence, without its full stop.
 pub fn sentence(comparison: &Comparison, plan: &Plan) -> String {
+    let at = |equal| Some((equal, Ratios::difference_percent(equal)?, equal.interval_95?));
     let mut sentence = format!(
         "{}: {} {}/s, {} {}/s; {}",
         scale(plan, &comparison.scale),
@@ -37,6 +39,16 @@ pub fn sentence(comparison: &Comparison, plan: &Plan) -> String {
         plain(comparison.baseline_per_second),
         judged(comparison)
     );
+    if let Some((equal, difference, interval)) =
+        comparison.at_equal_speed.as_ref().filter(|_| comparison.valid).and_then(at)
+    {
+        sentence += &format!(
+            "; a second look, which is not the verdict: at equal speed of the machine {} ({}: {})",
+            signed_percent(difference),
+            equal.level_words(),
+            range(interval)
+        );
+    }
     if let Some(because) = &comparison.because {
         sentence += "; ";
         sentence += because;

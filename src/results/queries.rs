@@ -117,15 +117,23 @@ pub fn by_block(plan: &Plan, runs: &[Run], point: &PointKey) -> BTreeMap<u32, f6
 
 /// The median goodput of these runs in each block.
 pub fn goodput_by_block<'a>(runs: impl IntoIterator<Item = &'a Run>) -> BTreeMap<u32, f64> {
+    median_by_block(runs, |run| Some(run.load.throughput_per_second))
+}
+
+/// The median of a figure of these runs in each block that has one.
+pub fn median_by_block<'a>(
+    runs: impl IntoIterator<Item = &'a Run>,
+    figure: impl Fn(&Run) -> Option<f64>,
+) -> BTreeMap<u32, f64> {
     let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for run in runs {
-        blocks.entry(run.block).or_default().push(run.load.throughput_per_second);
+        blocks.entry(run.block).or_default().extend(figure(run));
     }
-    let median = |mut goodput: Vec<f64>| {
-        goodput.sort_by(f64::total_cmp);
-        median_of_sorted(&goodput)
+    let median = |(block, mut figures): (u32, Vec<f64>)| {
+        figures.sort_by(f64::total_cmp);
+        (!figures.is_empty()).then(|| (block, median_of_sorted(&figures)))
     };
-    blocks.into_iter().map(|(block, goodput)| (block, median(goodput))).collect()
+    blocks.into_iter().filter_map(median).collect()
 }
 
 /// The ceilings of all arms but the first at this scale, each compared with the first, in the order of the arms.
