@@ -74,7 +74,9 @@ row "the latest" "$(late 3)" ms 50
 
 # p99 URL: of /whoami at 200 requests a second, ms
 p99() {
-  "$WEBAPP_BIN" load "$1/whoami" --rate 200 --duration 5s --warmup 1s --json - 2>/dev/null | jq '.latency_milliseconds.p99'
+  # 3: measured, and the generator was late, which its latencies hold.
+  { "$WEBAPP_BIN" load "$1/whoami" --rate 200 --duration 5s --warmup 1s --json - 2>/dev/null || [[ $? -eq 3 ]]; } |
+    jq '.latency_milliseconds.p99'
 }
 
 echo "p99 of /whoami at 200 requests/s:"
