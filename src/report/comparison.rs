@@ -51,7 +51,7 @@ pub struct SameLoad {
 }
 
 /// Every arm that was measured against the baseline, scale by scale.
-pub fn comparisons<'a>(plan: &Plan, points: &'a [Point]) -> Vec<Comparison> {
+pub fn comparisons(plan: &Plan, points: &[Point]) -> Vec<Comparison> {
     let Some(baseline) = plan.baseline() else { return Vec::new() };
     let of = |arm: &str, scale: &Scale| points.iter().find(|point| point.key.arm == arm && point.key.scale == *scale);
     let at = |scale: &Scale| {
@@ -61,22 +61,26 @@ pub fn comparisons<'a>(plan: &Plan, points: &'a [Point]) -> Vec<Comparison> {
         let baseline = reference.valid_blocks();
         let effect = plan.smallest_effect_percent;
         let goodput = comparison::compare(&baseline, &blocks.iter().collect::<Vec<_>>(), effect);
-        let speed_of = |point: &'a Point| &point.machine_speed_by_block;
-        let measured = arms.iter().zip(&blocks).map(|(arm, figures)| Measured { figures, speeds: speed_of(arm) });
+        let measured =
+            arms.iter().zip(&blocks).map(|(arm, figures)| Measured { figures, speeds: &arm.machine_speed_by_block });
         let equal = comparison::compare_at_equal_speed(
-            Measured { figures: &baseline, speeds: speed_of(reference) },
+            Measured { figures: &baseline, speeds: &reference.machine_speed_by_block },
             &measured.collect::<Vec<_>>(),
             effect,
         );
         let equal = equal.map_or_else(|| vec![None; arms.len()], |equal| equal.into_iter().map(Some).collect());
-        arms.into_iter().zip(goodput.into_iter().zip(equal)).map(|(arm, found)| one(reference, arm, found)).collect()
+        let compared = goodput.into_iter().zip(equal);
+        arms.into_iter().zip(compared).map(|(arm, (goodput, equal))| one(reference, arm, goodput, equal)).collect()
     };
     plan.scales.iter().flat_map(at).collect()
 }
 
-type Found = (comparison::Comparison, Option<comparison::Comparison>);
-
-fn one(baseline: &Point, arm: &Point, (goodput, equal): Found) -> Comparison {
+fn one(
+    baseline: &Point,
+    arm: &Point,
+    goodput: comparison::Comparison,
+    equal: Option<comparison::Comparison>,
+) -> Comparison {
     let width = |of: &comparison::Comparison| of.half_width_percent().unwrap_or(f64::INFINITY);
     Comparison {
         at_equal_speed: equal.filter(|equal| width(equal) <= NARROWER * width(&goodput)),
