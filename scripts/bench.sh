@@ -14,7 +14,7 @@ usage: scripts/bench.sh [options of "webapp bench"]
 
   --list              the experiments that there are, and what they ask
   --experiment E      one of them, or a TOML file of your own (docs/experiments.md)
-  --quick             six blocks of short windows, within three minutes (default)
+  --quick             short windows, within three minutes (default)
   --full              more points, more blocks, longer windows
   --blocks N          how many blocks; or --until 3% --at-most 20m: as many as it takes
   --units 1,2,4,8     which unit counts
