@@ -161,6 +161,10 @@ impl<'c> Connection<'c> {
     }
 
     /// Reads the body, makes the answer, writes it; whether the connection lives on.
+    ///
+    /// Never inlined: its locals would lie on the stack below a handler that runs in [`Self::next`], and a connection's
+    /// stack would take a page more.
+    #[inline(never)]
     fn exchange(&mut self, exchange: PendingAnswer) -> io::Result<Result<bool, Problem>> {
         let PendingAnswer { reply, body, expects_continue, mut keep_alive, old, length } = exchange;
         self.socket.consume(length);
@@ -294,7 +298,10 @@ impl<'c> Connection<'c> {
         self.socket.read()
     }
 
-    /// Sends a refusal; the stream cannot be trusted any more, so the connection ends.
+    /// Sends a refusal; the stream cannot be trusted any more, so the connection ends. Never inlined, as
+    /// [`Self::exchange`].
+    #[cold]
+    #[inline(never)]
     fn refuse(&mut self, problem: Problem) -> io::Result<()> {
         let response = Response::from(problem).closing();
         self.write(&response, false, false)?;
