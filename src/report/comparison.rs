@@ -129,12 +129,13 @@ fn because(baseline: &Point, arm: &Point, goodput: &comparison::Comparison) -> O
     Some(words)
 }
 
-/// The highest rate at most 80 % of what counts as the ceiling that both were offered: near the ceiling, figures are
+/// The highest rate that both were offered and that is at most 80 % of the ceiling of each: near the ceiling, figures are
 /// those of a queue that has not settled.
 fn same_load(baseline: &[LatencyPoint], arm: &[LatencyPoint]) -> Option<SameLoad> {
     let close = |a: f64, b: f64| (a - b).abs() <= 0.01 * b;
-    baseline.iter().rev().filter(|point| point.fraction <= 0.8 && point.valid).find_map(|reference| {
-        let here = arm.iter().find(|here| here.valid && close(here.rate_per_second, reference.rate_per_second))?;
+    let settled = |point: &&LatencyPoint| point.fraction <= 0.8 && point.valid;
+    baseline.iter().rev().filter(settled).find_map(|reference| {
+        let here = arm.iter().filter(settled).find(|here| close(here.rate_per_second, reference.rate_per_second))?;
         Some(SameLoad {
             rate_per_second: reference.rate_per_second,
             fraction: reference.fraction,

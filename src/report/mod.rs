@@ -30,6 +30,7 @@ pub use usl_text::{describe_fit, fit_as_json};
 use serde::Serialize;
 
 use crate::bench::steps;
+use crate::results::experiment::Size;
 use crate::results::folder::Results;
 use crate::results::manifest::Manifest;
 use crate::results::prices::Prices;
@@ -171,7 +172,8 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
                 format!("; the nodes used {:.0} to {:.0} % of their quota", used.low, used.high)
             };
         }
-        words += ". A quieter machine, or --full, narrows it";
+        let longer = if results.manifest.plan.name == Size::Full.name() { "more blocks" } else { "--full" };
+        words += &format!(". A quieter machine, or {longer}, narrows it");
         cautions.push(words);
     }
     let plan = &results.manifest.plan;

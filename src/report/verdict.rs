@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::Report;
-use super::analysis::{Death, Point};
+use super::analysis::{DeathResult, Point};
 use super::comparison::Comparison;
 use super::words;
 use crate::bench::steps;
 use crate::results::arm::Scale;
-use crate::results::comparison::{Verdict, range};
+use crate::results::comparison::{Verdict, further, range};
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, significant};
 use crate::results::run::Run;
 
@@ -112,7 +112,7 @@ fn claim(report: &Report, comparison: &Comparison) -> String {
 
 /// What the death of a node cost at this scale, where it was measured with more than one arm.
 fn deaths(report: &Report, scale: &Scale) -> Option<String> {
-    let measured: Vec<(&Point, &Death)> = report
+    let measured: Vec<(&Point, &DeathResult)> = report
         .points
         .iter()
         .filter(|point| point.key.scale == *scale)
@@ -135,16 +135,17 @@ fn deaths(report: &Report, scale: &Scale) -> Option<String> {
 
 /// What to type when the figures do not decide.
 fn next_step(report: &Report, largest: &[&Comparison]) -> Option<String> {
-    let further = |comparison: &&Comparison| match comparison.goodput.verdict {
+    let blocks = |comparison: &&Comparison| match comparison.goodput.verdict {
         Verdict::Undecided { further_blocks } => Some(further_blocks),
         Verdict::Different | Verdict::Equivalent => None,
     };
-    let undecided: Vec<Option<usize>> = largest.iter().filter_map(further).collect();
+    let undecided: Vec<Option<usize>> = largest.iter().filter_map(blocks).collect();
     let most = undecided.iter().copied().collect::<Option<Vec<usize>>>().and_then(|all| all.into_iter().max());
     match (undecided.is_empty(), most) {
         (true, _) => None,
         (false, Some(most)) => Some(format!(
-            "About {most} further blocks should decide: --out FOLDER --resume --blocks {}.",
+            "{}: --out FOLDER --resume --blocks {}.",
+            upper_first(&further(Some(most))),
             report.manifest.plan.closed_blocks() as usize + most
         )),
         (false, None) => Some(
@@ -208,7 +209,7 @@ pub fn paragraph(report: &Report) -> String {
         sentences.push(cost.break_even.sentence());
     }
     if !report.valid {
-        sentences.push("Not every point is valid: the figures of those that are not are no ceilings.".to_owned());
+        sentences.push("Not every point is valid: the figures of the others are not ceilings.".to_owned());
     }
     if !plan.look_at.is_empty() {
         sentences.push(plan.look_at.clone());

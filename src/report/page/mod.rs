@@ -84,23 +84,7 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
             p { "Quota divided by the CPU that an answer costs (its service demand) is the ceiling that the CPU allows." }
             (tables::full_table(columns::LIMITS, &report.points))
         }
-        @if report.points.iter().any(|point| !point.latency.is_empty()) {
-            section {
-                h2 { "Latency over load" }
-                p { "Response time runs from the moment a request was due, so waiting for a busy server counts." }
-                @for scale in &report.manifest.plan.open_scales {
-                    @if let Some(chart) = figures::latency(report, scale) { (figure(&chart)) }
-                }
-                (tables::full_table(columns::LATENCY, &columns::latency_rows(&report.points)))
-                (tables::objectives(report))
-            }
-            section {
-                h2 { "Use of each resource over load" }
-                @for point in report.points.iter().filter(|point| Some(&point.key.scale) == report.manifest.plan.scales.last()) {
-                    @if let Some(chart) = figures::utilization(point) { (figure(&chart)) }
-                }
-            }
-        }
+        @if report.points.iter().any(|point| !point.latency.is_empty()) { (over_load(report)) }
         @let events = columns::event_rows(&report.points);
         @if !events.is_empty() {
             section {
@@ -126,6 +110,28 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
             }
         }
         (sources(report, runs))
+    }
+}
+
+/// Response times and use of each resource over the load that was offered.
+fn over_load(report: &Report) -> Markup {
+    let plan = &report.manifest.plan;
+    html! {
+        section {
+            h2 { "Latency over load" }
+            p { "Response time runs from the moment a request was due, so waiting for a busy server counts." }
+            @for scale in &plan.open_scales {
+                @if let Some(chart) = figures::latency(report, scale) { (figure(&chart)) }
+            }
+            (tables::full_table(columns::LATENCY, &columns::latency_rows(&report.points)))
+            (tables::objectives(report))
+        }
+        section {
+            h2 { "Use of each resource over load" }
+            @for point in report.points.iter().filter(|point| Some(&point.key.scale) == plan.scales.last()) {
+                @if let Some(chart) = figures::utilization(point) { (figure(&chart)) }
+            }
+        }
     }
 }
 
