@@ -20,7 +20,7 @@ TEXT
 help_wanted "$@"
 [[ "${1:-}" != -* ]] || usage_error "there is no option $1"
 runs=${1:-1000000}
-is_count "$runs" || usage_error "'$runs' is no number of runs"
+is_count "$runs" || usage_error "'$runs' is not a number of runs"
 
 need cargo c++=g++
 cargo fuzz --version >/dev/null 2>&1 || {

@@ -98,7 +98,7 @@ install_all() {
   local unit address port
   if [[ -n $listen ]]; then
     [[ $listen =~ ^(([0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-fA-F:]+\])(:([0-9]{1,5}))?$ ]] ||
-      die "--listen '$listen' is no address; write for instance 0.0.0.0, 192.168.56.11:3000 or [::1]:3000"
+      die "--listen '$listen' is not an address; write for instance 0.0.0.0, 192.168.56.11:3000 or [::1]:3000"
     address=${BASH_REMATCH[1]} port=$((10#${BASH_REMATCH[4]:-3000}))
     ((port >= 1 && port <= 65535)) || die "--listen '$listen': a port is 1 to 65535"
   fi

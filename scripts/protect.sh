@@ -143,7 +143,7 @@ TEXT
 
 rules_of_proxy() {
   cat <<TEXT
-  # A client has answered the cookie, so its address is no forged one. The proxy now asks our listener in the client's name: the first
+  # A client has answered the cookie, so its address is not a forged one. The proxy now asks our listener in the client's name: the first
   # place to judge it, and the last before connection tracking keeps it. Who is held here fills no table.
   chain before_ourselves {
     type filter hook output priority filter; policy accept;

@@ -90,12 +90,12 @@ SETTINGS
 help_wanted "$@"
 (($# >= 2)) || { usage >&2; exit 2; }
 [[ $EUID -eq 0 ]] || die "needs root: sudo $0 $*"
-[[ $1 =~ ^[a-z0-9]([a-z0-9-]*[a-z0-9])?$ ]] || die "'$1' is no host name"
+[[ $1 =~ ^[a-z0-9]([a-z0-9-]*[a-z0-9])?$ ]] || die "'$1' is not a host name"
 case $2 in
 node) node "$1" "${3:-}" ;;
 balancer)
   [[ ${3:-} =~ ^[a-z]+$ ]] || die "the balancer is haproxy or nginx, not '${3:-}'"
-  [[ ${4:-} =~ ^[0-9.]+:[0-9]+(,[0-9.]+:[0-9]+)*$ ]] || die "'${4:-}' is no list of nodes; write for instance 192.168.56.11:3000,192.168.56.12:3000"
+  [[ ${4:-} =~ ^[0-9.]+:[0-9]+(,[0-9.]+:[0-9]+)*$ ]] || die "'${4:-}' is not a list of nodes; write for instance 192.168.56.11:3000,192.168.56.12:3000"
   balancer "$1" "$3" "$4"
   ;;
 *) usage >&2; exit 2 ;;

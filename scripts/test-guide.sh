@@ -73,7 +73,7 @@ prepare() {
 }
 
 {
-    # 3 is no failure of a command: a generator that says that it was the limit.
+    # 3 is not a failure of a command: a generator that says that it was the limit.
     # shellcheck disable=SC2016 # expanded there
     echo 'trap '\''code=$?; ((code == 3)) || echo "line $at: $BASH_COMMAND: exit code $code" >>"$failures"'\'' ERR'
     if $show; then echo 'set -v'; fi

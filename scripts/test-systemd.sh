@@ -81,7 +81,7 @@ restart_loses_nothing() {
     run systemctl restart webapp.service || return 1
     sleep 1
     run systemctl restart webapp.service || return 1
-    # 3: the generator was the limit, which is no failure here.
+    # 3: the generator was the limit, which is not a failure here.
     wait "$load" || code=$?
     after=$(property webapp.service MainPID)
     cat "$work/errors"

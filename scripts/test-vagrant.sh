@@ -75,7 +75,7 @@ validate_all() {
     fi
     check "vagrant validate, as VirtualBox reads it" valid virtualbox
     check "vagrant validate, with every setting" env NODES=4 NODE_CPUS=2 VERTICAL_CPUS=8 NODE_MEMORY=1024 WEBAPP_BALANCER=nginx WEBAPP_NETWORK=192.168.57 vagrant validate
-    check "NODES=none says what is allowed" refused "NODES=none is no number from 1 to 20" env NODES=none vagrant validate
+    check "NODES=none says what is allowed" refused "NODES=none is not a number from 1 to 20" env NODES=none vagrant validate
     check "WEBAPP_BALANCER=apache says what is allowed" refused "haproxy, nginx" env WEBAPP_BALANCER=apache vagrant validate
     check "the driver says how to get more nodes" refused "export NODES=3" scripts/vagrant-driver.sh up --topology horizontal --units 3
     check "the driver says which options are not for machines" refused "--algorithm" scripts/vagrant-driver.sh up --algorithm random

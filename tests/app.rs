@@ -305,7 +305,7 @@ fn every_value_that_the_settings_file_offers_is_taken() {
     let help = String::from_utf8(help.stdout).unwrap();
     for (name, values) in settings {
         // A variable of another name would be ignored, whatever its value.
-        assert!(help.contains(&format!("[env: {name}=")), "{name} is no setting of webapp serve");
+        assert!(help.contains(&format!("[env: {name}=")), "{name} is not a setting of webapp serve");
         for value in values {
             let mut command = common::webapp();
             command.args(["serve", "--listen", "127.0.0.1:0"]).env(&name, &value);

@@ -144,7 +144,7 @@ fn the_json_has_every_field_of_the_contract() {
 #[test]
 fn errors_are_counted_by_kind() {
     let cases = [
-        ("malformed", &b"this is no HTTP\r\n\r\n"[..], Then::Close),
+        ("malformed", &b"this is not HTTP\r\n\r\n"[..], Then::Close),
         ("malformed", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab", Then::Stay),
         ("reset", b"", Then::Close),
         ("reset", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Then::Close),

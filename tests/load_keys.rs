@@ -159,7 +159,7 @@ fn wrong_templates_say_what_to_write() {
     std::fs::write(&right, "[[work]]\npath = \"/a\"\n").unwrap();
     let (file, right) = (file.to_str().unwrap(), right.to_str().unwrap());
     let cases: [(&[&str], &str); 9] = [
-        (&["http://127.0.0.1/?id={id}"], "{id}: it is no key; write {uniform 1..1000} or {zipf 1..1000 0.99}"),
+        (&["http://127.0.0.1/?id={id}"], "{id}: it is not a key; write {uniform 1..1000} or {zipf 1..1000 0.99}"),
         (&["http://127.0.0.1/?id={zipf 1..10 -1}"], "{zipf 1..10 -1}: the exponent must be 0 or more"),
         (&["http://127.0.0.1/?id={uniform 5..1}"], "ends before it begins"),
         (&["http://127.0.0.1/?id={uniform 1..5"], "is not closed"),

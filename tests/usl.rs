@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use proptest::prelude::*;
 use webapp::kernel::clock::thread_cpu_seconds;
-use webapp::report::usl::{Fit, FitError, Note, Point, fit};
+use webapp::report::usl::{Fit, FitError, Note, Observation, fit};
 use webapp::report::{describe_fit, fit_as_json, points as table};
 
 /// SPEC SDM91 on a Sun SPARCcenter 2000: Gunther, *Guerrilla Capacity Planning*; R package `usl` 3.0, `specsdm91`.
@@ -36,8 +36,8 @@ const CISCO: [f64; 32] = [
     12177.29, 12211.41, 12158.93, 12155.27, 12118.04, 12140.4, 12074.39,
 ];
 
-fn points(table: &[(f64, f64)]) -> Vec<Point> {
-    table.iter().map(|&(n, throughput)| Point { n, throughput }).collect()
+fn points(table: &[(f64, f64)]) -> Vec<Observation> {
+    table.iter().map(|&(n, throughput)| Observation { n, throughput }).collect()
 }
 
 fn close(value: f64, expected: f64, tolerance: f64) {
@@ -148,8 +148,8 @@ proptest! {
     fn recovers_the_law(contention in 0.0..0.6f64, coherency in 0.0..0.02f64, exponent in -2.0..6.0f64) {
         let scale = 10f64.powf(exponent);
         let law = |n: f64| scale * n / (1.0 + contention * (n - 1.0) + coherency * n * (n - 1.0));
-        let table: Vec<Point> =
-            [1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0].iter().map(|&n| Point { n, throughput: law(n) }).collect();
+        let table: Vec<Observation> =
+            [1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0].iter().map(|&n| Observation { n, throughput: law(n) }).collect();
         let fit = fit(&table).unwrap();
         prop_assert!((fit.contention.value - contention).abs() < 1e-6, "{} {contention}", fit.contention.value);
         prop_assert!((fit.coherency.value - coherency).abs() < 1e-6, "{} {coherency}", fit.coherency.value);
@@ -159,8 +159,8 @@ proptest! {
     /// Whatever positive table comes, the answer is bounded, finite and no worse than a flat or a linear law.
     #[test]
     fn any_table_is_answered(throughputs in prop::collection::vec(0.001..1e9f64, 3..12)) {
-        let table: Vec<Point> =
-            throughputs.iter().enumerate().map(|(index, &throughput)| Point { n: index as f64 + 1.0, throughput }).collect();
+        let table: Vec<Observation> =
+            throughputs.iter().enumerate().map(|(index, &throughput)| Observation { n: index as f64 + 1.0, throughput }).collect();
         let fit = fit(&table).unwrap();
         prop_assert!((0.0..=1.0).contains(&fit.contention.value) && (0.0..=1.0).contains(&fit.coherency.value));
         prop_assert!(fit.scale.value.is_finite() && fit.scale.value > 0.0);

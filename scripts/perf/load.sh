@@ -57,7 +57,7 @@ of() { awk -v f="$3" '{ print $f }' "$WORK/$1.$2" | median; }
 # against NAME FIELD: the median of webapp / wrk, pair by pair
 against() { paste "$WORK/$1.webapp" "$WORK/$1.wrk" | awk -v f="$2" '{ print $f / $(f + 4) }' | median; }
 
-# row TEXT VALUE LOW HIGH: a ratio and the band that is its mark; an empty HIGH is no bound.
+# row TEXT VALUE LOW HIGH: a ratio and the band that is its mark; an empty HIGH is not a bound.
 row() {
   local mark="at least $3"
   [[ -z "$4" ]] || mark="$3 to $4"

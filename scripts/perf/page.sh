@@ -17,7 +17,7 @@ TEXT
 }
 help_wanted "$@"
 seconds=${1:-15}
-is_count "$seconds" || usage_error "'$seconds' is no number of seconds"
+is_count "$seconds" || usage_error "'$seconds' is not a number of seconds"
 
 need node=nodejs npm haproxy jq "${CHROMIUM:-chromium}=chromium"
 WEBAPP_BIN=$(find_binary "$root")

@@ -8,19 +8,19 @@ use crate::secret::is_secret;
 use super::query::decode;
 
 /// What is kept of a request until its answer is there.
-pub(super) struct Entry {
+pub(super) struct AccessEntry {
     peer: std::net::SocketAddr,
     line: String,
 }
 
-impl Entry {
-    pub fn new(request: &Request<'_>) -> Entry {
+impl AccessEntry {
+    pub fn new(request: &Request<'_>) -> AccessEntry {
         let mut line = format!("{} {}", request.method.name(), request.path);
         if !request.query.is_empty() {
             line.push('?');
             line.push_str(&redact(request.query));
         }
-        Entry { peer: request.peer, line }
+        AccessEntry { peer: request.peer, line }
     }
 
     pub fn log(self, response: &Response, took: Duration) {

@@ -37,7 +37,7 @@ const KEPT: Duration = Duration::from_millis(100);
 const KEPT_HISTORY: Duration = Duration::from_millis(500);
 
 /// The peers of this node.
-pub struct Cluster {
+pub struct ClusterView {
     named: Peers,
     known: Mutex<Known>,
     /// Addresses typed in by visitors on this machine.
@@ -73,10 +73,10 @@ struct Known {
     changed_at: Option<SystemTime>,
 }
 
-impl Cluster {
+impl ClusterView {
     /// A cluster of these peers, in this order; the node's own address may be among them.
-    pub fn new(named: Peers) -> Arc<Cluster> {
-        let cluster = Cluster {
+    pub fn new(named: Peers) -> Arc<ClusterView> {
+        let cluster = ClusterView {
             named,
             known: Mutex::default(),
             typed: Mutex::default(),
@@ -207,7 +207,7 @@ fn is_self(app: &Inner, peer: &PeerNode) -> bool {
 
 /// What is said of a node beside its figures.
 #[derive(Serialize)]
-struct Head<'a> {
+struct ClusterHead<'a> {
     url: &'a str,
     name: Option<&'a str>,
     #[serde(rename = "self")]
@@ -226,8 +226,15 @@ fn compose(app: &Inner, members: &[Arc<PeerNode>], history: bool) -> Vec<u8> {
     let own = |url: &str| {
         let ready = !app.draining.load(Ordering::SeqCst);
         let name = Some(app.config.node.as_str());
-        let head =
-            Head { url, name, own: true, reachable: true, ready: Some(ready), error: None, age_seconds: Some(0.0) };
+        let head = ClusterHead {
+            url,
+            name,
+            own: true,
+            reachable: true,
+            ready: Some(ready),
+            error: None,
+            age_seconds: Some(0.0),
+        };
         entry(&head, Some(&snapshot.json), own_history.as_deref())
     };
     let mut entries = Vec::with_capacity(members.len() + 1);
@@ -241,7 +248,7 @@ fn compose(app: &Inner, members: &[Arc<PeerNode>], history: bool) -> Vec<u8> {
             continue;
         }
         let seen = lock(&peer.seen);
-        let head = Head {
+        let head = ClusterHead {
             url: &peer.url,
             name: seen.who.as_ref().map(|who| who.name.as_str()),
             own: false,
@@ -259,7 +266,7 @@ fn compose(app: &Inner, members: &[Arc<PeerNode>], history: bool) -> Vec<u8> {
     [b"{\"nodes\":[".as_slice(), &entries.join(&b","[..]), b"]}\n"].concat()
 }
 
-fn entry(head: &Head<'_>, stats: Option<&[u8]>, history: Option<&[u8]>) -> Vec<u8> {
+fn entry(head: &ClusterHead<'_>, stats: Option<&[u8]>, history: Option<&[u8]>) -> Vec<u8> {
     // A struct of plain fields cannot fail to be written.
     let mut bytes = serde_json::to_vec(head).unwrap_or_else(|_| b"{}".to_vec());
     bytes.pop();

@@ -42,7 +42,7 @@ use crate::stats::{RequestsReading, Snapshots};
 
 pub use fib::fib;
 pub use peers::{MAX_PEERS, Peers};
-use recorder::Recorder;
+use recorder::AnswerRecorder;
 pub use routes::{Action, Route, addresses};
 pub use state::{Sessions, State, TokenKey};
 pub use whoami::Network;
@@ -75,7 +75,7 @@ pub struct Caps {
 }
 
 /// What the application is told at its start.
-pub struct Config {
+pub struct AppConfig {
     /// Name of the node.
     pub node: String,
     /// Sync or async.
@@ -101,12 +101,12 @@ pub struct App {
 }
 
 struct Inner {
-    config: Config,
+    config: AppConfig,
     pool: Arc<Pool>,
     snapshots: Arc<Snapshots>,
-    recorder: Arc<Recorder>,
+    recorder: Arc<AnswerRecorder>,
     whoami: whoami::FixedFields,
-    cluster: Arc<cluster::Cluster>,
+    cluster: Arc<cluster::ClusterView>,
     draining: AtomicBool,
     memory_held_bytes: AtomicU64,
     state: Arc<State>,
@@ -116,7 +116,7 @@ struct Inner {
 /// Counts the requests of each address; made before the application, as the sampler reads it too.
 #[derive(Clone, Default)]
 pub struct Requests {
-    recorder: Arc<Recorder>,
+    recorder: Arc<AnswerRecorder>,
 }
 
 impl Requests {
@@ -129,7 +129,7 @@ impl Requests {
 impl App {
     /// Puts the application together. `addresses` are the machine's own, for `/whoami`.
     pub fn new(
-        config: Config,
+        config: AppConfig,
         pool: Arc<Pool>,
         state: Arc<State>,
         snapshots: Arc<Snapshots>,
@@ -137,7 +137,7 @@ impl App {
         addresses: Vec<IpAddr>,
     ) -> App {
         let whoami = whoami::FixedFields::new(&config.node, addresses);
-        let cluster = cluster::Cluster::new(config.peers.clone());
+        let cluster = cluster::ClusterView::new(config.peers.clone());
         let inner = Inner {
             config,
             pool,

@@ -43,7 +43,7 @@ impl Peers {
     /// The nodes as they are named now.
     ///
     /// # Errors
-    /// The file cannot be read or names what is no address; the sentence says which.
+    /// The file cannot be read or names what is not an address; the sentence says which.
     pub fn read(&self) -> Result<Vec<Origin>, String> {
         match self {
             Peers::Fixed(origins) => Ok(origins.clone()),

@@ -62,7 +62,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Undoes percent-encoding (RFC 3986, section 2.1) and `+` for a space; `None` when it is no UTF-8 or broken.
+/// Undoes percent-encoding (RFC 3986, section 2.1) and `+` for a space; `None` when it is not UTF-8 or broken.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -9,7 +9,7 @@ use crate::stats::EndpointReading;
 use super::routes::ROUTES;
 
 /// What was answered, by route.
-pub struct Recorder {
+pub struct AnswerRecorder {
     /// In the order of the route table.
     routes: Vec<EndpointCounters>,
     /// Answers to addresses that do not exist.
@@ -23,13 +23,13 @@ struct EndpointCounters {
     recent: Recent,
 }
 
-impl Default for Recorder {
+impl Default for AnswerRecorder {
     fn default() -> Self {
         Self { routes: ROUTES.iter().map(|_| EndpointCounters::default()).collect(), unknown: AtomicU64::new(0) }
     }
 }
 
-impl Recorder {
+impl AnswerRecorder {
     /// Counts one answer of the route at `index`, or of an address that does not exist.
     pub fn record(&self, index: Option<usize>, took: Duration, now: Instant, status: u16) {
         let Some(counted) = index.and_then(|index| self.routes.get(index)) else {

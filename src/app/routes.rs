@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::http::{Body, Method, Peer, Problem, Reply, Request, Response};
 use crate::stats::EndpointKind;
 
-use super::access::Entry;
+use super::access::AccessEntry;
 use super::format::Format::{self, Bytes, Html, Json, Metrics, Text};
 use super::{
     Inner, cluster, fib, health, io, item, items, login, memory, page, payload, primes, session, sleep, stats, whoami,
@@ -124,8 +124,12 @@ pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
 pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
     let path = if page::is_asset(request.path) { page::FOLDER } else { request.path };
     let index = ROUTES.iter().position(|route| route.path == path);
-    let mut end =
-        End { index, varies: false, start: Instant::now(), entry: app.config.access_log.then(|| Entry::new(request)) };
+    let mut end = End {
+        index,
+        varies: false,
+        start: Instant::now(),
+        entry: app.config.access_log.then(|| AccessEntry::new(request)),
+    };
     let reply = answer(app, request, &mut end).unwrap_or_else(|problem| Reply::Now(problem.into()));
     match reply {
         Reply::Now(response) => Reply::Now(end.finish(app, response)),
@@ -170,7 +174,7 @@ struct End {
     /// Whether another client may get the same answer in another format.
     varies: bool,
     start: Instant,
-    entry: Option<Entry>,
+    entry: Option<AccessEntry>,
 }
 
 impl End {

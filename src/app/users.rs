@@ -57,7 +57,7 @@ pub fn new_line(name: &str, password: &str, cost: Cost) -> anyhow::Result<String
 
 fn hash(password: &str, cost: Cost) -> anyhow::Result<PasswordHashString> {
     let params = Params::new(cost.memory_kib, cost.passes, 1, None)
-        .map_err(|error| anyhow!("that is no cost of Argon2: {error}"))?;
+        .map_err(|error| anyhow!("that is not a cost of Argon2: {error}"))?;
     let salt = SaltString::encode_b64(&super::secrets::random::<16>()?).map_err(|error| anyhow!("no salt: {error}"))?;
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let hash = hasher.hash_password(password.as_bytes(), &salt).map_err(|error| anyhow!("cannot hash: {error}"))?;

@@ -24,7 +24,7 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Network, String> {
         let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         net.map(Network)
-            .ok_or_else(|| format!("'{text}' is no address or block; write for instance 127.0.0.1 or 10.0.0.0/8"))
+            .ok_or_else(|| format!("'{text}' is not an address or block; write for instance 127.0.0.1 or 10.0.0.0/8"))
     }
 }
 
@@ -129,7 +129,7 @@ fn put_text(body: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(body, text);
 }
 
-/// Appends bytes as a JSON string; what is no UTF-8 in them is replaced.
+/// Appends bytes as a JSON string; what is not UTF-8 in them is replaced.
 fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
     // Most values need nothing checked or escaped but this.
     let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');

@@ -29,14 +29,14 @@ pub struct Clocks {
 
 /// A part of a run: what it used, or why that is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Part {
+pub enum CpuPart {
     /// So many cores of this machine.
     Used(f64),
     /// On this machine, but nobody knows how much.
     Unknown,
 }
 
-impl Part {
+impl CpuPart {
     /// The sum of several.
     pub fn sum(parts: impl IntoIterator<Item = Self>) -> Self {
         parts.into_iter().fold(Self::Used(0.0), |sum, part| match (sum, part) {
@@ -65,8 +65,8 @@ pub fn busy(clocks: &Clocks) -> Option<f64> {
 }
 
 /// What is left of `busy` when all `parts` are taken away. `None` where a part is not known.
-pub fn foreign(busy: Option<f64>, parts: &[Part]) -> Option<f64> {
-    let known = Part::sum(parts.iter().copied()).cores()?;
+pub fn foreign(busy: Option<f64>, parts: &[CpuPart]) -> Option<f64> {
+    let known = CpuPart::sum(parts.iter().copied()).cores()?;
     Some((busy? - known).max(0.0))
 }
 
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_foreign() {
-        use Part::{Unknown, Used};
+        use CpuPart::{Unknown, Used};
         assert_eq!(foreign(Some(1.5), &[Used(0.5), Used(0.25)]), Some(0.75));
         assert_eq!(foreign(Some(0.5), &[Used(0.6)]), Some(0.0), "clocks differ a little");
         assert_eq!(foreign(Some(1.5), &[Used(0.5), Unknown]), None);

@@ -14,7 +14,7 @@ use crate::results::work::{self, Request};
 
 /// One run of the generator.
 #[derive(Clone, Debug)]
-pub struct Job<'a> {
+pub struct LoadJob<'a> {
     /// The address the paths are appended to.
     pub target: &'a str,
     /// What is asked.
@@ -41,7 +41,7 @@ const NOT_VALID: i32 = 3;
 ///
 /// # Errors
 /// When the generator cannot run, prints no JSON, or `interrupted` becomes true.
-pub fn run(binary: &Path, job: &Job<'_>, interrupted: &AtomicBool) -> anyhow::Result<LoadOutcome> {
+pub fn run(binary: &Path, job: &LoadJob<'_>, interrupted: &AtomicBool) -> anyhow::Result<LoadOutcome> {
     let mut command = Command::new(binary);
     command.args(arguments(job));
     let input = if is_plain(job.work) { String::new() } else { work::to_toml(job.work) };
@@ -71,7 +71,7 @@ fn is_fixed(request: &Request) -> bool {
 }
 
 /// Each level draws other keys, or a cache would know them all from the level before.
-fn key_seed(job: &Job<'_>) -> u64 {
+fn key_seed(job: &LoadJob<'_>) -> u64 {
     let level = match job.level {
         Level::Closed { connections } => u64::from(connections) << 1,
         Level::Open { fraction, .. } => (fraction * 1e6) as u64 * 2 + 1,
@@ -80,7 +80,7 @@ fn key_seed(job: &Job<'_>) -> u64 {
     job.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(level)
 }
 
-fn arguments(job: &Job<'_>) -> Vec<String> {
+fn arguments(job: &LoadJob<'_>) -> Vec<String> {
     let target = job.target.trim_end_matches('/');
     let mut arguments = vec!["load".to_owned()];
     if is_plain(job.work) {
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn asks_as_agreed() {
         let job = |level, work: &[Request]| {
-            arguments(&Job {
+            arguments(&LoadJob {
                 target: "http://h:1/",
                 work,
                 further: &["--no-keepalive".to_owned()],

@@ -32,15 +32,15 @@ use crate::results::plan::{ANY_NODE, Ladder, Plan, Visit};
 use crate::results::run::{Killed, Level, Run};
 use caretaker::Caretaker;
 use driver::Driver;
-use generator::Job;
-use progress::Progress;
-use summary::Window;
+use generator::LoadJob;
+use progress::BenchProgress;
+use summary::RunWindow;
 use watch::Watch;
 
 use crate::results::prices::Prices;
 
 /// What [`run`] needs.
-pub struct Settings {
+pub struct BenchSettings {
     /// What is measured. When an earlier bench is resumed: its plan, which may have other blocks.
     pub plan: Plan,
     /// The prices that the report shall use; kept in the manifest.
@@ -71,7 +71,7 @@ pub enum Ended {
 /// # Errors
 /// When the folder cannot be written, the driver fails or the generator cannot run. What was measured until then stays
 /// in the folder, and the cluster is taken down in any case.
-pub fn run(settings: &Settings, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
+pub fn run(settings: &BenchSettings, progress: &mut BenchProgress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
     let (folder, manifest, runs) = if settings.resume {
         let (folder, results) = Folder::resume(&settings.out)?;
         (folder, Some(results.manifest), results.runs)
@@ -121,7 +121,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// Closed ladders block by block, as many as it takes; then the open ones, which need the ceilings.
-    fn visit_all(&mut self, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
+    fn visit_all(&mut self, progress: &mut BenchProgress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
         let began = Instant::now();
         let mut block = 1;
         while block <= self.plan.closed_blocks() || self.wants_another(block, began) {
@@ -152,7 +152,7 @@ impl Bench<'_> {
     fn measure(
         &mut self,
         visits: Vec<Visit>,
-        progress: &mut Progress,
+        progress: &mut BenchProgress,
         interrupted: &AtomicBool,
     ) -> anyhow::Result<Option<Ended>> {
         for visit in visits {
@@ -176,7 +176,7 @@ impl Bench<'_> {
         Ok(None)
     }
 
-    fn visit(&mut self, visit: &Visit, progress: &mut Progress, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    fn visit(&mut self, visit: &Visit, progress: &mut BenchProgress, interrupted: &AtomicBool) -> anyhow::Result<()> {
         let cluster = self.cluster(&visit.point)?;
         if !self.manifest_written {
             self.folder.write_manifest(&self.manifest(&cluster))?;
@@ -222,7 +222,7 @@ impl Bench<'_> {
         let started_at = now();
         let watch = Watch::start(cluster);
         let from_seconds = watch.seconds() + self.plan.warmup_seconds;
-        let job = Job {
+        let job = LoadJob {
             target: &cluster.target,
             work: &work,
             further: &arm.load,
@@ -241,7 +241,7 @@ impl Bench<'_> {
         });
         let samples = watch.end();
         let (load, killed) = (load?, killed?);
-        let window = Window { from_seconds, to_seconds: from_seconds + window_seconds };
+        let window = RunWindow { from_seconds, to_seconds: from_seconds + window_seconds };
         let overload_expected = level.ladder() == Ladder::Open;
         let machine = summary::machine(cluster, &samples, window, &load, locality::is_here);
         let quota = cluster.nodes.iter().map(|node| node.quota_cores).sum();

@@ -11,21 +11,21 @@ use crate::results::queries;
 use crate::results::run::{Level, Run};
 
 /// Shows how far the bench is.
-pub struct Progress {
+pub struct BenchProgress {
     bar: Option<ProgressBar>,
     closed_blocks: u32,
     open_blocks: u32,
     scale_name: String,
     /// Whether blocks may be added: then the end is not known.
     is_open_ended: bool,
-    clock: Clock,
+    clock: ProgressClock,
     words: String,
     visit_began: Instant,
 }
 
 /// What was expected, and what it took: plain arithmetic.
 #[derive(Clone, Copy, Debug, Default)]
-struct Clock {
+struct ProgressClock {
     /// Seconds that the whole plan should take.
     all: f64,
     /// Seconds that all visits before the present one should have taken.
@@ -38,7 +38,7 @@ struct Clock {
     took: f64,
 }
 
-impl Clock {
+impl ProgressClock {
     /// The present visit has ended after `took` seconds, or was complete before.
     fn next(&mut self, seconds: f64, took: Option<f64>) {
         self.before += self.present;
@@ -59,7 +59,7 @@ impl Clock {
 /// Expected seconds after which the pace of this machine is known.
 const PACE_AFTER: f64 = 5.0;
 
-impl Progress {
+impl BenchProgress {
     /// For a bench of this plan.
     pub fn new(plan: &Plan) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
@@ -77,7 +77,7 @@ impl Progress {
             open_blocks,
             scale_name: plan.scale_name.clone(),
             is_open_ended: plan.until_percent.is_some(),
-            clock: Clock { all: plan.seconds(), ..Clock::default() },
+            clock: ProgressClock { all: plan.seconds(), ..ProgressClock::default() },
             words: String::new(),
             visit_began: Instant::now(),
         }
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn time_that_is_left() {
-        let mut clock = Clock { all: 100.0, ..Clock::default() };
+        let mut clock = ProgressClock { all: 100.0, ..ProgressClock::default() };
         assert_eq!(clock.left(), 100.0);
         clock.next(10.0, None);
         assert_eq!(clock.left(), 100.0, "the first visit has only begun");

@@ -28,7 +28,7 @@ pub fn next_level(plan: &Plan, visit: &Visit, runs: &[Run]) -> Option<Level> {
     }
 }
 
-/// A run that was not valid is measured again, once: a busy moment of the machine is no limit of the point.
+/// A run that was not valid is measured again, once: a busy moment of the machine is not a limit of the point.
 fn invalid_once(here: &[&Run]) -> Option<Level> {
     let last = here.last().filter(|run| !run.verdict.valid && !matches!(run.level, Level::Death { .. }))?;
     let tries = here.iter().filter(|run| run.level == last.level && !run.verdict.valid).count();
@@ -115,7 +115,7 @@ pub(super) mod tests {
     use crate::results::load::{LoadOutcome, Percentiles};
     use crate::results::objective::{LatencyFigure, Objective};
     use crate::results::queries::meets;
-    use crate::results::run::{MachineUse, Verdict};
+    use crate::results::run::{MachineUse, RunVerdict};
 
     /// A run of the arm `vertical` at 2.
     pub fn run(block: u32, level: Level, goodput: f64, p99: f64, valid: bool) -> Run {
@@ -137,7 +137,7 @@ pub(super) mod tests {
             services: vec![],
             machine: MachineUse::default(),
             samples: vec![],
-            verdict: Verdict { valid, reasons: vec![] },
+            verdict: RunVerdict { valid, reasons: vec![] },
         }
     }
 

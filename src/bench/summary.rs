@@ -1,11 +1,13 @@
 //! From what was sampled to what was used over the measured window: arithmetic on plain data.
 
-use super::foreign::{self, Clocks, Part};
+use super::foreign::{self, Clocks, CpuPart};
 use crate::cluster::contract::{ClusterAnswer, ServiceAnswer};
 use crate::kernel::clock;
 use crate::results::load::{LoadOutcome, Validity};
 use crate::results::manifest::BalancerIdentity;
-use crate::results::run::{BalancerUse, MachineUse, NodeUse, Sample, ServiceSample, ServiceUse, StatsSample, Verdict};
+use crate::results::run::{
+    BalancerUse, MachineUse, NodeUse, RunVerdict, Sample, ServiceSample, ServiceUse, StatsSample,
+};
 use crate::stats::{Bottleneck, Resource};
 
 /// A node's snapshot covers the second before it: one taken earlier in the window also covers what was before it.
@@ -13,7 +15,7 @@ const SNAPSHOT_SECONDS: f64 = 1.0;
 
 /// The measured window on the clock of the samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window {
+pub struct RunWindow {
     /// Its begin in seconds.
     pub from_seconds: f64,
     /// Its end in seconds.
@@ -21,7 +23,7 @@ pub struct Window {
 }
 
 /// What each node used in the window.
-pub fn nodes(cluster: &ClusterAnswer, samples: &[Sample], window: Window, load: &LoadOutcome) -> Vec<NodeUse> {
+pub fn nodes(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow, load: &LoadOutcome) -> Vec<NodeUse> {
     let seconds = window.to_seconds - window.from_seconds;
     cluster
         .nodes
@@ -59,7 +61,7 @@ pub fn nodes(cluster: &ClusterAnswer, samples: &[Sample], window: Window, load: 
 }
 
 /// What the balancer used in the window. `None` without one.
-pub fn balancer(cluster: &ClusterAnswer, samples: &[Sample], window: Window) -> Option<BalancerUse> {
+pub fn balancer(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow) -> Option<BalancerUse> {
     let cpu = used(samples, window, |sample| sample.balancer_cpu_seconds);
     let cpu_cores = cpu.map(|cpu| cpu / (window.to_seconds - window.from_seconds));
     let balancer = cluster.balancer.as_ref()?;
@@ -69,7 +71,7 @@ pub fn balancer(cluster: &ClusterAnswer, samples: &[Sample], window: Window) -> 
 }
 
 /// What each store and cache used in the window.
-pub fn services(cluster: &ClusterAnswer, samples: &[Sample], window: Window) -> Vec<ServiceUse> {
+pub fn services(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow) -> Vec<ServiceUse> {
     let seconds = window.to_seconds - window.from_seconds;
     let used = |index: usize, counter: fn(&ServiceSample) -> Option<f64>| {
         used(samples, window, |sample| counter(sample.services.get(index)?))
@@ -98,32 +100,32 @@ pub fn services(cluster: &ClusterAnswer, samples: &[Sample], window: Window) -> 
 pub fn machine(
     cluster: &ClusterAnswer,
     samples: &[Sample],
-    window: Window,
+    window: RunWindow,
     load: &LoadOutcome,
     is_here: impl Fn(&str) -> bool,
 ) -> MachineUse {
     let seconds = window.to_seconds - window.from_seconds;
     let cores_of = |counter: &dyn Fn(&Sample) -> Option<f64>| used(samples, window, counter).map(|used| used / seconds);
     let part = |used: Option<f64>, address: &str| match used {
-        Some(used) => Part::Used(used),
-        None if is_here(address) => Part::Unknown,
-        None => Part::Used(0.0),
+        Some(used) => CpuPart::Used(used),
+        None if is_here(address) => CpuPart::Unknown,
+        None => CpuPart::Used(0.0),
     };
     let nodes =
-        Part::sum(
+        CpuPart::sum(
             cluster.nodes.iter().enumerate().map(|(index, node)| {
                 part(cores_of(&|sample: &Sample| sample.nodes.get(index)?.cpu_seconds), &node.url)
             }),
         );
     let balancer = match &cluster.balancer {
         Some(_) => part(cores_of(&|sample: &Sample| sample.balancer_cpu_seconds), &cluster.target),
-        None => Part::Used(0.0),
+        None => CpuPart::Used(0.0),
     };
-    let services = Part::sum(cluster.services.iter().enumerate().map(|(index, service)| {
+    let services = CpuPart::sum(cluster.services.iter().enumerate().map(|(index, service)| {
         let used = cores_of(&|sample: &Sample| sample.services.get(index)?.cpu_seconds);
         part(used, &format!("tcp://{}", service.address))
     }));
-    let known = |used: Option<f64>| used.map_or(Part::Unknown, Part::Used);
+    let known = |used: Option<f64>| used.map_or(CpuPart::Unknown, CpuPart::Used);
     let generator = known(load.generator.cpu_percent.map(|percent| percent / 100.0));
     let bench = known(cores_of(&|sample: &Sample| sample.bench_cpu_seconds));
     let shares = shares(samples, window);
@@ -150,7 +152,7 @@ pub fn machine(
 }
 
 /// The machine's shares in percent, and its speed.
-fn shares(samples: &[Sample], window: Window) -> MachineUse {
+fn shares(samples: &[Sample], window: RunWindow) -> MachineUse {
     let ticks =
         |index: usize| used(samples, window, move |sample| sample.machine_ticks.map(|ticks| ticks[index] as f64));
     let all = ticks(2).filter(|all| *all > 0.0);
@@ -170,7 +172,12 @@ const TOLERATED_ERRORS: f64 = 0.01;
 
 /// Whether a run's figures may be used: the generator kept up, answers came, and, where `names_expected`, each answer has a
 /// node that gave it. `overload_expected`: refusals are the right answer beyond the ceiling. `foreign`: what [`foreign::reason`] says.
-pub fn verdict(load: &LoadOutcome, overload_expected: bool, names_expected: bool, foreign: Option<String>) -> Verdict {
+pub fn verdict(
+    load: &LoadOutcome,
+    overload_expected: bool,
+    names_expected: bool,
+    foreign: Option<String>,
+) -> RunVerdict {
     let mut reasons: Vec<String> = foreign.into_iter().collect();
     match load.generator.verdict {
         Validity::Valid => {}
@@ -188,11 +195,11 @@ pub fn verdict(load: &LoadOutcome, overload_expected: bool, names_expected: bool
     if names_expected && named < load.requests_ok {
         reasons.push(format!("{} of {} answers name no node", load.requests_ok - named, load.requests_ok));
     }
-    Verdict { valid: reasons.is_empty(), reasons }
+    RunVerdict { valid: reasons.is_empty(), reasons }
 }
 
 /// How much a rising counter grew over the window; between two samples it is taken to have risen evenly.
-fn used(samples: &[Sample], window: Window, counter: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+fn used(samples: &[Sample], window: RunWindow, counter: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
     let readings: Vec<(f64, f64)> =
         samples.iter().filter_map(|sample| Some((sample.t_seconds, counter(sample)?))).collect();
     Some((at(&readings, window.to_seconds)? - at(&readings, window.from_seconds)?).max(0.0))
@@ -268,7 +275,7 @@ mod tests {
             sample(3.0, 1.5, stats(100.0, Resource::CpuQuota)),
             sample(4.0, 1.75, stats(80.0, Resource::Pool)),
         ];
-        let window = Window { from_seconds: 1.0, to_seconds: 3.5 };
+        let window = RunWindow { from_seconds: 1.0, to_seconds: 3.5 };
         let load = LoadOutcome { nodes: BTreeMap::from([("node1".to_owned(), 125)]), ..LoadOutcome::default() };
         let node = &nodes(&cluster(), &samples, window, &load)[0];
         assert!((node.cpu_cores.unwrap() - 0.25).abs() < 1e-9);
@@ -281,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_machine_and_who_used_it() {
-        let window = Window { from_seconds: 1.0, to_seconds: 3.0 };
+        let window = RunWindow { from_seconds: 1.0, to_seconds: 3.0 };
         // A node that uses 0.25 cores, a balancer of a tenth of that, a generator of 5 %, the bench 1 %: of 1.05 cores.
         let samples: Vec<Sample> = (0..=4).map(|t| sample(f64::from(t), f64::from(t) / 4.0, None)).collect();
         let generator = GeneratorUse { cpu_percent: Some(5.0), ..GeneratorUse::default() };
@@ -311,7 +318,7 @@ mod tests {
                 {"name":"store1","kind":"redis","role":"primary","address":"h:6379","pid":7,"quota_cores":0.5,"up":true}]}"#,
         )
         .unwrap();
-        let window = Window { from_seconds: 1.0, to_seconds: 3.0 };
+        let window = RunWindow { from_seconds: 1.0, to_seconds: 3.0 };
         let at = |t: u32| Sample {
             t_seconds: f64::from(t),
             services: vec![ServiceSample {
@@ -337,7 +344,7 @@ mod tests {
 
     #[test]
     fn what_was_not_read_stays_unknown() {
-        let window = Window { from_seconds: 0.0, to_seconds: 1.0 };
+        let window = RunWindow { from_seconds: 0.0, to_seconds: 1.0 };
         let node = &nodes(&cluster(), &[], window, &LoadOutcome::default())[0];
         assert_eq!((node.cpu_cores, node.throttled_percent, node.bottleneck.as_ref()), (None, None, None));
         let machine = machine(&cluster(), &[], window, &LoadOutcome::default(), |_| true);

@@ -12,8 +12,8 @@ use clap::error::ErrorKind;
 pub use args::Args;
 
 use super::Exit;
-use crate::bench::progress::Progress;
-use crate::bench::{Ended, Settings, interrupt, now, run as run_bench};
+use crate::bench::progress::BenchProgress;
+use crate::bench::{BenchSettings, Ended, interrupt, now, run as run_bench};
 use crate::results::arm::Scale;
 use crate::results::experiment::{self, EMBEDDED, Placeholder};
 use crate::results::folder;
@@ -35,7 +35,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let binary = std::env::current_exe().context("cannot find the own program file")?;
     let driver = if plan.has_driver() { Some(driver(&args, &binary)?) } else { None };
-    let settings = Settings {
+    let settings = BenchSettings {
         plan,
         prices: args.prices.as_deref().map(super::report::read_prices).transpose()?,
         driver,
@@ -45,7 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let interrupted = interrupt::watch()?;
     announce(&settings);
-    let mut progress = Progress::new(&settings.plan);
+    let mut progress = BenchProgress::new(&settings.plan);
     let ended = run_bench(&settings, &mut progress, &interrupted);
     if let Err(error) = &ended
         && folder::read(&settings.out).is_ok_and(|results| !results.runs.is_empty())
@@ -96,7 +96,7 @@ fn list() -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn announce(settings: &Settings) {
+fn announce(settings: &BenchSettings) {
     let plan = &settings.plan;
     let seconds = plan.seconds();
     let time = if seconds < 180.0 { format!("{seconds:.0} s") } else { format!("{:.0} minutes", seconds / 60.0) };

@@ -14,7 +14,7 @@ use crate::cluster::balancer::Kind;
 use crate::cluster::contract::Topology;
 use crate::cluster::describe::Description;
 use crate::cluster::reporter::Reporter;
-use crate::cluster::settings::{Algorithm, Bind, Request};
+use crate::cluster::settings::{Algorithm, Bind, UpRequest};
 use crate::cluster::shared::{SessionsKind, SharedRequest, StoreKind};
 use crate::cluster::{self, Cluster, Launch, Stop};
 use values::{UnitCpu, backend, count, name, named_address, port, unit_cpu, units};
@@ -31,7 +31,7 @@ use values::{UnitCpu, backend, count, name, named_address, port, unit_cpu, units
 pub struct Args {
     #[command(subcommand)]
     command: Command,
-    /// Which cluster; two of different names live side by side.
+    /// Name of the cluster; clusters of different names run side by side.
     #[arg(long, global = true, default_value = "webapp", value_parser = name)]
     name: String,
     /// Say only what goes wrong.
@@ -49,7 +49,7 @@ pub struct Args {
 enum Command {
     /// Start the cluster; run again, it brings back what died.
     Up(Box<Up>),
-    /// Say what is there.
+    /// Show nodes, balancer and stores, and whether they are up.
     Status,
     /// Change the number of units, live: nodes come and go without a lost request; a vertical cluster gets another quota.
     Scale {
@@ -225,9 +225,9 @@ impl Describe {
 }
 
 impl Up {
-    fn request(self) -> anyhow::Result<Request> {
+    fn request(self) -> anyhow::Result<UpRequest> {
         let authority = self.authority.map(std::path::absolute).transpose().context("--authority")?;
-        Ok(Request {
+        Ok(UpRequest {
             nodes: self.nodes,
             topology: self.topology,
             units: self.units,
@@ -322,7 +322,7 @@ fn changed(
     Ok((cluster, true, Some(lock)))
 }
 
-fn print_what_is_missing(request: &Request) -> anyhow::Result<()> {
+fn print_what_is_missing(request: &UpRequest) -> anyhow::Result<()> {
     let lines = cluster::missing(request).into_iter().map(|needed| format!("{} {}\n", needed.program, needed.package));
     print(&lines.collect::<String>())
 }
@@ -345,7 +345,7 @@ mod tests {
         args: Args,
     }
 
-    fn up(words: &str) -> Result<Request, clap::Error> {
+    fn up(words: &str) -> Result<UpRequest, clap::Error> {
         let line = Line::try_parse_from(["cluster", "up"].into_iter().chain(words.split_whitespace()))?;
         match line.args.command {
             Command::Up(up) => Ok(up.request().unwrap()),

@@ -14,7 +14,8 @@ use serde::Serialize;
 use super::{Exit, units};
 use crate::load::profile::Profile;
 use crate::load::{
-    self, Event, Expect, Found, Interrupt, Judgement, Load, Plan, Progress, Search, ServiceLevel, StatusPattern, Target,
+    self, Expect, Found, Judgement, Load, LoadPlan, LoadProgress, Search, SearchEvent, ServiceLevel, StatusPattern,
+    StopFlag, Target,
 };
 use crate::results::experiment;
 use crate::results::keys::Template;
@@ -46,26 +47,26 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "WEBAPP_LOAD_JSON")]
     json: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Pace")]
-    pace: Pace,
+    pace: PaceArgs,
     #[command(flatten, next_help_heading = "Requests and answers")]
-    requests: Requests,
+    requests: RequestArgs,
     #[command(flatten, next_help_heading = "Limit")]
-    limit: Limit,
+    limit: LimitArgs,
 }
 
 #[derive(clap::Args)]
-struct Pace {
+struct PaceArgs {
     /// Closed loop: connections; each sends its next request when the last is answered [default: 10].
     #[arg(long, value_name = "N", env = "WEBAPP_LOAD_CONNECTIONS", conflicts_with_all = ["rate", "find_limit"])]
     connections: Option<usize>,
     /// Open loop: requests a second, sent by the clock whatever the answers do.
     #[arg(long, value_name = "R", env = "WEBAPP_LOAD_RATE")]
     rate: Option<f64>,
-    /// Open loop: a rate that changes: day, spike, ramp, steps, or a file with lines of seconds,rate, linear between. It
-    /// is as long as it is, and begins without warm-up; the JSON then has a timeline, second by second.
+    /// Open loop: a rate that changes: day, spike, ramp, steps, or a file with lines of seconds,rate, linear between. The
+    /// load lasts as long as the profile and has no warm-up; the JSON then has a timeline, second by second.
     #[arg(long, value_name = "NAME|FILE.csv", env = "WEBAPP_LOAD_PROFILE", conflicts_with_all = ["rate", "connections", "find_limit", "duration", "warmup"])]
     profile: Option<String>,
-    /// So many times as long, for instance 0.01.
+    /// Stretch the times of the profile by this factor, for instance 0.01.
     #[arg(
         long,
         value_name = "FACTOR",
@@ -75,7 +76,7 @@ struct Pace {
         env = "WEBAPP_LOAD_SCALE_TIME"
     )]
     scale_time: f64,
-    /// So many times the rate.
+    /// Multiply the rates of the profile by this factor.
     #[arg(
         long,
         value_name = "FACTOR",
@@ -106,7 +107,7 @@ struct Pace {
 }
 
 #[derive(clap::Args)]
-struct Requests {
+struct RequestArgs {
     /// A request that takes longer is an error.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = units::duration, env = "WEBAPP_LOAD_TIMEOUT")]
     timeout: Duration,
@@ -137,7 +138,7 @@ struct Requests {
 }
 
 #[derive(clap::Args)]
-struct Limit {
+struct LimitArgs {
     /// Search the highest rate that keeps --slo and --max-errors; --rate is the first one tried [default: 50].
     #[arg(long, requires = "slo", env = "WEBAPP_LOAD_FIND_LIMIT")]
     find_limit: bool,
@@ -166,7 +167,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Err(error) => clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit(),
     };
     let json = args.json.as_deref().map(open).transpose()?;
-    let interrupt = Interrupt::default();
+    let interrupt = StopFlag::default();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // A second signal ends the process at once, with the shell's code for an interrupted command.
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, interrupt.flag())?;
@@ -176,15 +177,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         return find(&args, &plan, &interrupt, json);
     }
     let live = Live::new("");
-    let mut teller = live.as_ref().map(|live| |progress: &Progress| live.tell(progress));
-    let progress = teller.as_mut().map(|tell| tell as &mut dyn FnMut(&Progress));
+    let mut teller = live.as_ref().map(|live| |progress: &LoadProgress| live.tell(progress));
+    let progress = teller.as_mut().map(|tell| tell as &mut dyn FnMut(&LoadProgress));
     let outcome = load::run(&plan, &interrupt, progress)?;
     drop(live);
     write(&outcome, &load::text(&outcome), json)?;
     Ok(exit(&outcome))
 }
 
-fn plan(args: &Args) -> anyhow::Result<Plan> {
+fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
     let pace = &args.pace;
     let profile = pace.profile.as_deref().map(Profile::named).transpose()?;
     let profile = profile.map(|profile| profile.scaled(pace.scale_time, pace.scale_rate)).transpose()?;
@@ -198,7 +199,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         Some(profile) => (Duration::try_from_secs_f64(profile.seconds())?, Duration::ZERO),
         None => (pace.duration, pace.warmup),
     };
-    Ok(Plan {
+    Ok(LoadPlan {
         load: match rate {
             None => Load::Closed { connections: args.pace.connections.unwrap_or(DEFAULT_CONNECTIONS) },
             Some(rate) => Load::Open {
@@ -217,7 +218,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         keepalive: !args.requests.no_keepalive,
         expect: Expect { status: args.requests.expect_status.clone(), body: args.requests.expect_body.clone() },
         threads: args.pace.threads,
-        ..Plan::closed(targets(args)?, DEFAULT_CONNECTIONS)
+        ..LoadPlan::closed(targets(args)?, DEFAULT_CONNECTIONS)
     })
 }
 
@@ -245,7 +246,7 @@ fn read_work(file: &Path) -> anyhow::Result<Vec<Request>> {
     Ok(experiment::work_file(&name, &text)?)
 }
 
-fn find(args: &Args, plan: &Plan, interrupt: &Interrupt, json: Option<Option<File>>) -> anyhow::Result<Exit> {
+fn find(args: &Args, plan: &LoadPlan, interrupt: &StopFlag, json: Option<Option<File>>) -> anyhow::Result<Exit> {
     let objective = ServiceLevel { bounds: args.limit.slo.clone(), max_error_share: args.limit.max_errors };
     let search = Search {
         start: args.pace.rate.unwrap_or(FIRST_RATE),
@@ -257,13 +258,13 @@ fn find(args: &Args, plan: &Plan, interrupt: &Interrupt, json: Option<Option<Fil
     let mut said = Ok(());
     let mut live: Option<Live> = None;
     let found = load::find(plan, &search, &objective, interrupt, &mut |event| match event {
-        Event::Begins(rate) => live = Live::new(&format!("{rate} requests/s: ")),
-        Event::Goes(progress) => {
+        SearchEvent::Begins(rate) => live = Live::new(&format!("{rate} requests/s: ")),
+        SearchEvent::Goes(progress) => {
             if let Some(live) = &live {
                 live.tell(progress);
             }
         }
-        Event::Ended(level) => {
+        SearchEvent::Ended(level) => {
             live = None;
             let word = match level.judgement {
                 Judgement::Kept => "kept",
@@ -358,7 +359,7 @@ impl Live {
         Some(Self { bar, prefix: prefix.to_owned() })
     }
 
-    fn tell(&self, progress: &Progress) {
+    fn tell(&self, progress: &LoadProgress) {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.bar.set_length(milliseconds(progress.total));
         self.bar.set_position(milliseconds(progress.total.saturating_sub(progress.left)));

@@ -64,7 +64,7 @@ enum Command {
 
 /// Parses the arguments, runs the subcommand, and turns its end into an exit code.
 ///
-/// Results go to stdout, everything else to stderr. A reader that closed the pipe early is no error.
+/// Results go to stdout, everything else to stderr. A reader that closed the pipe early is not an error.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, ensure};
 
 use super::Exit;
 use crate::report::earlier;
-use crate::report::require::{Outcome, Requirement};
+use crate::report::require::{Conclusion, Requirement};
 use crate::report::{Report, findings, page};
 use crate::results::folder;
 use crate::results::prices::Prices;
@@ -52,16 +52,16 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     }
     let results = folder::read(&args.folder)?;
     writeln!(stdout, "\nrequired:")?;
-    let mut worst = Outcome::Held;
+    let mut worst = Conclusion::Held;
     for requirement in &args.require {
         let (outcome, line) = requirement.judge(&results).map_err(anyhow::Error::msg)?;
         writeln!(stdout, "{line}")?;
         worst = worst.max(outcome);
     }
     Ok(match worst {
-        Outcome::Held => Exit::Done,
-        Outcome::Undecided => Exit::NotValid,
-        Outcome::Refuted => Exit::Failed,
+        Conclusion::Held => Exit::Done,
+        Conclusion::Undecided => Exit::NotValid,
+        Conclusion::Refuted => Exit::Failed,
     })
 }
 

@@ -7,7 +7,7 @@ use anyhow::{bail, ensure};
 use super::settings::Settings;
 use super::state::Folder;
 use crate::kernel::Root;
-use crate::kernel::tcp_table::{self, State};
+use crate::kernel::tcp_table::{self, TcpState};
 
 /// How often a random port may turn out to be taken.
 const TRIES: u32 = 200;
@@ -15,7 +15,7 @@ const TRIES: u32 = 200;
 /// The ports that somebody listens on, on any address.
 fn listened_on() -> anyhow::Result<Vec<u16>> {
     let sockets = tcp_table::read(&Root::real())?;
-    Ok(sockets.into_iter().filter(|socket| socket.state == State::Listen).map(|socket| socket.local_port).collect())
+    Ok(sockets.into_iter().filter(|socket| socket.state == TcpState::Listen).map(|socket| socket.local_port).collect())
 }
 
 /// Whether nobody listens on the port, on any address.

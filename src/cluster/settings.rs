@@ -121,7 +121,7 @@ impl std::str::FromStr for Bind {
 /// What `up` was asked for; `None` or `false` is what was not said.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
-pub struct Request {
+pub struct UpRequest {
     pub nodes: Option<u32>,
     pub topology: Option<Topology>,
     pub units: Option<u32>,
@@ -212,7 +212,7 @@ pub struct Tls {
     pub authority: Option<PathBuf>,
 }
 
-impl Request {
+impl UpRequest {
     /// Refuses what contradicts itself whatever cluster there is.
     ///
     /// # Errors

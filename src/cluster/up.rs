@@ -10,7 +10,7 @@ use super::balancer::{Kind, Site};
 use super::limits::Mechanism;
 use super::program::{self, Needed};
 use super::reporter::Reporter;
-use super::settings::{Request, Settings};
+use super::settings::{Settings, UpRequest};
 use super::state::Folder;
 use super::wait::Interrupt;
 use super::{Cluster, ports, process, ready, service, tls};
@@ -25,7 +25,7 @@ const ANNOUNCED_LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the request contradicts itself or the cluster that is up, when something does not start, or a signal came. Of a
 /// cluster that was new, nothing stays then.
-pub fn up(name: &str, request: &Request, reporter: Reporter) -> anyhow::Result<Cluster> {
+pub fn up(name: &str, request: &UpRequest, reporter: Reporter) -> anyhow::Result<Cluster> {
     request.check()?;
     let folder = Folder::open(name)?;
     let _lock = folder.lock()?;
@@ -52,7 +52,7 @@ pub fn up(name: &str, request: &Request, reporter: Reporter) -> anyhow::Result<C
 }
 
 /// Settings with nothing started yet.
-fn begin(name: &str, request: &Request) -> anyhow::Result<Settings> {
+fn begin(name: &str, request: &UpRequest) -> anyhow::Result<Settings> {
     let group = format!("webapp-{name}-{:08x}", fastrand::u32(..));
     let mut settings = request.settle(name, group)?;
     if settings.nodes_are_local() {
@@ -73,7 +73,7 @@ fn node_binary() -> anyhow::Result<PathBuf> {
 }
 
 /// The programs that `up` would need and this machine lacks.
-pub fn missing(request: &Request) -> Vec<Needed> {
+pub fn missing(request: &UpRequest) -> Vec<Needed> {
     let Ok(settings) = request.settle("webapp", String::new()) else { return Vec::new() };
     let mut needed: Vec<Needed> = settings.balancer.map(|kind| kind.balancer().needed()).into_iter().collect();
     needed.extend(service::needed(&settings));
@@ -158,7 +158,7 @@ impl Cluster {
     }
 
     /// What died comes back; what was asked differently is refused, not ignored.
-    fn up_again(&self, request: &Request) -> anyhow::Result<()> {
+    fn up_again(&self, request: &UpRequest) -> anyhow::Result<()> {
         if let Some(sentence) = request.disagreement(&self.settings) {
             bail!(sentence);
         }

@@ -50,7 +50,7 @@ impl<'v> Range<'v> {
             let (name, value) = (name.trim(), value.trim());
             if name.eq_ignore_ascii_case("q") {
                 range.weight = weight(value)?;
-                // What stands behind the weight is no part of the type.
+                // What stands behind the weight is not a part of the type.
                 break;
             }
             range.parameters.push((name, unquoted(value)));

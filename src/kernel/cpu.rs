@@ -138,7 +138,7 @@ pub fn load_average(root: &Root) -> Reading<[f64; 3]> {
 /// The CPUs that this process may run on (its affinity, which a cpuset narrows): `Cpus_allowed_list` of `/proc/self/status`.
 ///
 /// # Errors
-/// When the file or the line is missing, or is no list of CPUs.
+/// When the file or the line is missing, or is not a list of CPUs.
 pub fn allowed(root: &Root) -> Reading<BTreeSet<u32>> {
     const PATH: &str = "/proc/self/status";
     let text = root.read(PATH)?;
@@ -146,7 +146,7 @@ pub fn allowed(root: &Root) -> Reading<BTreeSet<u32>> {
         .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
         .ok_or_else(|| ReadError::malformed(root.path(PATH), "no line 'Cpus_allowed_list'"))?;
     parse_list(list.trim())
-        .ok_or_else(|| ReadError::malformed(root.path(PATH), format!("'{}' is no list of CPUs", clip(list.trim()))))
+        .ok_or_else(|| ReadError::malformed(root.path(PATH), format!("'{}' is not a list of CPUs", clip(list.trim()))))
 }
 
 /// A list of CPUs as cpuset(7) writes it: `0-3,8`.
@@ -155,7 +155,7 @@ fn parse_list(list: &str) -> Option<BTreeSet<u32>> {
     for range in list.split(',').filter(|range| !range.is_empty()) {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (first, last) = (first.parse().ok()?, last.parse::<u32>().ok()?);
-        // The kernel knows at most 8192 CPUs; a longer range is no list of CPUs, and must not fill the memory.
+        // The kernel knows at most 8192 CPUs; a longer range is not a list of CPUs, and must not fill the memory.
         if last >= 1 << 16 {
             return None;
         }

@@ -70,7 +70,7 @@ pub fn open_files_limit(root: &Root) -> Reading<Option<u64>> {
     match soft {
         "unlimited" => Ok(None),
         number => number.parse().map(Some).map_err(|_| {
-            ReadError::malformed(root.path(PATH), format!("'Max open files' is '{}', no number", clip(number)))
+            ReadError::malformed(root.path(PATH), format!("'Max open files' is '{}', not a number", clip(number)))
         }),
     }
 }

@@ -70,7 +70,7 @@ impl Root {
         self.0.join(absolute.strip_prefix("/").unwrap_or(absolute))
     }
 
-    /// The whole text of a file. Bytes that are no UTF-8 are replaced.
+    /// The whole text of a file. Bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
     /// When it cannot be opened or read; the error names the path.
@@ -90,12 +90,12 @@ impl Root {
     /// The file's single number, such as `cpu.cfs_period_us`.
     ///
     /// # Errors
-    /// When it cannot be read, or is no number.
+    /// When it cannot be read, or is not a number.
     pub fn read_number<T: std::str::FromStr>(&self, absolute: impl AsRef<Path>) -> Reading<T> {
         let absolute = absolute.as_ref();
         let text = self.read(absolute)?;
         let text = text.trim();
-        text.parse().map_err(|_| ReadError::malformed(self.path(absolute), format!("'{}' is no number", clip(text))))
+        text.parse().map_err(|_| ReadError::malformed(self.path(absolute), format!("'{}' is not a number", clip(text))))
     }
 }
 

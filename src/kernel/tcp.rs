@@ -41,7 +41,7 @@ pub fn read(root: &Root) -> Reading<TcpReading> {
     Ok(reading)
 }
 
-/// Both files hold pairs of lines: `Tcp: Name Name …`, then `Tcp: 1 2 …`. A line that is no part of a pair is passed over.
+/// Both files hold pairs of lines: `Tcp: Name Name …`, then `Tcp: 1 2 …`. A line that is not a part of a pair is passed over.
 fn counter(text: &str, table: &str, name: &str) -> Option<u64> {
     let lines: Vec<&str> = complete_lines(text).filter_map(|line| line.strip_prefix(table)).collect();
     lines.windows(2).find_map(|pair| {

@@ -11,12 +11,12 @@ pub struct Socket {
     /// Its peer's address and port, as the kernel writes them: fit to tell one peer from another.
     pub peer: String,
     /// What it does.
-    pub state: State,
+    pub state: TcpState,
 }
 
 /// What a socket does (include/net/tcp_states.h), as far as somebody here asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum TcpState {
     /// 01: both ends may send.
     Established,
     /// 0A: it takes connections.
@@ -41,9 +41,9 @@ fn socket(line: &str) -> Option<Socket> {
     let local_port = u16::from_str_radix(fields.next()?.rsplit_once(':')?.1, 16).ok()?;
     let peer = fields.next()?.to_owned();
     let state = match fields.next()? {
-        "01" => State::Established,
-        "0A" => State::Listen,
-        _ => State::Other,
+        "01" => TcpState::Established,
+        "0A" => TcpState::Listen,
+        _ => TcpState::Other,
     };
     Some(Socket { local_port, peer, state })
 }
@@ -55,10 +55,10 @@ mod tests {
     #[test]
     fn lines() {
         let listening = socket("   0: 0100007F:0BB8 00000000:0000 0A 00000000:00000003 00:0 0").unwrap();
-        assert_eq!((listening.local_port, listening.state), (3000, State::Listen));
+        assert_eq!((listening.local_port, listening.state), (3000, TcpState::Listen));
         let open =
             socket("1: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:C001 01 x").unwrap();
-        assert_eq!((open.local_port, open.state), (8080, State::Established));
+        assert_eq!((open.local_port, open.state), (8080, TcpState::Established));
         assert_eq!(open.peer, "00000000000000000000000001000000:C001");
         assert_eq!(socket("  sl  local_address rem_address   st tx_queue rx_queue"), None);
         assert_eq!(socket(""), None);

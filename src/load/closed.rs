@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use may::go;
 
 use super::context::{CoroutineGuard, RunContext};
-use super::interrupt::Interrupt;
+use super::interrupt::StopFlag;
 use super::recorder::EndedRequest;
 use super::semaphore::Semaphore;
 use super::user::{ExchangeProgress, VirtualUser};
@@ -22,7 +22,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Opens the connections, and waits until all are open or have failed. They start with the run.
-pub(super) fn start(run: &Arc<RunContext>, connections: usize, interrupt: &Interrupt) -> anyhow::Result<()> {
+pub(super) fn start(run: &Arc<RunContext>, connections: usize, interrupt: &StopFlag) -> anyhow::Result<()> {
     let connecting = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     for index in 0..connections {
         let guard = CoroutineGuard::of_connection(run);

@@ -13,7 +13,7 @@ const LONGEST: usize = 4096;
 pub(super) struct SetCookie(String);
 
 impl SetCookie {
-    /// `None` where it is no text, or too long.
+    /// `None` where it is not text, or too long.
     pub fn read(value: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= LONGEST)?;
         Some(Self(text.to_owned()))
@@ -37,7 +37,7 @@ struct Cookie {
 pub(super) struct CookieJar(Vec<Cookie>);
 
 impl CookieJar {
-    /// Takes over what an answer sets. What is no cookie is left out (RFC 6265 section 5.2).
+    /// Takes over what an answer sets. What is not a cookie is left out (RFC 6265 section 5.2).
     pub fn set(&mut self, field: &SetCookie) {
         let mut parts = field.0.split(';').map(str::trim);
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };

@@ -3,11 +3,11 @@
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
-use super::interrupt::Interrupt;
-use super::plan::{Load, Plan};
-use super::progress::Progress;
+use super::interrupt::StopFlag;
+use super::plan::{Load, LoadPlan};
+use super::progress::LoadProgress;
 use super::run::run;
-use super::search::{Finding, Measured, Search, Step, Stop};
+use super::search::{Finding, MeasuredLevel, Search, SearchEnd, SearchStep};
 use super::service_level::{Judgement, ServiceLevel};
 use crate::results::load::LoadOutcome;
 
@@ -46,11 +46,11 @@ pub struct Found {
 }
 
 /// What a search tells while it goes.
-pub enum Event<'a> {
+pub enum SearchEvent<'a> {
     /// A level begins, at this many requests a second.
     Begins(f64),
     /// A level goes on.
-    Goes(&'a Progress),
+    Goes(&'a LoadProgress),
     /// A level has ended.
     Ended(&'a LevelOutcome),
 }
@@ -60,40 +60,40 @@ pub enum Event<'a> {
 /// # Errors
 /// As a run, or when the plan is a closed loop.
 pub fn find(
-    plan: &Plan,
+    plan: &LoadPlan,
     search: &Search,
     objective: &ServiceLevel,
-    interrupt: &Interrupt,
-    tell: &mut dyn FnMut(Event<'_>),
+    interrupt: &StopFlag,
+    tell: &mut dyn FnMut(SearchEvent<'_>),
 ) -> anyhow::Result<Found> {
     ensure!(search.start > 0.0 && search.start <= search.most, "the search must start between 0 and its highest rate");
     let mut levels: Vec<LevelOutcome> = Vec::new();
     let finding = loop {
-        let history: Vec<Measured> = levels.iter().map(measured).collect();
+        let history: Vec<MeasuredLevel> = levels.iter().map(measured).collect();
         let rate = match search.next(&history) {
-            Step::Measure(rate) => rate,
-            Step::End(finding) => break Some(finding),
+            SearchStep::Measure(rate) => rate,
+            SearchStep::End(finding) => break Some(finding),
         };
         let mut plan = plan.clone();
         match &mut plan.load {
             Load::Open { rate: of_plan, .. } => *of_plan = rate,
             Load::Closed { .. } => anyhow::bail!("a limit is searched with the open loop"),
         }
-        tell(Event::Begins(rate));
-        let outcome = run(&plan, interrupt, Some(&mut |progress| tell(Event::Goes(progress))))?;
+        tell(SearchEvent::Begins(rate));
+        let outcome = run(&plan, interrupt, Some(&mut |progress| tell(SearchEvent::Goes(progress))))?;
         if outcome.interrupted {
             break None;
         }
         let (judgement, reason) = objective.judge(&outcome);
         let level = LevelOutcome { rate, judgement, reason, outcome };
-        tell(Event::Ended(&level));
+        tell(SearchEvent::Ended(&level));
         levels.push(level);
     };
     Ok(found(objective, finding, levels))
 }
 
-fn measured(level: &LevelOutcome) -> Measured {
-    Measured { rate: level.rate, judgement: level.judgement }
+fn measured(level: &LevelOutcome) -> MeasuredLevel {
+    MeasuredLevel { rate: level.rate, judgement: level.judgement }
 }
 
 fn found(objective: &ServiceLevel, finding: Option<Finding>, levels: Vec<LevelOutcome>) -> Found {
@@ -107,7 +107,7 @@ fn found(objective: &ServiceLevel, finding: Option<Finding>, levels: Vec<LevelOu
     };
     let generator_bound = matches!(
         finding,
-        Some(Finding::LowerBound { stopped_by: Stop::Generator, .. } | Finding::NoneKept { breached: None })
+        Some(Finding::LowerBound { stopped_by: SearchEnd::Generator, .. } | Finding::NoneKept { breached: None })
     );
     Found {
         objective: objective.clone(),
@@ -126,10 +126,10 @@ fn summary(finding: Option<&Finding>, kept: Option<f64>) -> String {
         Some(Finding::Limit { kept, breached }) => {
             format!("the limit lies between {kept} requests/s (kept) and {breached} requests/s (breached twice)")
         }
-        Some(Finding::LowerBound { kept, stopped_by: Stop::Most }) => {
+        Some(Finding::LowerBound { kept, stopped_by: SearchEnd::Most }) => {
             format!("lower bound: {kept} requests/s was kept, and no higher rate was allowed (--max-rate)")
         }
-        Some(Finding::LowerBound { kept, stopped_by: Stop::Generator }) => {
+        Some(Finding::LowerBound { kept, stopped_by: SearchEnd::Generator }) => {
             format!("lower bound: {kept} requests/s was kept; above it the generator was the limit, not the node")
         }
         Some(Finding::NoneKept { breached: Some(breached) }) => {

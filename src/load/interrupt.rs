@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Ends a run early, from another thread or from a signal handler.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct StopFlag(Arc<AtomicBool>);
 
-impl Interrupt {
+impl StopFlag {
     /// Asks the run to end now. It reports what it has measured until then.
     pub fn set(&self) {
         self.0.store(true, Ordering::Release);

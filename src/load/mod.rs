@@ -51,10 +51,10 @@ mod user;
 mod verdict;
 mod warning;
 
-pub use find::{Event, Found, LevelOutcome, find};
-pub use interrupt::Interrupt;
-pub use plan::{Expect, Load, Plan, StatusPattern};
-pub use progress::Progress;
+pub use find::{Found, LevelOutcome, SearchEvent, find};
+pub use interrupt::StopFlag;
+pub use plan::{Expect, Load, LoadPlan, StatusPattern};
+pub use progress::LoadProgress;
 pub use run::run;
 pub use search::Search;
 pub use service_level::{Judgement, ServiceLevel};

@@ -11,7 +11,7 @@ use crate::results::load::Arrivals;
 
 /// Everything a run needs to know.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct LoadPlan {
     /// The addresses, with their weights.
     pub targets: Vec<Target>,
     /// How requests are paced.
@@ -82,7 +82,7 @@ impl std::str::FromStr for StatusPattern {
 
     /// Reads `200` or `2xx`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || format!("'{text}' is no status; write for instance 200, 404 or 2xx");
+        let error = || format!("'{text}' is not a status; write for instance 200, 404 or 2xx");
         let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
         let (number, range) = match class {
             Some(digit) => (digit, 2..=5),
@@ -113,7 +113,7 @@ impl Expect {
 /// Longest run: times are kept in nanoseconds, and nobody waits a year.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-impl Plan {
+impl LoadPlan {
     /// A closed loop with the usual settings: one second of warm-up, 10 s measured and as much of timeout, GET, keep-alive.
     pub fn closed(targets: Vec<Target>, connections: usize) -> Self {
         Self {
@@ -163,7 +163,7 @@ impl Plan {
         ensure!(self.threads != Some(0), "at least one thread is needed");
         let token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
         for Target { method, body, .. } in &self.targets {
-            ensure!(token(method), "'{method}' is no HTTP method");
+            ensure!(token(method), "'{method}' is not an HTTP method");
             if matches!(&**method, "CONNECT" | "TRACE") {
                 bail!("the method {method} is not for load");
             }
@@ -176,7 +176,7 @@ impl Plan {
         }
         for header in &self.headers {
             let (name, value) = header.split_once(':').unwrap_or(("", ""));
-            ensure!(token(name), "'{header}' is no header field; write for instance 'Accept: text/plain'");
+            ensure!(token(name), "'{header}' is not a header field; write for instance 'Accept: text/plain'");
             ensure!(
                 value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)),
                 "the value of the header field '{name}' holds a control character"
@@ -210,15 +210,15 @@ mod tests {
     use crate::load::target::parse_mix;
     use crate::results::keys::Template;
 
-    fn plan() -> Plan {
-        Plan::closed(parse_mix(&["http://a:81/x?y=z"]).unwrap(), 1)
+    fn plan() -> LoadPlan {
+        LoadPlan::closed(parse_mix(&["http://a:81/x?y=z"]).unwrap(), 1)
     }
 
     #[test]
     fn checks() {
         plan().check().unwrap();
         let open = |rate| Load::Open { rate, arrivals: Arrivals::Constant, max_connections: 1 };
-        type Spoil = fn(&mut Plan);
+        type Spoil = fn(&mut LoadPlan);
         let cases: Vec<(&str, Spoil)> = vec![
             ("one address", |plan| plan.targets.clear()),
             ("duration must", |plan| plan.duration = Duration::ZERO),
@@ -226,15 +226,15 @@ mod tests {
             ("a year", |plan| plan.warmup = Duration::MAX),
             ("one connection", |plan| plan.load = Load::Closed { connections: 0 }),
             ("one thread", |plan| plan.threads = Some(0)),
-            ("no HTTP method", |plan| plan.targets[0].method = "GE T".into()),
+            ("not an HTTP method", |plan| plan.targets[0].method = "GE T".into()),
             ("not for load", |plan| plan.targets[0].method = "CONNECT".into()),
             ("no body", |plan| {
                 plan.targets[0].method = "HEAD".into();
                 plan.expect.body = Some("x".into());
             }),
             ("a GET has no body", |plan| plan.targets[0].body = Some(Template::parse("x").unwrap())),
-            ("no header field", |plan| plan.headers = vec!["x".into()]),
-            ("no header field", |plan| plan.headers = vec!["a b: c".into()]),
+            ("not a header field", |plan| plan.headers = vec!["x".into()]),
+            ("not a header field", |plan| plan.headers = vec!["a b: c".into()]),
             ("control", |plan| plan.headers = vec!["a: c\r\nd: e".into()]),
             ("generator's own", |plan| plan.headers = vec!["connection: close".into()]),
         ];
@@ -245,7 +245,7 @@ mod tests {
             assert!(error.contains(says), "{says}: {error}");
         }
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
-            assert!(Plan { load: open(rate), ..plan() }.check().is_err(), "{rate}");
+            assert!(LoadPlan { load: open(rate), ..plan() }.check().is_err(), "{rate}");
         }
     }
 
@@ -264,6 +264,6 @@ mod tests {
     fn threads() {
         let plan = plan();
         assert_eq!([1, 2, 4, 8, 64].map(|cpus| plan.thread_count(cpus)), [1, 1, 1, 2, 16]);
-        assert_eq!(Plan { threads: Some(3), ..plan }.thread_count(64), 3);
+        assert_eq!(LoadPlan { threads: Some(3), ..plan }.thread_count(64), 3);
     }
 }

@@ -85,7 +85,7 @@ impl Profile {
     pub fn new(points: Vec<(f64, f64)>) -> anyhow::Result<Self> {
         ensure!(points.len() >= 2, "a profile needs at least two points, a beginning and an end");
         for (seconds, rate) in &points {
-            ensure!(seconds.is_finite() && rate.is_finite() && *rate >= 0.0, "{rate}/s at {seconds} s is no rate");
+            ensure!(seconds.is_finite() && rate.is_finite() && *rate >= 0.0, "{rate}/s at {seconds} s is not a rate");
         }
         ensure!(points[0].0 == 0.0, "a profile begins at 0 s, not at {} s", points[0].0);
         if let Some(pair) = points.windows(2).find(|pair| pair[1].0 < pair[0].0) {
@@ -117,7 +117,7 @@ impl Profile {
                 .split_once([',', ';', '\t'])
                 .and_then(|(seconds, rate)| Some((seconds.trim().parse().ok()?, rate.trim().parse().ok()?)));
             points.push(point.with_context(|| {
-                format!("line {}: '{line}' is no point; write seconds,rate, for instance 60,100", number + 1)
+                format!("line {}: '{line}' is not a point; write seconds,rate, for instance 60,100", number + 1)
             })?);
         }
         Self::new(points)
@@ -332,8 +332,8 @@ mod tests {
             ("0,10", "at least two points"),
             ("0,10\nsoon,20", "line 2"),
             ("0,10\n60", "line 2"),
-            ("0,10\n60,-1", "no rate"),
-            ("0,10\n60,nan", "no rate"),
+            ("0,10\n60,-1", "not a rate"),
+            ("0,10\n60,nan", "not a rate"),
             ("5,10\n60,10", "begins at 0 s"),
             ("0,10\n60,10\n30,5", "sort the points"),
             ("0,10\n0,20", "ends where it begins"),

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::context::RunContext;
-use super::plan::Plan;
-use super::recorders::Counts;
+use super::plan::LoadPlan;
+use super::recorders::RequestCounts;
 use crate::results::number::figure;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct LoadProgress {
     /// The measured window has not begun.
     pub warming_up: bool,
     /// Warm-up and window together.
@@ -26,7 +26,7 @@ pub struct Progress {
     pub in_flight: u64,
 }
 
-impl std::fmt::Display for Progress {
+impl std::fmt::Display for LoadProgress {
     /// One line: rate, 99th percentile, errors, time left.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:.0}/s", self.per_second)?;
@@ -43,7 +43,7 @@ impl std::fmt::Display for Progress {
 }
 
 /// Who is told how a run stands; `None` where nobody is.
-pub type Listener<'a> = Option<&'a mut dyn FnMut(&Progress)>;
+pub type Listener<'a> = Option<&'a mut dyn FnMut(&LoadProgress)>;
 
 /// How often progress is told.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -52,12 +52,12 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct ProgressReporter {
     next: Instant,
     last: Instant,
-    counts: Counts,
+    counts: RequestCounts,
     total: Duration,
 }
 
 impl ProgressReporter {
-    pub fn new(context: &RunContext, plan: &Plan) -> Self {
+    pub fn new(context: &RunContext, plan: &LoadPlan) -> Self {
         let now = Instant::now();
         let total = plan.duration + plan.warmup;
         Self { next: now + INTERVAL, last: now, counts: context.recorders.counts(), total }
@@ -74,7 +74,7 @@ impl ProgressReporter {
         let counts = context.recorders.counts();
         let window = context.window();
         let recent = context.recorders.take_recent();
-        tell(&Progress {
+        tell(&LoadProgress {
             warming_up: now < window.start,
             total: self.total,
             left: Duration::from_nanos(window.end.saturating_sub(now)),

@@ -34,7 +34,7 @@ pub(super) struct Recorders {
 
 /// What the counters say, over all threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct RequestCounts {
     pub begun: u64,
     pub ended: u64,
     pub good: u64,
@@ -42,7 +42,7 @@ pub(super) struct Counts {
     pub answered: u64,
 }
 
-impl Counts {
+impl RequestCounts {
     /// Requests that have begun and not ended.
     pub fn in_flight(self) -> u64 {
         self.begun.saturating_sub(self.ended)
@@ -74,13 +74,13 @@ impl Recorders {
     }
 
     /// Sums of all counters.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> RequestCounts {
         // What ended is read before what began, so that none seems to end before it began.
         let sum = |read: fn(&ThreadCounters) -> &AtomicU64| {
             self.slots.iter().map(|(counters, _)| read(counters).load(Ordering::Acquire)).sum()
         };
         let (ended, good, answered) = (sum(|c| &c.ended), sum(|c| &c.good), sum(|c| &c.answered));
-        Counts { ended, good, answered, sent: sum(|c| &c.sent), begun: sum(|c| &c.begun) }
+        RequestCounts { ended, good, answered, sent: sum(|c| &c.sent), begun: sum(|c| &c.begun) }
     }
 
     /// Takes the response times since the last call.

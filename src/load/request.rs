@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::cookies::CookieJar;
 use super::draw::KeySampler;
-use super::plan::Plan;
+use super::plan::LoadPlan;
 use super::target::Target;
 use crate::results::keys::{Piece, Template};
 
@@ -25,12 +25,12 @@ enum Text {
     Fixed(Vec<u8>),
     Drawn {
         /// Up to the last field but `Content-Length`.
-        head: Vec<Part>,
-        body: Option<Vec<Part>>,
+        head: Vec<TemplatePart>,
+        body: Option<Vec<TemplatePart>>,
     },
 }
 
-enum Part {
+enum TemplatePart {
     Bytes(Vec<u8>),
     Key(KeySampler),
 }
@@ -46,10 +46,10 @@ pub(super) struct RequestBuffer {
 
 impl PreparedRequest {
     /// A request of the plan to the origin with that index.
-    pub fn new(plan: &Plan, target: &Target, origin: usize) -> Self {
-        let mut head = vec![Part::Bytes(format!("{} ", target.method).into_bytes())];
+    pub fn new(plan: &LoadPlan, target: &Target, origin: usize) -> Self {
+        let mut head = vec![TemplatePart::Bytes(format!("{} ", target.method).into_bytes())];
         head.extend(parts(&target.path));
-        head.push(Part::Bytes(fields(plan, target).into_bytes()));
+        head.push(TemplatePart::Bytes(fields(plan, target).into_bytes()));
         let mut text = Text::Drawn { head, body: target.body.as_ref().map(parts) };
         if target.path.is_constant() && target.body.as_ref().is_none_or(Template::is_constant) {
             let mut buffer = RequestBuffer::default();
@@ -104,19 +104,19 @@ impl Text {
     }
 }
 
-fn parts(template: &Template) -> Vec<Part> {
+fn parts(template: &Template) -> Vec<TemplatePart> {
     let part = |piece: &Piece| match piece {
-        Piece::Text(text) => Part::Bytes(text.clone().into_bytes()),
-        Piece::Key(key) => Part::Key(KeySampler::new(*key)),
+        Piece::Text(text) => TemplatePart::Bytes(text.clone().into_bytes()),
+        Piece::Key(key) => TemplatePart::Key(KeySampler::new(*key)),
     };
     template.pieces.iter().map(part).collect()
 }
 
-fn write_parts(parts: &[Part], random: &mut Rng, out: &mut Vec<u8>) {
+fn write_parts(parts: &[TemplatePart], random: &mut Rng, out: &mut Vec<u8>) {
     for part in parts {
         match part {
-            Part::Bytes(bytes) => out.extend_from_slice(bytes),
-            Part::Key(key) => number(out, "", key.draw(random)),
+            TemplatePart::Bytes(bytes) => out.extend_from_slice(bytes),
+            TemplatePart::Key(key) => number(out, "", key.draw(random)),
         }
     }
 }
@@ -127,7 +127,7 @@ fn number(out: &mut Vec<u8>, label: &str, number: u64) {
 }
 
 /// From behind the path to the last field but the length of a body.
-fn fields(plan: &Plan, target: &Target) -> String {
+fn fields(plan: &LoadPlan, target: &Target) -> String {
     let has = |name: &str| {
         plan.headers.iter().any(|header| header.split(':').next().is_some_and(|got| got.eq_ignore_ascii_case(name)))
     };
@@ -160,11 +160,11 @@ mod tests {
 
     const AGENT: &str = concat!("User-Agent: webapp/", env!("CARGO_PKG_VERSION"), "\r\n");
 
-    fn plan(url: &str) -> Plan {
-        Plan::closed(parse_mix(&[url]).unwrap(), 1)
+    fn plan(url: &str) -> LoadPlan {
+        LoadPlan::closed(parse_mix(&[url]).unwrap(), 1)
     }
 
-    fn text(plan: &Plan, random: &mut Rng) -> String {
+    fn text(plan: &LoadPlan, random: &mut Rng) -> String {
         let request = PreparedRequest::new(plan, &plan.targets[0], 0);
         String::from_utf8(request.write(random, &mut RequestBuffer::default()).to_vec()).unwrap()
     }

@@ -10,9 +10,9 @@ use anyhow::{Context, bail};
 use super::context::{RunContext, nanoseconds};
 use super::deadlines::{Clock, DeadlineMonitor};
 use super::failure::{FailedRequest, failed_to_connect};
-use super::interrupt::Interrupt;
+use super::interrupt::StopFlag;
 use super::limits::MachineLimits;
-use super::plan::{Load, Plan};
+use super::plan::{Load, LoadPlan};
 use super::progress::{Listener, ProgressReporter};
 use super::recorder::MeasuredWindow;
 use super::recorders::Recorders;
@@ -37,7 +37,7 @@ const DRAIN_GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the plan makes no sense, the machine's limits forbid it, or nothing listens at an address.
-pub fn run(plan: &Plan, interrupt: &Interrupt, mut listener: Listener<'_>) -> anyhow::Result<LoadOutcome> {
+pub fn run(plan: &LoadPlan, interrupt: &StopFlag, mut listener: Listener<'_>) -> anyhow::Result<LoadOutcome> {
     plan.check()?;
     let mut observed = Observed::default();
     let context = prepare(plan, listener.is_some(), &mut observed)?;
@@ -55,7 +55,7 @@ pub fn run(plan: &Plan, interrupt: &Interrupt, mut listener: Listener<'_>) -> an
 }
 
 /// Starts the coroutine workers, the first time. Gives how many there are.
-fn start_workers(plan: &Plan) -> anyhow::Result<usize> {
+fn start_workers(plan: &LoadPlan) -> anyhow::Result<usize> {
     static WORKERS: OnceLock<usize> = OnceLock::new();
     let threads = *WORKERS.get_or_init(|| {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
@@ -67,7 +67,7 @@ fn start_workers(plan: &Plan) -> anyhow::Result<usize> {
     Ok(threads)
 }
 
-fn prepare(plan: &Plan, live: bool, observed: &mut Observed) -> anyhow::Result<Arc<RunContext>> {
+fn prepare(plan: &LoadPlan, live: bool, observed: &mut Observed) -> anyhow::Result<Arc<RunContext>> {
     let mut origins: Vec<&Origin> = Vec::new();
     let mut requests = Vec::new();
     for target in &plan.targets {
@@ -125,13 +125,13 @@ fn resolve(origin: &Origin, timeout: Duration) -> anyhow::Result<SocketAddr> {
 /// Waits while the run warms up and measures; samples the requests in flight.
 fn measure(
     context: &RunContext,
-    plan: &Plan,
-    interrupt: &Interrupt,
+    plan: &LoadPlan,
+    interrupt: &StopFlag,
     listener: &mut Listener<'_>,
     observed: &mut Observed,
 ) {
     let window = context.window();
-    let mut before: Option<anyhow::Result<usage::CpuReading>> = None;
+    let mut before: Option<anyhow::Result<usage::UsageReading>> = None;
     let mut reporter = ProgressReporter::new(context, plan);
     loop {
         let now = context.exchange.clock.now();
@@ -167,8 +167,8 @@ fn next_mark(now: u64, window: MeasuredWindow) -> u64 {
 /// Waits for the answers that are still due.
 fn drain(
     context: &RunContext,
-    plan: &Plan,
-    interrupt: &Interrupt,
+    plan: &LoadPlan,
+    interrupt: &StopFlag,
     listener: &mut Listener<'_>,
     observed: &mut Observed,
 ) {

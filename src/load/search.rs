@@ -17,7 +17,7 @@ pub struct Search {
 
 /// A rate that was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
+pub struct MeasuredLevel {
     /// Requests a second.
     pub rate: f64,
     /// How it did.
@@ -26,7 +26,7 @@ pub struct Measured {
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum SearchStep {
     /// Measure at this rate.
     Measure(f64),
     /// The search is over.
@@ -48,7 +48,7 @@ pub enum Finding {
         /// Highest rate that was kept.
         kept: f64,
         /// What stopped the search.
-        stopped_by: Stop,
+        stopped_by: SearchEnd,
     },
     /// No rate was kept.
     NoneKept {
@@ -59,7 +59,7 @@ pub enum Finding {
 
 /// Why a search stopped without a breach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum SearchEnd {
     /// The highest rate allowed was kept.
     Most,
     /// The generator was the limit, twice.
@@ -75,12 +75,12 @@ const MOST_LEVELS: usize = 60;
 
 impl Search {
     /// The next step, from everything that was measured so far.
-    pub fn next(&self, history: &[Measured]) -> Step {
+    pub fn next(&self, history: &[MeasuredLevel]) -> SearchStep {
         if let Some(last) = history.last().filter(|last| last.judgement != Judgement::Kept) {
             let times = history.iter().filter(|level| **level == *last).count();
             let kept = history.iter().any(|level| level.rate == last.rate && level.judgement == Judgement::Kept);
             if times == 1 && !kept {
-                return Step::Measure(last.rate);
+                return SearchStep::Measure(last.rate);
             }
         }
         let kept = history.iter().filter(|level| level.judgement == Judgement::Kept).map(|level| level.rate);
@@ -90,40 +90,40 @@ impl Search {
         match (kept, breached, invalid) {
             // The generator stops the search only where no breach lies below.
             (kept, breached, Some(invalid)) if breached.is_none_or(|breached| invalid < breached) => {
-                Step::End(match (kept, breached) {
+                SearchStep::End(match (kept, breached) {
                     (Some(kept), Some(breached)) => Finding::Limit { kept, breached },
-                    (Some(kept), None) => Finding::LowerBound { kept, stopped_by: Stop::Generator },
+                    (Some(kept), None) => Finding::LowerBound { kept, stopped_by: SearchEnd::Generator },
                     (None, breached) => Finding::NoneKept { breached },
                 })
             }
-            (None, None, _) => Step::Measure(self.start.min(self.most)),
+            (None, None, _) => SearchStep::Measure(self.start.min(self.most)),
             (Some(kept), None, _) if kept >= self.most || history.len() >= MOST_LEVELS => {
-                Step::End(Finding::LowerBound { kept, stopped_by: Stop::Most })
+                SearchStep::End(Finding::LowerBound { kept, stopped_by: SearchEnd::Most })
             }
-            (Some(kept), None, _) => Step::Measure((kept * STEP).min(self.most)),
+            (Some(kept), None, _) => SearchStep::Measure((kept * STEP).min(self.most)),
             (None, Some(breached), _) if breached / STEP < LEAST || history.len() >= MOST_LEVELS => {
-                Step::End(Finding::NoneKept { breached: Some(breached) })
+                SearchStep::End(Finding::NoneKept { breached: Some(breached) })
             }
-            (None, Some(breached), _) => Step::Measure(three_digits(breached / STEP)),
+            (None, Some(breached), _) => SearchStep::Measure(three_digits(breached / STEP)),
             (Some(kept), Some(breached), _) => self.narrow(kept, breached, history.len()),
         }
     }
 
     /// The lowest rate that was judged so twice.
-    fn lowest_twice(&self, history: &[Measured], judgement: Judgement) -> Option<f64> {
+    fn lowest_twice(&self, history: &[MeasuredLevel], judgement: Judgement) -> Option<f64> {
         let such =
             |rate: f64| history.iter().filter(|level| level.rate == rate && level.judgement == judgement).count();
         history.iter().map(|level| level.rate).filter(|rate| such(*rate) >= 2).reduce(f64::min)
     }
 
-    fn narrow(&self, kept: f64, breached: f64, levels: usize) -> Step {
+    fn narrow(&self, kept: f64, breached: f64, levels: usize) -> SearchStep {
         // Rates grow by factors, so the middle is the geometric one.
         let middle = three_digits((kept * breached).sqrt());
         let close = breached <= kept * (1.0 + self.precision);
         if close || middle <= kept || middle >= breached || levels >= MOST_LEVELS {
-            return Step::End(Finding::Limit { kept, breached });
+            return SearchStep::End(Finding::Limit { kept, breached });
         }
-        Step::Measure(middle)
+        SearchStep::Measure(middle)
     }
 }
 
@@ -140,43 +140,43 @@ mod tests {
 
     const SEARCH: Search = Search { start: 100.0, most: 1e6, precision: 0.05 };
 
-    fn history(levels: &[(f64, Judgement)]) -> Vec<Measured> {
-        levels.iter().map(|(rate, judgement)| Measured { rate: *rate, judgement: *judgement }).collect()
+    fn history(levels: &[(f64, Judgement)]) -> Vec<MeasuredLevel> {
+        levels.iter().map(|(rate, judgement)| MeasuredLevel { rate: *rate, judgement: *judgement }).collect()
     }
 
     #[test]
     fn steps() {
-        let limit = |kept, breached| Step::End(Finding::Limit { kept, breached });
+        let limit = |kept, breached| SearchStep::End(Finding::Limit { kept, breached });
         let cases = [
-            (vec![], Step::Measure(100.0)),
-            (vec![(100.0, Kept)], Step::Measure(200.0)),
+            (vec![], SearchStep::Measure(100.0)),
+            (vec![(100.0, Kept)], SearchStep::Measure(200.0)),
             // One breach is measured again.
-            (vec![(100.0, Kept), (200.0, Breached)], Step::Measure(200.0)),
-            (vec![(100.0, Breached)], Step::Measure(100.0)),
+            (vec![(100.0, Kept), (200.0, Breached)], SearchStep::Measure(200.0)),
+            (vec![(100.0, Breached)], SearchStep::Measure(100.0)),
             // It was noise: on.
-            (vec![(100.0, Kept), (200.0, Breached), (200.0, Kept)], Step::Measure(400.0)),
+            (vec![(100.0, Kept), (200.0, Breached), (200.0, Kept)], SearchStep::Measure(400.0)),
             // Two count: the gap is halved.
-            (vec![(100.0, Kept), (200.0, Breached), (200.0, Breached)], Step::Measure(141.0)),
+            (vec![(100.0, Kept), (200.0, Breached), (200.0, Breached)], SearchStep::Measure(141.0)),
             (vec![(100.0, Kept), (104.0, Breached), (104.0, Breached)], limit(100.0, 104.0)),
             // Nothing kept: down.
-            (vec![(100.0, Breached), (100.0, Breached)], Step::Measure(50.0)),
-            (vec![(0.9, Breached), (0.9, Breached)], Step::End(Finding::NoneKept { breached: Some(0.9) })),
+            (vec![(100.0, Breached), (100.0, Breached)], SearchStep::Measure(50.0)),
+            (vec![(0.9, Breached), (0.9, Breached)], SearchStep::End(Finding::NoneKept { breached: Some(0.9) })),
             // The highest rate allowed.
-            (vec![(600_000.0, Kept)], Step::Measure(1e6)),
-            (vec![(1e6, Kept)], Step::End(Finding::LowerBound { kept: 1e6, stopped_by: Stop::Most })),
+            (vec![(600_000.0, Kept)], SearchStep::Measure(1e6)),
+            (vec![(1e6, Kept)], SearchStep::End(Finding::LowerBound { kept: 1e6, stopped_by: SearchEnd::Most })),
             // The generator.
-            (vec![(100.0, Kept), (200.0, Invalid)], Step::Measure(200.0)),
+            (vec![(100.0, Kept), (200.0, Invalid)], SearchStep::Measure(200.0)),
             (
                 vec![(100.0, Kept), (200.0, Invalid), (200.0, Invalid)],
-                Step::End(Finding::LowerBound { kept: 100.0, stopped_by: Stop::Generator }),
+                SearchStep::End(Finding::LowerBound { kept: 100.0, stopped_by: SearchEnd::Generator }),
             ),
-            (vec![(100.0, Kept), (200.0, Invalid), (200.0, Kept)], Step::Measure(400.0)),
-            (vec![(100.0, Invalid), (100.0, Invalid)], Step::End(Finding::NoneKept { breached: None })),
+            (vec![(100.0, Kept), (200.0, Invalid), (200.0, Kept)], SearchStep::Measure(400.0)),
+            (vec![(100.0, Invalid), (100.0, Invalid)], SearchStep::End(Finding::NoneKept { breached: None })),
             (
                 vec![(100.0, Kept), (200.0, Breached), (200.0, Breached), (141.0, Invalid), (141.0, Invalid)],
                 limit(100.0, 200.0),
             ),
-            (vec![(100.0, Kept), (200.0, Breached), (200.0, Invalid)], Step::Measure(200.0)),
+            (vec![(100.0, Kept), (200.0, Breached), (200.0, Invalid)], SearchStep::Measure(200.0)),
         ];
         for (levels, step) in cases {
             assert_eq!(SEARCH.next(&history(&levels)), step, "{levels:?}");
@@ -188,13 +188,13 @@ mod tests {
         let mut history = Vec::new();
         loop {
             match search.next(&history) {
-                Step::Measure(rate) => {
+                SearchStep::Measure(rate) => {
                     assert!(rate > 0.0 && rate <= search.most);
                     let judgement = judge(rate, history.len());
-                    history.push(Measured { rate, judgement });
+                    history.push(MeasuredLevel { rate, judgement });
                     assert!(history.len() <= MOST_LEVELS + 1, "does not end: {history:?}");
                 }
-                Step::End(finding) => return (finding, history.len()),
+                SearchStep::End(finding) => return (finding, history.len()),
             }
         }
     }
@@ -221,6 +221,6 @@ mod tests {
         }
         find(SEARCH, |_, turn| if turn % 2 == 0 { Breached } else { Invalid });
         assert_eq!(find(SEARCH, |_, _| Breached).0, Finding::NoneKept { breached: Some(0.785) });
-        assert_eq!(find(SEARCH, |_, _| Kept).0, Finding::LowerBound { kept: 1e6, stopped_by: Stop::Most });
+        assert_eq!(find(SEARCH, |_, _| Kept).0, Finding::LowerBound { kept: 1e6, stopped_by: SearchEnd::Most });
     }
 }

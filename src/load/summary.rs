@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::context::RunContext;
 use super::percentiles::{percentiles, rounded, spectrum};
-use super::plan::{Load, Plan};
+use super::plan::{Load, LoadPlan};
 use super::recorder::{Tally, ThreadRecorder};
 use super::silence::Silence;
 use super::target::Target;
@@ -31,7 +31,7 @@ pub(super) struct Observed {
 }
 
 /// Builds the outcome of a run that has ended.
-pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> LoadOutcome {
+pub(super) fn outcome(plan: &LoadPlan, run: &RunContext, observed: Observed) -> LoadOutcome {
     let open_loop = matches!(plan.load, Load::Open { .. });
     let recorder = run.recorders.merged(plan.targets.len(), open_loop);
     let window = run.window();
@@ -83,14 +83,14 @@ pub(super) fn outcome(plan: &Plan, run: &RunContext, observed: Observed) -> Load
     }
 }
 
-fn pacing(plan: &Plan) -> (Option<usize>, Option<f64>, Option<Arrivals>, Option<usize>) {
+fn pacing(plan: &LoadPlan) -> (Option<usize>, Option<f64>, Option<Arrivals>, Option<usize>) {
     match plan.load {
         Load::Closed { connections } => (Some(connections), None, None, None),
         Load::Open { rate, arrivals, max_connections, .. } => (None, Some(rate), Some(arrivals), Some(max_connections)),
     }
 }
 
-fn targets(plan: &Plan) -> Vec<TargetInfo> {
+fn targets(plan: &LoadPlan) -> Vec<TargetInfo> {
     let info = |target: &Target| TargetInfo {
         url: target.url.to_string(),
         weight: target.weight,
@@ -100,7 +100,7 @@ fn targets(plan: &Plan) -> Vec<TargetInfo> {
 }
 
 /// Requests that were due, and that the dispatchers did not even come to before the run was over.
-fn never_reached(plan: &Plan, run: &RunContext, recorder: &ThreadRecorder, seconds: f64) -> u64 {
+fn never_reached(plan: &LoadPlan, run: &RunContext, recorder: &ThreadRecorder, seconds: f64) -> u64 {
     match due(plan, seconds) {
         Some(due) if run.dispatch_incomplete.load(Ordering::Acquire) => {
             (due.round() as u64).saturating_sub(recorder.offered)
@@ -110,7 +110,7 @@ fn never_reached(plan: &Plan, run: &RunContext, recorder: &ThreadRecorder, secon
 }
 
 /// Requests due in the window by the rate asked for; `None` for a closed loop.
-fn due(plan: &Plan, seconds: f64) -> Option<f64> {
+fn due(plan: &LoadPlan, seconds: f64) -> Option<f64> {
     match plan.load {
         Load::Open { rate, .. } => {
             Some(plan.profile.as_ref().map_or(rate * seconds, |profile| profile.due_by(seconds)))
@@ -136,7 +136,7 @@ fn part(tally: &Tally) -> Subtotal {
 }
 
 /// By path, with its method where that is not GET; by whole address where two hosts share a path.
-fn endpoints(plan: &Plan, recorder: &ThreadRecorder) -> BTreeMap<String, Subtotal> {
+fn endpoints(plan: &LoadPlan, recorder: &ThreadRecorder) -> BTreeMap<String, Subtotal> {
     let one_host = plan.targets.iter().all(|target| target.url.origin == plan.targets[0].url.origin);
     let name = |index: usize| {
         let url = &plan.targets[index].url;
@@ -182,7 +182,7 @@ fn littles_law(recorder: &ThreadRecorder, observed: &Observed, seconds: f64, ste
 }
 
 fn generator(
-    plan: &Plan,
+    plan: &LoadPlan,
     run: &RunContext,
     recorder: &ThreadRecorder,
     observed: &Observed,

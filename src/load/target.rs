@@ -175,7 +175,7 @@ mod tests {
             ("http://a/{id}", "write {uniform 1..1000}"),
             ("http://a/{uniform 1..10", "not closed"),
             ("http://a/{zipf 1..10}", "needs an exponent"),
-            ("http://a/}x", "no key"),
+            ("http://a/}x", "not a key"),
             ("http://a{uniform 1..2}/", "not in the host"),
             ("http://a/x y?id={uniform 1..2}", "percent-encode"),
         ] {

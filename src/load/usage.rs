@@ -21,7 +21,7 @@ pub(super) struct ThreadTimes {
 
 /// The CPU times of all threads at one moment.
 #[derive(Clone, Debug)]
-pub(super) struct CpuReading {
+pub(super) struct UsageReading {
     at: Instant,
     threads: BTreeMap<u64, ThreadTimes>,
 }
@@ -38,11 +38,11 @@ pub(super) struct CpuUsage {
 }
 
 /// Reads the times of all threads of this process.
-pub(super) fn read() -> anyhow::Result<CpuReading> {
+pub(super) fn read() -> anyhow::Result<UsageReading> {
     read_from(Path::new(TASKS))
 }
 
-fn read_from(tasks: &Path) -> anyhow::Result<CpuReading> {
+fn read_from(tasks: &Path) -> anyhow::Result<UsageReading> {
     let at = Instant::now();
     let mut threads = BTreeMap::new();
     for entry in std::fs::read_dir(tasks).with_context(|| tasks.display().to_string())? {
@@ -61,16 +61,16 @@ fn read_from(tasks: &Path) -> anyhow::Result<CpuReading> {
         }
     }
     ensure!(!threads.is_empty(), "{} lists no thread", tasks.display());
-    Ok(CpuReading { at, threads })
+    Ok(UsageReading { at, threads })
 }
 
 fn parse(text: &str) -> anyhow::Result<ThreadTimes> {
     let mut fields = text.split_ascii_whitespace().map(str::parse::<u64>);
-    let mut next = || fields.next().context("a field is missing")?.context("a field is no number");
+    let mut next = || fields.next().context("a field is missing")?.context("a field is not a number");
     Ok(ThreadTimes { running: next()?, waiting: next()? })
 }
 
-impl CpuReading {
+impl UsageReading {
     /// What was used from `earlier` to this reading.
     ///
     /// # Errors

@@ -214,18 +214,7 @@ impl VirtualUser {
         deadline: u64,
         exchange: &mut ExchangeProgress,
     ) -> Result<bool, FailedRequest> {
-        let mut rest = bytes;
-        loop {
-            match send(stream.inner(), rest, SendFlags::NOSIGNAL) {
-                Ok(count) if count == rest.len() => break,
-                Ok(count) => rest = &rest[count..],
-                Err(Errno::WOULDBLOCK) => {
-                    self.late(context, stream, deadline, NO_ANSWER)?;
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(lost(error.into())),
-            }
-        }
+        self.send_request(context, stream, bytes, deadline)?;
         exchange.sent = true;
         self.reader.start(request.is_head);
         if let Some(search) = &mut self.search {
@@ -271,6 +260,28 @@ impl VirtualUser {
             }
         }
         Ok(self.reader.keep_alive() && events & (libc::EPOLLRDHUP as usize) == 0)
+    }
+
+    /// Sends a whole request.
+    fn send_request(
+        &self,
+        context: &ExchangeContext,
+        stream: &TcpStream,
+        bytes: &[u8],
+        deadline: u64,
+    ) -> Result<(), FailedRequest> {
+        let mut rest = bytes;
+        loop {
+            match send(stream.inner(), rest, SendFlags::NOSIGNAL) {
+                Ok(count) if count == rest.len() => return Ok(()),
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::WOULDBLOCK) => {
+                    self.late(context, stream, deadline, NO_ANSWER)?;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(lost(error.into())),
+            }
+        }
     }
 
     /// Keeps what the whole answer sets; gives whether the user's session was lost meanwhile.

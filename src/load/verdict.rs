@@ -1,4 +1,4 @@
-//! Whether the figures of a run are the node's or the generator's own. Fails closed: what cannot be read is no proof.
+//! Whether the figures of a run are the node's or the generator's own. Fails closed: what cannot be read is not a proof.
 
 use crate::results::load::{InvalidCause, Validity};
 

@@ -32,7 +32,7 @@ pub(super) enum Warning {
 
 /// Answers beyond a percentile on which it should rest.
 const ANSWERS_BEYOND: u64 = 10;
-/// More new connections than this share of the answers is no keep-alive.
+/// More new connections than this share of the answers is not keep-alive.
 const RECONNECTED_SHARE: f64 = 0.05;
 
 /// All that apply to an outcome; what follows from another is left out.

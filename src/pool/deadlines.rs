@@ -11,20 +11,20 @@ use crate::worker::Waiter;
 /// The jobs that are waited for.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    state: Mutex<State>,
+    state: Mutex<DeadlineState>,
     sooner: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct DeadlineState {
     /// In the order of their deadlines, which is that of their submission: one timeout holds for all.
-    waiting: VecDeque<Entry>,
+    waiting: VecDeque<DeadlineEntry>,
     /// When the thread looks again; `None` while it waits to be told.
     next_look: Option<Instant>,
     closed: bool,
 }
 
-struct Entry {
+struct DeadlineEntry {
     deadline: Instant,
     /// Gone when the wait has ended.
     wait: Weak<dyn Send + Sync>,
@@ -47,7 +47,7 @@ impl Deadlines {
         while state.waiting.front().is_some_and(|entry| entry.wait.strong_count() == 0) {
             state.waiting.pop_front();
         }
-        state.waiting.push_back(Entry { deadline, wait, submitter });
+        state.waiting.push_back(DeadlineEntry { deadline, wait, submitter });
         if state.next_look.is_none() {
             state.next_look = Some(deadline);
             drop(state);

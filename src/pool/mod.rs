@@ -52,7 +52,7 @@ pub struct Done<T> {
 
 /// Size and patience of a pool.
 #[derive(Clone, Copy, Debug)]
-pub struct Config {
+pub struct PoolConfig {
     /// What its threads are called, with a number behind it.
     pub name: &'static str,
     /// Threads.
@@ -71,8 +71,8 @@ pub struct Pool {
 }
 
 struct Shared {
-    config: Config,
-    state: Mutex<State>,
+    config: PoolConfig,
+    state: Mutex<QueueState>,
     wake: Condvar,
     /// Where there is a timeout.
     deadlines: Option<Arc<Deadlines>>,
@@ -82,13 +82,13 @@ struct Shared {
     waits: Waits,
 }
 
-struct State {
+struct QueueState {
     queue: VecDeque<Job>,
     closed: bool,
     accounting: Accounting,
 }
 
-impl State {
+impl QueueState {
     fn queued(&self) -> u64 {
         self.queue.len() as u64
     }
@@ -106,9 +106,9 @@ struct Job {
 
 impl Pool {
     /// Starts the threads.
-    pub fn start(config: Config) -> std::io::Result<Pool> {
+    pub fn start(config: PoolConfig) -> std::io::Result<Pool> {
         let accounting = Accounting::new(config.threads as u64, Instant::now());
-        let state = State { queue: VecDeque::new(), closed: false, accounting };
+        let state = QueueState { queue: VecDeque::new(), closed: false, accounting };
         let deadlines = config.timeout.map(|_| Deadlines::start(config.name)).transpose()?;
         let shared = Arc::new(Shared {
             config,
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     fn pool(threads: usize, queue: usize, queue_timeout: Duration) -> Arc<Pool> {
-        Arc::new(Pool::start(Config { name: "test", threads, queue, queue_timeout, timeout: None }).unwrap())
+        Arc::new(Pool::start(PoolConfig { name: "test", threads, queue, queue_timeout, timeout: None }).unwrap())
     }
 
     /// A pool of one thread that is busy until the sender is dropped.
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn who_waits_longer_than_the_timeout_is_told_and_the_pool_goes_on() {
         let timeout = Duration::from_millis(100);
-        let config = Config { name: "test", threads: 1, queue: 10, queue_timeout: timeout, timeout: Some(timeout) };
+        let config = PoolConfig { name: "test", threads: 1, queue: 10, queue_timeout: timeout, timeout: Some(timeout) };
         let pool = Arc::new(Pool::start(config).unwrap());
         crate::worker::start().unwrap();
         let (release, wait) = mpsc::channel::<()>();

@@ -45,7 +45,7 @@ pub struct Point {
     /// Quota divided by demand: the ceiling that the CPU allows, in requests a second.
     pub predicted_per_second: Option<f64>,
     /// Goodput against as much of the first scale's of the same arm as the scale's number asks, in percent. `None` where the
-    /// scale is no number.
+    /// scale is not a number.
     pub efficiency_percent: Option<f64>,
     /// Answers of each node, over all blocks.
     pub served: BTreeMap<String, u64>,
@@ -61,7 +61,7 @@ pub struct Point {
     /// The limit by the objective.
     pub objective: ObjectiveLimit,
     /// What a node's death did. `None` where it was not measured.
-    pub death: Option<Death>,
+    pub death: Option<DeathResult>,
     /// True when all runs behind the ceiling are valid.
     pub valid: bool,
     /// Why not.
@@ -114,7 +114,7 @@ pub struct ObjectiveLimit {
 
 /// What the death of one node did to an open load.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Death {
+pub struct DeathResult {
     /// Which node died.
     pub node: String,
     /// When, in seconds from the begin of the measured window.
@@ -266,10 +266,12 @@ fn objective_limit(results: &Results, key: &PointKey, latency: &[LatencyPoint]) 
     }
 }
 
-fn death(results: &Results, key: &PointKey) -> Option<Death> {
+fn death(results: &Results, key: &PointKey) -> Option<DeathResult> {
     let run = queries::at(&results.runs, key).filter(|run| run.killed.is_some()).last()?;
-    let (Level::Death { fraction, rate_per_second, .. }, Some(killed)) = (run.level, &run.killed) else { return None };
-    Some(Death {
+    let (Level::Death { fraction, rate_per_second, .. }, Some(killed)) = (run.level, &run.killed) else {
+        return None;
+    };
+    Some(DeathResult {
         node: killed.node.clone(),
         at_seconds: killed.at_seconds,
         window_seconds: run.load.duration_seconds,
@@ -293,14 +295,14 @@ fn latency_median(runs: &[&Run], of: impl Fn(&Percentiles) -> f64) -> Option<f64
     median(runs, |run| run.load.latency_milliseconds.as_ref().map(&of))
 }
 
-/// The law fitted to every measurement of an arm's ceilings, or why there is none. Scales that are no numbers, and runs that
+/// The law fitted to every measurement of an arm's ceilings, or why there is none. Scales that are not numbers, and runs that
 /// are not valid, are left out.
 ///
 /// # Errors
 /// As [`usl::fit`].
 pub fn fit(results: &Results, arm: &str) -> Result<Fit, usl::FitError> {
     let numbered = |scale: &Scale| scale.number().map(|number| (number, PointKey::new(arm, scale.clone())));
-    let table: Vec<usl::Point> = results
+    let table: Vec<usl::Observation> = results
         .manifest
         .plan
         .scales
@@ -308,7 +310,7 @@ pub fn fit(results: &Results, arm: &str) -> Result<Fit, usl::FitError> {
         .filter_map(numbered)
         .flat_map(|(n, key)| {
             let valid = ceiling_runs(results, &key).into_iter().filter(|run| run.verdict.valid);
-            valid.map(move |run| usl::Point { n, throughput: run.load.throughput_per_second })
+            valid.map(move |run| usl::Observation { n, throughput: run.load.throughput_per_second })
         })
         .filter(|point| point.throughput > 0.0 && point.n > 0.0)
         .collect();

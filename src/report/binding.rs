@@ -27,9 +27,9 @@ pub enum Limit {
     Node(Resource),
     /// The balancer's one core.
     Balancer,
-    /// The load generator: the figure is no ceiling.
+    /// The load generator: the figure is not a ceiling.
     Generator,
-    /// Other processes on the machine: the figure is no ceiling.
+    /// Other processes on the machine: the figure is not a ceiling.
     Others,
 }
 

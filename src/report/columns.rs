@@ -1,6 +1,6 @@
 //! The columns of the tables of points: the terminal shows those that fit, the page shows all.
 
-use super::analysis::{Death, LatencyPoint, Point};
+use super::analysis::{DeathResult, LatencyPoint, Point};
 use crate::results::arm::PointKey;
 use crate::results::number::{milliseconds, or_dash, percent, plain};
 
@@ -131,7 +131,7 @@ pub struct EventRow {
     /// Arm and scale.
     pub key: PointKey,
     /// What happened.
-    pub death: Death,
+    pub death: DeathResult,
 }
 
 /// All rows of the table of accidents.

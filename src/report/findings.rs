@@ -3,7 +3,7 @@
 use super::analysis::Point;
 use super::columns::{self, Column};
 use super::cost::Cost;
-use super::usl::{Estimate, Fit};
+use super::usl::{Coefficient, Fit};
 use super::verdict::Answer;
 use super::{Law, Report};
 use super::{table, words};
@@ -120,7 +120,7 @@ fn law_words(law: &Law) -> String {
 
 /// The parameters of a fit with their intervals, and where it bends.
 pub fn parameters(fit: &Fit) -> String {
-    let parameter = |estimate: &Estimate| {
+    let parameter = |estimate: &Coefficient| {
         let interval = estimate.interval_95.map_or_else(String::new, |[low, high]| format!(" [{low:.4}, {high:.4}]"));
         format!("{:.4}{interval}", estimate.value)
     };

@@ -9,14 +9,14 @@ mod decimal;
 use columns::Columns;
 use decimal::Marks;
 
-use super::usl::Point;
+use super::usl::Observation;
 
 /// More points than this are refused: a fit needs one point, or a few, for each n.
 pub const MOST_POINTS: usize = 2_000;
 
 /// Why a table could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadError {
+pub struct TableError {
     /// Line of the file, from 1.
     pub line: usize,
     /// Column of that line, from 1. `None` where the whole line is wrong.
@@ -25,15 +25,15 @@ pub struct ReadError {
     pub problem: String,
 }
 
-impl std::fmt::Display for ReadError {
+impl std::fmt::Display for TableError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "line {}: {}", self.line, self.problem)
     }
 }
 
-impl std::error::Error for ReadError {}
+impl std::error::Error for TableError {}
 
-impl ReadError {
+impl TableError {
     fn new(line: usize, column: Option<usize>, problem: impl Into<String>) -> Self {
         Self { line, column, problem: problem.into() }
     }
@@ -49,7 +49,7 @@ enum Separator {
 }
 
 impl Separator {
-    /// The separator of a file, from its first line that is no comment: a semicolon or a tab where there is one, then
+    /// The separator of a file, from its first line that is not a comment: a semicolon or a tab where there is one, then
     /// a comma, then spaces. Whatever stands in quotes does not count.
     fn of(line: &str) -> Self {
         let mut quoted = false;
@@ -90,7 +90,7 @@ impl Separator {
 
 /// A line of the file, split into cells. Cells at the end that are empty are left out: spreadsheets write many.
 #[derive(Debug)]
-struct Row {
+struct PointRow {
     line: usize,
     cells: Vec<String>,
 }
@@ -111,8 +111,8 @@ struct Cell<'a> {
 /// can mean two things. Empty lines and lines that begin with `#` are left out.
 ///
 /// # Errors
-/// [`ReadError`] at the first line that cannot be read, or that can be read in two ways.
-pub fn read(text: &str) -> Result<Vec<Point>, ReadError> {
+/// [`TableError`] at the first line that cannot be read, or that can be read in two ways.
+pub fn read(text: &str) -> Result<Vec<Observation>, TableError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
     let leading = || text.lines().map(str::trim).enumerate();
     let Some((_, first)) = leading().find(|(_, line)| !line.is_empty() && !line.starts_with('#')) else {
@@ -138,7 +138,7 @@ fn commented_header(line: &str, separator: Separator) -> Option<Vec<String>> {
     rows(names, separator).ok()?.into_iter().next().map(|row| row.cells)
 }
 
-fn rows(text: &str, separator: Separator) -> Result<Vec<Row>, ReadError> {
+fn rows(text: &str, separator: Separator) -> Result<Vec<PointRow>, TableError> {
     let lines: Vec<&str> = text.lines().collect();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -151,7 +151,7 @@ fn rows(text: &str, separator: Separator) -> Result<Vec<Row>, ReadError> {
     for record in reader.records() {
         let record = record.map_err(|error| {
             let line = error.position().map_or(1, |position| position.line() as usize);
-            ReadError::new(line, None, format!("is not a line of a table: {error}"))
+            TableError::new(line, None, format!("is not a line of a table: {error}"))
         })?;
         // A record begins where the last one ended: before the empty lines above it.
         let mut line = record.position().map_or(1, |position| position.line() as usize);
@@ -161,18 +161,18 @@ fn rows(text: &str, separator: Separator) -> Result<Vec<Row>, ReadError> {
                 "a quote opens in column {} and does not close in this line; close it, or leave the quotes out",
                 index + 1
             );
-            return Err(ReadError::new(line, Some(index + 1), problem));
+            return Err(TableError::new(line, Some(index + 1), problem));
         }
         if lines.get(line - 1).is_some_and(|raw| has_stray_quote(raw, separator)) {
             let problem = "a quote stands inside a cell; put quotes around a whole cell, or leave them out";
-            return Err(ReadError::new(line, None, problem));
+            return Err(TableError::new(line, None, problem));
         }
         let cells = record.iter().map(str::to_owned);
         // Spaces are often many, to align columns: between them are no empty cells.
         let mut cells: Vec<String> = cells.filter(|cell| separator != Separator::Spaces || !cell.is_empty()).collect();
         cells.truncate(cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1));
         if !cells.is_empty() && !cells[0].starts_with('#') {
-            rows.push(Row { line, cells });
+            rows.push(PointRow { line, cells });
         }
     }
     Ok(rows)
@@ -188,30 +188,30 @@ fn has_stray_quote(line: &str, separator: Separator) -> bool {
     bytes.iter().enumerate().any(|(index, &byte)| byte == b'"' && inner(index))
 }
 
-fn points(rows: &[Row], columns: &Columns, separator: Separator) -> Result<Vec<Point>, ReadError> {
+fn points(rows: &[PointRow], columns: &Columns, separator: Separator) -> Result<Vec<Observation>, TableError> {
     let mut cells = Vec::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
         if index == MOST_POINTS {
             let problem = format!(
                 "this is more than {MOST_POINTS} points; write the mean or the median throughput for each n instead"
             );
-            return Err(ReadError::new(row.line, None, problem));
+            return Err(TableError::new(row.line, None, problem));
         }
         if row.cells.len() > columns.count {
             let problem =
                 format!("there are {} columns, and {} above; {}", row.cells.len(), columns.count, split_by(separator));
-            return Err(ReadError::new(row.line, Some(columns.count + 1), problem));
+            return Err(TableError::new(row.line, Some(columns.count + 1), problem));
         }
         cells.push([cell(row, columns.n, "n", separator)?, cell(row, columns.throughput, "throughput", separator)?]);
     }
     let marks = Marks::of(cells.iter().flatten(), separator)?;
     cells
         .iter()
-        .map(|[n, throughput]| Ok(Point { n: marks.positive(n)?, throughput: marks.positive(throughput)? }))
+        .map(|[n, throughput]| Ok(Observation { n: marks.positive(n)?, throughput: marks.positive(throughput)? }))
         .collect()
 }
 
-fn cell<'a>(row: &'a Row, index: usize, what: &'static str, separator: Separator) -> Result<Cell<'a>, ReadError> {
+fn cell<'a>(row: &'a PointRow, index: usize, what: &'static str, separator: Separator) -> Result<Cell<'a>, TableError> {
     let (line, column) = (row.line, index + 1);
     match row.cells.get(index).map(String::as_str) {
         Some(text) if !text.is_empty() => Ok(Cell { line, column, what, text }),
@@ -220,7 +220,7 @@ fn cell<'a>(row: &'a Row, index: usize, what: &'static str, separator: Separator
                 "{what} is missing in column {column}; write a number above 0, or leave the line out ({})",
                 split_by(separator)
             );
-            Err(ReadError::new(line, Some(column), problem))
+            Err(TableError::new(line, Some(column), problem))
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::results::run::Run;
 
 /// What a requirement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Metric {
+enum RequiredMetric {
     /// Goodput, requests a second.
     Throughput,
     /// Median response time at the ceiling, milliseconds.
@@ -29,7 +29,7 @@ enum Metric {
     Errors,
 }
 
-impl Metric {
+impl RequiredMetric {
     const ALL: [(&'static str, Self); 4] =
         [("throughput", Self::Throughput), ("p50", Self::P50), ("p99", Self::P99), ("errors", Self::Errors)];
 
@@ -69,7 +69,7 @@ enum Subject {
 pub struct Requirement {
     text: String,
     subject: Subject,
-    metric: Metric,
+    metric: RequiredMetric,
     /// True: above the bound; false: below it.
     above: bool,
     bound: f64,
@@ -77,7 +77,7 @@ pub struct Requirement {
 
 /// How a requirement came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum Conclusion {
     /// The figures keep it.
     Held,
     /// The figures do not say.
@@ -86,7 +86,7 @@ pub enum Outcome {
     Refuted,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for Conclusion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Held => "held",
@@ -109,7 +109,7 @@ impl FromStr for Requirement {
             Some((who, metric)) => (Some(who.trim()), metric),
             None => (None, left),
         };
-        let metric = Metric::ALL.into_iter().find(|(name, _)| *name == metric).map(|(_, metric)| metric);
+        let metric = RequiredMetric::ALL.into_iter().find(|(name, _)| *name == metric).map(|(_, metric)| metric);
         let metric = metric.ok_or_else(|| wrong("the figure is throughput, p50, p99 or errors"))?;
         let subject = match who.map(|who| who.split_once('/')) {
             Some(Some((arm, baseline))) if !arm.is_empty() && !baseline.is_empty() => {
@@ -125,19 +125,23 @@ impl FromStr for Requirement {
 }
 
 /// The bound in the unit of what it bounds.
-fn bound(subject: &Subject, metric: Metric, text: &str) -> Result<f64, String> {
+fn bound(subject: &Subject, metric: RequiredMetric, text: &str) -> Result<f64, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_alphabetic() || matches!(letter, '%' | '/' | ' '));
     let number: f64 = digits.parse().map_err(|_| format!("the bound '{text}' is not a number"))?;
     let unit = text[digits.len()..].trim();
     let scale = match (subject, metric, unit) {
-        (Subject::Difference { .. }, _, "%") | (Subject::Figure(_), Metric::Errors, "%") => 1.0,
+        (Subject::Difference { .. }, _, "%") | (Subject::Figure(_), RequiredMetric::Errors, "%") => 1.0,
         (Subject::Difference { .. }, _, _) => return Err("the difference of two arms is in %".to_owned()),
-        (Subject::Figure(_), Metric::Throughput, "" | "/s") => 1.0,
-        (Subject::Figure(_), Metric::P50 | Metric::P99, "ms") => 1.0,
-        (Subject::Figure(_), Metric::P50 | Metric::P99, "s") => 1e3,
-        (Subject::Figure(_), Metric::P50 | Metric::P99, _) => return Err("a time is in ms or s".to_owned()),
-        (Subject::Figure(_), Metric::Errors, _) => return Err("errors are in %".to_owned()),
-        (Subject::Figure(_), Metric::Throughput, _) => return Err("throughput is a number or has /s".to_owned()),
+        (Subject::Figure(_), RequiredMetric::Throughput, "" | "/s") => 1.0,
+        (Subject::Figure(_), RequiredMetric::P50 | RequiredMetric::P99, "ms") => 1.0,
+        (Subject::Figure(_), RequiredMetric::P50 | RequiredMetric::P99, "s") => 1e3,
+        (Subject::Figure(_), RequiredMetric::P50 | RequiredMetric::P99, _) => {
+            return Err("a time is in ms or s".to_owned());
+        }
+        (Subject::Figure(_), RequiredMetric::Errors, _) => return Err("errors are in %".to_owned()),
+        (Subject::Figure(_), RequiredMetric::Throughput, _) => {
+            return Err("throughput is a number or has /s".to_owned());
+        }
     };
     if number.is_finite() { Ok(number * scale) } else { Err("the bound is not finite".to_owned()) }
 }
@@ -147,7 +151,7 @@ impl Requirement {
     ///
     /// # Errors
     /// When it names an arm that the experiment does not have.
-    pub fn judge(&self, results: &Results) -> Result<(Outcome, String), String> {
+    pub fn judge(&self, results: &Results) -> Result<(Conclusion, String), String> {
         let names: Vec<&str> = results.manifest.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
         let known = |arm: &str| match names.contains(&arm) {
             true => Ok(()),
@@ -160,14 +164,14 @@ impl Requirement {
             }
             Subject::Figure(Some(arm)) => known(arm).map(|()| self.figure(results, arm)),
             Subject::Figure(None) => {
-                let all: Vec<(Outcome, String)> = names.iter().map(|arm| self.figure(results, arm)).collect();
-                let worst = all.iter().map(|(outcome, _)| *outcome).max().unwrap_or(Outcome::Undecided);
+                let all: Vec<(Conclusion, String)> = names.iter().map(|arm| self.figure(results, arm)).collect();
+                let worst = all.iter().map(|(outcome, _)| *outcome).max().unwrap_or(Conclusion::Undecided);
                 Ok((worst, all.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")))
             }
         }
     }
 
-    fn difference(&self, results: &Results, arm: &str, baseline: &str) -> (Outcome, String) {
+    fn difference(&self, results: &Results, arm: &str, baseline: &str) -> (Conclusion, String) {
         for scale in results.manifest.plan.scales.iter().rev() {
             let of = |arm: &str| self.blocks(results, &PointKey::new(arm, scale.clone()));
             let (here, reference) = (of(arm), of(baseline));
@@ -182,7 +186,7 @@ impl Requirement {
         self.conclude(None, None, "no scale has a valid run of both")
     }
 
-    fn figure(&self, results: &Results, arm: &str) -> (Outcome, String) {
+    fn figure(&self, results: &Results, arm: &str) -> (Conclusion, String) {
         for scale in results.manifest.plan.scales.iter().rev() {
             let blocks = self.blocks(results, &PointKey::new(arm, scale.clone()));
             if blocks.is_empty() {
@@ -208,12 +212,12 @@ impl Requirement {
         runs.filter_map(|run| Some((run.block, self.metric.of(run)?))).collect()
     }
 
-    fn conclude(&self, ends: Option<[f64; 2]>, words: Option<String>, place: &str) -> (Outcome, String) {
+    fn conclude(&self, ends: Option<[f64; 2]>, words: Option<String>, place: &str) -> (Conclusion, String) {
         let keeps = |value: f64| if self.above { value > self.bound } else { value < self.bound };
         let outcome = match ends.map(|ends| ends.map(keeps)) {
-            Some([true, true]) => Outcome::Held,
-            Some([false, false]) => Outcome::Refuted,
-            Some(_) | None => Outcome::Undecided,
+            Some([true, true]) => Conclusion::Held,
+            Some([false, false]) => Conclusion::Refuted,
+            Some(_) | None => Conclusion::Undecided,
         };
         let figures = words.map_or_else(String::new, |words| format!("90 %: {words}; "));
         (outcome, format!("{outcome:<9}  {}  ({figures}{place})", self.text))
@@ -229,17 +233,17 @@ mod tests {
     fn held_refuted_undecided() {
         let results = sample::results();
         for (text, outcome) in [
-            ("horizontal/vertical throughput > -20%", Outcome::Held),
-            ("horizontal/vertical throughput > -5%", Outcome::Refuted),
-            ("vertical/horizontal throughput > 10%", Outcome::Held),
-            ("vertical throughput > 300", Outcome::Held),
-            ("vertical throughput >= 300/s", Outcome::Held),
-            ("vertical throughput > 360", Outcome::Undecided),
-            ("throughput > 300", Outcome::Held),
-            ("throughput > 330", Outcome::Refuted),
-            ("p99 < 100ms", Outcome::Held),
-            ("p50<0.01s", Outcome::Refuted),
-            ("errors < 1%", Outcome::Held),
+            ("horizontal/vertical throughput > -20%", Conclusion::Held),
+            ("horizontal/vertical throughput > -5%", Conclusion::Refuted),
+            ("vertical/horizontal throughput > 10%", Conclusion::Held),
+            ("vertical throughput > 300", Conclusion::Held),
+            ("vertical throughput >= 300/s", Conclusion::Held),
+            ("vertical throughput > 360", Conclusion::Undecided),
+            ("throughput > 300", Conclusion::Held),
+            ("throughput > 330", Conclusion::Refuted),
+            ("p99 < 100ms", Conclusion::Held),
+            ("p50<0.01s", Conclusion::Refuted),
+            ("errors < 1%", Conclusion::Held),
         ] {
             let (found, line) = text.parse::<Requirement>().unwrap().judge(&results).unwrap();
             assert_eq!(found, outcome, "{line}");
@@ -255,7 +259,7 @@ mod tests {
         }
         for text in ["horizontal/vertical throughput > -50%", "horizontal p99 < 1s", "p99 < 1s"] {
             let (outcome, line) = text.parse::<Requirement>().unwrap().judge(&results).unwrap();
-            assert_eq!(outcome, Outcome::Undecided, "{line}");
+            assert_eq!(outcome, Conclusion::Undecided, "{line}");
         }
     }
 

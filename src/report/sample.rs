@@ -7,7 +7,7 @@ use crate::results::folder::Results;
 use crate::results::load::{ErrorKind, GeneratorUse, LoadOutcome, Percentiles, Validity};
 use crate::results::manifest::Manifest;
 use crate::results::plan::Plan;
-use crate::results::run::{Killed, Level, MachineUse, NodeUse, Run, Verdict};
+use crate::results::run::{Killed, Level, MachineUse, NodeUse, Run, RunVerdict};
 use crate::stats::{Bottleneck, Resource};
 
 /// A valid closed run of the vertical topology.
@@ -59,7 +59,7 @@ pub fn run(block: u32, arm: &str, units: u32, level: Level, goodput: f64, p99: f
         services: vec![],
         machine: MachineUse { speed_per_second: Some(45_000.0), ..MachineUse::default() },
         samples: Vec::new(),
-        verdict: Verdict { valid: true, reasons: Vec::new() },
+        verdict: RunVerdict { valid: true, reasons: Vec::new() },
     }
 }
 

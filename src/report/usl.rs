@@ -31,7 +31,7 @@ pub const N_RANGE: std::ops::RangeInclusive<f64> = 1e-15..=1e15;
 
 /// One measured point: the load or size `n` (> 0) and the throughput there (> 0, any rate unit).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Point {
+pub struct Observation {
     /// Units, nodes, users or threads.
     pub n: f64,
     /// What was achieved at `n`.
@@ -40,7 +40,7 @@ pub struct Point {
 
 /// A fitted parameter with its uncertainty. `None` where the points leave no degree of freedom to estimate it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Estimate {
+pub struct Coefficient {
     /// The fitted value.
     pub value: f64,
     /// Its standard error, in the same unit.
@@ -66,11 +66,11 @@ pub struct Peak {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fit {
     /// σ (alpha): the share of the work that queues behind itself, in [0, 1].
-    pub contention: Estimate,
+    pub contention: Coefficient,
     /// κ (beta): the cost of keeping each pair consistent, in [0, 1].
-    pub coherency: Estimate,
+    pub coherency: Coefficient,
     /// γ (lambda): throughput of one unit, in the unit of the points.
-    pub scale: Estimate,
+    pub scale: Coefficient,
     /// How many points were fitted.
     pub observations: usize,
     /// How many different n they have.
@@ -132,7 +132,7 @@ impl Fit {
 /// # Errors
 /// [`FitError`] when a point is not positive or its n is out of range, when there are fewer than three different n, when no
 /// minimum is found, or when a figure of the fit does not fit into a double.
-pub fn fit(points: &[Point]) -> Result<Fit, FitError> {
+pub fn fit(points: &[Observation]) -> Result<Fit, FitError> {
     let usable = |value: f64| value.is_finite() && value > 0.0;
     if let Some(index) = points.iter().position(|point| !usable(point.n) || !usable(point.throughput)) {
         return Err(FitError::BadPoint(index));
@@ -145,26 +145,26 @@ pub fn fit(points: &[Point]) -> Result<Fit, FitError> {
         return Err(FitError::TooFewPoints(distinct));
     }
     let unit = unit(points);
-    let scaled: Vec<Point> =
-        points.iter().map(|point| Point { n: point.n, throughput: point.throughput / unit }).collect();
+    let scaled: Vec<Observation> =
+        points.iter().map(|point| Observation { n: point.n, throughput: point.throughput / unit }).collect();
     let (minimum, superlinear) = bounded_minimum(&scaled).ok_or(FitError::NoMinimum)?;
     let fit = describe(&scaled, unit, distinct, &minimum, superlinear);
     if is_finite(&fit, points) { Ok(fit) } else { Err(FitError::OutOfRange) }
 }
 
 /// A power of two near the largest throughput: dividing by it rounds nothing.
-fn unit(points: &[Point]) -> f64 {
+fn unit(points: &[Observation]) -> f64 {
     let largest = points.iter().map(|point| point.throughput).fold(0.0, f64::max);
     2f64.powi((largest.log2().floor() as i32).clamp(-1000, 1000))
 }
 
 /// True when every figure that a reader may be shown is a number.
-fn is_finite(fit: &Fit, points: &[Point]) -> bool {
-    let estimate = |estimate: &Estimate| {
+fn is_finite(fit: &Fit, points: &[Observation]) -> bool {
+    let estimate = |estimate: &Coefficient| {
         let interval = estimate.interval_95.is_none_or(|interval| interval.iter().all(|end| end.is_finite()));
         estimate.value.is_finite() && estimate.standard_error.is_none_or(f64::is_finite) && interval
     };
-    let point = |point: &Point| {
+    let point = |point: &Observation| {
         let band = fit.band(point.n).is_none_or(|band| band.iter().all(|end| end.is_finite()));
         let fitted = fit.throughput(point.n);
         let off = 100.0 * ((point.throughput - fitted) / fitted);
@@ -176,7 +176,7 @@ fn is_finite(fit: &Fit, points: &[Point]) -> bool {
         && points.iter().all(point)
 }
 
-fn distinct_n(points: &[Point]) -> usize {
+fn distinct_n(points: &[Observation]) -> usize {
     let mut all: Vec<f64> = points.iter().map(|point| point.n).collect();
     all.sort_by(f64::total_cmp);
     all.dedup();
@@ -184,7 +184,7 @@ fn distinct_n(points: &[Point]) -> usize {
 }
 
 /// What follows from the minimum of points whose throughput is given in `unit`s.
-fn describe(points: &[Point], unit: f64, distinct: usize, minimum: &Minimum, superlinear: bool) -> Fit {
+fn describe(points: &[Observation], unit: f64, distinct: usize, minimum: &Minimum, superlinear: bool) -> Fit {
     let parameters = minimum.parameters;
     let degrees_of_freedom = points.len() - 3;
     let variance = (degrees_of_freedom > 0).then(|| minimum.squares / degrees_of_freedom as f64);
@@ -196,7 +196,7 @@ fn describe(points: &[Point], unit: f64, distinct: usize, minimum: &Minimum, sup
         let interval_95 = standard_error
             .zip(t)
             .map(|(error, t)| [(value - t * error).clamp(0.0, upper), (value + t * error).clamp(0.0, upper)]);
-        Estimate { value, standard_error, interval_95, at_bound }
+        Coefficient { value, standard_error, interval_95, at_bound }
     };
     let mean = points.iter().map(|point| point.throughput).sum::<f64>() / points.len() as f64;
     let spread: f64 = points.iter().map(|point| (point.throughput - mean).powi(2)).sum();

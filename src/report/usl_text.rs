@@ -1,13 +1,13 @@
 //! A fit in words and tables, for a terminal.
 
 use super::table;
-use super::usl::{Estimate, Fit, Point};
+use super::usl::{Coefficient, Fit, Observation};
 use crate::results::number::{or_dash, percent, plain, significant};
 use serde_json::{Value, json};
 
 /// The fit as text within 100 columns: parameters with their uncertainty, what follows from them, the points against
 /// the curve, and the cautions.
-pub fn describe_fit(fit: &Fit, points: &[Point]) -> String {
+pub fn describe_fit(fit: &Fit, points: &[Observation]) -> String {
     let mut out = String::from("X(n) = scale · n / (1 + contention · (n − 1) + coherency · n · (n − 1))\n\n");
     out += &parameters(fit);
     out += "\n\n";
@@ -26,7 +26,7 @@ pub fn describe_fit(fit: &Fit, points: &[Point]) -> String {
 }
 
 fn parameters(fit: &Fit) -> String {
-    let row = |name: &str, meaning: &str, estimate: &Estimate, digits: usize| {
+    let row = |name: &str, meaning: &str, estimate: &Coefficient, digits: usize| {
         let interval = estimate.interval_95.map_or_else(
             || "-".to_owned(),
             |[low, high]| format!("{} … {}", significant(low, 4), significant(high, 4)),
@@ -121,7 +121,7 @@ fn or_plus_minus(error: Option<f64>) -> String {
     error.map_or_else(String::new, |error| format!(" ± {}", significant(error, 3)))
 }
 
-fn against_points(fit: &Fit, points: &[Point]) -> String {
+fn against_points(fit: &Fit, points: &[Observation]) -> String {
     let rows: Vec<Vec<String>> = points
         .iter()
         .map(|point| {
@@ -141,7 +141,7 @@ fn against_points(fit: &Fit, points: &[Point]) -> String {
 }
 
 /// The fit as JSON: `fit` as [`Fit`] is, `points` against the curve, `notes` in words.
-pub fn fit_as_json(fit: &Fit, points: &[Point]) -> Value {
+pub fn fit_as_json(fit: &Fit, points: &[Observation]) -> Value {
     let against: Vec<Value> = points
         .iter()
         .map(|point| {

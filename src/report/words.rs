@@ -62,8 +62,8 @@ pub fn limit(point: &Point) -> &'static str {
         Limit::Node(Resource::None) => "nothing that was seen",
         Limit::Node(resource) => resource.label(),
         Limit::Balancer => "the balancer",
-        Limit::Generator => "the load generator, so this is no ceiling",
-        Limit::Others => "other processes on the machine, so this is no ceiling",
+        Limit::Generator => "the load generator, so this is not a ceiling",
+        Limit::Others => "other processes on the machine, so this is not a ceiling",
     }
 }
 

@@ -116,7 +116,7 @@ pub fn read(path: &Path) -> anyhow::Result<Results> {
     let file = path.join(MANIFEST);
     let text = match fs::read_to_string(&file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
-            "{} holds no {MANIFEST}: it is no results folder of 'webapp bench', or the bench ended before its first run",
+            "{} holds no {MANIFEST}: it is not a results folder of 'webapp bench', or the bench ended before its first run",
             path.display()
         ),
         text => text.with_context(|| format!("cannot read {}", file.display()))?,

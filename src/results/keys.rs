@@ -68,7 +68,7 @@ impl Template {
     /// Takes a path apart.
     ///
     /// # Errors
-    /// When a brace is not closed or not opened, or what stands between two is no key.
+    /// When a brace is not closed or not opened, or what stands between two is not a key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -130,7 +130,7 @@ fn shortened(text: &str) -> &str {
 }
 
 fn not_opened(text: &str) -> KeyError {
-    KeyError(format!("a brace in '{text}' is no key, for it is not opened; {HOW}{BRACE}"))
+    KeyError(format!("a brace in '{text}' is not a key, for it is not opened; {HOW}{BRACE}"))
 }
 
 impl Key {
@@ -141,17 +141,17 @@ impl Key {
         let (range, distribution) = match words[..] {
             ["uniform", range] => (range, Distribution::Uniform),
             ["zipf", range, exponent] => {
-                let exponent: f64 = exponent.parse().map_err(|_| error("the exponent is no number"))?;
+                let exponent: f64 = exponent.parse().map_err(|_| error("the exponent is not a number"))?;
                 if !(0.0..=LARGEST_EXPONENT).contains(&exponent) {
                     return Err(error("the exponent must be 0 or more, and at most 10"));
                 }
                 (range, Distribution::Zipf { exponent })
             }
             ["zipf", _] => return Err(error("zipf needs an exponent behind the range")),
-            _ => return Err(error("it is no key")),
+            _ => return Err(error("it is not a key")),
         };
         let (first, last) = range.split_once("..").ok_or_else(|| error("the range has two numbers, as in 1..1000"))?;
-        let number = |text: &str| text.parse::<u64>().map_err(|_| error(&format!("'{text}' is no whole number")));
+        let number = |text: &str| text.parse::<u64>().map_err(|_| error(&format!("'{text}' is not a whole number")));
         let (first, last) = (number(first)?, number(last)?);
         if first > last {
             return Err(error("the range ends before it begins"));
@@ -200,7 +200,8 @@ mod tests {
         let key = Piece::Key(Key { first: 1, last: 9, distribution: Distribution::Uniform });
         assert_eq!(template.pieces, [Piece::Text(r#"{"id": "#.into()), key, Piece::Text(r#", "a": {}}"#.into())]);
         assert!(Template::parse_body("").unwrap().is_constant() && Template::parse_body("{}").unwrap().is_constant());
-        for (text, says) in [("{uniform 1..2", "not closed"), ("{uniformly}", "no key"), ("{zipf 1..2}", "exponent")] {
+        for (text, says) in [("{uniform 1..2", "not closed"), ("{uniformly}", "not a key"), ("{zipf 1..2}", "exponent")]
+        {
             let error = Template::parse_body(text).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains("%7B"), "{text}: {error}");
         }
@@ -210,16 +211,16 @@ mod tests {
     fn what_is_no_key_is_explained() {
         for (text, says) in [
             ("/{uniform 1..10", "not closed"),
-            ("/{}", "no key"),
-            ("/{id}", "no key"),
-            ("/{uniform}", "no key"),
+            ("/{}", "not a key"),
+            ("/{id}", "not a key"),
+            ("/{uniform}", "not a key"),
             ("/{uniform 5..1}", "ends before it begins"),
             ("/{uniform 1-5}", "two numbers"),
-            ("/{uniform a..5}", "'a' is no whole number"),
-            ("/{uniform -1..5}", "'-1' is no whole number"),
+            ("/{uniform a..5}", "'a' is not a whole number"),
+            ("/{uniform -1..5}", "'-1' is not a whole number"),
             ("/{uniform 1..99999999999999999}", "2^53"),
             ("/{zipf 1..10}", "needs an exponent"),
-            ("/{zipf 1..10 much}", "no number"),
+            ("/{zipf 1..10 much}", "not a number"),
             ("/{zipf 1..10 -0.1}", "0 or more"),
             ("/{zipf 1..10 NaN}", "0 or more"),
             ("/x}", "not opened"),

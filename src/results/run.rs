@@ -76,7 +76,7 @@ pub struct Run {
     /// Everything that was read meanwhile, on one clock.
     pub samples: Vec<Sample>,
     /// Whether the figures may be used.
-    pub verdict: Verdict,
+    pub verdict: RunVerdict,
 }
 
 /// A node's death during a run.
@@ -90,7 +90,7 @@ pub struct Killed {
 
 /// Whether a run's figures may be used, and why not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct RunVerdict {
     /// True: they may.
     pub valid: bool,
     /// Why not, in plain words; one entry a reason.

@@ -14,7 +14,7 @@ pub const POINTS: usize = 300;
 
 /// One window in short. `null` where unknown.
 #[derive(Serialize)]
-struct Point {
+struct HistoryPoint {
     /// When the window ended, in seconds since 1970.
     t: f64,
     user: Option<f64>,
@@ -45,7 +45,7 @@ struct Point {
     bottleneck: Resource,
 }
 
-impl From<&Stats> for Point {
+impl From<&Stats> for HistoryPoint {
     fn from(stats: &Stats) -> Self {
         let window = &stats.window;
         let shares = window.cpu.shares;
@@ -103,11 +103,11 @@ impl History {
 
     /// Adds the window of `stats`, and forgets the oldest beyond [`POINTS`].
     pub fn push(&mut self, stats: &Stats) {
-        // A first snapshot has no window yet, and is no point.
+        // A first snapshot has no window yet, and is not a point.
         if stats.window.window_seconds.is_none() {
             return;
         }
-        let Ok(point) = serde_json::to_vec(&Point::from(stats)) else { return };
+        let Ok(point) = serde_json::to_vec(&HistoryPoint::from(stats)) else { return };
         if self.points.len() == POINTS {
             self.points.pop_front();
         }
@@ -175,7 +175,7 @@ mod tests {
             endpoint(EndpointKind::Monitoring, Some(90.0)),
             endpoint(EndpointKind::Page, Some(80.0)),
         ];
-        assert_eq!(Point::from(&stats).p99_milliseconds, Some(7.0));
+        assert_eq!(HistoryPoint::from(&stats).p99_milliseconds, Some(7.0));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::bottleneck::Resource;
-use super::model::{QueueWait, Stats, Store, Window};
+use super::model::{QueueWait, Stats, StoreStats, Window};
 use super::raw::Raw;
 use crate::kernel::pressure::Stall;
 
@@ -295,7 +295,7 @@ fn pool(out: &mut Text, window: &Window) {
     out.family("webapp_pool_recent_queue_wait_seconds", "gauge", "Wait for a thread, last minute.", series);
 }
 
-fn store(out: &mut Text, store: &Store) {
+fn store(out: &mut Text, store: &StoreStats) {
     let series = store
         .targets
         .iter()

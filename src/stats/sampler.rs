@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 
 use super::history::History;
-use super::model::{Node, Stats};
+use super::model::{NodeStats, Stats};
 use super::raw::Raw;
 use super::reading::{NodeReading, SamplerConfig};
 use super::sample::{Collector, Sample};
@@ -144,9 +144,9 @@ impl<F: Fn() -> NodeReading> Sampler<F> {
         Ok(Snapshot { stats, json, metrics })
     }
 
-    fn node(&self) -> Node {
+    fn node(&self) -> NodeStats {
         let identity = &self.config.identity;
-        Node {
+        NodeStats {
             name: identity.name.clone(),
             hostname: self.hostname.clone(),
             pid: std::process::id(),

@@ -63,7 +63,7 @@ impl Server {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(config: Config) -> std::io::Result<Self> {
-        let pool = Pool::start(pool::Config {
+        let pool = Pool::start(pool::PoolConfig {
             name: "store",
             threads: config.connections,
             queue: config.queue,

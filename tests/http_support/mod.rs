@@ -151,7 +151,7 @@ fn check(request: &[u8], answers: &[Outcome]) {
             assert_eq!(problem["status"], answer.status);
         }
     }
-    // Bytes that are no complete request are refused, never met with silence.
+    // Bytes that are not a complete request are refused, never met with silence.
     let said_something = request.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
     assert!(!said_something || !answers.is_empty(), "no answer to {:?}", String::from_utf8_lossy(request));
 }

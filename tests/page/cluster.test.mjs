@@ -202,7 +202,7 @@ describe('peers', () => {
     }
   });
 
-  test('what is no node, does not answer, or answers without end, is told apart and holds nothing up', async () => {
+  test('what is not a node, does not answer, or answers without end, is told apart and holds nothing up', async () => {
     const { createServer } = await import('node:net');
     const listen = (answer) => new Promise((done) => {
       const sockets = new Set();

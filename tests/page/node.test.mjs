@@ -88,7 +88,7 @@ describe('the view of one node', () => {
     await close();
   });
 
-  test('percentiles stand by their endpoint, and the page is no part of the response time', async () => {
+  test('percentiles stand by their endpoint, and the page is not a part of the response time', async () => {
     const fresh = await node('--node', 'fresh');
     const { page, close } = await open(chromium, fresh.url);
     await get(`${fresh.url}/sleep?seg=0.3`);

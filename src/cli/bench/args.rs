@@ -70,7 +70,7 @@ pub struct Args {
 
     /// A unit in percent of one core, or none [default: 25, less where half of the machine would not do].
     #[arg(long, value_name = "PERCENT|none", value_parser = unit_cpu, env = "WEBAPP_UNIT_CPU")]
-    pub unit_cpu: Option<UnitCpu>,
+    pub unit_cpu: Option<UnitCpuChoice>,
 
     /// Measure only these arms, the first of them as the baseline.
     #[arg(long, value_name = "ARM,…", value_delimiter = ',')]
@@ -138,18 +138,18 @@ impl Args {
 
 /// A unit of CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnitCpu {
+pub enum UnitCpuChoice {
     /// Of one core.
     Percent(u32),
     /// All there is.
     NoLimit,
 }
 
-fn unit_cpu(text: &str) -> Result<UnitCpu, String> {
+fn unit_cpu(text: &str) -> Result<UnitCpuChoice, String> {
     match text.trim().trim_end_matches('%').parse() {
-        _ if text.trim() == "none" => Ok(UnitCpu::NoLimit),
-        Ok(percent @ 1..=6400) => Ok(UnitCpu::Percent(percent)),
-        _ => Err(format!("'{text}' is no unit; write percent of one core, for instance 25, or none")),
+        _ if text.trim() == "none" => Ok(UnitCpuChoice::NoLimit),
+        Ok(percent @ 1..=6400) => Ok(UnitCpuChoice::Percent(percent)),
+        _ => Err(format!("'{text}' is not a unit; write percent of one core, for instance 25, or none")),
     }
 }
 
@@ -157,20 +157,20 @@ fn percent(text: &str) -> Result<f64, String> {
     let percent: Option<f64> = text.trim().trim_end_matches('%').trim_end().parse().ok();
     percent
         .filter(|percent| (0.1..=100.0).contains(percent))
-        .ok_or_else(|| format!("'{text}' is no share between 0.1% and 100%; write for instance 3%"))
+        .ok_or_else(|| format!("'{text}' is not a share between 0.1% and 100%; write for instance 3%"))
 }
 
 fn step(text: &str) -> Result<Scale, String> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     match text.trim() {
         step if !step.is_empty() && step.chars().all(plain) => Ok(step.into()),
-        _ => Err(format!("'{text}' is no step of a scale; it may have letters, digits, '-', '_' and '.'")),
+        _ => Err(format!("'{text}' is not a step of a scale; it may have letters, digits, '-', '_' and '.'")),
     }
 }
 
 fn fraction(text: &str) -> Result<f64, String> {
     let fraction: Option<f64> = text.trim().parse().ok().filter(|fraction| (0.01..=3.0).contains(fraction));
-    fraction.ok_or_else(|| format!("'{text}' is no share of the ceiling; write for instance 0.5,0.8,1.1"))
+    fraction.ok_or_else(|| format!("'{text}' is not a share of the ceiling; write for instance 0.5,0.8,1.1"))
 }
 
 fn weighted_path(text: &str) -> Result<Request, String> {
@@ -179,7 +179,7 @@ fn weighted_path(text: &str) -> Result<Request, String> {
         _ => (1, text),
     };
     if weight == 0 || !path.starts_with('/') {
-        return Err(format!("'{text}' is no path; write for instance /fib?number=20 or 3:/sleep?seg=0.1"));
+        return Err(format!("'{text}' is not a path; write for instance /fib?number=20 or 3:/sleep?seg=0.1"));
     }
     Ok(Request::get(weight, path))
 }
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn words_for_units_and_paths() {
-        assert_eq!(unit_cpu("none"), Ok(UnitCpu::NoLimit));
-        assert_eq!(unit_cpu("25%"), Ok(UnitCpu::Percent(25)));
+        assert_eq!(unit_cpu("none"), Ok(UnitCpuChoice::NoLimit));
+        assert_eq!(unit_cpu("25%"), Ok(UnitCpuChoice::Percent(25)));
         assert!(unit_cpu("0").is_err() && unit_cpu("much").is_err());
         assert_eq!(weighted_path("3:/a?b=c:d").unwrap(), Request::get(3, "/a?b=c:d"));
         assert_eq!(weighted_path("/a:b").unwrap(), Request::get(1, "/a:b"));

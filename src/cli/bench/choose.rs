@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 
-use super::args::{Args, UnitCpu};
+use super::args::{Args, UnitCpuChoice};
 use crate::results::arm::Scale;
 use crate::results::experiment::{self, Experiment, Placeholder, Size, open_scales};
 use crate::results::plan::{self, Event, Plan};
@@ -33,7 +33,7 @@ pub fn experiment(asked: Option<&str>) -> anyhow::Result<Experiment> {
         bail!("there is no experiment and no file '{name}'; the experiments are {}", names.join(", "));
     }
     let length = fs::metadata(file).with_context(|| format!("cannot read {name}"))?.len();
-    ensure!(length <= LONGEST_FILE, "{name} is no experiment file: it has {length} bytes");
+    ensure!(length <= LONGEST_FILE, "{name} is not an experiment file: it has {length} bytes");
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
     Ok(Experiment::parse(name, &text)?)
 }
@@ -50,8 +50,8 @@ pub fn plan(args: &Args, experiment: &Experiment) -> anyhow::Result<Plan> {
     choose_work(args, experiment, size, &mut plan)?;
     choose_arms(args, &mut plan)?;
     plan.unit_cpu_percent = match args.unit_cpu {
-        Some(UnitCpu::Percent(percent)) => Some(percent),
-        Some(UnitCpu::NoLimit) => None,
+        Some(UnitCpuChoice::Percent(percent)) => Some(percent),
+        Some(UnitCpuChoice::NoLimit) => None,
         None if !experiment.uses(Placeholder::UnitCpu) => None,
         None => experiment
             .unit_cpu_percent
@@ -97,8 +97,8 @@ pub fn resumed(args: &Args, mut plan: Plan) -> anyhow::Result<Plan> {
     fractions.dedup();
     let units: Vec<Scale> = args.units.iter().map(|units| (*units).into()).collect();
     let percent = args.unit_cpu.map(|unit| match unit {
-        UnitCpu::Percent(percent) => Some(percent),
-        UnitCpu::NoLimit => None,
+        UnitCpuChoice::Percent(percent) => Some(percent),
+        UnitCpuChoice::NoLimit => None,
     });
     let same = [
         (named.is_none_or(|named| named.name == plan.experiment), "--experiment"),

@@ -172,13 +172,13 @@ impl Args {
     }
 
     /// Size of the worker pool, on a machine with that many CPUs.
-    pub fn pool(&self, cpus: usize) -> pool::Config {
+    pub fn pool(&self, cpus: usize) -> pool::PoolConfig {
         let threads = match (self.pool_threads, self.model) {
             (Some(threads), _) => threads as usize,
             (None, Model::Sync) => SYNC_POOL_THREADS,
             (None, Model::Async) => cpus,
         };
-        pool::Config {
+        pool::PoolConfig {
             name: "pool",
             threads,
             queue: self.pool_queue as usize,
@@ -202,8 +202,8 @@ impl Args {
     }
 
     /// What the application is told: its name, and the address that it listens on, as bound.
-    pub fn app_config(&self, node: String, listen: SocketAddr) -> app::Config {
-        app::Config {
+    pub fn app_config(&self, node: String, listen: SocketAddr) -> app::AppConfig {
+        app::AppConfig {
             node,
             model: self.model,
             caps: app::Caps {

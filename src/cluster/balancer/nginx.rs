@@ -19,7 +19,7 @@ use crate::cluster::program::{self, Needed};
 use crate::cluster::ready;
 use crate::cluster::settings::Bind;
 use crate::kernel::Root;
-use crate::kernel::tcp_table::{self, State};
+use crate::kernel::tcp_table::{self, TcpState};
 
 /// The configuration.
 const TEMPLATE: &str = include_str!("nginx.conf");
@@ -207,7 +207,7 @@ fn clients(site: &Site<'_>) -> HashSet<String> {
     let sockets = tcp_table::read(&Root::real()).unwrap_or_default();
     sockets
         .into_iter()
-        .filter(|socket| socket.state == State::Established && ports.contains(&Some(socket.local_port)))
+        .filter(|socket| socket.state == TcpState::Established && ports.contains(&Some(socket.local_port)))
         .map(|socket| socket.peer)
         .collect()
 }

@@ -21,7 +21,7 @@ const TABLES: [&str; 2] = ["mysql_system_tables.sql", "mysql_system_tables_data.
 const LONGEST_SOCKET: usize = 107;
 
 /// See the file.
-pub struct Mariadb;
+pub struct MariadbProgram;
 
 fn word(name: &str, path: &Path) -> OsString {
     let mut word = OsString::from(format!("--{name}="));
@@ -54,7 +54,7 @@ fn definitions() -> anyhow::Result<String> {
     Ok(text)
 }
 
-impl Program for Mariadb {
+impl Program for MariadbProgram {
     fn needed(&self) -> Needed {
         Needed { program: "mariadbd", package: "mariadb-server-core" }
     }
@@ -86,7 +86,7 @@ impl Program for Mariadb {
         if place.folder.join("data").is_dir() {
             return Ok(());
         }
-        // Under another name until it is whole: an interrupted installation is no database.
+        // Under another name until it is whole: an interrupted installation is not a database.
         let unfinished = place.folder.join("unfinished");
         let _ = fs::remove_dir_all(&unfinished);
         for folder in [unfinished.clone(), unfinished.join("mysql")] {

@@ -11,9 +11,9 @@ const MEMORY: &str = "64";
 const CONNECTIONS: &str = "1024";
 
 /// See the file.
-pub struct Memcached;
+pub struct MemcachedProgram;
 
-impl Program for Memcached {
+impl Program for MemcachedProgram {
     fn needed(&self) -> Needed {
         Needed { program: "memcached", package: "memcached" }
     }

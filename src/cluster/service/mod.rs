@@ -57,9 +57,9 @@ pub trait Service {
 
 fn program_of(kind: ServerKind) -> &'static dyn kind::Program {
     match kind {
-        ServerKind::Mariadb => &mariadb::Mariadb,
-        ServerKind::Redis => &redis::Redis,
-        ServerKind::Memcached => &memcached::Memcached,
+        ServerKind::Mariadb => &mariadb::MariadbProgram,
+        ServerKind::Redis => &redis::RedisProgram,
+        ServerKind::Memcached => &memcached::MemcachedProgram,
     }
 }
 

@@ -9,9 +9,9 @@ use crate::cluster::program::Needed;
 const CONFIG: &str = "redis.conf";
 
 /// See the file.
-pub struct Redis;
+pub struct RedisProgram;
 
-impl Program for Redis {
+impl Program for RedisProgram {
     fn needed(&self) -> Needed {
         Needed { program: "redis-server", package: "redis-server" }
     }

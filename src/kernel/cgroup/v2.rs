@@ -11,7 +11,7 @@ pub fn cpu(root: &Root, group: &Group) -> Reading<CpuLevel> {
     let path = group.folder.join("cpu.max");
     let (quota, period) = match root.read(&path) {
         Ok(text) => bandwidth(&text).ok_or_else(|| {
-            ReadError::malformed(root.path(&path), format!("'{}' is no bandwidth", clip(text.trim())))
+            ReadError::malformed(root.path(&path), format!("'{}' is not a bandwidth", clip(text.trim())))
         })?,
         Err(_) if is_top(root, group) => (None, None),
         Err(error) => return Err(error),
@@ -45,7 +45,7 @@ pub fn memory(root: &Root, group: &Group) -> Reading<MemoryLevel> {
     let path = group.folder.join("memory.max");
     let limit_bytes = match root.read(&path) {
         Ok(text) => limit(&text)
-            .ok_or_else(|| ReadError::malformed(root.path(&path), format!("'{}' is no limit", clip(text.trim()))))?,
+            .ok_or_else(|| ReadError::malformed(root.path(&path), format!("'{}' is not a limit", clip(text.trim()))))?,
         Err(_) if is_top(root, group) => None,
         Err(error) => return Err(error),
     };

@@ -1,6 +1,6 @@
 //! Which column of a table is n, and which is throughput.
 
-use super::{ReadError, Separator, shown, split_by};
+use super::{Separator, TableError, shown, split_by};
 
 /// Where the two columns stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,9 +142,9 @@ impl Columns {
     /// By the names in a header.
     ///
     /// # Errors
-    /// [`ReadError`] when the names do not say which column is n and which is throughput, or say it twice.
-    pub fn named(line: usize, names: &[String]) -> Result<Self, ReadError> {
-        Self::by_names(names).map_err(|(column, problem)| ReadError::new(line, column, problem))
+    /// [`TableError`] when the names do not say which column is n and which is throughput, or say it twice.
+    pub fn named(line: usize, names: &[String]) -> Result<Self, TableError> {
+        Self::by_names(names).map_err(|(column, problem)| TableError::new(line, column, problem))
     }
 
     /// By the names in a comment above a table of `count` columns; `None` where it does not name both.
@@ -157,8 +157,8 @@ impl Columns {
     /// Without names: n first, throughput second, and nothing else.
     ///
     /// # Errors
-    /// [`ReadError`] when there are more than two columns: the first may be n, or a number of the row, or a time.
-    pub fn unnamed(line: usize, cells: &[String], separator: Separator) -> Result<Self, ReadError> {
+    /// [`TableError`] when there are more than two columns: the first may be n, or a number of the row, or a time.
+    pub fn unnamed(line: usize, cells: &[String], separator: Separator) -> Result<Self, TableError> {
         if cells.len() <= 2 {
             return Ok(Self { n: 0, throughput: 1, count: 2 });
         }
@@ -167,7 +167,7 @@ impl Columns {
             cells.len(),
             split_by(separator)
         );
-        Err(ReadError::new(line, Some(3), problem))
+        Err(TableError::new(line, Some(3), problem))
     }
 
     fn by_names(names: &[String]) -> Result<Self, (Option<usize>, String)> {

@@ -1,6 +1,6 @@
 //! Numbers as files write them: with a decimal point or a decimal comma, and with thousands apart.
 
-use super::{Cell, ReadError, Separator, shown};
+use super::{Cell, Separator, TableError, shown};
 
 /// Which mark is the decimal one, and which may stand between thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ impl Marks {
     /// one way only say which it is.
     ///
     /// # Errors
-    /// [`ReadError`] at the first cell that is not a number, that contradicts the others, or that can be read in two
+    /// [`TableError`] at the first cell that is not a number, that contradicts the others, or that can be read in two
     /// ways when no other cell says which.
-    pub fn of<'a>(cells: impl Iterator<Item = &'a Cell<'a>>, separator: Separator) -> Result<Self, ReadError> {
+    pub fn of<'a>(cells: impl Iterator<Item = &'a Cell<'a>>, separator: Separator) -> Result<Self, TableError> {
         match separator {
             Separator::Comma => Ok(ENGLISH),
             Separator::Tab | Separator::Spaces => Ok(POINT_ONLY),
@@ -31,7 +31,7 @@ impl Marks {
         }
     }
 
-    fn of_numbers<'a>(cells: impl Iterator<Item = &'a Cell<'a>>) -> Result<Self, ReadError> {
+    fn of_numbers<'a>(cells: impl Iterator<Item = &'a Cell<'a>>) -> Result<Self, TableError> {
         let mut settled: Option<(Self, &Cell)> = None;
         let mut doubtful: Option<(&Cell, [f64; 2])> = None;
         for cell in cells {
@@ -62,8 +62,8 @@ impl Marks {
     /// The number in a cell.
     ///
     /// # Errors
-    /// [`ReadError`] when it is not a finite number above 0.
-    pub fn positive(self, cell: &Cell) -> Result<f64, ReadError> {
+    /// [`TableError`] when it is not a finite number above 0.
+    pub fn positive(self, cell: &Cell) -> Result<f64, TableError> {
         let value = self.parse(cell.text).ok_or_else(|| not_a_number(cell))?;
         if value.is_finite() && value > 0.0 { Ok(value) } else { Err(not_a_number(cell)) }
     }
@@ -120,14 +120,14 @@ pub(super) fn is_text(cells: &[String]) -> bool {
     !cells.iter().any(number)
 }
 
-fn not_a_number(cell: &Cell) -> ReadError {
+fn not_a_number(cell: &Cell) -> TableError {
     let Cell { line, column, what, text } = cell;
     let problem =
         format!("{what} is '{}' in column {column}; write a number above 0, as in 1250.5 or 1.2505e3", shown(text));
-    ReadError::new(*line, Some(*column), problem)
+    TableError::new(*line, Some(*column), problem)
 }
 
-fn contradiction(cell: &Cell, first: &Cell) -> ReadError {
+fn contradiction(cell: &Cell, first: &Cell) -> TableError {
     let Cell { line, column, what, text } = cell;
     let problem = format!(
         "{what} is '{}' in column {column}, and line {} has '{}': one file has one decimal mark, a point or a comma",
@@ -135,17 +135,17 @@ fn contradiction(cell: &Cell, first: &Cell) -> ReadError {
         first.line,
         shown(first.text)
     );
-    ReadError::new(*line, Some(*column), problem)
+    TableError::new(*line, Some(*column), problem)
 }
 
-fn two_meanings(cell: &Cell, meanings: [f64; 2]) -> ReadError {
+fn two_meanings(cell: &Cell, meanings: [f64; 2]) -> TableError {
     let Cell { line, column, what, text } = cell;
     let [one, other] = meanings;
     let problem = format!(
         "{what} is '{}' in column {column}, which can mean {one} or {other}; write numbers without a mark between thousands, and with a decimal point in a file split by commas",
         shown(text)
     );
-    ReadError::new(*line, Some(*column), problem)
+    TableError::new(*line, Some(*column), problem)
 }
 
 #[cfg(test)]

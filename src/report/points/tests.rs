@@ -1,7 +1,7 @@
 use super::*;
 
-fn point(n: f64, throughput: f64) -> Point {
-    Point { n, throughput }
+fn point(n: f64, throughput: f64) -> Observation {
+    Observation { n, throughput }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ENOUGH_POINTS, Estimate, Fit, N_RANGE};
+use super::{Coefficient, ENOUGH_POINTS, Fit, N_RANGE};
 
 /// Why there is no fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl std::fmt::Display for Note {
 
 /// The cautions of a fit to points whose throughput is `mean` in the middle.
 pub(super) fn of(fit: &Fit, mean: f64, superlinear: bool) -> Vec<Note> {
-    let includes_zero = |estimate: &Estimate| estimate.interval_95.is_some_and(|interval| interval[0] <= 0.0);
+    let includes_zero = |estimate: &Coefficient| estimate.interval_95.is_some_and(|interval| interval[0] <= 0.0);
     let mut notes = Vec::new();
     if fit.distinct < ENOUGH_POINTS {
         notes.push(Note::FewPoints { distinct: fit.distinct });

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::{DMatrix, DVector, Dyn, Matrix3, Owned, Vector3};
 
-use super::Point;
+use super::Observation;
 
 /// How often one fit may compute the law at a point, over all starts and bounds: some points keep the solver going.
 const MOST_EVALUATIONS: usize = 2_000_000;
@@ -22,15 +22,15 @@ pub(super) fn gradient(parameters: &Vector3<f64>, n: f64) -> Vector3<f64> {
 }
 
 /// The least-squares problem over the parameters that are free; the others keep their value.
-struct Problem<'a> {
-    points: &'a [Point],
+struct LeastSquares<'a> {
+    points: &'a [Observation],
     /// How often the law may still be computed.
     evaluations: &'a Cell<usize>,
     free: Vec<usize>,
     parameters: Vector3<f64>,
 }
 
-impl LeastSquaresProblem<f64, Dyn, Dyn> for Problem<'_> {
+impl LeastSquaresProblem<f64, Dyn, Dyn> for LeastSquares<'_> {
     type ResidualStorage = Owned<f64, Dyn>;
     type JacobianStorage = Owned<f64, Dyn, Dyn>;
     type ParameterStorage = Owned<f64, Dyn>;
@@ -47,7 +47,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Problem<'_> {
 
     fn residuals(&self) -> Option<DVector<f64>> {
         self.evaluations.set(self.evaluations.get().checked_sub(self.points.len())?);
-        let residual = |point: &Point| model(&self.parameters, point.n) - point.throughput;
+        let residual = |point: &Observation| model(&self.parameters, point.n) - point.throughput;
         Some(DVector::from_iterator(self.points.len(), self.points.iter().map(residual)))
     }
 
@@ -65,7 +65,7 @@ pub(super) struct Minimum {
 }
 
 /// The minimum within the bounds, and whether the free minimum asked for growth faster than n.
-pub(super) fn bounded_minimum(points: &[Point]) -> Option<(Minimum, bool)> {
+pub(super) fn bounded_minimum(points: &[Observation]) -> Option<(Minimum, bool)> {
     let evaluations = &Cell::new(MOST_EVALUATIONS);
     let free = minimum_with(points, [None, None], evaluations);
     if let Some(minimum) = free.as_ref().filter(|minimum| within_bounds(&minimum.parameters)) {
@@ -85,9 +85,9 @@ pub(super) fn bounded_minimum(points: &[Point]) -> Option<(Minimum, bool)> {
 }
 
 /// Whether a point has more throughput for each n than the points of the smallest n.
-fn grows_faster_than_n(points: &[Point]) -> bool {
+fn grows_faster_than_n(points: &[Observation]) -> bool {
     let smallest = points.iter().map(|point| point.n).fold(f64::INFINITY, f64::min);
-    let each = |point: &Point| point.throughput / point.n;
+    let each = |point: &Observation| point.throughput / point.n;
     let first = points.iter().filter(|point| point.n == smallest).map(each).fold(0.0, f64::max);
     points.iter().any(|point| each(point) > first)
 }
@@ -98,7 +98,7 @@ fn within_bounds(parameters: &Vector3<f64>) -> bool {
 
 /// The best minimum from several starts, with contention and coherency held where `held` says so. Two starts that end in
 /// the same minimum are enough; where only the scale is free, the problem is linear and one start is.
-fn minimum_with(points: &[Point], held: [Option<f64>; 2], evaluations: &Cell<usize>) -> Option<Minimum> {
+fn minimum_with(points: &[Observation], held: [Option<f64>; 2], evaluations: &Cell<usize>) -> Option<Minimum> {
     let per_unit = points.iter().map(|point| point.throughput / point.n).fold(0.0, f64::max);
     let guesses =
         [Vector3::new(0.1, 0.0, per_unit), Vector3::new(0.01, 1e-4, per_unit), Vector3::new(0.5, 0.01, per_unit)];
@@ -119,7 +119,7 @@ fn minimum_with(points: &[Point], held: [Option<f64>; 2], evaluations: &Cell<usi
 
 fn minimum_from(
     mut start: Vector3<f64>,
-    points: &[Point],
+    points: &[Observation],
     held: [Option<f64>; 2],
     evaluations: &Cell<usize>,
 ) -> Option<Minimum> {
@@ -127,7 +127,7 @@ fn minimum_from(
         start[index] = value.unwrap_or(start[index]);
     }
     let free: Vec<usize> = (0..3).filter(|&index| index == 2 || held[index].is_none()).collect();
-    let problem = Problem { points, evaluations, free, parameters: start };
+    let problem = LeastSquares { points, evaluations, free, parameters: start };
     let (solved, report) = LevenbergMarquardt::new().with_patience(100).minimize(problem);
     let squares = solved.residuals()?.norm_squared();
     let usable = report.termination.was_successful() || squares.is_finite() && squares > 0.0;
@@ -140,8 +140,8 @@ fn minimum_from(
 
 /// A start from linear least squares: n / X is linear in 1/scale, contention/scale and coherency/scale.
 /// Weighted with X² / n, so that errors count as they do in X: the left side is then X.
-fn linearized(points: &[Point]) -> Option<Vector3<f64>> {
-    let weight = |point: &Point| point.throughput * point.throughput / point.n;
+fn linearized(points: &[Observation]) -> Option<Vector3<f64>> {
+    let weight = |point: &Observation| point.throughput * point.throughput / point.n;
     let rows = DMatrix::from_fn(points.len(), 3, |row, column| {
         let point = &points[row];
         let term = [1.0, point.n - 1.0, point.n * (point.n - 1.0)][column];
@@ -155,7 +155,7 @@ fn linearized(points: &[Point]) -> Option<Vector3<f64>> {
 }
 
 /// s²·(JᵀJ)⁻¹, with the columns brought to length 1 before inverting. `None` when the points do not determine it.
-pub(super) fn covariance(points: &[Point], parameters: &Vector3<f64>, variance: f64) -> Option<Matrix3<f64>> {
+pub(super) fn covariance(points: &[Observation], parameters: &Vector3<f64>, variance: f64) -> Option<Matrix3<f64>> {
     let mut product = Matrix3::zeros();
     for point in points {
         let row = gradient(parameters, point.n);

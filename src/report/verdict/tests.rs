@@ -8,7 +8,7 @@ use crate::results::folder::Results;
 use crate::results::load::ErrorKind;
 use crate::results::plan::Plan;
 use crate::results::prices::Prices;
-use crate::results::run::{Level, Verdict as RunVerdict};
+use crate::results::run::{Level, RunVerdict};
 
 /// The sample with the goodput of `horizontal` at 4 units changed block by block, in percent of `vertical`'s.
 fn with(percents: &[f64]) -> Results {

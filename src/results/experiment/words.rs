@@ -20,7 +20,7 @@ const OWN_FLAGS: [&str; 3] = ["--name", "--json", "--quiet"];
 /// Takes the words of a driver's `up` apart.
 ///
 /// # Errors
-/// When a quote is not closed, a brace is no placeholder, or a flag is the bench's own.
+/// When a quote is not closed, a brace is not a placeholder, or a flag is the bench's own.
 pub fn up(text: &str) -> Result<Vec<String>, String> {
     let words = split(text)?;
     if words.is_empty() {
@@ -64,7 +64,7 @@ pub fn placeholders(text: &str, allowed: &[Placeholder]) -> Result<(), String> {
         None => Ok(()),
         Some(_) => {
             let names: Vec<&str> = allowed.iter().map(|placeholder| placeholder.text()).collect();
-            Err(format!("'{text}' holds a brace that is no placeholder; there are {}", names.join(", ")))
+            Err(format!("'{text}' holds a brace that is not a placeholder; there are {}", names.join(", ")))
         }
     }
 }

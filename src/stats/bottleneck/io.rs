@@ -7,7 +7,7 @@ use crate::stats::model::{Disk, Window};
 const WAITED_PERCENT: f64 = 50.0;
 /// A disk that is always at work, …
 const DISK_BUSY_PERCENT: f64 = 90.0;
-/// … with tasks that wait for it noticeably: write-back that nobody waits for is no bottleneck.
+/// … with tasks that wait for it noticeably: write-back that nobody waits for is not a bottleneck.
 const DISK_WAITED_PERCENT: f64 = 20.0;
 
 pub(super) const RULE: Rule =

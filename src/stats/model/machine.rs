@@ -103,7 +103,7 @@ pub struct Cgroup {
 /// The machine's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Memory {
+pub struct MemoryStats {
     /// All of it.
     pub total_bytes: Option<u64>,
     /// What a new program could get without swapping.

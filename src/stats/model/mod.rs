@@ -13,16 +13,18 @@ use serde::{Deserialize, Serialize};
 
 use super::bottleneck::{Bottleneck, Resource};
 use super::raw::Raw;
-pub use machine::{Cgroup, Core, Cpu, CpuShares, Disk, Interface, Memory, Pressure, Pressures, Process, Sockets, Tcp};
-pub use node::{Bucket, Connections, Endpoint, Pool, QueueWait, Requests};
-pub use store::{Response, Store};
+pub use machine::{
+    Cgroup, Core, Cpu, CpuShares, Disk, Interface, MemoryStats, Pressure, Pressures, Process, Sockets, Tcp,
+};
+pub use node::{Bucket, ConnectionStats, Endpoint, PoolStats, QueueWait, RequestStats};
+pub use store::{StoreResponse, StoreStats};
 
 /// The answer of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stats {
     /// Who answers.
-    pub node: Node,
+    pub node: NodeStats,
     /// When the window ended (RFC 3339).
     pub sampled_at: String,
     /// The figures of the window.
@@ -41,7 +43,7 @@ pub struct Stats {
 /// Who answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Node {
+pub struct NodeStats {
     /// The node's name, as in `X-Node`.
     pub name: String,
     /// The machine's name.
@@ -73,7 +75,7 @@ pub struct Window {
     /// The limits around this process.
     pub cgroup: Cgroup,
     /// The machine's memory.
-    pub memory: Memory,
+    pub memory: MemoryStats,
     /// This process.
     pub process: Process,
     /// Time that tasks of the machine stalled.
@@ -87,11 +89,11 @@ pub struct Window {
     /// The node's listening socket.
     pub sockets: Sockets,
     /// The node's worker pool.
-    pub pool: Pool,
+    pub pool: PoolStats,
     /// The node's client connections.
-    pub connections: Connections,
+    pub connections: ConnectionStats,
     /// The node's requests.
-    pub requests: Requests,
+    pub requests: RequestStats,
     /// The node's store.
-    pub store: Store,
+    pub store: StoreStats,
 }

@@ -9,7 +9,7 @@ use crate::stats::endpoint::EndpointKind;
 /// The node's worker pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Pool {
+pub struct PoolStats {
     /// Threads it has.
     pub threads: u64,
     /// Threads at work, at the sample.
@@ -73,7 +73,7 @@ pub struct Bucket {
 /// The node's client connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Connections {
+pub struct ConnectionStats {
     /// Open now.
     pub open: u64,
     /// Most ever open at once.
@@ -91,7 +91,7 @@ pub struct Connections {
 /// The node's requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Requests {
+pub struct RequestStats {
     /// Under way now.
     pub in_flight: u64,
     /// Answered since the node started.

@@ -9,7 +9,7 @@ use super::node::QueueWait;
 /// The store's part of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Store {
+pub struct StoreStats {
     /// The servers.
     pub targets: Vec<StoreTarget>,
     /// Connections that may be open at once; 0 where the store is in the node.
@@ -29,7 +29,7 @@ pub struct Store {
     /// Time that requests waited for a connection.
     pub queue_wait_milliseconds: QueueWait,
     /// Time that the store took for an answer, without the wait for a connection.
-    pub response_milliseconds: Response,
+    pub response_milliseconds: StoreResponse,
     /// Of the time from asking for a connection to the answer, the part that the store took, over the window.
     pub response_percent: Option<f64>,
     /// Questions without an answer since the node started.
@@ -49,7 +49,7 @@ pub struct Store {
 /// Response times of the last minute, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Response {
+pub struct StoreResponse {
     /// Half took at most this.
     pub p50: Option<f64>,
     /// 99 in 100 took at most this.

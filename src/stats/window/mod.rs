@@ -8,7 +8,7 @@ mod store;
 
 use std::collections::BTreeMap;
 
-use super::model::{Memory, Pressure, Pressures, Process, Sockets, Tcp, Window};
+use super::model::{MemoryStats, Pressure, Pressures, Process, Sockets, Tcp, Window};
 use super::sample::Sample;
 use crate::kernel::pressure::Stall;
 use crate::kernel::{ReadError, Reading, clock};
@@ -19,7 +19,7 @@ pub type Unavailable = BTreeMap<String, String>;
 /// The window from `before` to `after`; without `before` there are states, but neither rates nor shares.
 pub fn window(before: Option<&Sample>, after: &Sample) -> (Window, Unavailable) {
     let mut notes = Notes(Unavailable::new());
-    // Two samples within a millisecond are no window: the ticks of /proc/stat are ten times as coarse.
+    // Two samples within a millisecond are not a window: the ticks of /proc/stat are ten times as coarse.
     let seconds = before.map(|before| after.monotonic_seconds - before.monotonic_seconds).filter(|span| *span > 1e-3);
     let span = seconds.and_then(|seconds| before.map(|before| Span { before, after, seconds }));
     if span.is_none() {
@@ -92,7 +92,7 @@ impl Notes {
     }
 }
 
-fn memory(after: &Sample, notes: &mut Notes) -> Memory {
+fn memory(after: &Sample, notes: &mut Notes) -> MemoryStats {
     let mut figures = match notes.take("memory", &after.memory) {
         Some(memory) => {
             let used_bytes =
@@ -112,7 +112,7 @@ fn memory(after: &Sample, notes: &mut Notes) -> Memory {
                 let reason = "/proc/meminfo has no lines 'SwapTotal' and 'SwapFree'";
                 notes.add_each(["memory.swap_total_bytes", "memory.swap_used_bytes"], reason);
             }
-            Memory {
+            MemoryStats {
                 total_bytes: memory.total_bytes,
                 available_bytes: memory.available_bytes,
                 used_bytes,
@@ -125,7 +125,7 @@ fn memory(after: &Sample, notes: &mut Notes) -> Memory {
                 process_resident_bytes: None,
             }
         }
-        None => Memory::default(),
+        None => MemoryStats::default(),
     };
     figures.process_resident_bytes = notes.take("memory.process_resident_bytes", &after.resident_bytes).copied();
     figures

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::{Notes, Span, percent, round};
 use crate::pool::PoolReading;
-use crate::stats::model::{Bucket, Connections, Endpoint, Pool, QueueWait, Requests};
+use crate::stats::model::{Bucket, ConnectionStats, Endpoint, PoolStats, QueueWait, RequestStats};
 use crate::stats::sample::Sample;
 
-pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pool {
+pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> PoolStats {
     let pool = &after.node.pool;
     if pool.queue_wait_p50_milliseconds.is_none() {
         notes.add("pool.queue_wait_milliseconds", "no job was taken up in the last minute");
@@ -19,7 +19,7 @@ pub fn pool(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Pool 
         let growth = (seconds(&span.after.node.pool) - seconds(&span.before.node.pool)).max(0.0);
         percent(growth, span.seconds * parts).map(|share| share.min(100.0))
     };
-    Pool {
+    PoolStats {
         threads: pool.threads,
         active: pool.active,
         queued: pool.queued,
@@ -52,9 +52,9 @@ pub fn queue_wait(pool: &PoolReading) -> QueueWait {
     }
 }
 
-pub fn connections(span: Option<&Span<'_>>, after: &Sample) -> Connections {
+pub fn connections(span: Option<&Span<'_>>, after: &Sample) -> ConnectionStats {
     let connections = &after.node.connections;
-    Connections {
+    ConnectionStats {
         open: connections.open,
         peak: connections.peak,
         accepted_total: connections.accepted_total,
@@ -64,7 +64,7 @@ pub fn connections(span: Option<&Span<'_>>, after: &Sample) -> Connections {
     }
 }
 
-pub fn requests(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Requests {
+pub fn requests(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> RequestStats {
     let requests = &after.node.requests;
     if requests.endpoints.iter().any(|endpoint| endpoint.p50.is_none()) {
         notes.add(
@@ -73,7 +73,7 @@ pub fn requests(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> R
         );
     }
     let errors = |sample: &Sample| Some(sample.node.requests.endpoints.iter().map(|endpoint| endpoint.errors).sum());
-    Requests {
+    RequestStats {
         in_flight: after.node.connections.in_flight,
         total: requests.total,
         panics_total: after.node.connections.panics_total,

@@ -3,11 +3,11 @@
 use super::node::queue_wait;
 use super::{Notes, Span, percent, round};
 use crate::pool::PoolReading;
-use crate::stats::model::{Response, Store};
+use crate::stats::model::{StoreResponse, StoreStats};
 use crate::stats::sample::Sample;
 use crate::stats::store::StoreReading;
 
-pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Store {
+pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> StoreStats {
     let store = &after.node.store;
     if store.response_p50_milliseconds.is_none() {
         notes.add("store.response_milliseconds", "the store answered nothing over a connection in the last minute");
@@ -36,7 +36,7 @@ pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Stor
         notes.add("store.response_percent", "the store was asked nothing in this window");
     }
     let pool = &store.pool;
-    Store {
+    StoreStats {
         targets: store.targets.clone(),
         connections: pool.threads,
         in_use: pool.active,
@@ -46,7 +46,7 @@ pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Stor
         saturated_seconds_total: round(pool.saturated_seconds_total, 6),
         busy_seconds_total: round(pool.busy_seconds_total, 6),
         queue_wait_milliseconds: queue_wait(pool),
-        response_milliseconds: Response {
+        response_milliseconds: StoreResponse {
             p50: store.response_p50_milliseconds.map(|time| round(time, 3)),
             p99: store.response_p99_milliseconds.map(|time| round(time, 3)),
         },

@@ -90,7 +90,7 @@ impl Checker<'_> {
                 && authority.chars().all(|character| character.is_ascii_graphic() && !"/?#@".contains(character))
         });
         self.ensure(right, &at, || {
-            format!("'{text}' is no target; write for instance \"http://127.0.0.1:8000\", and the path under work")
+            format!("'{text}' is not a target; write for instance \"http://127.0.0.1:8000\", and the path under work")
         })?;
         words::placeholders(text, &[Placeholder::Scale]).map_err(|problem| self.error(&at, problem))
     }

@@ -68,7 +68,7 @@ impl Checker<'_> {
     fn path(&self, path: &Spanned<String>) -> Checked<()> {
         let (at, text) = (path.span(), path.get_ref());
         self.ensure(text.starts_with('/'), &at, || {
-            format!("'{text}' is no path; it begins with '/', and the host is that of the arm")
+            format!("'{text}' is not a path; it begins with '/', and the host is that of the arm")
         })?;
         self.ensure(text.len() <= LONGEST_PATH, &at, || format!("the path has more than {LONGEST_PATH} characters"))?;
         // Spaces may stand in keys alone.
