@@ -50,7 +50,8 @@ pub fn run(binary: &Path, job: &LoadJob<'_>, interrupted: &AtomicBool) -> anyhow
     if !finished.status.success() && finished.status.code() != Some(NOT_VALID) && finished.stdout.trim().is_empty() {
         bail!("webapp load failed ({}): {}", finished.status, finished.stderr.trim());
     }
-    serde_json::from_str(finished.stdout.trim()).with_context(|| {
+    let outcome = serde_json::from_str(finished.stdout.trim()).map(LoadOutcome::without_histograms);
+    outcome.with_context(|| {
         format!(
             "webapp load ({}) printed no JSON that can be read; it said: {}",
             finished.status,

@@ -17,7 +17,7 @@ use crate::cluster::reporter::Reporter;
 use crate::cluster::settings::{Algorithm, Bind, UpRequest};
 use crate::cluster::shared::{SessionsKind, SharedRequest, StoreKind};
 use crate::cluster::{self, Cluster, Launch, Stop};
-use values::{UnitCpu, backend, count, name, named_address, port, unit_cpu, units};
+use values::{UnitCpu, backend, count, name, named_address, named_process, port, unit_cpu, units};
 
 /// Runs nodes, each under its own CPU quota, behind a real HAProxy or nginx.
 ///
@@ -56,6 +56,12 @@ enum Command {
         /// How many units the cluster shall have.
         #[arg(value_parser = units())]
         units: u32,
+    },
+    /// Change the nodes of a balancer of `up --backend`, live: those that go finish what they have.
+    Backends {
+        /// All nodes that it shall have, with commas.
+        #[arg(value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = backend, required = true)]
+        addresses: Vec<String>,
     },
     /// End a node or a store with kill -9, as an accident would.
     Kill {
@@ -111,8 +117,9 @@ struct Describe {
     topology: Topology,
     #[arg(long, value_parser = units())]
     units: u32,
+    /// Without it, there is no quota.
     #[arg(long, value_parser = count())]
-    unit_cpu: u32,
+    unit_cpu: Option<u32>,
     #[arg(long)]
     mechanism: String,
     #[arg(long)]
@@ -124,6 +131,11 @@ struct Describe {
     balancer: Option<Kind>,
     #[arg(long)]
     balancer_version: Option<String>,
+    #[arg(long, requires = "balancer")]
+    balancer_pid: Option<u32>,
+    /// NAME=PROCESS of a node, where that is on this machine.
+    #[arg(long, value_parser = named_process)]
+    pid: Vec<(String, u32)>,
     /// Ask every node whether it is ready.
     #[arg(long)]
     ask: bool,
@@ -217,9 +229,11 @@ struct Up {
 
 impl Describe {
     fn answer(self, name: String) -> anyhow::Result<String> {
-        let Self { topology, units, unit_cpu, mechanism, target, node: nodes, balancer, balancer_version, ask } = self;
-        let balancer = balancer.zip(balancer_version);
-        let description = Description { name, topology, units, unit_cpu, mechanism, target, nodes, balancer };
+        let Self { topology, units, unit_cpu, mechanism, target, node: nodes, pid, balancer, .. } = self;
+        let balancer = balancer.zip(self.balancer_version).map(|(kind, version)| (kind, version, self.balancer_pid));
+        let pids = pid.into_iter().collect();
+        let ask = self.ask;
+        let description = Description { name, topology, units, unit_cpu, mechanism, target, nodes, pids, balancer };
         Ok(serde_json::to_string(&description.answer(ask))? + "\n")
     }
 }
@@ -288,6 +302,11 @@ fn carry_out(args: Args) -> anyhow::Result<()> {
         Command::Scale { units } => {
             let (mut cluster, lock) = change()?;
             cluster.scale(units)?;
+            (cluster, true, Some(lock))
+        }
+        Command::Backends { addresses } => {
+            let (mut cluster, lock) = change()?;
+            cluster.backends(&addresses)?;
             (cluster, true, Some(lock))
         }
         Command::Kill { node } => changed(change()?, |cluster| cluster.kill(&node))?,

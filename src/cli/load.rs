@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::error::ErrorKind;
@@ -14,8 +14,8 @@ use serde::Serialize;
 use super::{Exit, units};
 use crate::load::profile::Profile;
 use crate::load::{
-    self, Expect, Found, Judgement, Load, LoadPlan, LoadProgress, Search, SearchEvent, ServiceLevel, StatusPattern,
-    StopFlag, Target,
+    self, Expect, Found, Judgement, Load, LoadPart, LoadPlan, LoadProgress, Search, SearchEvent, ServiceLevel,
+    StatusPattern, StopFlag, Target,
 };
 use crate::results::experiment;
 use crate::results::keys::Template;
@@ -31,6 +31,8 @@ Examples:
   webapp load '3:http://127.0.0.1:3000/fib?number=20' 1:/whoami --rate 50 --poisson
   webapp load 'http://127.0.0.1:3000/item?id={zipf 1..100000 0.99}'   # another row each time
   webapp load http://127.0.0.1:3000/whoami --find-limit --slo p99=100ms --max-errors 0.1%
+  webapp load http://10.0.0.1/whoami --at 2026-11-26T10:30:00Z --json a.json   # and on other machines b.json, c.json
+  webapp load --merge a.json b.json c.json
 
 Exit codes: 0 measured; 1 failed, interrupted or no correct answer; 2 wrong usage;
 3 measured, but the generator was the limit.";
@@ -41,8 +43,11 @@ Exit codes: 0 measured; 1 failed, interrupted or no correct answer; 2 wrong usag
 pub struct Args {
     /// Addresses, asked in turn; 'W:' in front gives a weight, a path alone is on the host before it. In paths, {uniform
     /// 1..1000} and {zipf 1..1000 0.99} are numbers drawn for each request.
-    #[arg(value_name = "URL", required = true)]
+    #[arg(value_name = "URL", required_unless_present = "merge")]
     urls: Vec<String>,
+    /// Load nothing, but put the results of several generators together: what each wrote with --json.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["urls", "at", "find_limit", "work"])]
+    merge: Vec<PathBuf>,
     /// Write the result as JSON to a file, or with '-' to stdout instead of the text.
     #[arg(long, value_name = "FILE", env = "WEBAPP_LOAD_JSON")]
     json: Option<PathBuf>,
@@ -95,6 +100,10 @@ struct PaceArgs {
     /// Seed of random gaps and drawn keys: the same seed draws the same.
     #[arg(long, value_name = "N", default_value_t = 1, env = "WEBAPP_LOAD_SEED")]
     seed: u64,
+    /// Begin at this moment (seconds since 1970, or 2026-11-26T10:30:00Z), so that generators on several machines begin
+    /// together; --merge puts their results together. The JSON then has a timeline.
+    #[arg(long, value_name = "TIME", value_parser = units::moment, conflicts_with = "find_limit", env = "WEBAPP_LOAD_AT")]
+    at: Option<SystemTime>,
     /// Measured time, after the warm-up.
     #[arg(long, default_value = "10s", value_parser = units::duration, env = "WEBAPP_LOAD_DURATION")]
     duration: Duration,
@@ -162,7 +171,10 @@ const DEFAULT_CONNECTIONS: usize = 10;
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match plan(&args).and_then(|plan| plan.check().map(|()| plan)) {
+    if !args.merge.is_empty() {
+        return merge(&args);
+    }
+    let plan = match plan(&args).and_then(|plan| plan.check().and_then(|()| plan.check_start()).map(|()| plan)) {
         Ok(plan) => plan,
         Err(error) => clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit(),
     };
@@ -209,6 +221,7 @@ fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
             },
         },
         profile: profile.map(Arc::new),
+        at: pace.at,
         duration,
         warmup,
         timeout: args.requests.timeout,
@@ -220,6 +233,22 @@ fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
         threads: args.pace.threads,
         ..LoadPlan::closed(targets(args)?, DEFAULT_CONNECTIONS)
     })
+}
+
+/// Reads what several generators wrote, and writes their sum as one of them would.
+fn merge(args: &Args) -> anyhow::Result<Exit> {
+    let read = |path: &PathBuf| -> anyhow::Result<LoadPart> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let outcome =
+            serde_json::from_str(&text).with_context(|| format!("{name} is not a result of webapp load --json"))?;
+        Ok((name, outcome))
+    };
+    let parts = args.merge.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let outcome = load::merge(&parts)?;
+    let json = args.json.as_deref().map(open).transpose()?;
+    write(&outcome, &load::text(&outcome), json)?;
+    Ok(exit(&outcome))
 }
 
 /// What is asked, with its methods and bodies.

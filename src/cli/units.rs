@@ -1,6 +1,6 @@
 //! Units as people type them: `500ms`, `1m30s`, `64MiB`, `0.1%`, `p99=100ms`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::results::objective::Objective;
 
@@ -12,6 +12,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
             .map_err(|_| format!("'{text}' is not a duration; write for instance 500ms, 10s or 1m30s"));
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write for instance 500ms, 10s or 1m30s"))
+}
+
+/// Parses a moment: seconds since 1970, as `date +%s` prints them, or `2026-11-26T10:30:00Z`.
+pub fn moment(text: &str) -> Result<SystemTime, String> {
+    let text = text.trim();
+    let since = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let moment = match since {
+        Some(since) => UNIX_EPOCH.checked_add(since),
+        None => humantime::parse_rfc3339_weak(text).ok(),
+    };
+    moment.ok_or_else(|| {
+        format!("'{text}' is not a moment; write seconds since 1970, such as $(date -d '+10 seconds' +%s), or 2026-11-26T10:30:00Z (UTC)")
+    })
 }
 
 /// Parses a size with its unit (`64KiB`, `1.5GB`); a bare number is bytes. Returns bytes.
@@ -52,6 +65,18 @@ mod tests {
         }
         for text in ["", "abc", "-1", "1 parsec", "nan", "1e300"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn moments() {
+        let at = |seconds| Ok(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(moment("1795689000"), at(1_795_689_000));
+        assert_eq!(moment("2026-11-26T10:30:00Z"), at(1_795_689_000));
+        assert_eq!(moment("2026-11-26 10:30:00"), at(1_795_689_000));
+        assert_eq!(moment("1.5"), Ok(UNIX_EPOCH + Duration::from_millis(1500)));
+        for text in ["", "-1", "soon", "10:30", "1e300", "nan"] {
+            assert!(moment(text).is_err(), "{text}");
         }
     }
 

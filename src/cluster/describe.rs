@@ -17,16 +17,18 @@ pub struct Description {
     pub topology: Topology,
     /// Units of CPU, over all nodes.
     pub units: u32,
-    /// A unit in percent of one core.
-    pub unit_cpu: u32,
+    /// A unit in percent of one core; `None` without a quota.
+    pub unit_cpu: Option<u32>,
     /// How that is limited, in the driver's own word.
     pub mechanism: String,
     /// Where the load goes.
     pub target: String,
     /// Names and HOST:PORT.
     pub nodes: Vec<(String, String)>,
-    /// Kind and version.
-    pub balancer: Option<(Kind, String)>,
+    /// Processes of nodes on this machine, by name.
+    pub pids: BTreeMap<String, u32>,
+    /// Kind, version, and its process where that is on this machine.
+    pub balancer: Option<(Kind, String, Option<u32>)>,
 }
 
 /// The answer of that driver.
@@ -42,19 +44,21 @@ pub struct DescriptionAnswer {
 impl Description {
     /// With `ask` every node is asked whether it is ready.
     pub fn answer(self, ask: bool) -> DescriptionAnswer {
-        let total = f64::from(self.unit_cpu * self.units) / 100.0;
-        let each = total / self.nodes.len().max(1) as f64;
+        let total = self.unit_cpu.map(|unit| f64::from(unit * self.units) / 100.0);
+        let each = total.map(|total| total / self.nodes.len().max(1) as f64);
+        let pids = self.pids;
         let node = |(name, address): (String, String)| {
             let up = ask.then(|| ready::is_ready(&address));
             let state = up.map(|up| if up { NodeState::Ready } else { NodeState::Down });
-            NodeAnswer { name, url: format!("http://{address}"), pid: None, quota_cores: Some(each), up, state }
+            let pid = pids.get(&name).copied();
+            NodeAnswer { name, url: format!("http://{address}"), pid, quota_cores: each, up, state }
         };
         let nodes: Vec<NodeAnswer> = self.nodes.into_iter().map(node).collect();
         let up = nodes.iter().filter_map(|node| Some((node.name.clone(), node.up?))).collect();
-        let balancer = self.balancer.map(|(kind, version)| BalancerAnswer {
+        let balancer = self.balancer.map(|(kind, version, pid)| BalancerAnswer {
             kind: kind.name().to_owned(),
             version: Some(version),
-            pid: None,
+            pid,
             algorithm: None,
             stats_url: None,
             config: None,
@@ -63,8 +67,8 @@ impl Description {
         let limited = Limited {
             resource: Some("cpu".to_owned()),
             mechanism: Some(self.mechanism),
-            unit_cpu_percent: Some(self.unit_cpu.into()),
-            total_quota_cores: Some(total),
+            unit_cpu_percent: self.unit_cpu.map(f64::from),
+            total_quota_cores: total,
         };
         let cluster = ClusterAnswer {
             name: Some(self.name),
@@ -92,15 +96,17 @@ mod tests {
             name: "t".to_owned(),
             topology: Topology::Horizontal,
             units: 2,
-            unit_cpu: 50,
+            unit_cpu: Some(50),
             mechanism: "vm-systemd".to_owned(),
             target: "http://10.0.0.10".to_owned(),
             nodes,
-            balancer: Some((Kind::Nginx, "1.22.1".to_owned())),
+            pids: [("node2".to_owned(), 7)].into(),
+            balancer: Some((Kind::Nginx, "1.22.1".to_owned(), None)),
         };
         let text = serde_json::to_string(&description.clone().answer(false)).unwrap();
         assert!(!text.contains("\"up\""), "{text}");
         let read: ClusterAnswer = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.nodes[0].pid, read.nodes[1].pid), (None, Some(7)));
         assert_eq!((read.nodes[1].quota_cores, read.limited.unwrap().total_quota_cores), (Some(0.5), Some(1.0)));
         let asked = serde_json::to_value(description.answer(true)).unwrap();
         assert_eq!((&asked["up"]["node2"], &asked["nodes"][1]["state"]), (&false.into(), &"down".into()));

@@ -15,6 +15,7 @@
 //! Nothing here runs beside the command: what must go on after it, goes on by itself.
 
 mod answer;
+mod backends;
 pub mod balancer;
 pub mod contract;
 pub mod describe;

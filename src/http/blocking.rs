@@ -3,9 +3,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use super::answer::AnswerReader;
+use super::answer_framing::AnswerFields;
 use super::outgoing::{AnswerCollector, ClientError, OutgoingRequest, WholeAnswer};
+use super::request::Method;
 use super::url::{Origin, Url};
 
 /// Longest body that [`get`] reads, bytes: more than any `/stats`.
@@ -35,6 +38,40 @@ pub fn status(url: &Url, timeout: Duration) -> Result<u16, ClientError> {
         let answer = collector.take(bytes)?;
         Ok(answer.map(|answer| answer.status).or(collector.status()))
     })
+}
+
+/// The second that the answer to `HEAD url` names in its `Date`, seconds since 1970; `None` without one. Any status will do.
+///
+/// # Errors
+/// [`ClientError`].
+pub fn date(url: &Url, timeout: Duration) -> Result<Option<u64>, ClientError> {
+    let request = OutgoingRequest { method: Method::Head, ..OutgoingRequest::get(&url.path) };
+    let mut reader: AnswerReader<DateField> = AnswerReader::default();
+    reader.start(true);
+    exchange(&url.origin, &request, timeout, |bytes| {
+        if bytes.is_empty() {
+            return Err(ClientError::Malformed);
+        }
+        reader.take(bytes, &mut |_| {}).map_err(|_| ClientError::Malformed)?;
+        Ok(reader.is_done().then(|| reader.fields().0))
+    })
+}
+
+/// `Date` (RFC 9110, section 6.6.1).
+#[derive(Default)]
+struct DateField(Option<u64>);
+
+impl AnswerFields for DateField {
+    fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    fn read(&mut self, name: &str, value: &[u8]) {
+        if name.eq_ignore_ascii_case("date") {
+            let time = std::str::from_utf8(value).ok().and_then(|text| httpdate::parse_http_date(text.trim()).ok());
+            self.0 = time.and_then(|time| Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs()));
+        }
+    }
 }
 
 /// Sends a request, and reads the whole answer, of at most `max_body_bytes` of body, within `timeout` from now. Of several
@@ -138,6 +175,10 @@ mod tests {
         assert_eq!(get(&busy, "/stats", LONG), Err(ClientError::Status(503)));
         let moved = server(&["HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"], Duration::ZERO);
         assert_eq!(status(&Url::parse(&moved).unwrap(), LONG), Ok(302));
+        let dated = server(&["HTTP/1.1 404 No\r\nDate: Thu, 26 Nov 2026 10:12:38 GMT\r\n\r\n"], Duration::ZERO);
+        assert_eq!(date(&Url::parse(&dated).unwrap(), LONG), Ok(Some(1_795_687_958)));
+        let undated = server(&["HTTP/1.1 200 OK\r\nDate: today\r\n\r\n"], Duration::ZERO);
+        assert_eq!(date(&Url::parse(&undated).unwrap(), LONG), Ok(None));
     }
 
     #[test]

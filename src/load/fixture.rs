@@ -61,5 +61,8 @@ pub fn outcome() -> LoadOutcome {
             cause: None,
             reason: "room".into(),
         },
+        start: None,
+        histograms: None,
+        generators: vec![],
     }
 }

@@ -4,16 +4,19 @@
 //! | --- | --- |
 //! | `plan` `target` | what is to be done, as plain data |
 //! | `limits` | what the machine must give for it |
+//! | `start` `clock` | a start at a moment, and how far the clocks of two machines are apart |
+//! | [`merge`](mod@merge) | several generators, one load |
 //! | `run` `context` `progress` `interrupt` | one run from start to end, and what its coroutines share |
 //! | `closed` `open` `schedule` [`profile`] `timer` `semaphore` | who sends when |
 //! | `request` `draw` `cookies` | the bytes of a request, the keys in it, the cookies of its user |
 //! | `user` `node_fields` `body_search` `session` `deadlines` | one user's exchange: its answer, its deadline |
-//! | `recorder` `recorders` `timeline` `failure` `summary` `percentiles` | what was measured |
+//! | `recorder` `recorders` `timeline` `failure` `summary` `histograms` `percentiles` | what was measured |
 //! | `usage` `verdict` `silence` | whether the generator itself was the limit; whether the node stood still |
 //! | `find` `search` `service_level` | the highest rate that keeps a service level |
 //! | `text` `warning` | the outcome for people, and what they should know before they trust it |
 
 mod body_search;
+mod clock;
 mod closed;
 mod context;
 mod cookies;
@@ -23,8 +26,10 @@ mod failure;
 mod find;
 #[cfg(test)]
 mod fixture;
+mod histograms;
 mod interrupt;
 mod limits;
+mod merge;
 mod node_fields;
 mod open;
 mod percentiles;
@@ -41,6 +46,7 @@ mod semaphore;
 mod service_level;
 mod session;
 mod silence;
+mod start;
 mod summary;
 mod target;
 mod text;
@@ -53,6 +59,7 @@ mod warning;
 
 pub use find::{Found, LevelOutcome, SearchEvent, find};
 pub use interrupt::StopFlag;
+pub use merge::{LoadPart, NotOneLoad, merge};
 pub use plan::{Expect, Load, LoadPlan, StatusPattern};
 pub use progress::LoadProgress;
 pub use run::run;

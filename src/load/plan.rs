@@ -1,11 +1,12 @@
 //! What a run shall do, as plain data.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{bail, ensure};
 
 use super::profile::Profile;
+use super::start;
 use super::target::Target;
 use crate::results::load::Arrivals;
 
@@ -19,6 +20,8 @@ pub struct LoadPlan {
     /// Open loop: the rate changes so from the start on; the rate of [`Load::Open`] is then its mean, and its length is
     /// that of the run, which has no warm-up.
     pub profile: Option<Arc<Profile>>,
+    /// When it begins; `None` is at once.
+    pub at: Option<SystemTime>,
     /// The measured time, after the warm-up.
     pub duration: Duration,
     /// Requests whose intended time lies before this are sent, but not measured.
@@ -120,6 +123,7 @@ impl LoadPlan {
             targets,
             load: Load::Closed { connections },
             profile: None,
+            at: None,
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
             timeout: Duration::from_secs(10),
@@ -190,6 +194,14 @@ impl LoadPlan {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the moment to begin at is still to come.
+    ///
+    /// # Errors
+    /// When it has passed, or is more than a day away.
+    pub fn check_start(&self) -> anyhow::Result<()> {
+        self.at.map_or(Ok(()), |at| start::check(at, SystemTime::now()))
     }
 
     /// Generator threads: as asked, else one for each four CPUs. A thread drives tens of thousands of requests a

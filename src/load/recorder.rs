@@ -4,6 +4,7 @@
 use hdrhistogram::Histogram;
 
 use super::failure::FailedRequest;
+use super::histograms::{add, histogram, note};
 use super::node_fields::AnswerSummary;
 use super::timeline::Timeline;
 use crate::results::load::ErrorKind;
@@ -80,25 +81,6 @@ pub(super) struct ThreadRecorder {
     pub dispatched_in_window: u64,
     /// What became of the requests of each second, where that is kept.
     pub timeline: Option<Timeline>,
-}
-
-/// Histograms grow with the largest value they saw, so an unused one is small.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new(3).unwrap_or_else(|error| unreachable!("three digits are within the library's range: {error}"))
-}
-
-/// Largest time that is kept, in nanoseconds: three hundred years.
-const LONGEST: u64 = 10_u64.pow(19);
-
-/// Records a time; the histogram grows with it.
-fn note(histogram: &mut Histogram<u64>, nanoseconds: u64) {
-    let recorded = histogram.record(nanoseconds.min(LONGEST));
-    recorded.unwrap_or_else(|error| unreachable!("a growing histogram takes any value: {error}"));
-}
-
-pub(super) fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
-    // Cannot fail: `to` grows as needed.
-    to.add(from).unwrap_or_else(|error| unreachable!("a growing histogram takes any other: {error}"));
 }
 
 impl Tally {
@@ -358,6 +340,6 @@ pub(super) mod tests {
         let window = MeasuredWindow { start: 0, end: u64::MAX };
         recorder.record(EndedRequest { answer, ..sample(0, u64::MAX) }, window);
         assert_eq!((recorder.queue.len(), recorder.work.len(), recorder.latency().len()), (1, 1, 1));
-        assert!(recorder.latency().max() >= LONGEST);
+        assert!(recorder.latency().max() >= super::super::histograms::LONGEST);
     }
 }

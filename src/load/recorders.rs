@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
-use super::recorder::{ThreadRecorder, add, histogram};
+use super::histograms::{add, histogram};
+use super::recorder::ThreadRecorder;
 use super::timeline::Timeline;
 use crate::lock::lock;
 

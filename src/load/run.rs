@@ -18,6 +18,7 @@ use super::recorder::MeasuredWindow;
 use super::recorders::Recorders;
 use super::request::PreparedRequest;
 use super::schedule::Pace;
+use super::start::Moment;
 use super::summary::Observed;
 use super::user::ExchangeContext;
 use super::{closed, open, summary, target, usage};
@@ -40,6 +41,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(5);
 pub fn run(plan: &LoadPlan, interrupt: &StopFlag, mut listener: Listener<'_>) -> anyhow::Result<LoadOutcome> {
     plan.check()?;
     let mut observed = Observed::default();
+    plan.check_start()?;
+    let mut moment = plan.at.map(|at| Moment::approach(at, &plan.targets[0].url, interrupt));
     let context = prepare(plan, listener.is_some(), &mut observed)?;
     match plan.load {
         Load::Closed { connections } => closed::start(&context, connections, interrupt)?,
@@ -48,10 +51,17 @@ pub fn run(plan: &LoadPlan, interrupt: &StopFlag, mut listener: Listener<'_>) ->
             open::start(&context, observed.threads, &pace, max_connections)?;
         }
     }
+    if let Some(moment) = &mut moment {
+        moment.wait(interrupt);
+    }
     context.begin(plan.warmup, plan.duration);
     measure(&context, plan, interrupt, &mut listener, &mut observed);
     drain(&context, plan, interrupt, &mut listener, &mut observed);
-    Ok(summary::outcome(plan, &context, observed))
+    let mut outcome = summary::outcome(plan, &context, observed);
+    if let Some(moment) = moment {
+        moment.note(&mut outcome);
+    }
+    Ok(outcome)
 }
 
 /// Starts the coroutine workers, the first time. Gives how many there are.
@@ -99,7 +109,7 @@ fn prepare(plan: &LoadPlan, live: bool, observed: &mut Observed) -> anyhow::Resu
         seed: plan.seed,
     };
     let mut recorders = Recorders::new(observed.threads, plan.targets.len(), open_loop, live);
-    if plan.profile.is_some() {
+    if plan.profile.is_some() || plan.at.is_some() {
         recorders.keep_timeline();
     }
     let deadlines = DeadlineMonitor::start(clock, plan.timeout).context("starting the thread for deadlines")?;

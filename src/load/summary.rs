@@ -12,8 +12,9 @@ use super::target::Target;
 use super::timeline::Timeline;
 use super::usage::CpuUsage;
 use super::verdict::{self, Evidence};
+use crate::results::histogram::EncodedHistogram;
 use crate::results::load::{
-    Arrivals, ErrorKind, GeneratorUse, LittlesLaw, LoadMode, LoadOutcome, Percentiles, Subtotal, TargetInfo,
+    Arrivals, ErrorKind, GeneratorUse, Histograms, LittlesLaw, LoadMode, LoadOutcome, Percentiles, Subtotal, TargetInfo,
 };
 
 /// What the main thread observed while a run lasted.
@@ -80,6 +81,15 @@ pub(super) fn outcome(plan: &LoadPlan, run: &RunContext, observed: Observed) -> 
         longest_silence_seconds: observed.silence.longest().map(|time| rounded(time as f64 / 1e9)),
         littles_law: littles_law(&recorder, &observed, seconds, plan.profile.is_none()),
         generator: generator(plan, run, &recorder, &observed, percentiles(&latency), seconds, never_reached),
+        start: None,
+        histograms: Some(Histograms {
+            latency: EncodedHistogram::of(&latency),
+            uncorrected: EncodedHistogram::of(&recorder.uncorrected),
+            queue: EncodedHistogram::of(&recorder.queue),
+            work: EncodedHistogram::of(&recorder.work),
+            lag: EncodedHistogram::of(&recorder.lag),
+        }),
+        generators: Vec::new(),
     }
 }
 
@@ -132,7 +142,12 @@ fn examples(recorder: &ThreadRecorder) -> BTreeMap<ErrorKind, String> {
 }
 
 fn part(tally: &Tally) -> Subtotal {
-    Subtotal { requests: tally.requests, ok: tally.ok, latency_milliseconds: percentiles(&tally.latency) }
+    Subtotal {
+        requests: tally.requests,
+        ok: tally.ok,
+        latency_milliseconds: percentiles(&tally.latency),
+        histogram: EncodedHistogram::of(&tally.latency),
+    }
 }
 
 /// By path, with its method where that is not GET; by whole address where two hosts share a path.
@@ -154,7 +169,7 @@ fn endpoints(plan: &LoadPlan, recorder: &ThreadRecorder) -> BTreeMap<String, Sub
 }
 
 /// Both sides may differ by this share in a steady run.
-const LITTLES_TOLERANCE: f64 = 0.1;
+pub(super) const LITTLES_TOLERANCE: f64 = 0.1;
 /// A mean of `n` counts that are L on average errs by about √(L/n): by a third of the tolerance when `n L` is this.
 const LITTLES_LEAST: f64 = 9.0 / (LITTLES_TOLERANCE * LITTLES_TOLERANCE);
 

@@ -21,6 +21,7 @@ fn render(outcome: &LoadOutcome, out: &mut String) -> Result {
     errors(outcome, out)?;
     times(outcome, out)?;
     parts(outcome, out)?;
+    generators(outcome, out)?;
     writeln!(out)?;
     let verdict = match outcome.generator.verdict {
         Validity::Valid => "valid",
@@ -168,6 +169,31 @@ fn parts(outcome: &LoadOutcome, out: &mut String) -> Result {
     Ok(())
 }
 
+/// Each of several generators, and how well they began together.
+fn generators(outcome: &LoadOutcome, out: &mut String) -> Result {
+    let Some(widest) = outcome.generators.iter().map(|one| one.name.chars().count() + 2).max() else { return Ok(()) };
+    let widest = widest.max(LABEL);
+    writeln!(out)?;
+    line(
+        out,
+        "Generators",
+        widest,
+        &["requests", "correct/s", "p50", "p99", "late, ms", "clock, ms"].map(str::to_owned),
+    )?;
+    for one in &outcome.generators {
+        let at = |value: fn(&Percentiles) -> f64| {
+            one.latency_milliseconds.as_ref().map_or_else(|| "-".to_owned(), |latency| figure(value(latency)))
+        };
+        let late = one.start.map_or_else(|| "-".to_owned(), |start| figure(start.late_milliseconds));
+        let clock = one.start.and_then(|start| start.node_clock);
+        let clock = clock.map_or_else(|| "-".to_owned(), |clock| format!("{:+.0}", clock.milliseconds));
+        let (p50, p99) = (at(|latency| latency.p50), at(|latency| latency.p99));
+        let cells = [grouped(one.requests_total), rate(one.throughput_per_second), p50, p99, late, clock];
+        line(out, &one.name, widest, &cells)?;
+    }
+    writeln!(out, "  late: after the moment named by --at; clock: of the answering node, minus the generator's own")
+}
+
 fn cells(part: &Subtotal, all: u64) -> [String; 5] {
     let at = |value: fn(&Percentiles) -> f64| {
         part.latency_milliseconds.as_ref().map_or_else(|| "-".to_owned(), |latency| figure(value(latency)))
@@ -196,7 +222,8 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other() {
         let mut outcome = outcome();
-        let part = |requests, ok| Subtotal { requests, ok, latency_milliseconds: outcome.latency_milliseconds };
+        let latency = outcome.latency_milliseconds;
+        let part = |requests, ok| Subtotal { requests, ok, latency_milliseconds: latency, histogram: None };
         outcome.node_details =
             [("a".to_owned(), part(900, 900)), ("a-long-name-of-a-node".to_owned(), part(90, 0))].into();
         outcome.nodes = [("a".to_owned(), 900), ("a-long-name-of-a-node".to_owned(), 90)].into();

@@ -6,11 +6,18 @@
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
+
+use super::histograms::{histogram, note_times};
 use super::percentiles::rounded;
+use crate::results::histogram::{EncodedHistogram, NoHistogram};
 use crate::results::load::{ErrorKind, TimelineSecond};
 
 /// Bits of a time that are kept: a bucket is at most 1.6 % wide.
 const MANTISSA_BITS: u32 = 6;
+
+/// Longest timeline that is read back: a week.
+const MOST_SECONDS: usize = 7 * 24 * 3600;
 
 #[derive(Clone, Debug, Default)]
 struct SecondTally {
@@ -61,6 +68,25 @@ impl Timeline {
         &mut self.seconds[index]
     }
 
+    /// The way back from a report, `shift` seconds later. What would lie before the beginning is left out.
+    ///
+    /// # Errors
+    /// When a histogram in it cannot be read.
+    pub fn read(report: &[TimelineSecond], shift: i64) -> Result<Self, NoHistogram> {
+        let mut timeline = Self::default();
+        for second in report {
+            let at = i64::try_from(second.second).ok().and_then(|at| at.checked_add(shift));
+            let Some(at) = at.and_then(|at| usize::try_from(at).ok()).filter(|at| *at <= MOST_SECONDS) else {
+                continue;
+            };
+            if at >= timeline.seconds.len() {
+                timeline.seconds.resize_with(at + 1, SecondTally::default);
+            }
+            timeline.seconds[at] = SecondTally::read(second)?;
+        }
+        Ok(timeline)
+    }
+
     /// Adds what another thread saw.
     pub fn merge(&mut self, other: &Self) {
         if self.seconds.len() < other.seconds.len() {
@@ -97,7 +123,29 @@ impl SecondTally {
             p50_milliseconds: self.percentile(50),
             p99_milliseconds: self.percentile(99),
             nodes: self.nodes.clone(),
+            histogram: EncodedHistogram::of(&self.histogram()),
         }
+    }
+
+    /// The middles of the buckets. A middle is kept to a tenth of a percent, so it comes back to its bucket.
+    fn histogram(&self) -> Histogram<u64> {
+        let mut all = histogram();
+        self.times.iter().for_each(|(bucket, count)| note_times(&mut all, middle(*bucket).round() as u64, *count));
+        all
+    }
+
+    /// The way back from a report.
+    fn read(report: &TimelineSecond) -> Result<Self, NoHistogram> {
+        let mut tally = Self { offered: report.offered, answered: report.answered, ..Self::default() };
+        report.errors.iter().for_each(|(kind, count)| tally.errors[*kind as usize] += count);
+        tally.nodes.clone_from(&report.nodes);
+        if let Some(encoded) = &report.histogram {
+            let histogram = encoded.decode()?;
+            for step in histogram.iter_recorded() {
+                *tally.times.entry(bucket(step.value_iterated_to())).or_default() += step.count_at_value();
+            }
+        }
+        Ok(tally)
     }
 
     /// So many percent of the correct answers took at most this, in milliseconds.
@@ -168,5 +216,23 @@ mod tests {
         let errors = [ErrorKind::TimedOut, ErrorKind::UnexpectedStatus, ErrorKind::Unfinished].map(|kind| (kind, 1));
         assert_eq!(report[2].errors, BTreeMap::from(errors));
         assert_eq!(report[2].nodes, BTreeMap::from([("node2".to_owned(), 1)]));
+        // Read back, it is the same; and two of them are as one that saw all.
+        assert_eq!(Timeline::read(&report, 0).unwrap().report(), report);
+        let mut twice = Timeline::read(&report, 0).unwrap();
+        twice.merge(&Timeline::read(&report, 1).unwrap());
+        let twice = twice.report();
+        assert_eq!((twice[0].offered, twice[1].offered, twice[2].offered, twice[3].offered), (100, 100, 3, 3));
+        assert_eq!(twice[1].p99_milliseconds, report[0].p99_milliseconds);
+        assert_eq!(Timeline::read(&report, -2).unwrap().report().len(), 1);
+    }
+
+    #[test]
+    fn every_bucket_comes_back() {
+        let mut tally = SecondTally::default();
+        for time in (0..200).chain((0..62).flat_map(|bits| [1 << bits, (3 << bits) / 2, (7 << bits) / 4])) {
+            *tally.times.entry(bucket(time)).or_default() += 1;
+        }
+        tally.answered = tally.times.values().sum();
+        assert_eq!(SecondTally::read(&tally.report(0)).unwrap().times, tally.times);
     }
 }

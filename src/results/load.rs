@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::histogram::EncodedHistogram;
+
 /// Why a request brought no correct answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -151,6 +153,71 @@ pub struct Subtotal {
     pub ok: u64,
     /// Response time of the correct answers.
     pub latency_milliseconds: Option<Percentiles>,
+    /// The same in full, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<EncodedHistogram>,
+}
+
+/// All recorded times in nanoseconds, so that those of several generators can be put together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Histograms {
+    /// Of `latency_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<EncodedHistogram>,
+    /// Of `latency_uncorrected_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncorrected: Option<EncodedHistogram>,
+    /// Of `queue_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<EncodedHistogram>,
+    /// Of `work_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<EncodedHistogram>,
+    /// Of the generator's `dispatch_lag_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag: Option<EncodedHistogram>,
+}
+
+/// A clock beside another one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockOffset {
+    /// The other clock minus this one.
+    pub milliseconds: f64,
+    /// It is off by at most this.
+    pub within_milliseconds: f64,
+}
+
+/// A start at a moment, so that several generators begin together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JointStart {
+    /// When it was to begin, seconds since 1970.
+    pub at_unix_seconds: f64,
+    /// How much later it began, by the clock of this machine.
+    pub late_milliseconds: f64,
+    /// The clock of the first address's answers (their `Date`) minus that of this machine.
+    pub node_clock: Option<ClockOffset>,
+}
+
+/// One of the generators whose results were put together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MergedGenerator {
+    /// The file it came from.
+    pub name: String,
+    /// Requests of its window.
+    pub requests_total: u64,
+    /// Those with a correct answer.
+    pub requests_ok: u64,
+    /// Its goodput.
+    pub throughput_per_second: f64,
+    /// Response time of its correct answers.
+    pub latency_milliseconds: Option<Percentiles>,
+    /// When it began, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<JointStart>,
+    /// What itself used, and whether it was the limit.
+    pub generator: GeneratorUse,
 }
 
 /// Little's law audit: requests in flight = arrivals a second x mean time each. In flight is sampled from outside
@@ -204,7 +271,7 @@ pub enum InvalidCause {
     Crowded,
     /// Fewer requests were handed out than were due.
     Short,
-    /// Requests were sent, but late.
+    /// Requests were sent, but late; or the whole began later than at the moment that was named.
     Late,
 }
 
@@ -261,6 +328,9 @@ pub struct TimelineSecond {
     pub p99_milliseconds: Option<f64>,
     /// Whole answers by node (`X-Node`).
     pub nodes: BTreeMap<String, u64>,
+    /// The response times in full, in nanoseconds, to 1 %.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<EncodedHistogram>,
 }
 
 /// The result of a run.
@@ -331,7 +401,7 @@ pub struct LoadOutcome {
     pub sent_total: u64,
     /// Whole answers of the whole run, warm-up included.
     pub answered_total: u64,
-    /// With a rate that changes: each second of it.
+    /// With a rate that changes, or a start at a moment: each second of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineSecond>,
     /// Longest time, in seconds, in which nobody had an answer although requests waited for one.
@@ -341,6 +411,27 @@ pub struct LoadOutcome {
     pub littles_law: LittlesLaw,
     /// What the generator itself used, and whether it was the limit.
     pub generator: GeneratorUse,
+    /// Where it was to begin at a moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<JointStart>,
+    /// The recorded times in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub histograms: Option<Histograms>,
+    /// Where this is the sum of several generators: each of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<MergedGenerator>,
+}
+
+impl LoadOutcome {
+    /// Without the recorded times in full, for a file of many runs.
+    #[must_use]
+    pub fn without_histograms(mut self) -> Self {
+        self.histograms = None;
+        let parts = self.node_details.values_mut().chain(self.endpoints.values_mut());
+        parts.for_each(|part| part.histogram = None);
+        self.timeline.iter_mut().for_each(|second| second.histogram = None);
+        self
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod balancer;
 pub mod comparison;
 pub mod experiment;
 pub mod folder;
+pub mod histogram;
 pub mod keys;
 pub mod ladder;
 pub mod load;

@@ -53,6 +53,12 @@ pub fn backend(text: &str) -> Result<String, String> {
     }
 }
 
+/// NAME=PROCESS.
+pub fn named_process(text: &str) -> Result<(String, u32), String> {
+    let pair = text.split_once('=').and_then(|(name, pid)| Some((name.to_owned(), pid.parse().ok()?)));
+    pair.ok_or_else(|| "must be NAME=NUMBER".to_owned())
+}
+
 /// NAME=HOST:PORT.
 pub fn named_address(text: &str) -> Result<(String, String), String> {
     let (name, address) = text.split_once('=').ok_or("must be NAME=HOST:PORT")?;

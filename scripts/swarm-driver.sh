@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# A service of a Docker Swarm as a cluster that `webapp bench` and `webapp autoscale` can drive. See --help.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+source "$here/lib/common.sh"
+source "$here/lib/docker.sh"
+
+usage() {
+  cat <<'TEXT'
+Makes clusters of a Docker Swarm, of one host or of several: a service whose tasks are the nodes, behind a balancer on this machine,
+which is told of the tasks. A driver for "webapp bench" and "webapp autoscale"; scripts/bench.sh --on swarm uses it.
+
+usage: scripts/swarm-driver.sh COMMAND [options] [-- arguments of "webapp serve"]
+
+  up       one cluster: vertical, one task with N units of CPU; or horizontal, N tasks of one unit behind the balancer
+  status   the cluster that is up, as one line of JSON, with what of it answers; also tells the balancer where tasks are now
+  scale N  so many units, live: tasks come and go without a lost request; the one of a vertical cluster gets another quota
+  kill C   kill -9 of a node that runs on this host; Swarm starts another task for it
+  down     ends the cluster, and leaves nothing of it but the image
+
+options: those of scripts/docker-driver.sh.
+
+This machine is a manager of the Swarm (docker swarm init), and every host has the image: WEBAPP_IMAGE names it, from a registry or
+brought by `docker save IMAGE | ssh HOST docker load`. Without WEBAPP_IMAGE it is built here, which is enough for a Swarm of one host.
+Each task takes a free port of its host (mode=host), so the balancer reaches it directly, and sees it go.
+
+example: docker swarm init; scripts/swarm-driver.sh up --units 4; curl http://127.0.0.1:8080/whoami; scripts/swarm-driver.sh down
+TEXT
+}
+
+# How long a node says no to the balancer's checks before it takes no more connections: four checks in a row, four times a second.
+readonly DRAIN_DELAY=3s
+# Swarm starts tasks one after the other, and looks for a dead host for some seconds.
+readonly START_LIMIT=60
+
+service() { printf 'webapp-%s' "$NAME"; }
+
+label() { docker service inspect --format "{{index .Spec.Labels \"webapp.$1\"}}" "$(service)" 2>/dev/null; }
+
+read_cluster() {
+  TOPOLOGY=$(label topology) || die "there is no cluster $NAME in this Swarm; start one: ${0##*/} up --name $NAME"
+  UNIT_CPU=$(label unit-cpu) BALANCER=$(label balancer) MODEL=$(label model)
+  if [[ "$TOPOLOGY" == horizontal ]]; then
+    UNITS=$(docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' "$(service)")
+  else
+    UNITS=$(label units)
+  fi
+}
+
+# host_address NODE_ID: where its ports are. A manager alone may know itself by another name than its workers do.
+host_address() {
+  docker node inspect --format '{{.Status.Addr}} {{if .ManagerStatus}}{{.ManagerStatus.Addr}}{{end}}' "$1" |
+    while read -r own manager; do
+      [[ "$own" != 0.0.0.0 && "$own" != 127.0.0.1 ]] || own=${manager%:*}
+      printf '%s' "${own:-127.0.0.1}"
+    done
+}
+
+# read_tasks: fills NODES, ADDRESSES and TASKS with the tasks that run, by their slots.
+read_tasks() {
+  local ids slot host port container state
+  NODES=() ADDRESSES=() TASKS=()
+  mapfile -t ids < <(docker service ps --quiet --filter desired-state=running "$(service)")
+  ((${#ids[@]})) || return 0
+  while read -r slot state host port container; do
+    [[ "$state" == running && "$port" != - ]] || continue
+    NODES+=("node$slot") ADDRESSES+=("$(host_address "$host"):$port") TASKS+=("$container")
+  done < <(docker inspect --type task --format '{{.Slot}} {{.Status.State}} {{.NodeID}} {{range .Status.PortStatus.Ports}}{{.PublishedPort}}{{else}}-{{end}} {{.Status.ContainerStatus.ContainerID}}' "${ids[@]}" | sort -n)
+}
+
+# enough_tasks N: so many run, and answer.
+enough_tasks() {
+  local address
+  read_tasks
+  ((${#NODES[@]} == $1)) || return 1
+  for address in "${ADDRESSES[@]}"; do ready "$address" || return 1; done
+}
+
+# tell_balancer: it gets the list of the tasks that answer. A task on a host that died is Swarm's to replace, and runs for it until then.
+tell_balancer() {
+  local address answering=()
+  [[ "$TOPOLOGY" == horizontal ]] || return 0
+  for address in "${ADDRESSES[@]}"; do
+    if ready "$address"; then answering+=("$address"); fi
+  done
+  ((${#answering[@]} == 0)) || balancer backends "$(joined "${answering[@]}")" >/dev/null
+}
+
+tasks_come() {
+  wait_until "$START_LIMIT" enough_tasks "$1" || die "not all of $1 tasks run after $START_LIMIT s: docker service ps --no-trunc $(service)"
+}
+
+command_up() {
+  local started=$SECONDS replicas=$UNITS size=1 image limit=()
+  docker_require
+  [[ "$(docker info --format '{{.Swarm.ControlAvailable}}')" == true ]] || die "this engine is not a manager of a Swarm; make one: docker swarm init"
+  need_balancer
+  command_down
+  image=$(docker_image)
+  [[ "$TOPOLOGY" == horizontal ]] || replicas=1 size=$UNITS
+  [[ "$UNIT_CPU" == none ]] || limit=(--limit-cpu "$(cores "$size")")
+  trap 'command_down >&2' EXIT
+  docker service create --detach --quiet --no-resolve-image --name "$(service)" --replicas "$replicas" "${limit[@]}" \
+    --label "webapp.topology=$TOPOLOGY" --label "webapp.units=$UNITS" --label "webapp.unit-cpu=$UNIT_CPU" \
+    --label "webapp.balancer=$BALANCER" --label "webapp.model=$MODEL" \
+    --publish "mode=host,target=$DOCKER_PORT" --hostname 'node{{.Task.Slot}}' --env 'WEBAPP_NODE=node{{.Task.Slot}}' \
+    --env "WEBAPP_MODEL=$MODEL" --env "WEBAPP_DRAIN_DELAY=$DRAIN_DELAY" --stop-grace-period 45s --no-healthcheck \
+    --read-only --mount type=volume,target=/io --cap-drop ALL --restart-delay 1s \
+    "$image" serve "${NODE_ARGUMENTS[@]}" >/dev/null
+  tasks_come "$replicas"
+  if [[ "$TOPOLOGY" == horizontal ]]; then
+    balancer up --balancer "$BALANCER" --backend "$(joined "${ADDRESSES[@]}")" ${PORT:+--port "$PORT"} >/dev/null
+  fi
+  trap - EXIT
+  step "$TOPOLOGY, $UNITS units: ${NODES[*]} in $((SECONDS - started)) s"
+  describe
+}
+
+# describe [--ask]
+describe() {
+  local words=() index
+  ((${#NODES[@]})) || die "no task of $(service) runs: docker service ps --no-trunc $(service)"
+  for index in "${!NODES[@]}"; do
+    words+=(--node "${NODES[index]}=${ADDRESSES[index]}")
+    # A task on another host has no process here.
+    local pid
+    pid=$(docker inspect --type container --format '{{.State.Pid}}' "${TASKS[index]}" 2>/dev/null) || pid=
+    [[ -z "$pid" ]] || words+=(--pid "${NODES[index]}=$pid")
+  done
+  describe_cluster swarm "http://${ADDRESSES[0]}" "${words[@]}" "$@"
+}
+
+command_status() {
+  docker_require
+  read_cluster
+  read_tasks
+  tell_balancer
+  describe --ask
+}
+
+command_scale() {
+  local before wanted=$OPERAND
+  docker_is_units "$wanted" || usage_error "scale needs a whole number of units from 1 to 64"
+  docker_require
+  read_cluster
+  before=$UNITS
+  if [[ "$TOPOLOGY" == vertical ]]; then
+    [[ "$UNIT_CPU" != none ]] || die "a vertical cluster without a quota has no size to change"
+    # Swarm makes a new task for it; the new one starts before the old one ends.
+    docker service update --detach --quiet --update-order start-first --limit-cpu "$(cores "$wanted")" --label-add "webapp.units=$wanted" "$(service)" >/dev/null
+    tasks_come 1
+  else
+    # A task that Swarm ends says no to the balancer's checks first (WEBAPP_DRAIN_DELAY), so nobody asks it when it goes.
+    docker service scale --detach "$(service)=$wanted" >/dev/null
+    tasks_come "$wanted"
+    tell_balancer
+  fi
+  UNITS=$wanted
+  step "$NAME has $wanted units, it had $before"
+  describe --ask
+}
+
+command_kill() {
+  local index
+  [[ "$OPERAND" =~ ^node[0-9]+$ ]] || usage_error "kill needs the name of a node, such as node1"
+  docker_require
+  read_cluster
+  read_tasks
+  for index in "${!NODES[@]}"; do
+    [[ "${NODES[index]}" == "$OPERAND" ]] || continue
+    docker kill --signal KILL "${TASKS[index]}" >/dev/null 2>&1 || usage_error "$OPERAND runs on another host of the Swarm: docker kill ${TASKS[index]:0:12} there"
+    step "$OPERAND is dead; Swarm starts another task for it"
+    describe
+    return 0
+  done
+  die "there is no running node $OPERAND in the cluster $NAME"
+}
+
+command_down() {
+  docker_require
+  balancer down --quiet >/dev/null
+  if docker service inspect "$(service)" >/dev/null 2>&1; then
+    docker service rm "$(service)" >/dev/null
+    step "the cluster $NAME is down"
+  fi
+}
+
+help_wanted "$@"
+docker_parse "for a Swarm" "$@"
+case $COMMAND in
+  up | status | scale | kill | down) "command_$COMMAND" ;;
+  '') usage_error "a command is missing" ;;
+  *) usage_error "there is no command '$COMMAND'" ;;
+esac
