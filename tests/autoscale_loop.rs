@@ -21,13 +21,17 @@ use tempfile::TempDir;
 use webapp::stats::Stats;
 
 /// The driver: `units` holds the size, `states` what follows a node's name and address, `topology` the topology; where
-/// `broken` is, it fails with what that file says. `asked` collects what it was told.
+/// `broken` is, it fails with what that file says. `quota` holds what each node may use, in percent of a core, if anything.
+/// `asked` collects what it was told.
 const DRIVER: &str = r#"#!/bin/sh
 set -eu
 here=$(dirname "$0")
 echo "$*" >> "$here/asked"
 if [ -e "$here/broken" ]; then cat "$here/broken" >&2; exit 1; fi
 if [ "$1" = scale ]; then echo "$2" > "$here/units.new"; mv "$here/units.new" "$here/units"; fi
+if [ "${3:-}" = --unit-cpu ]; then echo "$4" > "$here/quota"; fi
+quota=
+[ ! -e "$here/quota" ] || quota=",\"quota_cores\":0.$(cat "$here/quota")"
 units=$(cat "$here/units")
 nodes=$units
 [ "$(cat "$here/topology")" != vertical ] || nodes=1
@@ -35,9 +39,9 @@ list=
 for number in $(seq 1 "$nodes"); do
   state=ready
   [ ! -e "$here/state$number" ] || state=$(cat "$here/state$number")
-  list="$list${list:+,}{\"name\":\"node$number\",\"url\":\"$(cat "$here/url")\",\"state\":\"$state\"}"
+  list="$list${list:+,}{\"name\":\"node$number\",\"url\":\"$(cat "$here/url")\",\"state\":\"$state\"$quota}"
 done
-printf '{"topology":"%s","units":%s,"target":"http://127.0.0.1:1","nodes":[%s]}\n' "$(cat "$here/topology")" "$units" "$list"
+printf '{"topology":"%s","units":%s,"target":"http://127.0.0.1:1","nodes":[%s],"scaling_file":"%s"}\n' "$(cat "$here/topology")" "$units" "$list" "$here/scaling"
 "#;
 
 /// A cluster that the test plays: a folder with the driver, and one server for the `/stats` of all nodes.
@@ -200,10 +204,16 @@ fn grows_and_shrinks_with_the_load_and_its_log_can_be_replayed() {
     cluster.until("5");
     running.decides("1 -> 5: queue 12 a node, target 2, wanted 6, held to +4 a period (policy 4/15s,100%/15s)");
     running.hears("the driver made it 5 in");
+    // What it tells the live page, while it runs.
+    let told: Value = serde_json::from_str(&fs::read_to_string(cluster.path("scaling")).unwrap()).unwrap();
+    let last = told["changes"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["units"], &last["wanted"]), (&1.into(), &5.into()), "{told}");
+    assert!(last["reason"].as_str().unwrap().starts_with("queue 12 a node, target 2, wanted 6"), "{told}");
     cluster.load.store(0, Ordering::Relaxed);
     cluster.until("1");
     let (out, err) = running.end(libc::SIGTERM);
     assert!(err.lines().all(|line| line.contains("the driver made it")), "{err}");
+    assert!(!cluster.path("scaling").exists(), "an autoscaler that has ended tells nothing");
     let asked = fs::read_to_string(cluster.path("asked")).unwrap();
     assert!(asked.contains("scale 5 --name mine") && asked.contains("status --name mine"), "{asked}");
 
@@ -313,6 +323,23 @@ fn vertical_changes_the_units_of_the_one_big_node() {
 }
 
 #[test]
+fn nodes_get_more_quota_before_there_are_more_of_them() {
+    let cluster = Cluster::new("horizontal", 1);
+    cluster.write("quota", "20");
+    cluster.load.store(6, Ordering::Relaxed);
+    let running = cluster.start("--node-units 2 --max 4");
+    // 6 in the pool of one unit want 3 units: two nodes of one and a half.
+    cluster.until("2");
+    running.decides("1 -> 3: queue 6 a node, target 2, wanted 3");
+    running.hears("the driver made it 3 in");
+    cluster.load.store(2, Ordering::Relaxed);
+    cluster.until("1");
+    running.end(libc::SIGTERM);
+    let asked = fs::read_to_string(cluster.path("asked")).unwrap();
+    assert!(asked.contains("scale 2 --unit-cpu 30") && asked.contains("scale 1 --unit-cpu 20"), "{asked}");
+}
+
+#[test]
 fn nested_nodes_wait_for_their_machines() {
     let cluster = Cluster::new("horizontal", 2);
     cluster.load.store(8, Ordering::Relaxed);
@@ -335,6 +362,7 @@ fn what_cannot_work_fails_at_once() {
     for (cluster, arguments, hint) in [
         (&one, "", "add --vertical"),
         (&many, "--vertical", "this cluster has many"),
+        (&many, "--node-units 2", "these nodes have none"),
         (&broken, "", "there is no cluster webapp"),
         (&many, "--log /no/such/folder/log", "/no/such/folder/log"),
     ] {
@@ -343,7 +371,13 @@ fn what_cannot_work_fails_at_once() {
         assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
         assert!(stderr.contains(hint), "{arguments}: {stderr}");
     }
-    for arguments in ["--interval 1ms", "--vertical --machine-units 2", "--replay - --log x"] {
+    for arguments in [
+        "--interval 1ms",
+        "--vertical --machine-units 2",
+        "--vertical --node-units 2",
+        "--replay - --node-units 2",
+        "--replay - --log x",
+    ] {
         assert_eq!(many.output(arguments).status.code(), Some(2), "{arguments}");
     }
     let missing = webapp().args(["autoscale", "--driver", "/no/such/driver", "--metric", "cpu=70"]).output().unwrap();

@@ -8,7 +8,7 @@ use webapp::autoscale::autoscaler::Autoscaler;
 use webapp::autoscale::elasticity::{Curve, judge};
 use webapp::autoscale::simulated::{Change, Simulated};
 use webapp::autoscale::{Config, History};
-use webapp::load::profile::Shape;
+use webapp::results::profile::Shape;
 use webapp::simulate::{Arrivals, Model, Outcome, Policy, Profile, Service, simulate_with};
 
 fn autoscaler(metrics: &[&str], max: u32, start: u32) -> Autoscaler {

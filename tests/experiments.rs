@@ -40,7 +40,7 @@ connections = [4, 8]
 "#;
 
 /// What is replaced by what, the line that the error must name, and what it must say.
-const BROKEN: [(&str, &str, usize, &str); 36] = [
+const BROKEN: [(&str, &str, usize, &str); 38] = [
     ("question = \"Is it so?\"\n", "", 1, "write for instance question"),
     ("Is it so?\"", "It is so.\"", 1, "must end with a question mark"),
     ("Is it so?\"", "\"", 1, "must be one line of text"),
@@ -73,6 +73,8 @@ const BROKEN: [(&str, &str, usize, &str); 36] = [
     ("--no-keepalive", "--rate 100", 18, "it may say --no-keepalive"),
     ("load = \"--no-keepalive\"", "pid = 1", 18, "belong to a target"),
     ("load = \"--no-keepalive\"", "target = \"http://127.0.0.1:80\"", 15, "needs either up"),
+    ("load = \"--no-keepalive\"", "autoscale = \"--metric cpu=70\"", 11, "add [profile] with a shape"),
+    ("load = \"--no-keepalive\"", "autoscale = \"--max 4\"", 18, "nothing to hold"),
     ("fraction = 0.5", "fraction = 50", 22, "between 0.01 and 3"),
     ("blocks = 6", "blocks = 0", 25, "between 1 and 100"),
     ("blocks = 6", "blocks = \"six\"", 25, "expected u32"),
@@ -88,6 +90,89 @@ fn broken_files_say_what_to_change() {
         assert!(error.problem.contains(says) && error.line == line, "'{to}' in place of '{from}': {error}");
         assert_eq!(error.to_string(), format!("my.toml:{line}: {}", error.problem));
     }
+}
+
+/// The same for a load that changes.
+const CHANGING: &str = r#"question = "Does it follow?"
+workload = "cpu"
+objective = "p99=100ms"
+
+[profile]
+shape = "day"
+peak = 0.5
+
+[[arms]]
+name = "fixed"
+up = "--units 2 --unit-cpu {unit-cpu}"
+
+[[arms]]
+name = "scaled"
+up = "--units 1 --unit-cpu {unit-cpu}"
+autoscale = "--metric cpu=70 --max 4 --interval 1s"
+
+[quick]
+profile_seconds = 30
+"#;
+
+const BROKEN_CHANGING: [(&str, &str, usize, &str); 9] = [
+    ("shape = \"day\"\n", "", 5, "write shape = \"day\""),
+    ("shape = \"day\"", "shape = \"night\"", 6, "day or spike or ramp or steps"),
+    ("peak = 0.5", "peak = 50", 7, "between 0.05 and 2"),
+    ("peak = 0.5", "peek = 0.5", 7, "expected `shape` or `peak`"),
+    ("--interval 1s", "--driver x", 16, "may not say --driver"),
+    (
+        "up = \"--units 1 --unit-cpu {unit-cpu}\"\nautoscale",
+        "target = \"http://127.0.0.1:1\"\nautoscale",
+        5,
+        "runs already",
+    ),
+    (
+        "up = \"--units 2 --unit-cpu {unit-cpu}\"",
+        "up = \"--units 2\"\nautoscale = \"--metric cpu=9\"",
+        5,
+        "add one of fixed size",
+    ),
+    ("profile_seconds = 30", "profile_seconds = 1", 19, "between 5 and 86400"),
+    ("p99=100ms", "max=100ms", 3, "p50 or p99"),
+];
+
+#[test]
+fn broken_files_of_a_load_that_changes() {
+    let right = Experiment::parse("right.toml", CHANGING).unwrap();
+    assert!(right.arms[0].is_fixed() && !right.arms[1].is_fixed());
+    for (from, to, line, says) in BROKEN_CHANGING {
+        assert!(CHANGING.contains(from), "{from}");
+        let error = Experiment::parse("my.toml", &CHANGING.replacen(from, to, 1)).expect_err(to);
+        assert!(error.problem.contains(says) && error.line == line, "'{to}' in place of '{from}': {error}");
+    }
+    let scaled =
+        CHANGING.replace("[profile]", "[scale]\nvalues = [1, 2]\n\n[profile]").replace("--units 1", "--units {scale}");
+    let error = Experiment::parse("my.toml", &scaled.replace("--units 2", "--units {scale}")).unwrap_err();
+    assert!(error.problem.contains("the scale has one step"), "{error}");
+}
+
+/// Values that only the autoscaler can judge are judged before anything is started.
+#[test]
+fn wrong_rules_of_an_autoscaler_start_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    for (from, to, says) in [
+        ("cpu=70", "disk=70", "'disk' is not a metric"),
+        ("--max 4", "--min 4 --max 2", "sizes from 4 to 2"),
+        ("--interval 1s", "--interval soon", "--interval"),
+    ] {
+        fs::write(&file, CHANGING.replacen(from, to, 1)).unwrap();
+        let output = webapp()
+            .args(["bench", "--driver", "/bin/false", "--experiment", file.to_str().unwrap()])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("the autoscaler of the arm scaled") && said.contains(says), "{said}");
+    }
+    let output = webapp().args(["bench", "--experiment", "autoscale", "--until", "3%"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("say --blocks"), "{output:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! somebody looks, and the look shows what is known, with its age. Nobody looks, nobody asks.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -21,6 +22,7 @@ use super::format::Format;
 use super::peer::{FRESH, FlagGuard, PeerError, PeerNode};
 use super::peers::Peers;
 use super::query::Query;
+use super::scaling::ScalingFile;
 
 /// A look waits this long for answers under way, and a look at the history this long.
 const WAIT: Duration = Duration::from_millis(400);
@@ -42,7 +44,9 @@ pub struct ClusterView {
     known: Mutex<Known>,
     /// Addresses typed in by visitors on this machine.
     typed: Mutex<Vec<Arc<PeerNode>>>,
-    /// The file of peers is being read.
+    /// What an autoscaler tells.
+    scaling: ScalingFile,
+    /// The files are being read.
     reading: AtomicBool,
     /// The last answer without history, and the last with it.
     answers: [Answer; 2],
@@ -75,11 +79,13 @@ struct Known {
 
 impl ClusterView {
     /// A cluster of these peers, in this order; the node's own address may be among them.
-    pub fn new(named: Peers) -> Arc<ClusterView> {
+    /// `scaling` is the file in which an autoscaler tells what it does.
+    pub fn new(named: Peers, scaling: Option<PathBuf>) -> Arc<ClusterView> {
         let cluster = ClusterView {
             named,
             known: Mutex::default(),
             typed: Mutex::default(),
+            scaling: ScalingFile::new(scaling),
             reading: AtomicBool::new(false),
             answers: Default::default(),
         };
@@ -90,6 +96,7 @@ impl ClusterView {
     /// Takes over what the list says now. Peers that stay keep what is known of them; a file that cannot be read
     /// changes nothing.
     fn read(&self) {
+        self.scaling.read();
         let changed_at = self.named.changed_at();
         let same = { lock(&self.known).read_at.is_some() && lock(&self.known).changed_at == changed_at };
         let origins = if same { None } else { self.named.read().ok() };
@@ -105,10 +112,11 @@ impl ClusterView {
         known.peers = origins.into_iter().map(peer).collect();
     }
 
-    /// Sees to it that the file of peers is read again, once a second while somebody looks. By a thread: a file may block.
+    /// Sees to it that the files are read again, once a second while somebody looks. By a thread: a file may block.
     fn refresh(self: &Arc<Self>) {
         let due = lock(&self.known).read_at.is_none_or(|at| at.elapsed() > FRESH);
-        if !due || matches!(self.named, Peers::Fixed(_)) || self.reading.swap(true, Ordering::AcqRel) {
+        let may_change = self.scaling.is_named() || !matches!(self.named, Peers::Fixed(_));
+        if !due || !may_change || self.reading.swap(true, Ordering::AcqRel) {
             return;
         }
         let cluster = self.clone();
@@ -263,7 +271,8 @@ fn compose(app: &Inner, members: &[Arc<PeerNode>], history: bool) -> Vec<u8> {
     if !listed {
         entries.insert(0, own(&own_url));
     }
-    [b"{\"nodes\":[".as_slice(), &entries.join(&b","[..]), b"]}\n"].concat()
+    let scaling = app.cluster.scaling.json();
+    [b"{\"nodes\":[".as_slice(), &entries.join(&b","[..]), b"],\"autoscale\":", &scaling, b"}\n"].concat()
 }
 
 fn entry(head: &ClusterHead<'_>, stats: Option<&[u8]>, history: Option<&[u8]>) -> Vec<u8> {

@@ -19,6 +19,7 @@ mod primes;
 mod query;
 mod recorder;
 mod routes;
+mod scaling;
 mod secrets;
 mod session;
 mod sleep;
@@ -90,6 +91,8 @@ pub struct AppConfig {
     pub listen: SocketAddr,
     /// The nodes of the cluster that the page shows, in order; this one may be among them.
     pub peers: Peers,
+    /// The file in which an autoscaler tells what it does.
+    pub scaling: Option<PathBuf>,
     /// Whether every answer is logged.
     pub access_log: bool,
 }
@@ -137,7 +140,7 @@ impl App {
         addresses: Vec<IpAddr>,
     ) -> App {
         let whoami = whoami::FixedFields::new(&config.node, addresses);
-        let cluster = cluster::ClusterView::new(config.peers.clone());
+        let cluster = cluster::ClusterView::new(config.peers.clone(), config.scaling.clone());
         let inner = Inner {
             config,
             pool,

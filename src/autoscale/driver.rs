@@ -14,7 +14,11 @@ use crate::cluster::contract::ClusterAnswer;
 #[derive(Clone, Debug)]
 pub struct Driver {
     program: PathBuf,
+    /// What stands before each word, where the program is more than a driver.
+    before: Vec<String>,
     name: Option<String>,
+    /// The binary that it shall run as nodes, where that is not its own choice.
+    binary: Option<PathBuf>,
 }
 
 /// For a question.
@@ -25,7 +29,14 @@ const SCALE_LIMIT: Duration = Duration::from_secs(600);
 impl Driver {
     /// A driver program, and the cluster's name where it is not the driver's own.
     pub fn new(program: &Path, name: Option<&str>) -> Self {
-        Self { program: program.to_owned(), name: name.map(str::to_owned) }
+        let name = name.map(str::to_owned);
+        Self { program: program.to_owned(), before: Vec::new(), name, binary: None }
+    }
+
+    /// The same, asked with `words` before each of its own, and told to run `binary` as nodes.
+    #[must_use]
+    pub fn called(self, words: &[String], binary: &Path) -> Self {
+        Self { before: words.to_vec(), binary: Some(binary.to_owned()), ..self }
     }
 
     /// The cluster as it is.
@@ -36,18 +47,23 @@ impl Driver {
         self.ask(&["status"], STATUS_LIMIT, Some(interrupted))
     }
 
-    /// Makes the cluster have so many units. A change that has begun is not interrupted: half of it would be left.
+    /// Makes the cluster have so many units, of `unit_cpu` percent of a core each where that changes, too. A change that has begun is not interrupted: half of it would be left.
     ///
     /// # Errors
     /// As [`Self::status`].
-    pub fn scale(&self, units: u32) -> anyhow::Result<ClusterAnswer> {
-        self.ask(&["scale", &units.to_string()], SCALE_LIMIT, None)
+    pub fn scale(&self, units: u32, unit_cpu: Option<u32>) -> anyhow::Result<ClusterAnswer> {
+        let (units, unit_cpu) = (units.to_string(), unit_cpu.map(|percent| percent.to_string()));
+        let quota = unit_cpu.iter().flat_map(|percent| ["--unit-cpu", percent]);
+        self.ask(&["scale", &units].into_iter().chain(quota).collect::<Vec<_>>(), SCALE_LIMIT, None)
     }
 
     fn ask(&self, words: &[&str], limit: Duration, interrupted: Option<&AtomicBool>) -> anyhow::Result<ClusterAnswer> {
         let asked = format!("{} {}", self.program.display(), words.join(" "));
         let mut command = Command::new(&self.program);
-        command.args(words);
+        command.args(&self.before).args(words);
+        if let Some(binary) = &self.binary {
+            command.env("WEBAPP_BIN", binary);
+        }
         if let Some(name) = &self.name {
             command.args(["--name", name]);
         }

@@ -5,17 +5,20 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 
 use super::autoscaler::{Autoscaler, Step};
 use super::config::Config;
+use super::dimension::Dimension;
 use super::driver::Driver;
+use super::event::Event;
 use super::history::History;
 use super::machines::MachineConfig;
 use super::observe::{Answers, Readiness, listen, pause_until};
 use super::sample::{Node, Samples, State};
+use super::teller::Teller;
 use crate::cluster::contract::{ClusterAnswer, Topology};
 
 /// What [`hold`] needs.
@@ -26,36 +29,13 @@ pub struct Settings {
     /// Machines under the nodes.
     pub machines: Option<MachineConfig>,
     /// The program that changes the cluster.
-    pub driver: PathBuf,
-    /// The cluster's name, where it is not the driver's own.
-    pub name: Option<String>,
+    pub driver: Driver,
     /// From one decision to the next.
     pub interval: Duration,
-    /// Change the quota of the one big node.
-    pub vertical: bool,
+    /// What is changed.
+    pub dimension: Dimension,
     /// Only say what would be done.
     pub dry_run: bool,
-}
-
-/// What happens, as it happens.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A decision, before it is carried out.
-    Decision {
-        /// Seconds since the loop began.
-        at: f64,
-        /// What was known.
-        samples: &'a Samples,
-        /// What shall be.
-        step: &'a Step,
-    },
-    /// Anything else that a person should know, in one sentence.
-    Notice {
-        /// Seconds since the loop began.
-        at: f64,
-        /// The sentence.
-        text: String,
-    },
 }
 
 /// Holds the cluster at its targets until `interrupted` becomes true.
@@ -67,46 +47,96 @@ pub fn hold(
     interrupted: &AtomicBool,
     tell: &mut dyn FnMut(&Event<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let driver = Driver::new(&settings.driver, settings.name.as_deref());
-    let first = match driver.status(interrupted) {
+    let first = match settings.driver.status(interrupted) {
         Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(()),
         first => first.context("cannot begin; is the cluster up?")?,
     };
     check(settings, &first)?;
-    let mut held = Loop::new(settings, driver, units(&first));
+    let unit = Unit::of(settings.dimension, &first)?;
+    let file = first.scaling_file.as_ref().filter(|_| !settings.dry_run).map(PathBuf::from);
+    let units_each = settings.machines.map(|machines| machines.units);
+    let mut teller = Teller::new(file, settings.interval.as_secs_f64(), units_each);
+    let mut tell = |event: &Event<'_>| {
+        if let Err(error) = teller.tell(event, unix_seconds()) {
+            tell(&Event::Notice { at: event.at(), text: format!("{error:#}; the live page does not show scaling") })?;
+        }
+        tell(event)
+    };
+    let mut held = Loop::new(settings, unit, unit.count(&first));
     while !interrupted.load(Ordering::Relaxed) {
-        held.round(interrupted, tell)?;
+        held.round(interrupted, &mut tell)?;
     }
     Ok(())
 }
 
+fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
 fn check(settings: &Settings, cluster: &ClusterAnswer) -> anyhow::Result<()> {
-    match (cluster.topology, settings.vertical) {
-        (Some(Topology::Vertical), false) => bail!("the cluster is one big node; to change its quota, add --vertical"),
-        (Some(Topology::Horizontal), true) => {
+    match (cluster.topology, settings.dimension) {
+        (Some(Topology::Vertical), Dimension::Nodes | Dimension::Both { .. }) => {
+            bail!("the cluster is one big node; to change its quota, add --vertical")
+        }
+        (Some(Topology::Horizontal), Dimension::Quota) => {
             bail!("--vertical changes the quota of one big node; this cluster has many")
         }
-        (_, true) if cluster.nodes.len() != 1 || cluster.units.is_none() => {
+        (_, Dimension::Quota) if cluster.nodes.len() != 1 || cluster.units.is_none() => {
             bail!("--vertical needs a driver that names one node and how many units it has")
         }
         _ => Ok(()),
     }
 }
 
-/// How many units the driver says there are.
-fn units(cluster: &ClusterAnswer) -> u32 {
-    let nodes = u32::try_from(cluster.nodes.len()).unwrap_or(u32::MAX);
-    match cluster.topology {
-        Some(Topology::Vertical) => cluster.units.unwrap_or(nodes),
-        Some(Topology::Horizontal) => nodes,
-        None if cluster.nodes.len() == 1 => cluster.units.unwrap_or(nodes),
-        None => nodes,
+/// What a unit is, where nodes may have several.
+#[derive(Clone, Copy, Debug)]
+enum Unit {
+    /// A node, or what the driver counts.
+    Counted,
+    /// So much quota, in percent of a core.
+    Percent(f64),
+}
+
+impl Unit {
+    fn of(dimension: Dimension, first: &ClusterAnswer) -> anyhow::Result<Self> {
+        match dimension {
+            Dimension::Nodes | Dimension::Quota => Ok(Self::Counted),
+            Dimension::Both { .. } => match first.nodes.first().and_then(|node| node.quota_cores) {
+                Some(cores) => Ok(Self::Percent(100.0 * cores)),
+                None => bail!("--node-units changes the nodes' quota; these nodes have none"),
+            },
+        }
+    }
+
+    /// How many units the driver says there are.
+    fn count(self, cluster: &ClusterAnswer) -> u32 {
+        let nodes = u32::try_from(cluster.nodes.len()).unwrap_or(u32::MAX);
+        match (self, cluster.topology) {
+            (Self::Percent(percent), _) => {
+                let cores: f64 = cluster.nodes.iter().filter_map(|node| node.quota_cores).sum();
+                (100.0 * cores / percent).round() as u32
+            }
+            (Self::Counted, Some(Topology::Vertical)) => cluster.units.unwrap_or(nodes),
+            (Self::Counted, None) if cluster.nodes.len() == 1 => cluster.units.unwrap_or(nodes),
+            (Self::Counted, Some(Topology::Horizontal) | None) => nodes,
+        }
+    }
+
+    /// What the driver is told for `units` units: its own number, and the quota of each in percent where that changes.
+    fn order(self, dimension: Dimension, units: u32) -> (u32, Option<u32>) {
+        match self {
+            Self::Counted => (units, None),
+            Self::Percent(percent) => {
+                let layout = dimension.layout(units);
+                (layout.nodes, Some((percent * layout.units_each).ceil() as u32))
+            }
+        }
     }
 }
 
 struct Loop<'a> {
     settings: &'a Settings,
-    driver: Driver,
+    unit: Unit,
     autoscaler: Autoscaler,
     begun: Instant,
     readiness: Readiness,
@@ -123,11 +153,11 @@ struct Loop<'a> {
 type Tell<'t> = &'t mut dyn FnMut(&Event<'_>) -> anyhow::Result<()>;
 
 impl<'a> Loop<'a> {
-    fn new(settings: &'a Settings, driver: Driver, size: u32) -> Self {
+    fn new(settings: &'a Settings, unit: Unit, size: u32) -> Self {
         let history = History::starting(0.0, size);
         Self {
             settings,
-            driver,
+            unit,
             autoscaler: Autoscaler::new(settings.config.clone(), settings.machines, history),
             begun: Instant::now(),
             readiness: Readiness::default(),
@@ -151,7 +181,7 @@ impl<'a> Loop<'a> {
     fn round(&mut self, interrupted: &AtomicBool, tell: Tell<'_>) -> anyhow::Result<()> {
         let seen = Instant::now();
         let until = seen + self.settings.interval;
-        let cluster = match self.driver.status(interrupted) {
+        let cluster = match self.settings.driver.status(interrupted) {
             Ok(cluster) => cluster,
             Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(()),
             Err(error) => {
@@ -176,13 +206,13 @@ impl<'a> Loop<'a> {
         let (samples, uncounted) = self.samples(&cluster, nodes);
         let at = self.at();
         let step = self.autoscaler.step(&samples, at);
-        tell(&Event::Decision { at, samples: &samples, step: &step })?;
+        tell(&Event::Decision { at, samples: &samples, waiting: self.pending, step: &step })?;
         self.act(&cluster, &step, uncounted, tell)
     }
 
     /// Says so when the cluster has another size than it was told to have.
     fn compare(&mut self, cluster: &ClusterAnswer, tell: Tell<'_>) -> anyhow::Result<()> {
-        let found = units(cluster);
+        let found = self.unit.count(cluster);
         if let Some(told) = self.told.filter(|told| *told != found) {
             self.notice(
                 tell,
@@ -219,8 +249,11 @@ impl<'a> Loop<'a> {
 
     /// What there is to decide on, and how many nodes the driver has that do not count.
     fn samples(&self, cluster: &ClusterAnswer, nodes: Vec<Node>) -> (Samples, u32) {
-        if self.settings.vertical {
-            return (Samples { nodes, ..Samples::default() }.in_units(units(cluster)), 0);
+        match self.settings.dimension {
+            Dimension::Nodes => {}
+            Dimension::Quota | Dimension::Both { .. } => {
+                return (Samples { nodes, ..Samples::default() }.in_units(self.unit.count(cluster)), 0);
+            }
         }
         let counted = nodes.iter().filter(|node| node.counts()).count();
         let uncounted = (nodes.len() - counted) as u32;
@@ -237,12 +270,14 @@ impl<'a> Loop<'a> {
             return Ok(());
         }
         let wanted = step.runnable().saturating_add(uncounted);
-        if wanted != units(cluster) {
+        let from = self.unit.count(cluster);
+        if wanted != from {
             let begun = Instant::now();
-            match self.driver.scale(wanted) {
-                Ok(_) => {
-                    let seconds = begun.elapsed().as_secs_f64();
-                    self.notice(tell, format!("the driver made it {wanted} in {seconds:.1} s"))?;
+            let (units, unit_cpu) = self.unit.order(self.settings.dimension, wanted);
+            match self.settings.driver.scale(units, unit_cpu) {
+                Ok(cluster) => {
+                    let (at, seconds) = (self.at(), begun.elapsed().as_secs_f64());
+                    tell(&Event::Changed { at, seconds, from, to: wanted, cluster: &cluster })?;
                 }
                 Err(error) => {
                     self.told = None;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::config::Config;
-use super::hold::Event;
+use super::event::Event;
 use super::machines::Placement;
 use super::record::{About, RecordedNode};
 
@@ -33,6 +33,7 @@ pub fn line(event: &Event<'_>, time: SystemTime) -> String {
             let decision = &step.decision;
             format!("{time} {} -> {}: {}", decision.size, decision.wanted, step.reason())
         }
+        Event::Changed { to, seconds, .. } => format!("{time} {}", changed(*to, *seconds)),
         Event::Notice { text, .. } => format!("{time} {text}"),
     }
 }
@@ -44,10 +45,20 @@ pub fn line(event: &Event<'_>, time: SystemTime) -> String {
 pub fn json(event: &Event<'_>, time: SystemTime, config: &Config) -> serde_json::Result<String> {
     let time = humantime::format_rfc3339_millis(time).to_string();
     let metrics = || config.targets.iter().map(|target| target.metric);
+    let notice = |at: f64, reason: String| Entry {
+        at,
+        time: time.clone(),
+        event: About::Notice,
+        now: None,
+        wanted: None,
+        reason,
+        machines: None,
+        nodes: Vec::new(),
+    };
     let entry = match event {
-        Event::Decision { at, samples, step } => Entry {
+        Event::Decision { at, samples, step, .. } => Entry {
             at: *at,
-            time,
+            time: time.clone(),
             event: About::Decision,
             now: Some(step.decision.size),
             wanted: Some(step.decision.wanted),
@@ -55,16 +66,12 @@ pub fn json(event: &Event<'_>, time: SystemTime, config: &Config) -> serde_json:
             machines: step.placement,
             nodes: samples.nodes.iter().map(|node| RecordedNode::of(node, metrics())).collect(),
         },
-        Event::Notice { at, text } => Entry {
-            at: *at,
-            time,
-            event: About::Notice,
-            now: None,
-            wanted: None,
-            reason: text.clone(),
-            machines: None,
-            nodes: Vec::new(),
-        },
+        Event::Changed { at, to, seconds, .. } => notice(*at, changed(*to, *seconds)),
+        Event::Notice { at, text } => notice(*at, text.clone()),
     };
     serde_json::to_string(&entry)
+}
+
+fn changed(to: u32, seconds: f64) -> String {
+    format!("the driver made it {to} in {seconds:.1} s")
 }

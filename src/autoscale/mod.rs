@@ -6,7 +6,9 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | [`args`] | the rules as they are typed |
 //! | [`config`] | the metrics, limits, windows and policies that a person sets |
+//! | [`dimension`] | what is changed: nodes, quota, or both |
 //! | [`sample`] | what is known of the nodes at one moment |
 //! | [`proposal`] | the number that one metric wants |
 //! | [`history`] | the past: earlier proposals and changes |
@@ -19,16 +21,21 @@
 //! | [`replay`] | recorded samples in, decisions out |
 //! | [`driver`] | the program that changes the cluster |
 //! | [`observe`] | what the nodes say of themselves in an interval |
+//! | [`event`] | what the loop does, as it does it |
 //! | [`hold`](mod@hold) | the loop on a live cluster |
 //! | [`simulated`] | the autoscaler on the simulator's clock |
+//! | `teller` | what the loop tells the live page |
 //! | [`log`] | what the loop did, for people and for programs |
 
+pub mod args;
 pub mod autoscaler;
 pub mod config;
 mod decide;
 pub mod decision;
+pub mod dimension;
 pub mod driver;
 pub mod elasticity;
+pub mod event;
 pub mod history;
 pub mod hold;
 pub mod limit;
@@ -40,6 +47,7 @@ mod record;
 pub mod replay;
 pub mod sample;
 pub mod simulated;
+mod teller;
 
 pub use config::{Config, Metric};
 pub use decide::decide;

@@ -78,23 +78,32 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// The one big node of a vertical cluster as `units` equal small ones: percentages and times are theirs as well,
-    /// amounts are divided. So the rule for a number of nodes is the rule for a number of units.
+    /// Nodes that have `units` units together, all as many, as that many small ones: percentages and times are theirs as
+    /// well, amounts are divided. So the rule for a number of nodes is the rule for a number of units. Where the units
+    /// cannot be divided, the first nodes stand for one more.
     #[must_use]
     pub fn in_units(&self, units: u32) -> Self {
+        let count = self.nodes.iter().filter(|node| node.counts()).count().max(1) as u32;
+        let each = f64::from(units) / f64::from(count);
         let share = |node: &Node, unit: u32| {
             let mut part = node.clone();
             part.name = format!("{}/{}", node.name, unit + 1);
+            part.quota = 1.0;
             for (metric, value) in &mut part.readings {
                 match metric.kind() {
-                    Kind::Average => *value /= f64::from(units),
+                    Kind::Average => *value /= each,
                     Kind::Utilization | Kind::Largest => {}
                 }
             }
             part
         };
-        let parts = |node| (0..units).map(move |unit| share(node, unit));
-        Self { size: units, nodes: self.nodes.iter().flat_map(parts).collect(), totals: self.totals.clone() }
+        let (counted, others): (Vec<&Node>, Vec<&Node>) = self.nodes.iter().partition(|node| node.counts());
+        let parts = |(number, node)| {
+            let of_node = units / count + u32::from((number as u32) < units % count);
+            (0..of_node).map(move |unit| share(node, unit))
+        };
+        let nodes = counted.into_iter().enumerate().flat_map(parts).chain(others.into_iter().cloned()).collect();
+        Self { size: units, nodes, totals: self.totals.clone() }
     }
 }
 
@@ -112,5 +121,17 @@ mod tests {
             assert_eq!(part.readings, BTreeMap::from([(Metric::Cpu, 90.0), (Metric::Queue, 4.0), (Metric::P99, 40.0)]));
         }
         assert_eq!(parts.nodes[2].name, "node1/3");
+    }
+
+    #[test]
+    fn several_nodes_share_units() {
+        let mut node = Node::ready("node1");
+        node.readings = BTreeMap::from([(Metric::Cpu, 90.0), (Metric::Queue, 6.0)]);
+        let going = Node { state: State::Draining, ..Node::ready("node3") };
+        let nodes = vec![node.clone(), going, Node { name: "node2".into(), ..node }];
+        let parts = Samples { size: 2, nodes, ..Samples::default() }.in_units(3);
+        let names: Vec<&str> = parts.nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names, ["node1/1", "node1/2", "node2/1", "node3"]);
+        assert_eq!(parts.nodes[2].readings, BTreeMap::from([(Metric::Cpu, 90.0), (Metric::Queue, 4.0)]));
     }
 }

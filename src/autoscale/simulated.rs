@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::autoscaler::{Autoscaler, Step};
 use super::config::Metric;
+use super::dimension::Dimension;
 use super::sample::{Node, Samples, State};
 use crate::simulate::{Controller, NodeSample, NodeState, Orders, Sample};
 
@@ -12,8 +13,10 @@ use crate::simulate::{Controller, NodeSample, NodeState, Orders, Sample};
 pub enum Change {
     /// The number of nodes.
     Nodes,
-    /// The quota of the one node: so many units of so many cores.
+    /// The quota of nodes: so many units of so many cores, given out as a dimension says.
     Quota {
+        /// How.
+        dimension: Dimension,
         /// Units at the start.
         units: u32,
         /// Cores of a unit.
@@ -73,9 +76,11 @@ impl Controller for Simulated {
         self.steps.push((now, step));
         match &mut self.change {
             Change::Nodes => Orders { nodes: Some(runnable as usize), quota_cores: None },
-            Change::Quota { units, unit_cores } => {
+            Change::Quota { dimension, units, unit_cores } => {
                 *units = runnable;
-                Orders { nodes: None, quota_cores: Some(f64::from(runnable) * *unit_cores) }
+                let layout = dimension.layout(runnable);
+                let quota_cores = Some(layout.units_each * *unit_cores);
+                Orders { nodes: Some(layout.nodes as usize), quota_cores }
             }
         }
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::autoscale;
 use crate::child::{self, Finished};
 use crate::cluster::contract::{ClusterAnswer, NodeAnswer};
 use crate::results::arm::{Arm, PointKey};
@@ -60,6 +61,11 @@ impl Driver {
     /// The arguments that take the cluster down.
     pub fn down_arguments(&self) -> Vec<&str> {
         self.words.iter().map(String::as_str).chain(["down", "--name", &self.name]).collect()
+    }
+
+    /// The same driver and cluster, as an autoscaler asks it.
+    pub fn autoscaled(&self) -> autoscale::driver::Driver {
+        autoscale::driver::Driver::new(&self.program, Some(&self.name)).called(&self.words, &self.binary)
     }
 
     /// Brings the cluster of `point` up.
@@ -140,6 +146,7 @@ pub fn running(arm: &Arm, target: String) -> anyhow::Result<ClusterAnswer> {
         services: Vec::new(),
         tls: None,
         limited: None,
+        scaling_file: None,
     })
 }
 

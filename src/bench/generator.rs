@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use crate::results::keys::Template;
 use crate::results::load::LoadOutcome;
+use crate::results::plan::Ladder;
 use crate::results::run::Level;
 use crate::results::work::{self, Request};
 
@@ -77,6 +78,7 @@ fn key_seed(job: &LoadJob<'_>) -> u64 {
         Level::Closed { connections } => u64::from(connections) << 1,
         Level::Open { fraction, .. } => (fraction * 1e6) as u64 * 2 + 1,
         Level::Death { killed_at_seconds, .. } => (killed_at_seconds * 1e6) as u64 * 2 + (1 << 40),
+        Level::Profile { .. } => 1 << 41,
     };
     job.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(level)
 }
@@ -101,10 +103,18 @@ fn arguments(job: &LoadJob<'_>) -> Vec<String> {
         Level::Open { rate_per_second, .. } | Level::Death { rate_per_second, .. } => {
             arguments.extend(["--rate".to_owned(), format!("{rate_per_second:.3}")]);
         }
+        Level::Profile { shape, peak_per_second, seconds } => {
+            let profile = shape.profile();
+            let (time, rate) = (seconds / profile.seconds(), peak_per_second / profile.highest_rate());
+            arguments.extend(["--profile".to_owned(), shape.name().to_owned()]);
+            arguments.extend(["--scale-time".to_owned(), time.to_string()]);
+            arguments.extend(["--scale-rate".to_owned(), rate.to_string()]);
+        }
     }
-    for (flag, seconds) in
-        [("--warmup", job.warmup_seconds), ("--duration", job.window_seconds), ("--timeout", TIMEOUT_SECONDS)]
-    {
+    // A profile has its own length, and no warm-up.
+    let windows = [("--warmup", job.warmup_seconds), ("--duration", job.window_seconds)];
+    let windows = windows.into_iter().filter(|_| job.level.ladder() != Ladder::Profile);
+    for (flag, seconds) in windows.chain([("--timeout", TIMEOUT_SECONDS)]) {
         arguments.extend([flag.to_owned(), format!("{}ms", (seconds * 1e3).round())]);
     }
     arguments.extend_from_slice(job.further);
@@ -116,6 +126,7 @@ fn arguments(job: &LoadJob<'_>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::results::plan::Workload;
+    use crate::results::profile::Shape;
 
     #[test]
     fn asks_as_agreed() {
@@ -138,6 +149,12 @@ mod tests {
         assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.requests()).starts_with(
             "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "
         ));
+        let day = Level::Profile { shape: Shape::Day, peak_per_second: 250.0, seconds: 86.4 };
+        let day = job(day, &[Request::get(1, "/")]);
+        assert!(
+            day.starts_with("load http://h:1/ --profile day --scale-time 0.001 --scale-rate 2.5 --timeout 10000ms "),
+            "{day}"
+        );
         let closed = Level::Closed { connections: 1 };
         let keys = job(closed, &[Request::get(1, "/item?id={uniform 1..9}")]);
         assert!(keys.starts_with("load http://h:1/item?id={uniform 1..9} --seed "), "{keys}");

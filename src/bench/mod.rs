@@ -12,6 +12,7 @@ pub mod interrupt;
 pub mod locality;
 pub mod machine;
 pub mod progress;
+pub mod scaling;
 pub mod speed;
 pub mod steps;
 pub mod summary;
@@ -131,7 +132,7 @@ impl Bench<'_> {
             progress.block(&self.plan, &self.runs, block);
             block += 1;
         }
-        for visits in self.plan.open_visits() {
+        for visits in self.plan.open_visits().chain(self.plan.profile_visits()) {
             if let Some(ended) = self.measure(visits, progress, interrupted)? {
                 return Ok(ended);
             }
@@ -216,35 +217,50 @@ impl Bench<'_> {
             Level::Closed { .. } => self.plan.closed_seconds,
             Level::Open { .. } => self.plan.open_seconds,
             Level::Death { .. } => self.plan.event.as_ref().map_or(self.plan.open_seconds, |event| event.seconds),
+            Level::Profile { seconds, .. } => seconds,
         };
+        // A load that changes has no warm-up: it begins as it begins.
+        let warmup_seconds = if level.ladder() == Ladder::Profile { 0.0 } else { self.plan.warmup_seconds };
         let arm = self.plan.arm(&visit.point.arm).with_context(|| format!("there is no arm {}", visit.point.arm))?;
         let work = self.plan.work_at(arm, &visit.point.scale);
         let started_at = now();
         let watch = Watch::start(cluster);
-        let from_seconds = watch.seconds() + self.plan.warmup_seconds;
+        let from_seconds = watch.seconds() + warmup_seconds;
         let job = LoadJob {
             target: &cluster.target,
             work: &work,
             further: &arm.load,
             level,
             seed: self.plan.seed.wrapping_add(u64::from(visit.block) << 32),
-            warmup_seconds: self.plan.warmup_seconds,
+            warmup_seconds,
             window_seconds,
         };
-        let (load, killed) = thread::scope(|scope| {
+        let load_is_over = AtomicBool::new(false);
+        let (load, killed, scaling) = thread::scope(|scope| {
             let killer = scope.spawn(|| match level {
                 Level::Death { killed_at_seconds, .. } => self.kill(cluster, &watch, from_seconds, killed_at_seconds),
                 _ => Ok(None),
             });
+            let scaler = scope.spawn(|| match level {
+                Level::Profile { .. } => {
+                    scaling::run(arm, self.driver.as_ref(), cluster, &watch, from_seconds, &load_is_over).map(Some)
+                }
+                _ => Ok(None),
+            });
             let load = generator::run(self.binary, &job, interrupted);
-            (load, killer.join().unwrap_or_else(|_| bail!("the thread that kills a node panicked")))
+            load_is_over.store(true, Ordering::Relaxed);
+            let killed = killer.join().unwrap_or_else(|_| bail!("the thread that kills a node panicked"));
+            (load, killed, scaler.join().unwrap_or_else(|_| bail!("the thread of the autoscaler panicked")))
         });
+        let cluster = &ClusterAnswer { nodes: watch.nodes(), ..cluster.clone() };
         let samples = watch.end();
-        let (load, killed) = (load?, killed?);
+        let (load, killed, scaling) = (load?, killed?, scaling?);
         let window = RunWindow { from_seconds, to_seconds: from_seconds + window_seconds };
-        let overload_expected = level.ladder() == Ladder::Open;
+        let overload_expected = level.ladder() != Ladder::Closed;
         let machine = summary::machine(cluster, &samples, window, &load, locality::is_here);
-        let quota = cluster.nodes.iter().map(|node| node.quota_cores).sum();
+        // Nodes that come and go have no quota over the whole window.
+        let quotas = cluster.nodes.iter().map(|node| node.quota_cores);
+        let quota = quotas.sum::<Option<f64>>().filter(|_| arm.is_fixed());
         let foreign = foreign::reason(&machine, machine.nodes_cores, quota);
         Ok(Run {
             block: visit.block,
@@ -252,6 +268,7 @@ impl Bench<'_> {
             level,
             started_at,
             killed,
+            scaling,
             nodes: summary::nodes(cluster, &samples, window, &load),
             balancer: summary::balancer(cluster, &samples, window),
             verdict: summary::verdict(&load, overload_expected, arm.target.is_none(), foreign),

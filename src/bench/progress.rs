@@ -15,6 +15,7 @@ pub struct BenchProgress {
     bar: Option<ProgressBar>,
     closed_blocks: u32,
     open_blocks: u32,
+    profile_blocks: u32,
     scale_name: String,
     /// Whether blocks may be added: then the end is not known.
     is_open_ended: bool,
@@ -75,6 +76,7 @@ impl BenchProgress {
             bar,
             closed_blocks,
             open_blocks,
+            profile_blocks: plan.profile.map_or(0, |profile| profile.blocks),
             scale_name: plan.scale_name.clone(),
             is_open_ended: plan.until_percent.is_some(),
             clock: ProgressClock { all: plan.seconds(), ..ProgressClock::default() },
@@ -91,7 +93,11 @@ impl BenchProgress {
         self.visit_began = Instant::now();
         self.words = format!(
             "{} {}/{} · {} · {} {}",
-            if visit.ladder == Ladder::Closed { "ceiling" } else { "latency" },
+            match visit.ladder {
+                Ladder::Closed => "ceiling",
+                Ladder::Open => "latency",
+                Ladder::Profile => "profile",
+            },
             visit.block,
             self.blocks(visit.ladder).max(visit.block),
             visit.point.arm,
@@ -126,6 +132,7 @@ impl BenchProgress {
         match ladder {
             Ladder::Closed => self.closed_blocks,
             Ladder::Open => self.open_blocks,
+            Ladder::Profile => self.profile_blocks,
         }
     }
 
@@ -188,6 +195,9 @@ fn words(level: &Level) -> String {
             format!("{:.0} % of the ceiling, {}/s", fraction * 100.0, number::plain(*rate_per_second))
         }
         Level::Death { rate_per_second, .. } => format!("a node dies at {}/s", number::plain(*rate_per_second)),
+        Level::Profile { shape, peak_per_second, .. } => {
+            format!("{}, at most {}/s", shape.name(), number::plain(*peak_per_second))
+        }
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::results::comparison::{Comparison, are_narrow};
 use crate::results::ladder::{self, Next};
 use crate::results::load::ErrorKind;
-use crate::results::plan::{Ladder, Plan, Visit};
+use crate::results::plan::{Ladder, Plan, PlannedProfile, Visit};
 use crate::results::queries::{
-    at, ceiling_connections, closed_ladder, comparisons, open_ladder, open_rates, whole_and_lowest,
+    at, ceiling, ceiling_connections, closed_ladder, comparisons, open_ladder, open_rates, whole_and_lowest,
 };
 use crate::results::run::{Level, Run};
 
@@ -25,6 +25,8 @@ pub fn next_level(plan: &Plan, visit: &Visit, runs: &[Run]) -> Option<Level> {
     match visit.ladder {
         Ladder::Closed => next_closed(plan, visit, runs, &here),
         Ladder::Open => next_open(plan, visit, runs, &here).or_else(|| death(plan, visit, runs, &here)),
+        Ladder::Profile if here.is_empty() => profile(plan, visit, runs),
+        Ladder::Profile => None,
     }
 }
 
@@ -66,6 +68,15 @@ fn death(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Option<Leve
     let (whole, _) = whole_and_lowest(plan, runs, &visit.point)?;
     let killed_at_seconds = event.seconds * DEATH_AT;
     Some(Level::Death { fraction: event.fraction, rate_per_second: event.fraction * whole, killed_at_seconds })
+}
+
+/// The load that changes, as high as the highest ceiling allows. `None` where none was measured.
+fn profile(plan: &Plan, visit: &Visit, runs: &[Run]) -> Option<Level> {
+    let PlannedProfile { shape, peak, seconds, .. } = plan.profile?;
+    let fixed = plan.arms.iter().filter(|arm| arm.is_fixed());
+    let ceilings = fixed.filter_map(|arm| ceiling(plan, runs, &visit.point.of_arm(&arm.name)));
+    let highest = ceilings.reduce(f64::max)?;
+    Some(Level::Profile { shape, peak_per_second: peak * highest, seconds })
 }
 
 /// Runs of an arm without a single correct answer, after which more of them would tell nothing.
@@ -111,9 +122,10 @@ pub fn is_precise(plan: &Plan, runs: &[Run], percent: f64) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::results::arm::PointKey;
+    use crate::results::arm::{Arm, PointKey};
     use crate::results::load::{LoadOutcome, Percentiles};
     use crate::results::objective::{LatencyFigure, Objective};
+    use crate::results::profile::Shape;
     use crate::results::queries::meets;
     use crate::results::run::{MachineUse, RunVerdict};
 
@@ -132,6 +144,7 @@ pub(super) mod tests {
                 ..LoadOutcome::default()
             },
             killed: None,
+            scaling: None,
             nodes: vec![],
             balancer: None,
             services: vec![],
@@ -214,6 +227,25 @@ pub(super) mod tests {
         let rates = open_rates(&plan, &runs, &key("vertical"));
         assert_eq!(rates.iter().map(|&(_, rate)| rate).collect::<Vec<_>>(), vec![70.0, 100.75, 201.5]);
         assert!(open_rates(&plan, &[], &key("vertical")).is_empty());
+    }
+
+    #[test]
+    fn a_load_that_changes_is_as_high_as_the_largest_fixed_size_allows() {
+        let changing = PlannedProfile { shape: Shape::Day, peak: 0.5, seconds: 60.0, blocks: 1 };
+        let mut plan = Plan { profile: Some(changing), scales: vec![2.into()], ..Plan::quick() };
+        let scaled = Arm { name: "scaled".into(), autoscale: vec!["--vertical".into()], ..plan.arms[1].clone() };
+        plan.arms.push(scaled);
+        let of_scaled = |visit: &&Visit| visit.point.arm == "scaled";
+        let ladders: Vec<Ladder> = plan.visits().iter().filter(of_scaled).map(|visit| visit.ladder).collect();
+        assert_eq!(ladders, [Ladder::Profile], "an arm whose size changes has no ceiling");
+        let visit = Visit { block: 1, point: PointKey::new("scaled", 2), ladder: Ladder::Profile };
+        assert_eq!(next_level(&plan, &visit, &[]), None, "no ceiling yet");
+        let mut runs = vec![run(1, closed(8), 100.0, 1.0, true)];
+        runs.push(Run { point: PointKey::new("horizontal", 2), ..run(1, closed(8), 400.0, 1.0, true) });
+        let level = next_level(&plan, &visit, &runs).unwrap();
+        assert_eq!(level, Level::Profile { shape: Shape::Day, peak_per_second: 200.0, seconds: 60.0 });
+        runs.push(Run { point: visit.point.clone(), ..run(1, level, 100.0, 1.0, true) });
+        assert_eq!(next_level(&plan, &visit, &runs), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::speed::{PAUSE, Probe};
-use crate::cluster::contract::ClusterAnswer;
+use crate::cluster::contract::{ClusterAnswer, NodeAnswer};
 use crate::http::blocking;
 use crate::http::outgoing::ClientError;
 use crate::kernel::cgroup::quota;
@@ -34,7 +34,7 @@ pub struct Watch {
     over: Arc<AtomicBool>,
     all_asked: Arc<AtomicBool>,
     looker: JoinHandle<Vec<Sample>>,
-    askers: Vec<JoinHandle<()>>,
+    nodes: Arc<Mutex<Nodes>>,
 }
 
 type Latest = Arc<Mutex<Option<StatsSample>>>;
@@ -45,18 +45,9 @@ impl Watch {
     /// Begins to watch `cluster`.
     pub fn start(cluster: &ClusterAnswer) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        let latest: Vec<Latest> = cluster.nodes.iter().map(|_| Latest::default()).collect();
-        let askers = cluster
-            .nodes
-            .iter()
-            .zip(&latest)
-            .map(|(node, latest)| {
-                let (url, latest, over) = (node.url.clone(), Arc::clone(latest), Arc::clone(&over));
-                thread::spawn(move || ask(&url, &latest, &over))
-            })
-            .collect();
+        let nodes = Arc::new(Mutex::new(Nodes::default()));
+        lock(&nodes).join(&cluster.nodes, &over);
         let family = |pid: Option<u32>| pid.map(|pid| process::descendants(&Root::real(), pid));
-        let nodes: Vec<Option<Vec<u32>>> = cluster.nodes.iter().map(|node| family(node.pid)).collect();
         let balancer = family(cluster.balancer.as_ref().and_then(|balancer| balancer.pid));
         let services: Vec<Option<Vec<u32>>> = cluster.services.iter().map(|service| family(service.pid)).collect();
         let counted = Counted::default();
@@ -67,11 +58,21 @@ impl Watch {
         let started = Instant::now();
         let all_asked = Arc::new(AtomicBool::new(false));
         let looker = {
-            let all_asked = Arc::clone(&all_asked);
-            let families = Families { nodes, services, balancer };
-            thread::spawn(move || look(started, &families, &latest, &counted, &all_asked))
+            let (all_asked, nodes) = (Arc::clone(&all_asked), Arc::clone(&nodes));
+            let families = Families { services, balancer };
+            thread::spawn(move || look(started, &families, &nodes, &counted, &all_asked))
         };
-        Self { started, over, all_asked, looker, askers }
+        Self { started, over, all_asked, looker, nodes }
+    }
+
+    /// Watches these nodes as well. One that is known by its name and has another process now goes on under its name.
+    pub fn join(&self, nodes: &[NodeAnswer]) {
+        lock(&self.nodes).join(nodes, &self.over);
+    }
+
+    /// All nodes that were watched, in the order of the samples.
+    pub fn nodes(&self) -> Vec<NodeAnswer> {
+        lock(&self.nodes).watched.iter().map(|watched| watched.node.clone()).collect()
     }
 
     /// Seconds since the watch began: the clock of its samples.
@@ -83,7 +84,8 @@ impl Watch {
     /// one, too.
     pub fn end(self) -> Vec<Sample> {
         self.over.store(true, Ordering::Relaxed);
-        for asker in self.askers {
+        let askers = std::mem::take(&mut lock(&self.nodes).askers);
+        for asker in askers {
             asker.thread().unpark();
             // One that panicked has nothing to add.
             let _ = asker.join();
@@ -94,27 +96,82 @@ impl Watch {
     }
 }
 
-/// The processes that are watched: each with its descendants. `None` where it is not on this machine, or not known.
+/// The nodes of a cluster, which may come and go.
+#[derive(Default)]
+struct Nodes {
+    watched: Vec<WatchedNode>,
+    askers: Vec<JoinHandle<()>>,
+}
+
+struct WatchedNode {
+    node: NodeAnswer,
+    latest: Latest,
+    /// Its processes one after the other, each with its descendants and the CPU seconds that were read last.
+    processes: Vec<(Vec<u32>, f64)>,
+}
+
+impl Nodes {
+    fn join(&mut self, nodes: &[NodeAnswer], over: &Arc<AtomicBool>) {
+        for node in nodes {
+            let known = self.watched.iter_mut().find(|watched| watched.node.name == node.name);
+            let latest = match known {
+                Some(known) if known.node.pid == node.pid => continue,
+                Some(known) => {
+                    known.node.clone_from(node);
+                    known.processes.extend(node.pid.map(started));
+                    Arc::clone(&known.latest)
+                }
+                None => {
+                    let latest = Latest::default();
+                    let processes = node.pid.map(started).into_iter().collect();
+                    self.watched.push(WatchedNode { node: node.clone(), latest: Arc::clone(&latest), processes });
+                    latest
+                }
+            };
+            let (url, over) = (node.url.clone(), Arc::clone(over));
+            self.askers.push(thread::spawn(move || ask(&url, &latest, &over)));
+        }
+    }
+
+    fn look(&mut self) -> Vec<NodeSample> {
+        self.watched.iter_mut().map(WatchedNode::look).collect()
+    }
+}
+
+fn started(pid: u32) -> (Vec<u32>, f64) {
+    (process::descendants(&Root::real(), pid), 0.0)
+}
+
+impl WatchedNode {
+    /// What all its processes used: one that has ended keeps what was read last.
+    fn look(&mut self) -> NodeSample {
+        for (family, seconds) in &mut self.processes {
+            *seconds = cpu_seconds(family).unwrap_or(*seconds);
+        }
+        let used = self.processes.iter().map(|(_, seconds)| *seconds).reduce(|a, b| a + b);
+        NodeSample { cpu_seconds: used.filter(|used| *used > 0.0), stats: lock(&self.latest).take() }
+    }
+}
+
+/// The other processes that are watched: each with its descendants. `None` where it is not on this machine, or not known.
 struct Families {
-    nodes: Vec<Option<Vec<u32>>>,
     services: Vec<Option<Vec<u32>>>,
     balancer: Option<Vec<u32>>,
 }
 
-fn look(started: Instant, families: &Families, latest: &[Latest], counted: &Counted, over: &AtomicBool) -> Vec<Sample> {
+fn look(
+    started: Instant,
+    families: &Families,
+    nodes: &Mutex<Nodes>,
+    counted: &Counted,
+    over: &AtomicBool,
+) -> Vec<Sample> {
     let mut samples = Vec::new();
     loop {
         let last = over.load(Ordering::Relaxed);
-        let stats = latest.iter().map(|latest| lock(latest).take());
-        let nodes = families
-            .nodes
-            .iter()
-            .zip(stats)
-            .map(|(family, stats)| NodeSample { cpu_seconds: family.as_deref().and_then(cpu_seconds), stats })
-            .collect();
         samples.push(Sample {
             t_seconds: (started.elapsed().as_secs_f64() * 1e4).round() / 1e4,
-            nodes,
+            nodes: lock(nodes).look(),
             services: families.services.iter().map(|family| service(family.as_deref())).collect(),
             balancer_cpu_seconds: families.balancer.as_deref().and_then(cpu_seconds),
             machine_ticks: machine_ticks(),

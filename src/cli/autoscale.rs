@@ -5,17 +5,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::error::ErrorKind;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Exit, units};
-use crate::autoscale::config::{Config, Policy, Rules, Select, Target};
-use crate::autoscale::hold::{Event, Settings, hold};
+use super::Exit;
+use crate::autoscale::args::RuleArgs;
+use crate::autoscale::config::Config;
+use crate::autoscale::driver::Driver;
+use crate::autoscale::event::Event;
+use crate::autoscale::hold::{Settings, hold};
 use crate::autoscale::log;
-use crate::autoscale::machines::MachineConfig;
 use crate::autoscale::replay::replay;
 
 const EXAMPLES: &str = "\
@@ -40,14 +42,10 @@ pub struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
     /// Decide on recorded samples instead, one JSON object a line; - reads standard input.
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["vertical", "node_units"])]
     replay: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "What to hold")]
-    targets: Targets,
-    #[command(flatten, next_help_heading = "How fast")]
-    speed: Speed,
-    #[command(flatten, next_help_heading = "Machines under the nodes (nested)")]
-    machines: MachineArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
 }
 
 #[derive(clap::Args)]
@@ -59,12 +57,6 @@ struct ClusterArgs {
     /// The cluster's name [default: the driver's own].
     #[arg(long, value_name = "NAME", env = "WEBAPP_AUTOSCALE_NAME")]
     name: Option<String>,
-    /// From one decision to the next.
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = interval, env = "WEBAPP_AUTOSCALE_INTERVAL")]
-    interval: Duration,
-    /// Change the quota of the one big node instead of the number of nodes; --min and --max are then units.
-    #[arg(long, conflicts_with_all = ["replay", "machine_units"], env = "WEBAPP_AUTOSCALE_VERTICAL")]
-    vertical: bool,
     /// Only say what would be done.
     #[arg(long, env = "WEBAPP_AUTOSCALE_DRY_RUN")]
     dry_run: bool,
@@ -73,134 +65,15 @@ struct ClusterArgs {
     log: Option<PathBuf>,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    match units::duration(text)? {
-        time if time < Duration::from_millis(100) => Err(format!("'{text}' is too short; decide every 100ms at most")),
-        time => Ok(time),
-    }
-}
-
-#[derive(clap::Args)]
-struct Targets {
-    /// Hold a metric at a value for each node: cpu and memory in percent of its quota, rate in requests a second, queue
-    /// in requests waiting or running, p99 in ms; several times: the one that wants most nodes counts.
-    #[arg(
-        long = "metric",
-        value_name = "METRIC=TARGET",
-        required = true,
-        env = "WEBAPP_AUTOSCALE_METRIC",
-        value_delimiter = ','
-    )]
-    metrics: Vec<Target>,
-    /// Fewest nodes.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), env = "WEBAPP_AUTOSCALE_MIN")]
-    min: u32,
-    /// Most nodes.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), env = "WEBAPP_AUTOSCALE_MAX")]
-    max: u32,
-}
-
-#[derive(clap::Args)]
-struct Speed {
-    /// Grow only to what was wanted all through this time.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = units::duration, env = "WEBAPP_AUTOSCALE_UP_WINDOW")]
-    up_window: Duration,
-    /// Shrink only to what was enough all through this time.
-    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = units::duration, env = "WEBAPP_AUTOSCALE_DOWN_WINDOW")]
-    down_window: Duration,
-    /// Grow at most by so many nodes or percent in a time.
-    #[arg(
-        long,
-        value_name = "N[%]/TIME,…",
-        default_value = "4/15s,100%/15s",
-        value_delimiter = ',',
-        env = "WEBAPP_AUTOSCALE_UP_POLICY"
-    )]
-    up_policy: Vec<Policy>,
-    /// Shrink at most by so many nodes or percent in a time.
-    #[arg(
-        long,
-        value_name = "N[%]/TIME,…",
-        default_value = "100%/15s",
-        value_delimiter = ',',
-        env = "WEBAPP_AUTOSCALE_DOWN_POLICY"
-    )]
-    down_policy: Vec<Policy>,
-    /// Of the policies for growing, the one that allows most counts, or least, or it never grows.
-    #[arg(long, value_enum, default_value = "max", env = "WEBAPP_AUTOSCALE_UP_SELECT")]
-    up_select: Select,
-    /// The same for shrinking.
-    #[arg(long, value_enum, default_value = "max", env = "WEBAPP_AUTOSCALE_DOWN_SELECT")]
-    down_select: Select,
-    /// Do nothing while a metric misses its target by at most this share.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1, env = "WEBAPP_AUTOSCALE_TOLERANCE")]
-    tolerance: f64,
-    /// The same for growing alone [default: --tolerance].
-    #[arg(long, value_name = "SHARE", env = "WEBAPP_AUTOSCALE_UP_TOLERANCE")]
-    up_tolerance: Option<f64>,
-    /// The same for shrinking alone [default: --tolerance].
-    #[arg(long, value_name = "SHARE", env = "WEBAPP_AUTOSCALE_DOWN_TOLERANCE")]
-    down_tolerance: Option<f64>,
-}
-
-#[derive(clap::Args)]
-struct MachineArgs {
-    /// Nodes stand on machines, each with room for so many.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "WEBAPP_AUTOSCALE_MACHINE_UNITS")]
-    machine_units: Option<u32>,
-    /// A machine counts so long after its order.
-    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = units::duration, requires = "machine_units", env = "WEBAPP_AUTOSCALE_MACHINE_BOOT")]
-    machine_boot: Duration,
-    /// Most machines.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000), requires = "machine_units", env = "WEBAPP_AUTOSCALE_MAX_MACHINES")]
-    max_machines: u32,
-    /// A machine goes when its nodes have fit elsewhere for so long, and no machine was ordered in it.
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = units::duration, requires = "machine_units", env = "WEBAPP_AUTOSCALE_MACHINE_IDLE")]
-    machine_idle: Duration,
-}
-
-impl Args {
-    fn config(&self) -> Config {
-        let speed = &self.speed;
-        Config {
-            targets: self.targets.metrics.clone(),
-            min: self.targets.min,
-            max: self.targets.max,
-            up: Rules {
-                window: speed.up_window,
-                policies: speed.up_policy.clone(),
-                select: speed.up_select,
-                tolerance: speed.up_tolerance.unwrap_or(speed.tolerance),
-            },
-            down: Rules {
-                window: speed.down_window,
-                policies: speed.down_policy.clone(),
-                select: speed.down_select,
-                tolerance: speed.down_tolerance.unwrap_or(speed.tolerance),
-            },
-        }
-    }
-
-    fn machines(&self) -> Option<MachineConfig> {
-        let args = &self.machines;
-        args.machine_units.map(|units| MachineConfig {
-            units,
-            boot_seconds: args.machine_boot.as_secs_f64(),
-            max: args.max_machines,
-            idle_seconds: args.machine_idle.as_secs_f64(),
-        })
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let config = args.config();
+    let config = args.rules.config();
     if let Err(wrong) = config.check() {
         clap::Error::raw(ErrorKind::ValueValidation, format!("{wrong}\n")).exit();
     }
     if let Some(file) = &args.replay {
         let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
-        replay(&config, args.machines(), open(file)?, std::io::stdout().lock())
+        replay(&config, args.rules.machines(), open(file)?, std::io::stdout().lock())
             .with_context(|| format!("cannot replay {name}"))?;
     } else if let Some(driver) = &args.cluster.driver {
         hold_cluster(args, config, driver)?;
@@ -230,11 +103,10 @@ fn hold_cluster(args: &Args, config: Config, driver: &Path) -> anyhow::Result<()
     let mut file = cluster.log.as_ref().map(append).transpose()?;
     let settings = Settings {
         config,
-        machines: args.machines(),
-        driver: driver.to_owned(),
-        name: cluster.name.clone(),
-        interval: cluster.interval,
-        vertical: cluster.vertical,
+        machines: args.rules.machines(),
+        driver: Driver::new(driver, cluster.name.as_deref()),
+        interval: args.rules.interval,
+        dimension: args.rules.dimension(),
         dry_run: cluster.dry_run,
     };
     hold(&settings, &interrupted, &mut |event| {
@@ -243,7 +115,7 @@ fn hold_cluster(args: &Args, config: Config, driver: &Path) -> anyhow::Result<()
         match event {
             Event::Decision { .. } if cluster.dry_run => writeln!(std::io::stdout(), "{line} (dry run)")?,
             Event::Decision { .. } => writeln!(std::io::stdout(), "{line}")?,
-            Event::Notice { .. } => eprintln!("{line}"),
+            Event::Changed { .. } | Event::Notice { .. } => eprintln!("{line}"),
         }
         if let Some(file) = &mut file {
             writeln!(file, "{}", log::json(event, time, &settings.config)?).context("cannot write the log")?;

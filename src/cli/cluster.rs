@@ -56,6 +56,9 @@ enum Command {
         /// How many units the cluster shall have.
         #[arg(value_parser = units())]
         units: u32,
+        /// Give every node this quota as well, in percent of one core.
+        #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=6400))]
+        unit_cpu: Option<u32>,
     },
     /// Change the nodes of a balancer of `up --backend`, live: those that go finish what they have.
     Backends {
@@ -299,9 +302,9 @@ fn carry_out(args: Args) -> anyhow::Result<()> {
         _ if print_missing => return Ok(()),
         Command::Up(up) => (cluster::up(&name, &up.request()?, reporter)?, false, None),
         Command::Status => (Cluster::find(&name, reporter)?, true, None),
-        Command::Scale { units } => {
+        Command::Scale { units, unit_cpu } => {
             let (mut cluster, lock) = change()?;
-            cluster.scale(units)?;
+            cluster.scale(units, unit_cpu)?;
             (cluster, true, Some(lock))
         }
         Command::Backends { addresses } => {

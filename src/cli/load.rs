@@ -12,7 +12,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::{Exit, units};
-use crate::load::profile::Profile;
 use crate::load::{
     self, Expect, Found, Judgement, Load, LoadPart, LoadPlan, LoadProgress, Search, SearchEvent, ServiceLevel,
     StatusPattern, StopFlag, Target,
@@ -21,6 +20,7 @@ use crate::results::experiment;
 use crate::results::keys::Template;
 use crate::results::load::{Arrivals, LoadOutcome, Validity};
 use crate::results::objective::Objective;
+use crate::results::profile::Profile;
 use crate::results::work::Request;
 
 const EXAMPLES: &str = "\

@@ -21,6 +21,7 @@ impl Cluster {
             services: services.iter().map(|service| service.answer()).collect(),
             tls: settings.tls.as_ref().map(|tls| tls::answer(tls, &self.folder)),
             limited: Some(self.limited()),
+            scaling_file: Some(self.folder.scaling().display().to_string()),
         }
     }
 

@@ -56,6 +56,9 @@ pub struct ClusterAnswer {
     /// What was limited, and how.
     #[serde(default)]
     pub limited: Option<Limited>,
+    /// A file in which an autoscaler may tell what it does, for the live page of the nodes. `None` where they show nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling_file: Option<String>,
 }
 
 /// A node.

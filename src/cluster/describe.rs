@@ -79,6 +79,7 @@ impl Description {
             balancer,
             services: Vec::new(),
             tls: None,
+            scaling_file: None,
             limited: Some(limited),
         };
         DescriptionAnswer { cluster, up }

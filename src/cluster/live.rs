@@ -14,16 +14,28 @@ use super::up::numbered;
 use super::wait::{self, Interrupt};
 use super::{Cluster, process, service};
 
+/// What another unit means for a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quota {
+    /// As much as before, or more: it has it already.
+    NotLess,
+    /// Less: it gets that when all else is done.
+    Less,
+}
+
 /// How long a process may take to be gone after SIGKILL.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 impl Cluster {
-    /// So many units: nodes come and go without a lost request; a vertical cluster gets another quota.
+    /// So many units, of `unit_cpu` percent of a core each where that is given: nodes come and go without a lost request; a
+    /// vertical cluster gets another quota. Nodes get more quota before others go, and less after others have come, so
+    /// that there is never less than before and after.
     ///
     /// # Errors
     /// When the cluster cannot be scaled, or something does not start. What was added is taken away then.
-    pub fn scale(&mut self, wanted: u32) -> anyhow::Result<()> {
+    pub fn scale(&mut self, wanted: u32, unit_cpu: Option<u32>) -> anyhow::Result<()> {
         self.must_have_local_nodes("start", "start")?;
+        let quota = unit_cpu.map(|percent| self.change_unit(percent)).transpose()?;
         match self.settings.topology {
             Topology::Vertical => self.scale_vertical(wanted)?,
             Topology::Horizontal if wanted > self.settings.units => {
@@ -34,8 +46,38 @@ impl Cluster {
             }
             Topology::Horizontal => {}
         }
+        if quota == Some(Quota::Less) {
+            self.give_quota()?;
+        }
         self.reporter.step(format_args!("the cluster {} has {}", self.settings.name, self.settings.units_words()));
         Ok(())
+    }
+
+    /// Another size of a unit. More of it is given at once.
+    fn change_unit(&mut self, percent: u32) -> anyhow::Result<Quota> {
+        let before = self.settings.unit_cpu.context("a cluster without a quota has no --unit-cpu to change")?;
+        ensure!(
+            self.settings.topology == Topology::Horizontal,
+            "a unit of one big node stays as it is; change the number of units"
+        );
+        self.settings.unit_cpu = Some(percent);
+        if percent > before {
+            self.give_quota()?;
+        }
+        Ok(if percent < before { Quota::Less } else { Quota::NotLess })
+    }
+
+    /// Gives every node the quota of the settings, live.
+    fn give_quota(&mut self) -> anyhow::Result<()> {
+        let percent = self.settings.node_percent().context("a cluster without a quota has none to give")?;
+        let nodes = self.folder.nodes();
+        // One that was killed gets it when it starts again.
+        for node in nodes.into_iter().filter(|node| process::alive(&self.folder.node_process(node)).is_some()) {
+            self.quota(&node).set(percent)?;
+            self.verify_quota(&node)?;
+            self.reporter.step(format_args!("{node} goes on, quota {}", self.quota_words(&node)));
+        }
+        self.folder.save(&self.settings)
     }
 
     /// The same process, another quota.

@@ -87,6 +87,7 @@ impl Cluster {
         command.extend(words.map(OsString::from));
         command.extend(["--trusted-proxies", &trusted, "--peers"].map(OsString::from));
         command.push(peers);
+        command.extend(["--scaling".into(), self.folder.scaling().into_os_string()]);
         command.extend(["--drain-timeout", &drain_timeout].map(OsString::from));
         command.extend(service::node_arguments(settings, &self.folder));
         command.extend(settings.node_arguments.iter().map(OsString::from));

@@ -3,6 +3,7 @@
 //! ```text
 //! settings.json     what `up` was asked for and what it chose
 //! peers             the addresses of all nodes, one a line; every node reads it
+//! scaling           what an autoscaler tells of itself; every node reads it
 //! nodes/NAME/       address, process (number and start time), place (in | out), out (stdout), log (stderr)
 //! balancer/         its configuration, process, log and sockets
 //! services/NAME/    process, log, and own/, where a store keeps its data
@@ -202,6 +203,11 @@ impl Folder {
     /// The file that all nodes read.
     pub fn peers(&self) -> PathBuf {
         self.path.join("peers")
+    }
+
+    /// The file in which an autoscaler tells what it does; all nodes read it.
+    pub fn scaling(&self) -> PathBuf {
+        self.path.join("scaling")
     }
 
     /// A node's folder.

@@ -7,7 +7,7 @@
 //! | `start` `clock` | a start at a moment, and how far the clocks of two machines are apart |
 //! | [`merge`](mod@merge) | several generators, one load |
 //! | `run` `context` `progress` `interrupt` | one run from start to end, and what its coroutines share |
-//! | `closed` `open` `schedule` [`profile`] `timer` `semaphore` | who sends when |
+//! | `closed` `open` `schedule` `timer` `semaphore` | who sends when |
 //! | `request` `draw` `cookies` | the bytes of a request, the keys in it, the cookies of its user |
 //! | `user` `node_fields` `body_search` `session` `deadlines` | one user's exchange: its answer, its deadline |
 //! | `recorder` `recorders` `timeline` `failure` `summary` `histograms` `percentiles` | what was measured |
@@ -34,7 +34,6 @@ mod node_fields;
 mod open;
 mod percentiles;
 mod plan;
-pub mod profile;
 mod progress;
 mod recorder;
 mod recorders;

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{bail, ensure};
 
-use super::profile::Profile;
 use super::start;
 use super::target::Target;
 use crate::results::load::Arrivals;
+use crate::results::profile::Profile;
 
 /// Everything a run needs to know.
 #[derive(Clone, Debug)]

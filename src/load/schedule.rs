@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use super::profile::{Profile, Times};
 use crate::results::load::Arrivals;
+use crate::results::profile::{Profile, Times};
 
 /// How the requests of an open loop are paced.
 #[derive(Clone, Debug)]

@@ -161,7 +161,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
     let runs = ceiling_runs(results, key);
     let connections = runs.first().and_then(|run| match run.level {
         Level::Closed { connections } => Some(connections),
-        Level::Open { .. } | Level::Death { .. } => None,
+        Level::Open { .. } | Level::Death { .. } | Level::Profile { .. } => None,
     })?;
     let ceiling = Spread::of(runs.iter().map(|run| run.load.throughput_per_second))?;
     let demand = Spread::of(runs.iter().filter_map(|run| demand_milliseconds(run)));
@@ -225,7 +225,7 @@ fn latency_points(results: &Results, key: &PointKey) -> Vec<LatencyPoint> {
     let open: Vec<(f64, &Run)> = queries::at(&results.runs, key)
         .filter_map(|run| match run.level {
             Level::Open { fraction, .. } => Some((fraction, run)),
-            Level::Closed { .. } | Level::Death { .. } => None,
+            Level::Closed { .. } | Level::Death { .. } | Level::Profile { .. } => None,
         })
         .collect();
     let mut fractions: Vec<f64> = open.iter().map(|&(fraction, _)| fraction).collect();

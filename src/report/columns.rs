@@ -16,11 +16,13 @@ pub struct Column<T> {
     pub cell: fn(&T) -> String,
 }
 
-const fn figure<T>(head: &'static str, short: Option<&'static str>, cell: fn(&T) -> String) -> Column<T> {
+/// A column of figures.
+pub const fn figure<T>(head: &'static str, short: Option<&'static str>, cell: fn(&T) -> String) -> Column<T> {
     Column { head, short, words: false, cell }
 }
 
-const fn words<T>(head: &'static str, short: Option<&'static str>, cell: fn(&T) -> String) -> Column<T> {
+/// A column of words.
+pub const fn words<T>(head: &'static str, short: Option<&'static str>, cell: fn(&T) -> String) -> Column<T> {
     Column { head, short, words: true, cell }
 }
 

@@ -3,6 +3,7 @@
 use super::analysis::Point;
 use super::columns::{self, Column};
 use super::cost::Cost;
+use super::scaling::{self, Followed};
 use super::usl::{Coefficient, Fit};
 use super::verdict::Answer;
 use super::{Law, Report};
@@ -34,6 +35,9 @@ pub fn text(report: &Report) -> String {
         out += &objectives(&report.points);
         out.push('\n');
     }
+    if let Some(followed) = &report.followed {
+        out += &followed_text(followed);
+    }
     let events = columns::event_rows(&report.points);
     if !events.is_empty() {
         out += "\nwhen a node dies:\n";
@@ -63,6 +67,18 @@ pub fn text(report: &Report) -> String {
     out += &table::wrap(&report.verdict, 0);
     out.push_str("\n\n");
     out + &answer
+}
+
+/// How sizes followed a load that changes.
+fn followed_text(followed: &Followed) -> String {
+    let rows = scaling::text::rows(followed);
+    let mut out = "\na load that changes:\n".to_owned();
+    for arm in &followed.arms {
+        out += &scaling::text::timeline(arm);
+    }
+    out += &format!("\n{}\n", short_table(scaling::text::COST, &rows, 2));
+    out += &format!("\n{}\n", short_table(scaling::text::ELASTICITY, &rows, 2));
+    out + &paragraph(scaling::text::ELASTICITY_NOTE)
 }
 
 fn paragraph(text: &str) -> String {

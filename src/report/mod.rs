@@ -17,6 +17,7 @@ pub mod points;
 pub mod require;
 #[cfg(test)]
 mod sample;
+pub mod scaling;
 pub mod store_cause;
 pub mod table;
 pub mod usage;
@@ -38,6 +39,7 @@ use crate::results::statistics::Spread;
 use analysis::Point;
 use comparison::Comparison;
 use cost::Cost;
+use scaling::Followed;
 use usl::{Fit, FitError};
 use verdict::Answer;
 
@@ -62,6 +64,8 @@ pub struct Report {
     pub points: Vec<Point>,
     /// Each arm against the baseline, scale by scale.
     pub comparisons: Vec<Comparison>,
+    /// How sizes followed a load that changes. `None` where the experiment has none.
+    pub followed: Option<Followed>,
     /// The law of each arm, where the scale is of numbers.
     pub laws: Vec<Law>,
     /// What a million requests cost. `None` where no arm says how its machines are bought.
@@ -92,7 +96,9 @@ impl Report {
             return None;
         }
         let plan = &results.manifest.plan;
-        let comparisons = comparison::comparisons(plan, &points);
+        // With a load that changes, ceilings only say how high it shall be.
+        let comparisons = if plan.profile.is_some() { Vec::new() } else { comparison::comparisons(plan, &points) };
+        let followed = Followed::of(results, &points);
         let numbers = plan.scales.iter().filter(|scale| scale.number().is_some()).count();
         let laws = plan
             .arms
@@ -106,19 +112,26 @@ impl Report {
             answer: Answer::OneArm,
             headline: String::new(),
             verdict: String::new(),
-            valid: points.iter().all(|point| point.valid),
+            valid: points.iter().all(|point| point.valid)
+                && followed.iter().flat_map(|followed| &followed.arms).all(|arm| arm.valid),
             incomplete: incomplete(results),
-            cautions: cautions(results, &points, machine_speed),
+            cautions: cautions(results, &points, followed.as_ref(), machine_speed),
             cost: cost::cost(&plan.arms, &points, prices),
             machine_speed_per_second: machine_speed,
             manifest: results.manifest.clone(),
             points,
             comparisons,
+            followed,
             laws,
         };
         report.answer = verdict::answer(&report);
         report.headline = verdict::headline(&report, &results.runs);
         report.verdict = verdict::paragraph(&report);
+        if let Some(followed) = report.followed.as_ref().filter(|_| report.answer != Answer::NothingAnswered) {
+            report.answer = if report.valid { Answer::Followed } else { Answer::NotValid };
+            report.headline = scaling::verdict::headline(followed);
+            report.verdict = scaling::verdict::paragraph(followed, &plan.look_at);
+        }
         Some(report)
     }
 
@@ -151,7 +164,12 @@ const USED_UP_PERCENT: f64 = 97.0;
 /// Blocks that spread further than this, in percent of their median, deserve a word.
 const WIDE_SPREAD_PERCENT: f64 = 10.0;
 
-fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) -> Vec<String> {
+fn cautions(
+    results: &Results,
+    points: &[Point],
+    followed: Option<&Followed>,
+    machine_speed: Option<Spread>,
+) -> Vec<String> {
     let mut cautions: Vec<String> = Vec::new();
     let widest = points.iter().map(|point| point.spread_percent).fold(0.0, f64::max);
     if widest > WIDE_SPREAD_PERCENT {
@@ -182,8 +200,11 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
             "not every comparison is known to within {percent} % to either side, as --until asked: the time was up, or the bench ended early"
         ));
     }
-    for point in points {
-        let mut reasons: Vec<&String> = point.reasons.iter().collect();
+    let points = points.iter().map(|point| (point.key.to_string(), &point.reasons));
+    let arms = followed.into_iter().flat_map(|followed| &followed.arms);
+    let arms = arms.map(|arm| (format!("{} under the load that changes", arm.arm), &arm.reasons));
+    for (place, reasons) in points.chain(arms) {
+        let mut reasons: Vec<&String> = reasons.iter().collect();
         reasons.sort();
         reasons.dedup();
         if let [reason, further @ ..] = &*reasons {
@@ -192,7 +213,7 @@ fn cautions(results: &Results, points: &[Point], machine_speed: Option<Spread>) 
                 1 => ", and another run was not valid for a like reason".to_owned(),
                 count => format!(", and {count} further runs were not valid for like reasons"),
             };
-            cautions.push(format!("{}: {reason}{further}", point.key));
+            cautions.push(format!("{place}: {reason}{further}"));
         }
     }
     cautions

@@ -54,6 +54,7 @@ pub fn run(block: u32, arm: &str, units: u32, level: Level, goodput: f64, p99: f
             ..LoadOutcome::default()
         },
         killed: None,
+        scaling: None,
         nodes: nodes.collect(),
         balancer: None,
         services: vec![],

@@ -28,6 +28,8 @@ pub enum Answer {
     NothingAnswered,
     /// One arm alone was measured: there is nothing to compare.
     OneArm,
+    /// Sizes were judged by how they followed a load that changes.
+    Followed,
 }
 
 /// What kind of answer the figures carry.
@@ -58,6 +60,8 @@ pub fn headline(report: &Report, runs: &[Run]) -> String {
     match report.answer {
         Answer::NothingAnswered => nothing_answered(report, runs),
         Answer::NotValid => not_valid(report),
+        // Those have words of their own.
+        Answer::Followed => String::new(),
         Answer::OneArm => report.points.last().map_or_else(String::new, alone),
         Answer::Different | Answer::Equivalent | Answer::Undecided => {
             let largest = largest(report);

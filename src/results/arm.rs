@@ -29,6 +29,9 @@ pub struct Arm {
     /// Further arguments of `webapp load` for this arm: `--no-keepalive`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub load: Vec<String>,
+    /// The words of `webapp autoscale` for what changes this arm's size while the load changes. Empty: its size is fixed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub autoscale: Vec<String>,
     /// The process behind `target` on this machine, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -44,6 +47,11 @@ impl Arm {
     /// Whether its words or its target hold this placeholder.
     pub fn leaves_open(&self, placeholder: Placeholder) -> bool {
         self.up.iter().chain(&self.target).any(|word| word.contains(placeholder.text()))
+    }
+
+    /// Whether it keeps the size that it is brought up with.
+    pub fn is_fixed(&self) -> bool {
+        self.autoscale.is_empty()
     }
 
     /// What it is called in a sentence.

@@ -4,6 +4,7 @@
 pub mod arm;
 pub mod balancer;
 pub mod comparison;
+pub mod duration;
 pub mod experiment;
 pub mod folder;
 pub mod histogram;
@@ -16,7 +17,9 @@ pub mod objective;
 pub mod placeholder;
 pub mod plan;
 pub mod prices;
+pub mod profile;
 pub mod queries;
 pub mod run;
+pub mod scaling;
 pub mod statistics;
 pub mod work;

@@ -38,6 +38,11 @@ pub fn percent(value: f64) -> String {
     if value.abs() >= 9.95 || value.abs() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
+/// A figure that is whole more often than not: `3`, `3.5`.
+pub fn short(value: f64) -> String {
+    if value.fract().abs() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
 /// A difference in percent, with its sign: `+1.6 %`. What rounds to nothing has no minus.
 pub fn signed_percent(value: f64) -> String {
     let value = if value.abs() < 0.05 { 0.0 } else { value };

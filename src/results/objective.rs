@@ -110,6 +110,11 @@ impl TryFrom<WrittenObjective> for Objective {
 }
 
 impl Objective {
+    /// Whether the timeline of a load that changes has its figure.
+    pub fn is_of_seconds(&self) -> bool {
+        matches!(self.figure, LatencyFigure::P50 | LatencyFigure::P99)
+    }
+
     /// Reads `p99=100ms`; `duration` reads the part behind the sign.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! What will be measured, and in which order: plain data and arithmetic.
 
 mod format;
+#[cfg(test)]
+mod tests;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::arm::{Arm, PointKey, Scale};
 use super::objective::Objective;
 use super::placeholder::Placeholder;
+use super::profile::Shape;
 use super::work::Request;
 
 /// What a request makes the node do.
@@ -119,8 +122,24 @@ pub struct Plan {
     pub open_blocks: u32,
     /// What happens under an open load. `None`: nothing.
     pub event: Option<Event>,
+    /// A load that changes, which every arm has to follow in a run of its own. `None`: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<PlannedProfile>,
     /// Further arguments for the driver's `up`.
     pub driver_arguments: Vec<String>,
+}
+
+/// A load that changes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedProfile {
+    /// How.
+    pub shape: Shape,
+    /// Its highest rate, as a share of the highest ceiling that an arm of fixed size has.
+    pub peak: f64,
+    /// Its length.
+    pub seconds: f64,
+    /// How often every arm meets it.
+    pub blocks: u32,
 }
 
 /// An accident during an open run of its own: something is killed a third of the way into the window.
@@ -156,6 +175,8 @@ pub enum Ladder {
     Closed,
     /// Rates: finds the latency, and at the end what an accident costs.
     Open,
+    /// No ladder, but a rate that changes: finds how well a size suits it.
+    Profile,
 }
 
 /// A generous guess at what bringing a cluster of processes up and down takes.
@@ -234,13 +255,21 @@ impl Plan {
             Ladder::Closed if block > self.blocks && block <= self.closed_blocks() => self.last_scale(),
             Ladder::Closed => &self.scales,
             Ladder::Open => &self.open_scales,
+            Ladder::Profile => self.last_scale(),
         };
         let pair = block.div_ceil(2);
-        let stream = u64::from(pair) << 1 | u64::from(ladder == Ladder::Open);
+        let kind = match ladder {
+            Ladder::Closed => 0,
+            Ladder::Open => 1,
+            Ladder::Profile => 1 << 40,
+        };
+        let stream = u64::from(pair) << 1 | kind;
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream));
         let mut visits = Vec::new();
         for scale in scales {
-            let mut arms: Vec<&Arm> = self.arms.iter().collect();
+            // A ceiling is that of a size: an arm whose size changes has none.
+            let mut arms: Vec<&Arm> =
+                self.arms.iter().filter(|arm| arm.is_fixed() || ladder == Ladder::Profile).collect();
             random.shuffle(&mut arms);
             if block.is_multiple_of(2) {
                 arms.reverse();
@@ -280,10 +309,18 @@ impl Plan {
         self.scales.last_chunk::<1>().map_or(&[], |last| last)
     }
 
-    /// All visits in order: the closed ladders block by block, then the open ones, which need the ceilings.
+    /// All visits in order: the closed ladders block by block, then the open ones, which need the ceilings, then the loads
+    /// that change.
     pub fn visits(&self) -> Vec<Visit> {
         let closed = (1..=self.closed_blocks()).flat_map(|block| self.block(Ladder::Closed, block));
-        closed.chain(self.open_visits().flatten()).collect()
+        closed.chain(self.open_visits().flatten()).chain(self.profile_visits().flatten()).collect()
+    }
+
+    /// The visits with a load that changes, block by block.
+    pub fn profile_visits(&self) -> impl Iterator<Item = Vec<Visit>> + use<> {
+        let blocks = self.profile.map_or(0, |profile| profile.blocks);
+        let visits: Vec<Vec<Visit>> = (1..=blocks).map(|block| self.block(Ladder::Profile, block)).collect();
+        visits.into_iter()
     }
 
     /// The visits with open ladders, block by block; none where nothing is offered by the clock.
@@ -311,6 +348,7 @@ impl Plan {
                     (self.fractions.len() as f64 + 1.0) * run(self.open_seconds)
                         + self.event_at(visit).map_or(0.0, |event| run(event.seconds))
                 }
+                Ladder::Profile => self.profile.map_or(0.0, |profile| profile.seconds + RUN_OVERHEAD_SECONDS),
             }
     }
 
@@ -329,75 +367,4 @@ impl Plan {
 /// would take more than half of all cores; at least 5 %.
 pub fn default_unit_cpu_percent(cpus: usize, most_units: u32) -> u32 {
     (cpus as u32 * 50 / most_units.max(1)).clamp(5, 25)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quick_fits_three_minutes() {
-        let seconds = Plan::quick().seconds();
-        assert!((120.0..=175.0).contains(&seconds), "{seconds}");
-    }
-
-    #[test]
-    fn blocks_are_complete_and_shuffled() {
-        let plan = Plan { open_scales: vec![2.into(), 4.into()], blocks: 40, further_blocks: 0, ..Plan::quick() };
-        let visits = plan.visits();
-        let (closed, open): (Vec<Visit>, Vec<Visit>) =
-            visits.iter().cloned().partition(|visit| visit.ladder == Ladder::Closed);
-        assert_eq!((closed.len(), open.len()), (240, 4));
-        assert_eq!(visits[..240], closed, "ceilings come first");
-        for (block, visits) in closed.chunks(6).enumerate() {
-            assert!(visits.iter().all(|visit| visit.block == block as u32 + 1));
-            let mut points: Vec<PointKey> = visits.iter().map(|visit| visit.point.clone()).collect();
-            points.sort();
-            points.dedup();
-            assert_eq!(points.len(), 6, "each point once a block");
-            for pair in visits.chunks(2) {
-                assert_eq!(pair[0].point.scale, pair[1].point.scale, "arms of a scale stand side by side");
-            }
-        }
-        let first: Vec<bool> = closed.iter().step_by(2).map(|visit| visit.point.arm == "vertical").collect();
-        assert_eq!(first.iter().filter(|baseline| **baseline).count(), 60, "each arm is first in one block of two");
-        let drawn = first.chunks(6).filter(|two_blocks| two_blocks[0]).count();
-        assert!((5..=15).contains(&drawn), "in which of the two is drawn: {drawn} of 20");
-        assert_eq!(visits, plan.visits(), "the same seed gives the same order");
-        assert_ne!(visits, Plan { seed: 2, ..plan.clone() }.visits());
-        assert!(open.iter().all(|visit| plan.event_at(visit).is_some()));
-        assert!(closed.iter().all(|visit| plan.event_at(visit).is_none()));
-    }
-
-    #[test]
-    fn further_blocks_are_of_the_last_scale() {
-        let mut plan = Plan { blocks: 2, further_blocks: 3, fractions: vec![], event: None, ..Plan::quick() };
-        let scales = |plan: &Plan| plan.visits().iter().map(|visit| visit.point.scale.to_string()).collect::<String>();
-        assert_eq!(scales(&plan), "112244".repeat(2) + &"44".repeat(3));
-        assert_eq!((plan.closed_blocks(), plan.blocks_words().as_str()), (5, "2 blocks, and 3 more at 4 units alone"));
-        for (count, blocks, further) in [(9, 2, 7), (2, 2, 0), (1, 1, 0)] {
-            let mut extended = plan.clone();
-            extended.extend_to(count);
-            assert_eq!((extended.blocks, extended.further_blocks), (blocks, further), "{count}");
-        }
-        (plan.blocks, plan.further_blocks) = (6, 0);
-        plan.extend_to(9);
-        assert_eq!((plan.blocks, plan.blocks_words().as_str()), (9, "9 blocks"));
-    }
-
-    #[test]
-    fn connections_follow_the_scale_where_they_shall() {
-        let plan = Plan::quick();
-        assert_eq!(plan.connections_at(&PointKey::new("vertical", 4)), [16, 32, 64]);
-        assert_eq!(plan.connections_at(&PointKey::new("vertical", "wide")), [4, 8, 16]);
-        let plan = Plan { connections_per_scale: false, ..plan };
-        assert_eq!(plan.connections_at(&PointKey::new("vertical", 4)), [4, 8, 16]);
-    }
-
-    #[test]
-    fn units_leave_half_of_the_machine() {
-        for (cpus, units, percent) in [(2, 4, 25), (1, 4, 12), (2, 8, 12), (8, 8, 25), (1, 64, 5), (4, 1, 25)] {
-            assert_eq!(default_unit_cpu_percent(cpus, units), percent, "{cpus} CPUs, {units} units");
-        }
-    }
 }

@@ -67,7 +67,7 @@ pub fn at<'a, 'b>(runs: &'a [Run], point: &'b PointKey) -> impl Iterator<Item = 
 pub fn closed_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> Vec<(u32, f64)> {
     let closed = runs.filter_map(|run| match run.level {
         Level::Closed { connections } => Some((connections, run)),
-        Level::Open { .. } | Level::Death { .. } => None,
+        Level::Open { .. } | Level::Death { .. } | Level::Profile { .. } => None,
     });
     let has_valid = |level: u32| closed.clone().any(|(connections, run)| connections == level && run.verdict.valid);
     closed
@@ -81,7 +81,7 @@ pub fn closed_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> Vec<(u3
 pub fn open_ladder<'a>(runs: impl Iterator<Item = &'a Run> + Clone, objective: &Objective) -> Vec<(f64, bool)> {
     let open = runs.filter_map(|run| match run.level {
         Level::Open { fraction, rate_per_second } => Some((fraction, rate_per_second, run)),
-        Level::Closed { .. } | Level::Death { .. } => None,
+        Level::Closed { .. } | Level::Death { .. } | Level::Profile { .. } => None,
     });
     let has_valid = |level: f64| open.clone().any(|(fraction, _, run)| fraction == level && run.verdict.valid);
     open.clone()

@@ -7,6 +7,8 @@ use super::arm::PointKey;
 use super::load::LoadOutcome;
 use super::manifest::BalancerIdentity;
 use super::plan::Ladder;
+use super::profile::Shape;
+use super::scaling::Scaling;
 use crate::stats::Bottleneck;
 
 /// Which way a run drove the load.
@@ -34,6 +36,15 @@ pub enum Level {
         /// When the node was killed, in seconds from the begin of the measured window.
         killed_at_seconds: f64,
     },
+    /// A rate that changes, from its begin to its end.
+    Profile {
+        /// How it changes.
+        shape: Shape,
+        /// Its highest rate, requests a second.
+        peak_per_second: f64,
+        /// Its length.
+        seconds: f64,
+    },
 }
 
 impl Level {
@@ -42,6 +53,7 @@ impl Level {
         match self {
             Self::Closed { .. } => Ladder::Closed,
             Self::Open { .. } | Self::Death { .. } => Ladder::Open,
+            Self::Profile { .. } => Ladder::Profile,
         }
     }
 }
@@ -64,6 +76,9 @@ pub struct Run {
     /// The node that was killed meanwhile. `None` where none was to die, or the driver cannot kill.
     #[serde(default)]
     pub killed: Option<Killed>,
+    /// The size of the cluster over a load that changes. `None` for other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
     /// A node each, in the driver's order.
     pub nodes: Vec<NodeUse>,
     /// `None` without a balancer.

@@ -34,6 +34,7 @@ up --limit-requests -1
 scale
 scale x
 scale 0
+scale 2 --unit-cpu 0
 kill
 kill node1 node2
 TEXT
@@ -104,6 +105,10 @@ test_quota() {
   # Two computations at once on a fifth of a core are throttled, if quotas do anything.
   "$WEBAPP_BIN" load --duration 2s --warmup 1s --connections 2 "$(field '.nodes[0].url')/fib?number=27" >"$work/load.txt" 2>&1 || true
   check "and is throttled by it" at_least "$(curl -s "$(field '.nodes[0].url')/stats" | jq .cgroup.throttled_seconds_total)" 0.1
+  JSON=$(cluster scale 3 --unit-cpu 30 --name t)
+  check "scale with another quota: all nodes have it, old and new" is "$(field '[.nodes[].quota_cores] | join(" ")') $(field .limited.total_quota_cores)" "0.3 0.3 0.3 0.9"
+  JSON=$(cluster scale 1 --unit-cpu 25 --name t)
+  check "and fewer nodes with less" is "$(field '[.nodes[].quota_cores] | join(" ")')" 0.25
   up --topology vertical --units 2 --unit-cpu 20 || return 1
   check "vertical: one node, all units, no balancer" is "$(field '[(.nodes | length), .nodes[0].quota_cores, .balancer, .target == .nodes[0].url] | map(tostring) | join(" ")')" "1 0.4 null true"
   local before

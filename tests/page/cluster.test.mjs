@@ -63,6 +63,31 @@ describe('the view of a cluster, through HAProxy', () => {
     await close();
   });
 
+  test('an autoscaler shows what it wants and why, in both languages, and is gone when it has ended', async () => {
+    const { page, seen, close } = await open(chromium, `${told.target}/`);
+    await until('four cards', async () => (await page.locator('.card').count()) === 4);
+    assert.equal(await page.locator('#scaling').isVisible(), false);
+    const stop = lab.autoscale('--metric', 'queue=50', '--min', '3', '--max', '4', '--interval', '1s', '--down-window', '0s');
+    try {
+      await until('a change of size', async () => /4 → 3/.test(await text(page, '#scaling .changes li')));
+      await until('three ready', async () => (await text(page, '#scaling-size')) === '3 ready, 3 wanted');
+      assert.match(await text(page, '#scaling .changes li'), /4 → 3 .* ago: queue 0(\.\d+)? a node, target 50, wanted 1, held to the smallest size, 3/);
+      await until('three cards', async () => (await page.locator('.card').count()) === 3);
+      await page.locator('button[lang="es"]').click();
+      await until('Spanish words', async () => (await text(page, '#scaling-size')) === '3 listos, 3 deseados');
+      assert.equal(await text(page, '#scaling h2'), 'Autoescalador');
+      assert.equal(await overflows(page), false);
+      await page.locator('button[lang="en"]').click();
+    } finally {
+      await stop();
+    }
+    await until('no autoscaler', async () => !(await page.locator('#scaling').isVisible()));
+    await lab.call('scale', '4');
+    await until('four cards again', async () => (await page.locator('.card').count()) === 4);
+    assert.deepEqual(seen.errors, []);
+    await close();
+  });
+
   test('a killed node shows as gone, and comes back', async () => {
     const { page, seen, close } = await open(chromium, `${told.target}/`);
     await until('all ready', async () => (await page.locator('.card[data-state="ready"]').count()) === 4);

@@ -95,6 +95,16 @@ export function cluster(name) {
   return {
     up: async (...args) => JSON.parse(await call('up', ...args)),
     call,
+    /** An autoscaler for it, until the function that this gives is called. */
+    autoscale(...args) {
+      const env = { ...process.env, WEBAPP_BIN: BINARY, WEBAPP_STATE_DIR: state };
+      const child = spawn(BINARY, ['autoscale', '--driver', join(ROOT, 'scripts/cluster.sh'), '--name', name, ...args], { env, stdio: 'ignore' });
+      const ended = new Promise((done) => child.once('exit', done));
+      return async () => {
+        child.kill('SIGINT');
+        await ended;
+      };
+    },
     async down() {
       await call('down');
       rmSync(state, { recursive: true, force: true });

@@ -49,6 +49,7 @@ pub const ASSETS: &[Asset] = &[
     asset!("node.js", SCRIPT),
     asset!("pool.js", SCRIPT),
     asset!("resources.js", SCRIPT),
+    asset!("scaling.js", SCRIPT),
     asset!("words.js", SCRIPT),
 ];
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 
 use super::args::{Args, UnitCpuChoice};
-use crate::results::arm::Scale;
+use crate::autoscale;
+use crate::results::arm::{Arm, Scale};
 use crate::results::experiment::{self, Experiment, Placeholder, Size, open_scales};
 use crate::results::plan::{self, Event, Plan};
 
@@ -65,9 +66,14 @@ pub fn plan(args: &Args, experiment: &Experiment) -> anyhow::Result<Plan> {
     }
     plan.objective = args.slo.unwrap_or(plan.objective);
     if let Some(blocks) = args.blocks {
-        (plan.blocks, plan.further_blocks) = (blocks, 0);
+        match &mut plan.profile {
+            // What is asked of such an experiment is how the arms follow the load.
+            Some(profile) => profile.blocks = blocks,
+            None => (plan.blocks, plan.further_blocks) = (blocks, 0),
+        }
     }
     choose_end(args, &mut plan);
+    check_autoscalers(&plan)?;
     plan.seed = args.seed.unwrap_or(plan.seed);
     plan.smallest_effect_percent = args.smallest_effect.unwrap_or(plan.smallest_effect_percent);
     plan.driver_arguments.clone_from(&args.driver_arguments);
@@ -123,7 +129,10 @@ pub fn resumed(args: &Args, mut plan: Plan) -> anyhow::Result<Plan> {
         );
     }
     if let Some(blocks) = args.blocks {
-        plan.extend_to(blocks);
+        match &mut plan.profile {
+            Some(profile) => profile.blocks = blocks,
+            None => plan.extend_to(blocks),
+        }
     }
     if !args.driver_arguments.is_empty() {
         // What is on this machine now, such as a port that is free.
@@ -148,6 +157,29 @@ fn choose_end(args: &Args, plan: &mut Plan) {
 
 fn check_end(plan: &Plan) -> anyhow::Result<()> {
     ensure!(plan.until_percent.is_none() || plan.arms.len() > 1, "--until needs two arms, to compare them");
+    ensure!(
+        plan.until_percent.is_none() || plan.profile.is_none(),
+        "--until compares ceilings, and the experiment {} asks how its arms follow a load; say --blocks",
+        plan.experiment
+    );
+    Ok(())
+}
+
+/// The rules of each autoscaler, before anything is started.
+fn check_autoscalers(plan: &Plan) -> anyhow::Result<()> {
+    ensure!(
+        plan.profile.is_none() || plan.arms.iter().any(Arm::is_fixed),
+        "no arm of fixed size is left, whose ceiling says how high the load shall be; name one with --only"
+    );
+    ensure!(
+        plan.profile.is_none() || plan.objective.is_of_seconds(),
+        "the experiment {} judges each second, which has a p50 and a p99: say for instance --slo p99=250ms",
+        plan.experiment
+    );
+    for arm in plan.arms.iter().filter(|arm| !arm.is_fixed()) {
+        let read = autoscale::args::read(&arm.autoscale).map_err(anyhow::Error::msg);
+        read.with_context(|| format!("the autoscaler of the arm {} in the experiment {}", arm.name, plan.experiment))?;
+    }
     Ok(())
 }
 

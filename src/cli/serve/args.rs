@@ -111,6 +111,9 @@ pub struct Args {
     /// All nodes of the cluster, for the live page: http://HOST:PORT, separated by commas; or @FILE, one a line.
     #[arg(long, env = "WEBAPP_PEERS", value_name = "URL,…", default_value = "", hide_default_value = true)]
     pub peers: app::Peers,
+    /// File in which an autoscaler tells what it does, for the live page; it need not be there.
+    #[arg(long, env = "WEBAPP_SCALING", value_name = "FILE")]
+    pub scaling: Option<PathBuf>,
     #[command(flatten)]
     pub state: StateArgs,
     /// How often /stats and /metrics are sampled.
@@ -218,6 +221,7 @@ impl Args {
             trusted_proxies: self.trusted_proxies.clone(),
             listen,
             peers: self.peers.clone(),
+            scaling: self.scaling.clone(),
             access_log: self.access_log,
         }
     }

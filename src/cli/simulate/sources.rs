@@ -180,8 +180,8 @@ fn idleness(run: &Run) -> f64 {
     match run.level {
         Level::Closed { connections } => f64::from(connections),
         Level::Open { fraction, .. } => fraction,
-        // A death disturbs.
-        Level::Death { .. } => f64::INFINITY,
+        // A death disturbs, and so does a size that changes.
+        Level::Death { .. } | Level::Profile { .. } => f64::INFINITY,
     }
 }
 

@@ -122,7 +122,9 @@ impl Balancer for Haproxy {
             // The cookies are made from this key when it is set: those of the servers before stay as they are, and the new ones get theirs.
             tell(site, &format!("set dynamic-cookie-key backend nodes {}", site.settings.name), None)?;
         }
-        self.wait_for(site, nodes)?;
+        // In its slow start a node takes a growing share already. Nothing is taken away for it, so nobody waits for its end:
+        // an autoscaler that did would see the next rise of the load three seconds late.
+        wait_until_up(site, nodes)?;
         // The file says what the process does, so that a start would change nothing.
         site.write_config(self)
     }
@@ -159,12 +161,7 @@ impl Balancer for Haproxy {
     /// Health checks have let them in, and their slow start is over. A caller that went on before would take the next node
     /// from a cluster that is not whole yet.
     fn wait_for(&self, site: &Site<'_>, nodes: &[String]) -> anyhow::Result<()> {
-        for node in nodes {
-            if !wait_for(site, CHECK_LIMIT, |at| at.field(node, "status") == Some("UP"))? {
-                let (command, name) = (command_name(), &site.settings.name);
-                bail!("{node} runs, but does not come up in HAProxy; {command} logs balancer --name {name}");
-            }
-        }
+        wait_until_up(site, nodes)?;
         for node in nodes {
             if !wait_for(site, SLOW_START_LIMIT, |at| at.field(node, "weight") == at.field(node, "uweight"))? {
                 site.reporter.warn(format_args!("{node} is still in its slow start"));
@@ -218,6 +215,17 @@ fn tell(site: &Site<'_>, command: &str, expected: Option<&str>) -> anyhow::Resul
 
 fn statistics(site: &Site<'_>) -> Statistics {
     Statistics::parse(&haproxy_socket::ask(&site.directory(), "show stat").unwrap_or_default(), "nodes")
+}
+
+/// Health checks have let them in.
+fn wait_until_up(site: &Site<'_>, nodes: &[String]) -> anyhow::Result<()> {
+    for node in nodes {
+        if !wait_for(site, CHECK_LIMIT, |at| at.field(node, "status") == Some("UP"))? {
+            let (command, name) = (command_name(), &site.settings.name);
+            bail!("{node} runs, but does not come up in HAProxy; {command} logs balancer --name {name}");
+        }
+    }
+    Ok(())
 }
 
 /// Until `show stat` says so.

@@ -68,12 +68,13 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
         section.verdict {
             h2 { "Verdict" }
             p.headline { (report.headline) }
-            (tiles(report))
+            @if report.followed.is_none() { (tiles(report)) }
             p { (report.verdict) }
             @for caution in report.incomplete.iter().chain(&report.cautions) {
                 p.caution { (caution) "." }
             }
         }
+        @if let Some(followed) = &report.followed { (tables::followed(report, followed)) }
         section {
             h2 { "Throughput" }
             @if let Some(chart) = figures::throughput(report) { (figure(&chart)) }
@@ -169,7 +170,7 @@ fn tiles(report: &Report) -> Markup {
 }
 
 /// A chart under the sentence that says what it shows, with its legend.
-fn figure(chart: &Chart) -> Markup {
+pub(super) fn figure(chart: &Chart) -> Markup {
     html! {
         figure {
             figcaption { (chart.title) }

@@ -2,12 +2,15 @@
 
 use maud::{Markup, html};
 
+use super::figure;
 use crate::report::Report;
 use crate::report::columns::{self, Column};
 use crate::report::findings::objective_words;
+use crate::report::scaling::{self, Followed};
 use crate::report::words;
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, signed_percent};
 use crate::results::run::{Level, Run};
+use crate::results::scaling::Scaling;
 
 /// A table that scrolls by itself on a narrow screen.
 fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
@@ -34,6 +37,43 @@ pub fn points_section(report: &Report) -> Markup {
         p.note { "≥ marks a lower bound: the highest level that was tried was still the best one. Each comparison is made block by block." }
         @if !report.valid { p.note { (columns::NOT_VALID) } }
         ul { @for comparison in &report.comparisons { li { (words::sentence(comparison, &report.manifest.plan)) } } }
+    }
+}
+
+/// How sizes followed a load that changes: tables, then each arm second by second.
+pub fn followed(report: &Report, followed: &Followed) -> Markup {
+    let rows = scaling::text::rows(followed);
+    let objective = report.manifest.plan.objective;
+    html! {
+        section {
+            h2 { "A load that changes" }
+            (full_table(scaling::text::COST, &rows))
+            (full_table(scaling::text::ELASTICITY, &rows))
+            p.note { (scaling::text::ELASTICITY_NOTE) }
+            @for arm in &followed.arms {
+                h3 { (arm.arm) }
+                @for chart in scaling::figures::charts(followed, arm, objective) { (figure(&chart)) }
+                @if !arm.scaling.decisions.is_empty() { (decisions(&arm.scaling)) }
+            }
+        }
+    }
+}
+
+/// Decisions that changed something, with their reasons, and what went wrong.
+fn decisions(scaling: &Scaling) -> Markup {
+    let changing = scaling.decisions.iter().filter(|decision| decision.wanted != decision.units);
+    let changes = changing.map(|decision| {
+        (decision.at_seconds, format!("{} → {}", decision.units, decision.wanted), decision.reason.clone())
+    });
+    let notices = scaling.notices.iter().map(|notice| (notice.at_seconds, String::new(), notice.text.clone()));
+    let mut rows: Vec<(f64, String, String)> = changes.chain(notices).collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let cells = rows.into_iter().map(|(at, change, reason)| vec![format!("{at:.1}"), change, reason]);
+    html! {
+        details {
+            summary { "Changes, and why" }
+            (table(&["seconds", "units", "why"], cells))
+        }
     }
 }
 
@@ -111,6 +151,9 @@ fn level(level: &Level) -> String {
             format!("{}/s ({} %)", plain(*rate_per_second), percent(100.0 * fraction))
         }
         Level::Death { rate_per_second, .. } => format!("{}/s, a node dies", plain(*rate_per_second)),
+        Level::Profile { shape, peak_per_second, .. } => {
+            format!("{}, at most {}/s", shape.name(), plain(*peak_per_second))
+        }
     }
 }
 

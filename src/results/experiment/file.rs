@@ -24,6 +24,7 @@ pub struct File {
     pub scale: Option<Spanned<ScaleTable>>,
     pub arms: Option<Spanned<Vec<Spanned<ArmTable>>>>,
     pub event: Option<Spanned<EventTable>>,
+    pub profile: Option<Spanned<ProfileTable>>,
     pub sizes: Option<Spanned<SizesTable>>,
     pub quick: Option<Spanned<SizesTable>>,
     pub full: Option<Spanned<SizesTable>>,
@@ -73,6 +74,7 @@ pub struct ArmTable {
     pub target: Option<Spanned<String>>,
     pub work: Option<Spanned<Vec<Spanned<WorkEntry>>>>,
     pub load: Option<Spanned<String>>,
+    pub autoscale: Option<Spanned<String>>,
     pub pid: Option<Spanned<u32>>,
     pub pid_file: Option<Spanned<String>>,
     pub machines: Option<Machines>,
@@ -84,6 +86,14 @@ pub struct ArmTable {
 pub struct EventTable {
     pub kill: Option<Spanned<String>>,
     pub fraction: Option<Spanned<f64>>,
+}
+
+/// `[profile]`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProfileTable {
+    pub shape: Option<Spanned<String>>,
+    pub peak: Option<Spanned<f64>>,
 }
 
 /// `[sizes]`, `[quick]` and `[full]`.
@@ -102,4 +112,6 @@ pub struct SizesTable {
     pub fractions: Option<Spanned<Vec<f64>>>,
     pub open_scales: Option<Spanned<Vec<Step>>>,
     pub open_blocks: Option<Spanned<u32>>,
+    pub profile_seconds: Option<Spanned<f64>>,
+    pub profile_blocks: Option<Spanned<u32>>,
 }

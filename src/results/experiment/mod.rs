@@ -14,12 +14,13 @@ use std::fmt;
 
 pub use embedded::{DEFAULT, EMBEDDED, default, embedded};
 pub use sizes::{Size, Sizes, open_scales};
-pub use words::LOAD_FLAGS;
+pub use words::{AUTOSCALE_FLAGS, LOAD_FLAGS};
 
 use super::arm::{Arm, Scale};
 use super::objective::Objective;
 pub use super::placeholder::Placeholder;
-use super::plan::{Event, Plan, Workload};
+use super::plan::{Event, Plan, PlannedProfile, Workload};
+use super::profile::Shape;
 use super::work::Request;
 
 /// Reads a file that holds work alone, as the load generator takes it: `[[work]]` as in an experiment, without `{scale}`.
@@ -61,6 +62,8 @@ pub struct Experiment {
     pub arms: Vec<Arm>,
     /// What is killed, and under which share of the ceiling. `None`: nothing.
     pub event: Option<(String, f64)>,
+    /// A load that changes, and its highest rate as a share of the highest ceiling. `None`: there is none.
+    pub profile: Option<(Shape, f64)>,
     quick: Sizes,
     full: Sizes,
 }
@@ -133,6 +136,12 @@ impl Experiment {
             fractions: sizes.fractions,
             open_scales: sizes.open_scales,
             open_blocks: sizes.open_blocks,
+            profile: self.profile.map(|(shape, peak)| PlannedProfile {
+                shape,
+                peak,
+                seconds: sizes.profile_seconds,
+                blocks: sizes.profile_blocks,
+            }),
             event: self.event.clone().map(|(kill, fraction)| Event { kill, fraction, seconds: sizes.event_seconds }),
             driver_arguments: Vec::new(),
         }

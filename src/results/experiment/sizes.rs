@@ -52,6 +52,10 @@ pub struct Sizes {
     pub open_scales: Vec<Scale>,
     /// How often.
     pub open_blocks: u32,
+    /// Length of a load that changes.
+    pub profile_seconds: f64,
+    /// How often every arm meets it.
+    pub profile_blocks: u32,
 }
 
 impl Sizes {
@@ -76,6 +80,8 @@ impl Sizes {
             fractions: vec![0.5, 0.7, 0.8, 0.9, 1.0, 1.1],
             open_scales: open_scales(size, scales),
             open_blocks: 1,
+            profile_seconds: 60.0,
+            profile_blocks: 1,
         };
         match size {
             Size::Quick => common,
@@ -86,6 +92,8 @@ impl Sizes {
                 closed_seconds: 4.0,
                 open_seconds: 8.0,
                 event_seconds: 12.0,
+                profile_seconds: 240.0,
+                profile_blocks: 3,
                 ..common
             },
         }

@@ -14,6 +14,29 @@ pub const LOAD_FLAGS: [&str; 8] = [
     "--cookies",
 ];
 
+/// Flags of `webapp autoscale` that an arm may set. All others are the bench's own: its driver, its cluster, its log.
+pub const AUTOSCALE_FLAGS: [&str; 19] = [
+    "--metric",
+    "--min",
+    "--max",
+    "--interval",
+    "--vertical",
+    "--node-units",
+    "--up-window",
+    "--down-window",
+    "--up-policy",
+    "--down-policy",
+    "--up-select",
+    "--down-select",
+    "--tolerance",
+    "--up-tolerance",
+    "--down-tolerance",
+    "--machine-units",
+    "--machine-boot",
+    "--max-machines",
+    "--machine-idle",
+];
+
 /// Flags of the driver's `up` that are the bench's own.
 const OWN_FLAGS: [&str; 3] = ["--name", "--json", "--quiet"];
 
@@ -49,6 +72,26 @@ pub fn load(text: &str) -> Result<Vec<String>, String> {
         Some(word) => Err(format!("an arm may not say {word} to the load; it may say {}", LOAD_FLAGS.join(", "))),
         None => Ok(words),
     }
+}
+
+/// Takes the words of `webapp autoscale` apart. Their values are judged where the rules are read, before anything starts.
+///
+/// # Errors
+/// When a quote is not closed, there is no metric, or a flag is not one of [`AUTOSCALE_FLAGS`].
+pub fn autoscale(text: &str) -> Result<Vec<String>, String> {
+    let words = split(text)?;
+    let allowed = AUTOSCALE_FLAGS.join(", ");
+    if let Some(word) =
+        words.iter().find(|word| word.starts_with('-') && !AUTOSCALE_FLAGS.iter().any(|flag| is_flag(word, flag)))
+    {
+        return Err(format!("an arm may not say {word} to the autoscaler; it may say {allowed}"));
+    }
+    if !words.iter().any(|word| is_flag(word, "--metric")) {
+        return Err(
+            "the autoscaler has nothing to hold; write for instance \"--metric cpu=70 --min 2 --max 8\"".to_owned()
+        );
+    }
+    Ok(words)
 }
 
 /// Checks that every brace of `text` is one of the placeholders `allowed`.
@@ -95,6 +138,21 @@ mod tests {
         ] {
             let error = up(text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn words_for_the_autoscaler() {
+        assert_eq!(autoscale("--metric cpu=70 --max 4").unwrap(), ["--metric", "cpu=70", "--max", "4"]);
+        for (text, says) in [
+            ("", "nothing to hold"),
+            ("--max 4", "nothing to hold"),
+            ("--metric cpu=70 --driver x", "may not say --driver"),
+            ("--metric cpu=70 --log x", "it may say --metric, "),
+            ("--metric 'cpu=70", "not closed"),
+        ] {
+            let said = autoscale(text).unwrap_err();
+            assert!(said.contains(says), "{text}: {said}");
         }
     }
 

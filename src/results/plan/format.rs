@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{ANY_NODE, Event, Plan};
+use super::{ANY_NODE, Event, Plan, PlannedProfile};
 use crate::results::arm::{Arm, Scale};
 use crate::results::objective::Objective;
 use crate::results::work::Request;
@@ -35,7 +35,7 @@ plan_fields! {
     at_most_seconds: Option<f64>, seed: u64, smallest_effect_percent: f64, work: Vec<Request>, model: String,
     balancer: String, objective: Objective, warmup_seconds: f64, closed_seconds: f64, open_seconds: f64,
     connections: Vec<u32>, connections_per_scale: bool, fractions: Vec<f64>, open_scales: Vec<Scale>, open_blocks: u32,
-    event: Option<Event>, driver_arguments: Vec<String>,
+    event: Option<Event>, profile: Option<PlannedProfile>, driver_arguments: Vec<String>,
 }
 
 /// A plan as format 1 wrote it.

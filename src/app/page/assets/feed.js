@@ -15,7 +15,7 @@ const CLOCK_SET = 3000;
 const ask = { credentials: 'omit', cache: 'no-store', headers: { Accept: 'application/json' } };
 
 /** What is known of the server; `nodes` in the order in which the server names them. */
-export const feed = { nodes: [], self: null, answeredAt: null, refused: null, most: 6 };
+export const feed = { nodes: [], self: null, autoscale: null, answeredAt: null, refused: null, most: 6 };
 
 let extra = [];
 let historyWanted = true;
@@ -111,6 +111,7 @@ async function once() {
     else if (one.reachable && known.get(one.url).reachable === false) historyWanted = true;
     return take(one, known.get(one.url));
   });
+  feed.autoscale = typeof told.autoscale === 'object' ? told.autoscale : null;
   feed.self = feed.nodes.find((node) => node.self) ?? null;
   feed.answeredAt = performance.now();
   const entry = performance.getEntriesByName(new URL(url, location.href).href).at(-1);

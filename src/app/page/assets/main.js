@@ -8,6 +8,7 @@ import { clusterView, nodeLink } from './cluster.js';
 import { nodeView } from './node.js';
 import { labPanel } from './lab.js';
 import { addPanel } from './add.js';
+import { scalingPanel } from './scaling.js';
 import { language, languages, preferred, speak, t } from './words.js';
 
 const THEMES = ['auto', 'light', 'dark'];
@@ -36,6 +37,7 @@ const choices = {
 let theme = THEMES.includes(choices.get('theme')) ? choices.get('theme') : 'auto';
 let view = null;
 let lab = null;
+let scaling = null;
 let parts = null;
 
 /** The view that the address names: a node's name, `''` for the cluster, `null` for whatever fits. */
@@ -79,6 +81,7 @@ function build() {
   view?.end();
   view = null;
   lab = labPanel();
+  scaling = scalingPanel();
   const live = h('span', { class: 'live', id: 'live', role: 'status' });
   const banner = h('p', { class: 'banner', role: 'alert', hidden: true, id: 'stale' });
   const views = h('nav', { 'aria-label': t('bar.views') });
@@ -141,9 +144,10 @@ function show() {
     view?.end();
     view = node ? nodeView(lab.element) : clusterView(lab.element);
     view.key = key;
-    main.replaceChildren(parts.banner, view.element);
+    main.replaceChildren(parts.banner, scaling.element, view.element);
   }
   lab.update();
+  scaling.update(feed.autoscale);
   if (node) view.update(node, nowOf(node), stateOf(node));
   else view.update(feed.nodes);
   const limit = document.getElementById('limit')?.textContent ?? '';

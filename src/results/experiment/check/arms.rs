@@ -75,6 +75,7 @@ impl Checker<'_> {
             target: arm.target.map(Spanned::into_inner),
             work: arm.work.map(|work| self.work(work)).transpose()?,
             load: words(arm.load, words::load)?,
+            autoscale: words(arm.autoscale, words::autoscale)?,
             pid: self.count(arm.pid, MOST_PID, "pid")?,
             pid_file: arm.pid_file.map(|file| self.sentence(file, "pid_file")).transpose()?,
             machines: arm.machines,

@@ -1,6 +1,7 @@
 //! From what was typed to an [`Experiment`]: every value is judged, and the first that makes no sense is named with its line.
 
 mod arms;
+mod profile;
 mod sizes;
 mod work;
 
@@ -47,6 +48,11 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
         }
     }
     let event = read.event.map(|event| check.event(event, &arms)).transpose()?;
+    let profile_at = read.profile.as_ref().map(Spanned::span);
+    let profile = match read.profile {
+        Some(profile) => Some(check.profile(profile, &arms)?),
+        None => check.no_profile(&arms_at, &arms).map(|()| None)?,
+    };
     let common = read.sizes.map(Spanned::into_inner).unwrap_or_default();
     let sizes = |size: Size, own: Option<Spanned<SizesTable>>| {
         let defaults = Sizes::default_of(size, &scale.values, workload.filter(|_| scale.is_numbers()));
@@ -59,6 +65,12 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
         Ok(sizes)
     };
     let (quick, full) = (sizes(Size::Quick, read.quick)?, sizes(Size::Full, read.full)?);
+    let objective_at = read.objective.as_ref().map_or(0..0, Spanned::span);
+    let objective = check.objective(read.objective)?;
+    if let Some(at) = &profile_at {
+        check.one_step(at, [&quick, &full])?;
+        check.objective_of_seconds(&objective_at, objective)?;
+    }
     let placed = [
         (read.unit_cpu_percent.as_ref().map(Spanned::span), Placeholder::UnitCpu, "unit_cpu_percent"),
         (read.model.as_ref().map(Spanned::span), Placeholder::Model, "model"),
@@ -70,7 +82,7 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
         look_at,
         workload,
         work,
-        objective: check.objective(read.objective)?,
+        objective,
         smallest_effect_percent: check
             .within(read.smallest_effect_percent, 0.1..=100.0, "smallest_effect_percent")?
             .unwrap_or(SMALLEST_EFFECT_PERCENT),
@@ -84,6 +96,7 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
         scale_name: scale.name,
         arms,
         event,
+        profile,
         quick,
         full,
     };

@@ -15,6 +15,9 @@ const MOST_CONNECTIONS: u32 = 100_000;
 /// Shorter windows measure nothing, longer ones are a mistake.
 const WINDOW: std::ops::RangeInclusive<f64> = 0.5..=3600.0;
 
+/// A size cannot follow a day of less.
+const PROFILE: std::ops::RangeInclusive<f64> = 5.0..=86_400.0;
+
 /// `[scale]`, judged.
 pub(super) struct CheckedScale {
     pub name: String,
@@ -96,6 +99,10 @@ impl Checker<'_> {
         }
         sizes.open_blocks =
             self.count(table.open_blocks.clone(), MOST_BLOCKS, "open_blocks")?.unwrap_or(sizes.open_blocks);
+        sizes.profile_seconds =
+            self.within(table.profile_seconds.clone(), PROFILE, "profile_seconds")?.unwrap_or(sizes.profile_seconds);
+        sizes.profile_blocks =
+            self.count(table.profile_blocks.clone(), MOST_BLOCKS, "profile_blocks")?.unwrap_or(sizes.profile_blocks);
         Ok(sizes)
     }
 

@@ -17,7 +17,8 @@ pub struct Profile {
 }
 
 /// A profile that needs no file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// 24 hours: a quiet night, a rise in the morning, a dent at noon, the peak in the evening. 20 to 100 a second.
     Day,
@@ -41,6 +42,11 @@ impl Shape {
             Self::Ramp => "ramp",
             Self::Steps => "steps",
         }
+    }
+
+    /// The shape of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|shape| shape.name() == name)
     }
 
     /// Its points.
@@ -128,7 +134,7 @@ impl Profile {
     /// # Errors
     /// When there is neither, or the file holds something else.
     pub fn named(name: &str) -> anyhow::Result<Self> {
-        if let Some(shape) = Shape::ALL.into_iter().find(|shape| shape.name() == name) {
+        if let Some(shape) = Shape::named(name) {
             return Ok(shape.profile());
         }
         let names = Shape::ALL.map(Shape::name).join(", ");
