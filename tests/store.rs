@@ -4,6 +4,7 @@
 
 mod store_support;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,7 @@ fn sqlite_rows() {
 fn sqlite_sessions() {
     let folder = tempfile::tempdir().unwrap();
     let target: Target = format!("sqlite:{}/a.db", folder.path().display()).parse().unwrap();
-    seed::seed(&target, 0, TIMEOUT, |_| {}).unwrap();
+    seed::seed(&target, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     sessions(&|| connect(&target, TIMEOUT).unwrap(), Keeps::Shared);
 }
 
@@ -99,7 +100,7 @@ fn remote_sessions(kind: Kind) {
     let server = StoreServer::start(kind);
     let target: Target = server.url().parse().unwrap();
     if kind == Kind::Mariadb {
-        seed::seed(&target, 0, TIMEOUT, |_| {}).unwrap();
+        seed::seed(&target, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     }
     sessions(&|| connect(&target, TIMEOUT).unwrap(), Keeps::Shared);
 }
@@ -107,10 +108,14 @@ fn remote_sessions(kind: Kind) {
 /// A second run changes nothing of what was written since the first, and adds what is missing.
 fn seed_twice(target: &Target, open: Open<'_>) {
     let mut told = Vec::new();
-    seed::seed(target, 1_500, TIMEOUT, |rows| told.push(rows)).unwrap();
+    let tell = |rows| {
+        told.push(rows);
+        ControlFlow::Continue(())
+    };
+    seed::seed(target, 1_500, TIMEOUT, tell).unwrap();
     assert_eq!(told, [1_000, 1_500]);
     assert_eq!(open().put(3, "written", by()), Ok(Some(2)));
-    seed::seed(target, ROWS, TIMEOUT, |_| {}).unwrap();
+    seed::seed(target, ROWS, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     let row = open().get(3, by()).unwrap().unwrap();
     assert_eq!((row.value.as_str(), row.version), ("written", 2));
 }
@@ -220,7 +225,7 @@ fn memcached_holds_no_rows(kind: Kind) {
     let target: Target = server.url().parse().unwrap();
     let mut client = connect(&target, TIMEOUT).unwrap();
     assert!(matches!(client.get(1, by()), Err(Failure::Unsupported(_))));
-    assert!(matches!(seed::seed(&target, 10, TIMEOUT, |_| {}), Err(Failure::Unsupported(_))));
+    assert!(matches!(seed::seed(&target, 10, TIMEOUT, |_| ControlFlow::Continue(())), Err(Failure::Unsupported(_))));
     client.ping(by()).unwrap();
 }
 
@@ -236,7 +241,7 @@ fn hangs_or_dies(kind: Kind) {
     let mut server = StoreServer::start(kind);
     let target: Target = server.url().parse().unwrap();
     if kind == Kind::Mariadb {
-        seed::seed(&target, 0, TIMEOUT, |_| {}).unwrap();
+        seed::seed(&target, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     }
     let timeout = Duration::from_millis(500);
     let mut client = connect(&target, timeout).unwrap();

@@ -36,6 +36,7 @@ fn main() {
         ("users_are_added_by_the_command", users_are_added_by_the_command),
         ("random_cookies_and_tokens_let_nobody_in", random_cookies),
         ("seeding_says_what_it_does", seeding_says_what_it_does),
+        ("seeding_is_interrupted_in_order", seeding_is_interrupted_in_order),
     ];
     let with_servers: &[ServerTest] = &[
         ("mysql_rows_over_http", Kind::Mariadb, rows_over_http),
@@ -394,6 +395,32 @@ fn seeding_says_what_it_does() {
     let empty = format!("sqlite:{}/empty.db", folder.path().display());
     let answer = Node::start(&["--store", &empty]).get("/item?id=1");
     assert!(answer.status == 503 && answer.text().contains("webapp store seed"), "{}", answer.text());
+}
+
+/// Ctrl-C in the middle of ten million rows: it ends between two batches, says how far it came, and goes on when run again.
+fn seeding_is_interrupted_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/s.db", folder.path().display());
+    let length = |name: &str| std::fs::metadata(folder.path().join(name)).map_or(0, |data| data.len());
+    let mut command = webapp();
+    command.args(["store", "seed", &url, "--rows", "10000000"]).stderr(Stdio::piped()).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let end = Instant::now() + MARGIN;
+    // The first batches are there.
+    while length("s.db") + length("s.db-wal") < 400_000 {
+        assert!(Instant::now() < end, "no rows");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let rows: u64 = said.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    assert!(said.contains("of 10000000 rows; run it again") && rows.is_multiple_of(1_000) && rows > 0, "{said}");
+    seed(&url, &(rows + 500).to_string());
+    let node = Node::start(&["--store", &url]);
+    let status = |id: u64| node.get(&format!("/item?id={id}")).status;
+    assert_eq!((status(0), status(rows - 1), status(rows + 499), status(rows + 500)), (200, 200, 200, 404));
 }
 
 fn rows_over_http(kind: Kind) {

@@ -113,6 +113,30 @@ fn six_points_of_the_law_itself() {
 }
 
 #[test]
+fn the_bend_is_where_ideal_growth_meets_the_highest_value() {
+    let table = [(1.0, 1.0), (2.0, 1.8868), (4.0, 3.0769), (6.0, 3.5294), (8.0, 3.5398), (10.0, 3.3557)];
+    let with_peak = fit(&points(&table)).unwrap();
+    let bend = with_peak.bend.unwrap();
+    close(bend.n, with_peak.peak.unwrap().throughput / with_peak.scale.value, 1e-9);
+    let [low, high] = bend.interval_95.unwrap();
+    assert!(low < bend.n && bend.n < high && high - low < 0.1, "{bend:?}");
+    // The interval against one made by hand: shifting the parameters by their errors.
+    let at = |contention: f64, coherency: f64| {
+        let n = ((1.0 - contention) / coherency).sqrt();
+        n / (1.0 + contention * (n - 1.0) + coherency * n * (n - 1.0))
+    };
+    let (contention, coherency) = (with_peak.contention, with_peak.coherency);
+    let widest = at(contention.value - contention.standard_error.unwrap(), coherency.value) - bend.n;
+    assert!(widest > 0.0 && widest < high - low, "more contention bends earlier");
+    // Contention alone: the curve ends at its asymptote.
+    let saturating = fit(&points(&[(1.0, 100.0), (2.0, 160.0), (4.0, 228.57), (8.0, 290.91), (16.0, 336.84)])).unwrap();
+    close(saturating.contention.value, 0.25, 1e-3);
+    close(saturating.bend.unwrap().n, 4.0, 0.05);
+    let linear = fit(&points(&[(1.0, 100.0), (2.0, 220.0), (4.0, 480.0), (8.0, 1100.0)])).unwrap();
+    assert_eq!(linear.bend, None, "nothing ends it");
+}
+
+#[test]
 fn bounds_hold_and_are_named() {
     // Falls faster than full contention allows: contention cannot exceed 1.
     let falling = fit(&points(&[(1.0, 100.0), (2.0, 50.0), (4.0, 20.0), (8.0, 10.0)])).unwrap();

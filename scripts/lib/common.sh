@@ -132,9 +132,9 @@ node_url() {
   sed -n '1s/^listening on //p' "$1"
 }
 
-# redis_start FOLDER: starts a Redis on a free port, its files in FOLDER. Sets REDIS_PID and REDIS_URL.
+# redis_start FOLDER [PORT]: starts a Redis on that port or one that should be free, its files in FOLDER. Sets REDIS_PID and REDIS_URL.
 redis_start() {
-  local port=$((20000 + RANDOM % 10000))
+  local port=${2:-$((20000 + RANDOM % 10000))}
   redis-server --port "$port" --bind 127.0.0.1 --dir "$1" --save '' --appendonly no >"$1/redis.log" 2>&1 &
   # shellcheck disable=SC2034 # for the caller
   REDIS_PID=$! REDIS_URL=redis://127.0.0.1:$port

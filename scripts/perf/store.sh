@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the pool of store connections costs: /item from Redis against a plain loop of the same client, and /item from memory
-# against /whoami.
+# against /whoami. And what /whoami notices when the store dies and comes back.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk redis-server redis-cli=redis-tools
@@ -49,3 +49,36 @@ done
 echo "Requests a second of a node on one core, medians of $ROUNDS rounds of $SECONDS_EACH s:"
 echo "  /item from memory $(median <"$WORK/item"), /whoami $(median <"$WORK/whoami")"
 row_least "/item from memory, of /whoami" "$(median <"$WORK/memory")" '' 0.9
+
+# The store is killed and comes back five times, while 500 requests a second ask for rows and 200 for /whoami.
+# p99_of FILE: of what webapp load wrote, in milliseconds.
+p99_of() { jq .latency_milliseconds.p99 "$1"; }
+# whoami NAME: ten seconds of it beside the rows. Every request for a row must be answered, with 200 or 503.
+whoami() {
+  "$WEBAPP_BIN" load "$NODE_URL/item?id={uniform 0..99}" --rate 500 --warmup 0s --duration 12s --json "$WORK/rows.json" >"$WORK/rows.txt" 2>&1 &
+  local rows=$! code=0
+  "$WEBAPP_BIN" load "$NODE_URL/whoami" --rate 200 --duration 10s --json "$WORK/$1.json" >"$WORK/$1.txt" 2>&1 || code=$?
+  # 3: the generator shares the cores with everybody else here; what it says of its own lateness is in the file.
+  ((code == 0 || code == 3)) || die "$(cat "$WORK/$1.txt")"
+  wait "$rows" || true
+  [[ "$(jq -c '[(.errors | keys - ["unexpected_status", "not_sent"]), (.status | keys - ["200", "503"])]' "$WORK/rows.json")" == '[[],[]]' ]] ||
+    die "a request for a row was answered with something else than 200 or 503: $(jq -c '[.errors, .status]' "$WORK/rows.json")"
+}
+start_node dying "$cores" --store "$REDIS_URL" --store-connections "$CONNECTIONS"
+whoami alone
+whoami dying &
+asking=$!
+for ((round = 0; round < 5; round++)); do
+  sleep 1
+  kill -KILL "$REDIS_PID"
+  wait "$REDIS_PID" 2>/dev/null || true
+  sleep 0.7
+  redis_start "$WORK" "${REDIS_URL##*:}"
+  STARTED+=("$REDIS_PID")
+  "$WEBAPP_BIN" store seed "$REDIS_URL" --rows 100 >/dev/null
+done
+wait "$asking"
+refused=$(jq '.status["503"] // 0' "$WORK/rows.json")
+((refused > 0)) || die "no request for a row noticed that the store was away"
+echo "p99 of /whoami at 200 requests/s, beside 500 requests/s for rows:"
+row "while the store dies and returns 5 times (before: $(p99_of "$WORK/alone.json") ms)" "$(p99_of "$WORK/dying.json")" ms 10

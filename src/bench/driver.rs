@@ -145,6 +145,7 @@ pub fn running(arm: &Arm, target: String) -> anyhow::Result<ClusterAnswer> {
         balancer: None,
         services: Vec::new(),
         tls: None,
+        login: None,
         limited: None,
         scaling_file: None,
     })

@@ -24,6 +24,8 @@ pub struct LoadJob<'a> {
     pub further: &'a [String],
     /// How.
     pub level: Level,
+    /// Users with cookies who take turns where requests are sent by the clock. `None`: there are no users.
+    pub users: Option<u32>,
     /// Of the keys: the same for all arms of a block, so that they are asked the same.
     pub seed: u64,
     /// Before the window.
@@ -102,6 +104,7 @@ fn arguments(job: &LoadJob<'_>) -> Vec<String> {
         Level::Closed { connections } => arguments.extend(["--connections".to_owned(), connections.to_string()]),
         Level::Open { rate_per_second, .. } | Level::Death { rate_per_second, .. } => {
             arguments.extend(["--rate".to_owned(), format!("{rate_per_second:.3}")]);
+            arguments.extend(job.users.iter().flat_map(|users| ["--users".to_owned(), users.to_string()]));
         }
         Level::Profile { shape, peak_per_second, seconds } => {
             let profile = shape.profile();
@@ -136,6 +139,7 @@ mod tests {
                 work,
                 further: &["--no-keepalive".to_owned()],
                 level,
+                users: Some(64),
                 seed: 1,
                 warmup_seconds: 0.4,
                 window_seconds: 2.5,
@@ -147,7 +151,7 @@ mod tests {
             "load http://h:1/fib?number=28 --connections 16 --warmup 400ms --duration 2500ms --timeout 10000ms --no-keepalive --json -"
         );
         assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.requests()).starts_with(
-            "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 "
+            "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 --users 64 "
         ));
         let day = Level::Profile { shape: Shape::Day, peak_per_second: 250.0, seconds: 86.4 };
         let day = job(day, &[Request::get(1, "/")]);

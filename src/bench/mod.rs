@@ -10,6 +10,7 @@ pub mod foreign;
 pub mod generator;
 pub mod interrupt;
 pub mod locality;
+pub mod login;
 pub mod machine;
 pub mod progress;
 pub mod scaling;
@@ -30,6 +31,7 @@ use crate::results::arm::PointKey;
 use crate::results::folder::Folder;
 use crate::results::manifest::{FORMAT, Manifest};
 use crate::results::plan::{ANY_NODE, Ladder, Plan, Visit};
+use crate::results::queries;
 use crate::results::run::{Killed, Level, Run};
 use caretaker::Caretaker;
 use driver::Driver;
@@ -222,7 +224,7 @@ impl Bench<'_> {
         // A load that changes has no warm-up: it begins as it begins.
         let warmup_seconds = if level.ladder() == Ladder::Profile { 0.0 } else { self.plan.warmup_seconds };
         let arm = self.plan.arm(&visit.point.arm).with_context(|| format!("there is no arm {}", visit.point.arm))?;
-        let work = self.plan.work_at(arm, &visit.point.scale);
+        let work = login::filled(self.plan.work_at(arm, &visit.point.scale), cluster)?;
         let started_at = now();
         let watch = Watch::start(cluster);
         let from_seconds = watch.seconds() + warmup_seconds;
@@ -231,6 +233,10 @@ impl Bench<'_> {
             work: &work,
             further: &arm.load,
             level,
+            users: arm
+                .has_users()
+                .then(|| queries::ceiling_connections(&self.plan, &self.runs, &visit.point))
+                .flatten(),
             seed: self.plan.seed.wrapping_add(u64::from(visit.block) << 32),
             warmup_seconds,
             window_seconds,

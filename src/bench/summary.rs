@@ -3,7 +3,7 @@
 use super::foreign::{self, Clocks, CpuPart};
 use crate::cluster::contract::{ClusterAnswer, ServiceAnswer};
 use crate::kernel::clock;
-use crate::results::load::{LoadOutcome, Validity};
+use crate::results::load::{ErrorKind, LoadOutcome, Validity};
 use crate::results::manifest::BalancerIdentity;
 use crate::results::run::{
     BalancerUse, MachineUse, NodeUse, RunVerdict, Sample, ServiceSample, ServiceUse, StatsSample,
@@ -186,9 +186,12 @@ pub fn verdict(
     if load.requests_ok == 0 {
         reasons.push("no request was answered correctly".to_owned());
     }
-    let failed: u64 = load.errors.values().sum();
+    // A lost session is what such a run asks for: it is told as a figure, and lowers goodput, but is nothing wrong with the run.
+    let is_failure = |kind: &ErrorKind| *kind != ErrorKind::SessionLost;
+    let failures = || load.errors.iter().filter(|(kind, _)| is_failure(kind));
+    let failed: u64 = failures().map(|(_, count)| count).sum();
     if !overload_expected && failed as f64 > TOLERATED_ERRORS * load.requests_total as f64 {
-        let kinds: Vec<String> = load.errors.iter().map(|(kind, count)| format!("{count} {}", kind.words())).collect();
+        let kinds: Vec<String> = failures().map(|(kind, count)| format!("{count} {}", kind.words())).collect();
         reasons.push(format!("{failed} of {} requests failed ({})", load.requests_total, kinds.join(", ")));
     }
     let named: u64 = load.nodes.values().sum();
@@ -237,7 +240,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::results::load::{ErrorKind, GeneratorUse};
+    use crate::results::load::GeneratorUse;
     use crate::results::run::{NodeSample, ServiceRole};
 
     fn cluster() -> ClusterAnswer {
@@ -377,6 +380,13 @@ mod tests {
             let verdict = verdict(&load, false, true, None);
             assert!(!verdict.valid && verdict.reasons.join(" ").contains(word), "{verdict:?}");
         }
+        let forgetful = LoadOutcome {
+            requests_ok: 30,
+            nodes: BTreeMap::from([("a".to_owned(), 100)]),
+            errors: BTreeMap::from([(ErrorKind::SessionLost, 70)]),
+            ..good.clone()
+        };
+        assert!(verdict(&forgetful, false, true, None).valid, "lost sessions are a result");
         let overloaded = LoadOutcome { errors: BTreeMap::from([(ErrorKind::UnexpectedStatus, 40)]), ..good };
         assert!(verdict(&overloaded, true, true, None).valid, "beyond the ceiling, refusals are the right answer");
     }

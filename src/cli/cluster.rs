@@ -15,7 +15,7 @@ use crate::cluster::contract::Topology;
 use crate::cluster::describe::Description;
 use crate::cluster::reporter::Reporter;
 use crate::cluster::settings::{Algorithm, Bind, UpRequest};
-use crate::cluster::shared::{SessionsKind, SharedRequest, StoreKind};
+use crate::cluster::shared::{LoginCost, SessionsKind, SharedRequest, StoreKind};
 use crate::cluster::{self, Cluster, Launch, Stop};
 use values::{UnitCpu, backend, count, name, named_address, named_process, port, unit_cpu, units};
 
@@ -180,6 +180,11 @@ struct Up {
     /// Where the sessions of users are: in each node, in a server, or in a signed token that the user has [default: node].
     #[arg(long, value_name = "S", help_heading = "Store")]
     sessions: Option<SessionsKind>,
+    /// Let the demo users user1 to user1000 log in, whose hashes (Argon2id) take KIB of memory and so many passes, such as
+    /// 19456:2. Their one password is made for the cluster, and kept in its folder; the answer names a file with the body of a
+    /// login.
+    #[arg(long, value_name = "KIB:PASSES", help_heading = "Store")]
+    login: Option<LoginCost>,
     /// Further arguments of `webapp serve`.
     #[arg(last = true, value_name = "ARGUMENTS", help_heading = "Nodes")]
     further: Vec<String>,
@@ -272,6 +277,7 @@ impl Up {
                 connections: self.store_connections,
                 rows: self.store_rows,
                 sessions: self.sessions,
+                login: self.login,
             },
             node_arguments: self.further,
         })

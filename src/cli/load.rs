@@ -135,6 +135,9 @@ struct RequestArgs {
     /// Each connection is a user who keeps cookies; a counter at /session that goes back is an error of its own.
     #[arg(long, env = "WEBAPP_LOAD_COOKIES")]
     cookies: bool,
+    /// Open loop: so many users, who take turns, in place of --max-connections.
+    #[arg(long, value_name = "N", env = "WEBAPP_LOAD_USERS", requires = "cookies", conflicts_with = "connections")]
+    users: Option<usize>,
     /// One request a connection.
     #[arg(long, env = "WEBAPP_LOAD_NO_KEEPALIVE")]
     no_keepalive: bool,
@@ -207,6 +210,10 @@ fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
         rate.is_some() || !pace.poisson,
         "--poisson needs --rate or --profile: a closed loop has no arrivals"
     );
+    anyhow::ensure!(
+        rate.is_some() || args.requests.users.is_none(),
+        "--users needs --rate or --profile: in a closed loop each of the --connections is a user"
+    );
     let (duration, warmup) = match &profile {
         Some(profile) => (Duration::try_from_secs_f64(profile.seconds())?, Duration::ZERO),
         None => (pace.duration, pace.warmup),
@@ -217,7 +224,7 @@ fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
             Some(rate) => Load::Open {
                 rate,
                 arrivals: if args.pace.poisson { Arrivals::Poisson } else { Arrivals::Constant },
-                max_connections: args.pace.max_connections,
+                max_connections: args.requests.users.unwrap_or(args.pace.max_connections),
             },
         },
         profile: profile.map(Arc::new),
@@ -226,6 +233,7 @@ fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
         warmup,
         timeout: args.requests.timeout,
         cookies: args.requests.cookies,
+        in_turn: args.requests.users.is_some(),
         seed: args.pace.seed,
         headers: args.requests.headers.clone(),
         keepalive: !args.requests.no_keepalive,

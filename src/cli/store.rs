@@ -1,6 +1,9 @@
 //! `webapp store seed`: makes schema and rows in a store.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -19,7 +22,8 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Make tables and rows where they are missing; what is there stays as it is.
+    /// Make tables and rows where they are missing; what is there stays as it is. Ctrl-C ends it between two batches; run again, it
+    /// goes on.
     ///
     /// Example: webapp store seed mysql://webapp:PASSWORD@127.0.0.1:3306/webapp --rows 100000
     Seed(Seed),
@@ -67,11 +71,29 @@ fn make_rows(args: &Seed) -> anyhow::Result<Exit> {
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} rows, {eta} left") {
         bar.set_style(style);
     }
-    let made = seed::seed(&target, args.rows, args.timeout, |rows| bar.set_position(rows));
+    let interrupted = interrupts()?;
+    let made = seed::seed(&target, args.rows, args.timeout, |rows| {
+        bar.set_position(rows);
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     bar.finish_and_clear();
-    made.map_err(|failure| anyhow!("{target}: {}", why(failure, args.timeout)))?;
+    let rows = made.map_err(|failure| anyhow!("{target}: {}", why(failure, args.timeout)))?;
+    if rows < args.rows {
+        eprintln!("interrupted: {target} has {rows} of {} rows; run it again, and it goes on", args.rows);
+        return Ok(Exit::Failed);
+    }
     println!("{target} has its tables and the rows 0 to {}", args.rows.saturating_sub(1));
     Ok(Exit::Done)
+}
+
+/// Whether a signal asked to stop. A second one ends the process at once; the store then keeps whole batches all the same.
+fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&flag))?;
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
 }
 
 fn why(failure: Failure, timeout: Duration) -> String {

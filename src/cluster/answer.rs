@@ -20,6 +20,7 @@ impl Cluster {
             balancer: settings.balancer.map(|kind| self.balancer_answer(kind, ask)),
             services: services.iter().map(|service| service.answer()).collect(),
             tls: settings.tls.as_ref().map(|tls| tls::answer(tls, &self.folder)),
+            login: service::login_body(settings, &self.folder),
             limited: Some(self.limited()),
             scaling_file: Some(self.folder.scaling().display().to_string()),
         }

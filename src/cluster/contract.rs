@@ -53,6 +53,10 @@ pub struct ClusterAnswer {
     /// `None` where only plain HTTP is spoken.
     #[serde(default)]
     pub tls: Option<TlsAnswer>,
+    /// A file for its owner only with the body of a login that is right, which stands for `{login}` in what an experiment asks.
+    /// `None` where nobody can log in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
     /// What was limited, and how.
     #[serde(default)]
     pub limited: Option<Limited>,

@@ -80,6 +80,7 @@ impl Description {
             services: Vec::new(),
             tls: None,
             scaling_file: None,
+            login: None,
             limited: Some(limited),
         };
         DescriptionAnswer { cluster, up }

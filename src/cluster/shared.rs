@@ -103,6 +103,36 @@ impl ServerKind {
     }
 }
 
+/// What a check of a demo user's password costs (Argon2id).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginCost {
+    /// Memory of one hash, KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+}
+
+impl std::fmt::Display for LoginCost {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}", self.memory_kib, self.passes)
+    }
+}
+
+impl std::str::FromStr for LoginCost {
+    type Err = String;
+
+    /// Reads `19456:2`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers =
+            text.split_once(':').and_then(|(memory, passes)| Some((memory.parse().ok()?, passes.parse().ok()?)));
+        match numbers {
+            Some((memory_kib @ 8..=1_048_576, passes @ 1..=100)) => Ok(Self { memory_kib, passes }),
+            _ => Err("must be KIB:PASSES, such as 19456:2: 8 to 1048576 KiB of memory, and 1 to 100 passes over it"
+                .to_owned()),
+        }
+    }
+}
+
 /// What `up` was asked for; `None` is what was not said.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
@@ -113,6 +143,7 @@ pub struct SharedRequest {
     pub connections: Option<u32>,
     pub rows: Option<u32>,
     pub sessions: Option<SessionsKind>,
+    pub login: Option<LoginCost>,
 }
 
 /// What the nodes share.
@@ -126,6 +157,9 @@ pub struct Shared {
     pub rows: u32,
     /// Where sessions are.
     pub sessions: SessionsKind,
+    /// Demo users can log in, whose hashes cost so much.
+    #[serde(default)]
+    pub login: Option<LoginCost>,
     /// What each server may use, in percent of one core; `None` without a quota.
     pub cpu: Option<u32>,
     /// The servers, in the order in which they start.
@@ -196,6 +230,7 @@ impl SharedRequest {
             connections: self.connections,
             rows: self.rows.unwrap_or(ROWS),
             sessions,
+            login: self.login,
             cpu: if servers.is_empty() { None } else { self.cpu.unwrap_or(unit) },
             servers,
         })
@@ -210,6 +245,7 @@ impl SharedRequest {
             ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
             ("store-connections", number(self.connections), number(shared.connections)),
             ("store-rows", number(self.rows), number(Some(shared.rows))),
+            ("login", self.login.map(|it| it.to_string()), shared.login.map(|it| it.to_string())),
             ("sessions", self.sessions.map(|it| it.name().to_owned()), Some(shared.sessions.name().to_owned())),
         ]
     }
@@ -217,6 +253,8 @@ impl SharedRequest {
 
 /// The file with the key of tokens, among the secrets.
 pub const TOKEN_KEY: &str = "token.key";
+/// The file with the demo users, among the secrets.
+pub const USERS: &str = "users";
 /// The file of a SQLite store, in the cluster's folder.
 pub const SQLITE: &str = "store.db";
 
@@ -245,6 +283,9 @@ impl Shared {
         }
         if let Some(connections) = self.connections {
             words.extend(["--store-connections".into(), connections.to_string().into()]);
+        }
+        if self.login.is_some() {
+            words.extend(["--users".into(), secrets.join(USERS).into()]);
         }
         let own_server = self.servers.iter().any(|server| server.name == SESSIONS);
         match self.sessions {
@@ -299,9 +340,20 @@ mod tests {
             let told = shared.node_arguments(Path::new("/c"), Path::new("/c/s"));
             assert_eq!(told.join(" ".as_ref()), *words);
         }
+        let users = SharedRequest { login: Some("4096:1".parse().unwrap()), ..SharedRequest::default() };
+        let told = users.settle(None).unwrap().node_arguments(Path::new("/c"), Path::new("/s"));
+        assert_eq!(told.join(" ".as_ref()), "--users /s/users");
         let more = SharedRequest { connections: Some(8), store: Some(StoreKind::Redis), ..SharedRequest::default() };
         let told = more.settle(None).unwrap().node_arguments(Path::new("/c"), Path::new("/s"));
         assert_eq!(told.join(" ".as_ref()), "--store @/s/store1 --store-connections 8");
+    }
+
+    #[test]
+    fn costs_of_a_login() {
+        assert_eq!("19456:2".parse(), Ok(LoginCost { memory_kib: 19_456, passes: 2 }));
+        for text in ["", "19456", "19456:", ":2", "7:1", "8:0", "1048577:1", "8:101", "-8:1", "8:1:1"] {
+            assert!(text.parse::<LoginCost>().unwrap_err().contains("19456:2"), "{text}");
+        }
     }
 
     #[test]

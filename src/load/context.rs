@@ -8,7 +8,9 @@ use super::deadlines::{DeadlineMonitor, NEVER};
 use super::recorder::{EndedRequest, MeasuredWindow};
 use super::recorders::Recorders;
 use super::semaphore::Semaphore;
+use super::session::SessionChange;
 use super::user::{ExchangeContext, ExchangeProgress};
+use crate::results::load::SessionsOutcome;
 
 /// The state of a run, from its preparation to its summary.
 pub(super) struct RunContext {
@@ -34,9 +36,18 @@ pub(super) struct RunContext {
     pub dispatch_incomplete: AtomicBool,
     /// Coroutines that have not ended.
     pub coroutines: AtomicUsize,
+    sessions: SessionCounts,
     connections: AtomicUsize,
     pub connections_peak: AtomicUsize,
     pub connections_opened: AtomicU64,
+}
+
+/// Counts of the users' sessions.
+#[derive(Default)]
+struct SessionCounts {
+    users: AtomicU64,
+    users_that_lost: AtomicU64,
+    lost: AtomicU64,
 }
 
 impl RunContext {
@@ -63,6 +74,7 @@ impl RunContext {
             stop_dispatching: AtomicBool::new(false),
             dispatch_incomplete: AtomicBool::new(false),
             coroutines: AtomicUsize::new(0),
+            sessions: SessionCounts::default(),
             connections: AtomicUsize::new(0),
             connections_peak: AtomicUsize::new(0),
             connections_opened: AtomicU64::new(0),
@@ -120,8 +132,24 @@ impl RunContext {
         if exchange.opened {
             self.connections_opened.fetch_add(1, Ordering::Relaxed);
         }
+        match exchange.session {
+            Some(SessionChange::Begun) => drop(self.sessions.users.fetch_add(1, Ordering::Relaxed)),
+            Some(SessionChange::Lost { first }) => {
+                self.sessions.users_that_lost.fetch_add(u64::from(first), Ordering::Relaxed);
+                self.sessions.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            None => {}
+        }
         self.recorders.mine().record(request, self.window());
         counters.ended.fetch_add(1, Ordering::Release);
+    }
+
+    /// What became of the users' sessions; `None` where nobody had one.
+    pub fn sessions(&self) -> Option<SessionsOutcome> {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let SessionCounts { users, users_that_lost, lost } = &self.sessions;
+        let sessions = SessionsOutcome { users: of(users), users_that_lost: of(users_that_lost), lost_total: of(lost) };
+        (sessions.users > 0).then_some(sessions)
     }
 }
 

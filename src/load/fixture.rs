@@ -35,6 +35,7 @@ pub fn outcome() -> LoadOutcome {
         endpoints: Default::default(),
         sent_total: 1100,
         answered_total: 1100,
+        sessions: None,
         timeline: vec![],
         longest_silence_seconds: None,
         littles_law: LittlesLaw {

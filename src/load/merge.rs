@@ -18,7 +18,8 @@ use super::summary::LITTLES_TOLERANCE;
 use super::timeline::Timeline;
 use crate::results::histogram::{EncodedHistogram, NoHistogram};
 use crate::results::load::{
-    GeneratorUse, Histograms, LittlesLaw, LoadOutcome, MergedGenerator, Subtotal, TimelineSecond, Validity,
+    GeneratorUse, Histograms, LittlesLaw, LoadOutcome, MergedGenerator, SessionsOutcome, Subtotal, TimelineSecond,
+    Validity,
 };
 use judge::{began, refusal, room};
 
@@ -107,6 +108,7 @@ pub fn merge(parts: &[LoadPart]) -> Result<LoadOutcome, NotOneLoad> {
         endpoints: subtotals(parts, |part| &part.endpoints)?,
         sent_total: sum(|part| part.sent_total),
         answered_total: sum(|part| part.answered_total),
+        sessions: parts.iter().filter_map(|(_, part)| part.sessions).reduce(SessionsOutcome::and),
         timeline: timeline(parts)?,
         // Nobody knows whether one had an answer while another one waited.
         longest_silence_seconds: None,

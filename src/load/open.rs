@@ -2,7 +2,8 @@
 //!
 //! Each generator thread has a dispatcher, which hands out requests when they are due, and a pool of connections, each of
 //! which is a coroutine. The connection that was used last is used next, so few connections serve a fast node; when all
-//! are busy, one more is opened; when the most allowed are busy the request waits, and its latency goes on.
+//! are busy, one more is opened; when the most allowed are busy the request waits, and its latency goes on. Users who take
+//! turns are all there from the first requests on, and the one who has been idle longest is next.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -52,10 +53,19 @@ struct PooledConnection {
     request: Mutex<Option<DueRequest>>,
 }
 
+/// How many connections there may be, and who is next.
+#[derive(Clone, Copy)]
+pub(super) struct OpenConnections {
+    /// Over all dispatchers.
+    pub most: usize,
+    /// See [`super::plan::Plan::in_turn`].
+    pub in_turn: bool,
+}
+
 /// Which connections are free, and which requests wait. Never locked across a switch of coroutines.
 #[derive(Default)]
 struct PoolState {
-    idle: Vec<Arc<PooledConnection>>,
+    idle: VecDeque<Arc<PooledConnection>>,
     waiting: VecDeque<DueRequest>,
     connections: usize,
     /// What users keep whose connection has ended: the next connection is theirs.
@@ -68,15 +78,22 @@ struct ConnectionPool {
     run: Arc<RunContext>,
     state: Mutex<PoolState>,
     most_connections: usize,
+    in_turn: bool,
 }
 
 /// Makes the dispatchers ready; they start with the run.
-pub(super) fn start(run: &Arc<RunContext>, threads: usize, pace: &Pace, max_connections: usize) -> anyhow::Result<()> {
-    let dispatchers = threads.min(max_connections).max(1);
+pub(super) fn start(
+    run: &Arc<RunContext>,
+    threads: usize,
+    pace: &Pace,
+    connections: OpenConnections,
+) -> anyhow::Result<()> {
+    let OpenConnections { most, in_turn } = connections;
+    let dispatchers = threads.min(most).max(1);
     run.dispatchers.store(dispatchers, Ordering::Release);
     for index in 0..dispatchers {
-        let most_connections = max_connections / dispatchers + usize::from(index < max_connections % dispatchers);
-        let pool = ConnectionPool { run: Arc::clone(run), state: Mutex::default(), most_connections };
+        let most_connections = most / dispatchers + usize::from(index < most % dispatchers);
+        let pool = ConnectionPool { run: Arc::clone(run), state: Mutex::default(), most_connections, in_turn };
         let worker = index % threads;
         let timer = PreciseTimer::new(worker).context("making a timer")?;
         let schedule = Schedule::new(pace, index, dispatchers);
@@ -140,13 +157,22 @@ fn dispatch_all(pool: &Arc<ConnectionPool>, timer: &PreciseTimer, schedule: Sche
     close(pool);
 }
 
+/// Who takes a request, of those who wait for one. Where users take turns, nobody as long as not all users are there.
+fn next_idle(pool: &ConnectionPool, state: &mut PoolState) -> Option<Arc<PooledConnection>> {
+    match pool.in_turn {
+        false => state.idle.pop_back(),
+        true if state.connections < pool.most_connections => None,
+        true => state.idle.pop_front(),
+    }
+}
+
 /// Gives a request to an idle connection, else to a new one, else puts it in the queue.
 fn dispatch(pool: &Arc<ConnectionPool>, request: DueRequest, now: u64) {
     let run = &pool.run;
     run.recorders.counters().begun.fetch_add(1, Ordering::Relaxed);
     let (mut waits, mut opens, mut wakes) = (false, false, None);
     let mut state = lock(&pool.state);
-    if let Some(connection) = state.idle.pop() {
+    if let Some(connection) = next_idle(pool, &mut state) {
         *lock(&connection.request) = Some(request);
         wakes = Some(connection);
     } else if state.connections < pool.most_connections {
@@ -224,7 +250,7 @@ fn next_request(
         // Before it is listed as idle, so that whoever finds it there can wake it.
         user.set_waker(origin);
         connection.deadline.set(NEVER);
-        state.idle.push(Arc::clone(connection));
+        state.idle.push_back(Arc::clone(connection));
     }
     loop {
         let alive = user.wait_idle(origin);

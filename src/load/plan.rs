@@ -30,6 +30,8 @@ pub struct LoadPlan {
     pub timeout: Duration,
     /// Whether each connection is a user who keeps cookies, and whose counter at `/session` must not go back.
     pub cookies: bool,
+    /// Open loop: the connections that are allowed are users, who take turns, instead of as few connections as will do.
+    pub in_turn: bool,
     /// Makes random gaps and drawn keys repeatable.
     pub seed: u64,
     /// Header fields added to each request, as `Name: value`.
@@ -128,6 +130,7 @@ impl LoadPlan {
             warmup: Duration::from_secs(1),
             timeout: Duration::from_secs(10),
             cookies: false,
+            in_turn: false,
             seed: 1,
             headers: Vec::new(),
             keepalive: true,

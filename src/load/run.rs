@@ -48,7 +48,8 @@ pub fn run(plan: &LoadPlan, interrupt: &StopFlag, mut listener: Listener<'_>) ->
         Load::Closed { connections } => closed::start(&context, connections, interrupt)?,
         Load::Open { rate, arrivals, max_connections } => {
             let pace = Pace { rate, profile: plan.profile.clone(), arrivals, seed: plan.seed };
-            open::start(&context, observed.threads, &pace, max_connections)?;
+            let users = open::OpenConnections { most: max_connections, in_turn: plan.in_turn };
+            open::start(&context, observed.threads, &pace, users)?;
         }
     }
     if let Some(moment) = &mut moment {

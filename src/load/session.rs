@@ -11,6 +11,17 @@ const LONGEST: usize = 4096;
 pub(super) struct SessionWatch {
     body: Vec<u8>,
     last: Option<u64>,
+    /// Whether it was lost before.
+    was_lost: bool,
+}
+
+/// What a counter says of a user's session, where that is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionChange {
+    /// The user's first.
+    Begun,
+    /// It went back: the session was lost. `first`: for the first time.
+    Lost { first: bool },
 }
 
 #[derive(Deserialize)]
@@ -30,12 +41,17 @@ impl SessionWatch {
         self.body.extend_from_slice(&part[..part.len().min(room)]);
     }
 
-    /// The whole answer is there. Gives whether its counter went back; an answer without a counter says nothing.
-    pub fn is_lost(&mut self) -> bool {
-        let counter = counter(&self.body);
-        let lost = counter.zip(self.last).is_some_and(|(now, last)| now <= last);
-        self.last = counter.or(self.last);
-        lost
+    /// The whole answer is there. An answer without a counter says nothing.
+    pub fn change(&mut self) -> Option<SessionChange> {
+        let counter = counter(&self.body)?;
+        match self.last.replace(counter) {
+            None => Some(SessionChange::Begun),
+            Some(last) if counter <= last => {
+                let first = !std::mem::replace(&mut self.was_lost, true);
+                Some(SessionChange::Lost { first })
+            }
+            Some(_) => None,
+        }
     }
 }
 
@@ -53,24 +69,25 @@ mod tests {
     fn a_counter_that_goes_back_is_a_lost_session() {
         let mut watch = SessionWatch::default();
         let answers = [
-            (r#"{"result":1,"user":null}"#, false),
-            (r#"{"result":2}"#, false),
+            ("no counter", None),
+            (r#"{"result":1,"user":null}"#, Some(SessionChange::Begun)),
+            (r#"{"result":2}"#, None),
             // An answer between was not seen.
-            ("5\n", false),
-            ("no counter", false),
-            (r#"{"result":1}"#, true),
-            (r#"{"result":2}"#, false),
-            (r#"{"result":2}"#, true),
-            (r#"{"result":-1}"#, false),
-            ("3", false),
+            ("5\n", None),
+            ("no counter", None),
+            (r#"{"result":1}"#, Some(SessionChange::Lost { first: true })),
+            (r#"{"result":2}"#, None),
+            (r#"{"result":2}"#, Some(SessionChange::Lost { first: false })),
+            (r#"{"result":-1}"#, None),
+            ("3", None),
         ];
-        for (body, lost) in answers {
+        for (body, change) in answers {
             watch.start();
             body.as_bytes().chunks(3).for_each(|part| watch.feed(part));
-            assert_eq!(watch.is_lost(), lost, "{body}");
+            assert_eq!(watch.change(), change, "{body}");
         }
         watch.start();
         (0..3).for_each(|_| watch.feed(&[b'1'; LONGEST]));
-        assert!(watch.body.len() == LONGEST && !watch.is_lost());
+        assert!(watch.body.len() == LONGEST && watch.change().is_none());
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::{Result, Write};
 
 use super::warning::warnings;
 use crate::results::load::{Arrivals, LoadMode, LoadOutcome, Percentiles, Subtotal, TargetInfo, Validity};
-use crate::results::number::{figure, grouped, rate};
+use crate::results::number::{figure, grouped, percent, rate};
 
 /// Writes an outcome as a short text, line by line.
 pub fn text(outcome: &LoadOutcome) -> String {
@@ -19,6 +19,7 @@ fn render(outcome: &LoadOutcome, out: &mut String) -> Result {
     writeln!(out)?;
     goodput(outcome, out)?;
     errors(outcome, out)?;
+    sessions(outcome, out)?;
     times(outcome, out)?;
     parts(outcome, out)?;
     generators(outcome, out)?;
@@ -124,6 +125,21 @@ fn errors(outcome: &LoadOutcome, out: &mut String) -> Result {
     }
     let codes: Vec<_> = outcome.status.iter().map(|(code, count)| format!("{code}: {}", grouped(*count))).collect();
     if codes.is_empty() { Ok(()) } else { writeln!(out, "  {:<LABEL$}{}", "Status", codes.join("   ")) }
+}
+
+fn sessions(outcome: &LoadOutcome, out: &mut String) -> Result {
+    let Some(sessions) = outcome.sessions else { return Ok(()) };
+    let users = grouped(sessions.users);
+    let lost = match sessions.users_that_lost {
+        0 => "none was lost".to_owned(),
+        lost => format!(
+            "{} of them ({} %) lost theirs, {} times in all",
+            grouped(lost),
+            percent(sessions.lost_percent()),
+            grouped(sessions.lost_total)
+        ),
+    };
+    writeln!(out, "  {:<LABEL$}{users} users had one; {lost}", "Sessions")
 }
 
 fn times(outcome: &LoadOutcome, out: &mut String) -> Result {

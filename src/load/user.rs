@@ -19,7 +19,7 @@ use super::failure::{FailedRequest, failed_to_connect, lost};
 use super::node_fields::{AnswerSummary, NodeFields};
 use super::plan::Expect;
 use super::request::{PreparedRequest, RequestBuffer};
-use super::session::SessionWatch;
+use super::session::{SessionChange, SessionWatch};
 use crate::connect;
 use crate::http::answer::AnswerReader;
 use crate::results::load::ErrorKind;
@@ -50,6 +50,8 @@ pub(super) struct ExchangeProgress {
     pub answered: bool,
     /// A connection was opened for it.
     pub opened: bool,
+    /// What its answer says of the user's session.
+    pub session: Option<SessionChange>,
 }
 
 /// What a user keeps of a server beyond a connection: by origin, and only where users have cookies.
@@ -199,9 +201,14 @@ impl VirtualUser {
             self.streams[origin] = Some(stream);
         }
         exchange.answered = true;
-        let lost = self.take_cookies(request);
+        exchange.session = self.take_cookies(request);
         self.judge(context)?;
-        if lost { Err(FailedRequest::new(ErrorKind::SessionLost, "the counter of /session went back")) } else { Ok(()) }
+        match exchange.session {
+            Some(SessionChange::Lost { .. }) => {
+                Err(FailedRequest::new(ErrorKind::SessionLost, "the counter of /session went back"))
+            }
+            Some(SessionChange::Begun) | None => Ok(()),
+        }
     }
 
     /// The exchange on one connection; gives whether it can carry another.
@@ -284,11 +291,11 @@ impl VirtualUser {
         }
     }
 
-    /// Keeps what the whole answer sets; gives whether the user's session was lost meanwhile.
-    fn take_cookies(&mut self, request: &PreparedRequest) -> bool {
-        let Some(memory) = self.memory.get_mut(request.origin) else { return false };
+    /// Keeps what the whole answer sets; gives what it says of the user's session.
+    fn take_cookies(&mut self, request: &PreparedRequest) -> Option<SessionChange> {
+        let memory = self.memory.get_mut(request.origin)?;
         self.reader.fields().cookies.iter().for_each(|field| memory.jar.set(field));
-        request.is_session && self.reader.status() / 100 == 2 && memory.session.is_lost()
+        if request.is_session && self.reader.status() / 100 == 2 { memory.session.change() } else { None }
     }
 
     /// Nothing came yet: waits on, unless the time is over. Gives the events that ended the wait.

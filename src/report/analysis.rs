@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::addresses::{self, AddressUse};
 use super::binding::{self, Binding};
+use super::store_cause::{self, StoreFinding};
 use super::usage::{self, Use, median, sum};
 use super::usl::{self, Fit};
 use crate::results::arm::{PointKey, Scale};
 use crate::results::folder::Results;
 use crate::results::ladder;
-use crate::results::load::Percentiles;
+use crate::results::load::{ErrorKind, Percentiles, SessionsOutcome};
 use crate::results::queries;
 use crate::results::run::{Level, Run};
 use crate::results::statistics::Spread;
@@ -49,6 +51,10 @@ pub struct Point {
     pub efficiency_percent: Option<f64>,
     /// Answers of each node, over all blocks.
     pub served: BTreeMap<String, u64>,
+    /// What each address of a mix did; empty where one alone was asked.
+    pub addresses: Vec<AddressUse>,
+    /// What the store did that the nodes share. `None` where there is none, or none that could be watched.
+    pub store: Option<StoreFinding>,
     /// What stopped it.
     pub binding: Binding,
     /// The machine's own speed during these runs, in fixed computations for each CPU second.
@@ -127,8 +133,10 @@ pub struct DeathResult {
     pub fraction: f64,
     /// Requests in the window.
     pub requests: u64,
-    /// Those that failed.
+    /// Those that failed; lost sessions are counted apart.
     pub failed: u64,
+    /// What became of the users' sessions. `None` where users had none.
+    pub sessions: Option<SessionsOutcome>,
     /// 99th percentile of the response time of those that were answered.
     pub p99_milliseconds: Option<f64>,
     /// Nodes of the cluster before.
@@ -182,6 +190,8 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         is_limit: is_limit(results, key, connections),
         p50_milliseconds: latency_median(&runs, |latency| latency.p50),
         p99_milliseconds: latency_median(&runs, |latency| latency.p99),
+        addresses: addresses::of(&runs),
+        store: store_cause::finding(&runs),
         binding: binding::of(&runs, &used, quota),
         used,
         quota_cores: quota,
@@ -278,11 +288,18 @@ fn death(results: &Results, key: &PointKey) -> Option<DeathResult> {
         rate_per_second,
         fraction,
         requests: run.load.requests_total,
-        failed: run.load.requests_total - run.load.requests_ok,
+        failed: failed(run),
+        sessions: run.load.sessions,
         p99_milliseconds: run.load.latency_milliseconds.map(|latency| latency.p99),
         nodes: run.nodes.len(),
         valid: run.verdict.valid,
     })
+}
+
+/// Requests without a correct answer, except those whose answer only tells that the session was lost.
+fn failed(run: &Run) -> u64 {
+    let lost = run.load.errors.get(&ErrorKind::SessionLost).copied().unwrap_or_default();
+    run.load.requests_total.saturating_sub(run.load.requests_ok + lost)
 }
 
 fn demand_milliseconds(run: &Run) -> Option<f64> {

@@ -1,5 +1,6 @@
 //! The columns of the tables of points: the terminal shows those that fit, the page shows all.
 
+use super::addresses::AddressUse;
 use super::analysis::{DeathResult, LatencyPoint, Point};
 use crate::results::arm::PointKey;
 use crate::results::number::{milliseconds, or_dash, percent, plain};
@@ -115,6 +116,33 @@ pub const LATENCY: &[Column<LatencyRow>] = &[
     }),
 ];
 
+/// A row of the table of addresses.
+pub struct AddressRow {
+    /// Arm and scale.
+    pub key: PointKey,
+    /// One address there.
+    pub at: AddressUse,
+}
+
+/// All rows of the table of addresses.
+pub fn address_rows(points: &[Point]) -> Vec<AddressRow> {
+    let rows = |point: &Point| {
+        let key = point.key.clone();
+        point.addresses.iter().map(move |at| AddressRow { key: key.clone(), at: at.clone() }).collect::<Vec<_>>()
+    };
+    points.iter().flat_map(rows).collect()
+}
+
+/// What each address of a mix did.
+pub const ADDRESSES: &[Column<AddressRow>] = &[
+    words("arm", Some("arm"), |row| row.key.arm.clone()),
+    figure("scale", Some("scale"), |row| row.key.scale.to_string()),
+    figure("answered/s", Some("answered/s"), |row| plain(row.at.goodput_per_second)),
+    figure("p50 ms", Some("p50 ms"), |row| or_dash(row.at.p50_milliseconds, milliseconds)),
+    figure("p99 ms", Some("p99 ms"), |row| or_dash(row.at.p99_milliseconds, milliseconds)),
+    words("address", Some("  address"), |row| format!("  {}", row.at.address)),
+];
+
 /// What an accident under load did at one point.
 pub const EVENTS: &[Column<EventRow>] = &[
     words("arm", Some("arm"), |row| row.key.arm.clone()),
@@ -124,7 +152,13 @@ pub const EVENTS: &[Column<EventRow>] = &[
     figure("after s", Some("after s"), |row| format!("{:.1} of {:.1}", row.death.at_seconds, row.death.window_seconds)),
     figure("requests", Some("requests"), |row| row.death.requests.to_string()),
     figure("failed", Some("failed"), |row| row.death.failed.to_string()),
-    figure("p99 ms of the rest", Some("p99 ms of the rest"), |row| or_dash(row.death.p99_milliseconds, milliseconds)),
+    figure("users whose session was lost", Some("lost users"), |row| {
+        or_dash(row.death.sessions, |sessions| format!("{} of {}", sessions.users_that_lost, sessions.users))
+    }),
+    figure("times a session was lost", None, |row| {
+        or_dash(row.death.sessions, |sessions| sessions.lost_total.to_string())
+    }),
+    figure("p99 ms of the rest", Some("p99 ms"), |row| or_dash(row.death.p99_milliseconds, milliseconds)),
     words("valid", Some("  valid"), |row| if row.death.valid { "  yes" } else { "  no" }.to_owned()),
 ];
 

@@ -10,6 +10,9 @@ use super::{Law, Report};
 use super::{table, words};
 use crate::results::number::{or_dash, plain, price};
 
+/// Where there are more rows by address, a terminal shows those of the last scale; the page has all.
+const MOST_ADDRESS_ROWS: usize = 16;
+
 /// Everything, as text.
 pub fn text(report: &Report) -> String {
     let answer = table::wrap(&report.question, 0) + "\n" + &table::wrap(&report.headline, 0) + "\n";
@@ -27,6 +30,16 @@ pub fn text(report: &Report) -> String {
     out += "\nwhat stopped each, and the ceiling that its CPU allows:\n";
     out += &short_table(columns::LIMITS, &report.points, 2);
     out.push('\n');
+    let mut addresses = columns::address_rows(&report.points);
+    if addresses.len() > MOST_ADDRESS_ROWS {
+        let last = report.points.last().map(|point| &point.key.scale);
+        addresses.retain(|row| Some(&row.key.scale) == last);
+    }
+    if !addresses.is_empty() {
+        out += "\nby address:\n";
+        out += &short_table(columns::ADDRESSES, &addresses, 2);
+        out.push('\n');
+    }
     let latency = columns::latency_rows(&report.points);
     if !latency.is_empty() {
         let objective = report.manifest.plan.objective;
@@ -41,7 +54,7 @@ pub fn text(report: &Report) -> String {
     let events = columns::event_rows(&report.points);
     if !events.is_empty() {
         out += "\nwhen a node dies:\n";
-        out += &short_table(columns::EVENTS, &events, 2);
+        out += &short_table(columns::EVENTS, &events, 1);
         out.push('\n');
     }
     if let Some(cost) = &report.cost {
@@ -56,6 +69,12 @@ pub fn text(report: &Report) -> String {
         out += "\nthe law (Universal Scalability Law), with 95 % intervals:\n";
         for law in &report.laws {
             out += &paragraph(&law_words(law));
+        }
+    }
+    if !report.bends.is_empty() {
+        out += "\nwhere the nodes use up what they share (the law bends where ideal growth reaches its maximum):\n";
+        for bend in &report.bends {
+            out += &paragraph(&bend.arithmetic(&report.manifest.plan));
         }
     }
     let cautions = report.incomplete.iter().chain(&report.cautions);

@@ -3,7 +3,9 @@
 //! [`Report::of`] turns a results folder into every figure there is; [`findings`] says them in a terminal, [`page`]
 //! draws them as one HTML file.
 
+pub mod addresses;
 pub mod analysis;
+pub mod bend;
 pub mod binding;
 pub mod charts;
 pub mod columns;
@@ -18,6 +20,7 @@ pub mod require;
 #[cfg(test)]
 mod sample;
 pub mod scaling;
+mod sessions;
 pub mod store_cause;
 pub mod table;
 pub mod usage;
@@ -37,6 +40,7 @@ use crate::results::manifest::Manifest;
 use crate::results::prices::Prices;
 use crate::results::statistics::Spread;
 use analysis::Point;
+use bend::Bend;
 use comparison::Comparison;
 use cost::Cost;
 use scaling::Followed;
@@ -68,6 +72,8 @@ pub struct Report {
     pub followed: Option<Followed>,
     /// The law of each arm, where the scale is of numbers.
     pub laws: Vec<Law>,
+    /// Where the nodes of each arm use up a service that they share.
+    pub bends: Vec<Bend>,
     /// What a million requests cost. `None` where no arm says how its machines are bought.
     pub cost: Option<Cost>,
     /// The machine's own speed over all runs, in fixed computations for each CPU second.
@@ -100,7 +106,7 @@ impl Report {
         let comparisons = if plan.profile.is_some() { Vec::new() } else { comparison::comparisons(plan, &points) };
         let followed = Followed::of(results, &points);
         let numbers = plan.scales.iter().filter(|scale| scale.number().is_some()).count();
-        let laws = plan
+        let laws: Vec<Law> = plan
             .arms
             .iter()
             .filter(|arm| numbers > 1 && points.iter().any(|point| point.key.arm == arm.name))
@@ -118,6 +124,7 @@ impl Report {
             cautions: cautions(results, &points, followed.as_ref(), machine_speed),
             cost: cost::cost(&plan.arms, &points, prices),
             machine_speed_per_second: machine_speed,
+            bends: bend::bends(results, &points, |arm| laws.iter().find(|law| law.arm == arm)?.fit.clone()),
             manifest: results.manifest.clone(),
             points,
             comparisons,

@@ -3,6 +3,8 @@
 //! From the outside all three look alike: every connection is in use, and requests wait for one. The store's own CPU and the time it
 //! takes for an answer tell them apart.
 
+use serde::Serialize;
+
 use super::usage::median;
 use crate::results::number::{percent, significant};
 use crate::results::run::Run;
@@ -12,14 +14,14 @@ use crate::results::statistics::Spread;
 const BUSY_PERCENT: f64 = 90.0;
 /// One that is stopped in this many of the quota's periods is at its limit, even where it was idle in between, in percent.
 const THROTTLED_PERCENT: f64 = 90.0;
-/// Below this it has CPU to spare, in percent of its quota.
+/// Below this it has CPU to spare, in percent of its quota; without one, of a core, since a server may have a single thread.
 const IDLE_PERCENT: f64 = 60.0;
 /// An answer that takes so many times its CPU spends its time elsewhere: at a disk, a lock or the network. Sending, waking and
 /// waiting for a turn alone take up to ten times.
 const SLOW_FACTOR: f64 = 20.0;
 
 /// Medians over some runs of one level.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StoreUse {
     /// The service whose CPU was nearest to its limit.
     pub service: Option<ServiceMedian>,
@@ -32,7 +34,7 @@ pub struct StoreUse {
 }
 
 /// A service, over some runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ServiceMedian {
     /// Its name and its kind: `store1 (mariadb)`.
     pub name: String,
@@ -51,7 +53,8 @@ impl ServiceMedian {
 }
 
 /// What it is about the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The store's quota is used up.
     AtLimit,
@@ -63,8 +66,8 @@ pub enum Cause {
     Unclear,
 }
 
-/// What was used in these runs of one level.
-pub fn used(runs: &[&Run]) -> StoreUse {
+/// Each service that these runs of one level have, in the driver's order; those whose CPU is not known are left out.
+pub fn services(runs: &[&Run]) -> Vec<ServiceMedian> {
     let count = runs.first().map_or(0, |run| run.services.len());
     let one = |index: usize| {
         let service = runs.first()?.services.get(index)?;
@@ -75,18 +78,45 @@ pub fn used(runs: &[&Run]) -> StoreUse {
             throttled_percent: median(runs, |run| run.services.get(index)?.throttled_percent),
         })
     };
+    (0..count).filter_map(one).collect()
+}
+
+/// CPU of a service for each answer that clients got, in milliseconds. `None` where there was none.
+pub fn cpu_milliseconds(service: &ServiceMedian, runs: &[&Run]) -> Option<f64> {
+    let rate = median(runs, |run| Some(run.load.throughput_per_second)).filter(|rate| *rate > 0.0)?;
+    Some(1000.0 * service.cpu_cores / rate)
+}
+
+/// What was used in these runs of one level.
+pub fn used(runs: &[&Run]) -> StoreUse {
     let share = |service: &ServiceMedian| service.used_percent().unwrap_or(100.0 * service.cpu_cores);
-    let service = (0..count).filter_map(one).max_by(|a, b| share(a).total_cmp(&share(b)));
-    let rate = median(runs, |run| Some(run.load.throughput_per_second)).filter(|rate| *rate > 0.0);
+    let service = services(runs).into_iter().max_by(|a, b| share(a).total_cmp(&share(b)));
     let of_nodes = |value: fn(&crate::results::run::NodeUse) -> Option<f64>| {
         median(runs, |run| Spread::of(run.nodes.iter().filter_map(value)).map(|spread| spread.median))
     };
     StoreUse {
-        cpu_milliseconds: service.as_ref().zip(rate).map(|(service, rate)| 1000.0 * service.cpu_cores / rate),
+        cpu_milliseconds: service.as_ref().and_then(|service| cpu_milliseconds(service, runs)),
         service,
         connections: of_nodes(|node| node.store_connections),
         response_milliseconds: of_nodes(|node| node.store_response_milliseconds),
     }
+}
+
+/// What a store did at a point, and which of the three it would be, whether or not it stopped the point.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoreFinding {
+    /// The judgement.
+    pub cause: Cause,
+    /// Its figures.
+    #[serde(flatten)]
+    pub used: StoreUse,
+}
+
+/// What the store did in these runs. `None` where the nodes share none that could be watched.
+pub fn finding(runs: &[&Run]) -> Option<StoreFinding> {
+    let used = used(runs);
+    used.service.as_ref()?;
+    Some(StoreFinding { cause: cause(&used), used })
 }
 
 /// Which of the three it is.
@@ -97,6 +127,7 @@ pub fn cause(used: &StoreUse) -> Cause {
     match (share, used.response_milliseconds.zip(used.cpu_milliseconds)) {
         (Some(share), _) if share >= BUSY_PERCENT || (throttled && share >= IDLE_PERCENT) => Cause::AtLimit,
         (Some(share), _) if share >= IDLE_PERCENT => Cause::Unclear,
+        (None, _) if 100.0 * service.cpu_cores >= IDLE_PERCENT => Cause::Unclear,
         (_, Some((response, cpu))) if response >= SLOW_FACTOR * cpu => Cause::Slow,
         (_, Some(_)) => Cause::TooFewConnections,
         (_, None) => Cause::Unclear,
@@ -185,7 +216,8 @@ mod tests {
     fn what_is_not_known_is_not_claimed() {
         let busy_but_not_full = store(Some(0.1), 0.07, Some(50.0), 5.0, 900.0);
         let silent = StoreUse { response_milliseconds: None, ..store(Some(0.5), 0.05, None, 0.4, 1000.0) };
-        for used in [StoreUse::default(), busy_but_not_full, silent] {
+        let one_core = store(None, 0.95, None, 10.0, 95.0);
+        for used in [StoreUse::default(), busy_but_not_full, silent, one_core] {
             assert_eq!((cause(&used), evidence(&used)), (Cause::Unclear, None), "{used:?}");
         }
     }

@@ -62,6 +62,17 @@ pub struct Peak {
     pub throughput: f64,
 }
 
+/// Where ideal growth, `scale · n`, would reach the highest value of the curve: its maximum, or without one its asymptote. Up to
+/// there more n pays, beyond it there is nothing left to win. The same point that asymptotic bounds give when service demands are
+/// known (E. D. Lazowska et al., *Quantitative System Performance*, 1984, chapter 5).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LawBend {
+    /// That n, at least 1.
+    pub n: f64,
+    /// The 95 % interval (delta method). `None` without error estimate.
+    pub interval_95: Option<[f64; 2]>,
+}
+
 /// The law fitted to a set of points, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fit {
@@ -85,6 +96,8 @@ pub struct Fit {
     pub asymptote: Option<f64>,
     /// The maximum of the curve. `None` without coherency (no bend) or when it would lie below n = 1.
     pub peak: Option<Peak>,
+    /// Where growth ends. `None` when nothing ends it, or when the maximum would lie below n = 1.
+    pub bend: Option<LawBend>,
     /// 1 / contention: the n where ideal growth would meet the asymptote; more units pay less and less beyond.
     pub optimum: Option<f64>,
     /// Largest n measured: what lies beyond is extrapolated.
@@ -212,6 +225,7 @@ fn describe(points: &[Observation], unit: f64, distinct: usize, minimum: &Minimu
         r_squared: (spread > 0.0).then(|| 1.0 - minimum.squares / spread),
         asymptote: limit(unit * (parameters[2] / parameters[0])),
         peak: peak(&parameters, unit, covariance.as_ref()),
+        bend: bend(&parameters, covariance.as_ref(), t),
         optimum: limit(1.0 / parameters[0]),
         measured_to: points.iter().map(|point| point.n).fold(0.0, f64::max),
         notes: Vec::new(),
@@ -234,4 +248,24 @@ fn peak(parameters: &Vector3<f64>, unit: f64, covariance: Option<&Matrix3<f64>>)
         .filter(|error| error.is_finite());
     let throughput = unit * model(parameters, n);
     throughput.is_finite().then_some(Peak { n, n_standard_error, throughput })
+}
+
+/// The bend depends on contention and coherency alone. At the maximum the curve is level in n, so its slopes are those at a fixed n.
+fn bend(parameters: &Vector3<f64>, covariance: Option<&Matrix3<f64>>, t: Option<f64>) -> Option<LawBend> {
+    let (contention, coherency) = (parameters[0], parameters[1]);
+    let (n, slope) = if coherency > 0.0 {
+        let peak = ((1.0 - contention) / coherency).sqrt();
+        if peak < 1.0 {
+            return None;
+        }
+        let n = peak / (1.0 + contention * (peak - 1.0) + coherency * peak * (peak - 1.0));
+        (n, Vector3::new(-n * n * (peak - 1.0) / peak, -n * n * (peak - 1.0), 0.0))
+    } else {
+        let n = 1.0 / contention;
+        (n, Vector3::new(-n * n, 0.0, 0.0))
+    };
+    let error = covariance.map(|covariance| (slope.transpose() * covariance * slope)[(0, 0)].max(0.0).sqrt());
+    let margin = error.zip(t).map(|(error, t)| t * error).filter(|margin| margin.is_finite());
+    let interval_95 = margin.map(|margin| [(n - margin).max(1.0), n + margin]);
+    n.is_finite().then_some(LawBend { n, interval_95 })
 }

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::Report;
 use super::analysis::{DeathResult, Point};
+use super::bend;
 use super::comparison::Comparison;
+use super::sessions;
 use super::words;
 use crate::bench::steps;
 use crate::results::arm::Scale;
@@ -62,7 +64,10 @@ pub fn headline(report: &Report, runs: &[Run]) -> String {
         Answer::NotValid => not_valid(report),
         // Those have words of their own.
         Answer::Followed => String::new(),
-        Answer::OneArm => report.points.last().map_or_else(String::new, alone),
+        Answer::OneArm => {
+            let alone = report.points.last().map_or_else(String::new, alone);
+            bends(report).fold(alone, |headline, bend| format!("{headline} {bend}"))
+        }
         Answer::Different | Answer::Equivalent | Answer::Undecided => {
             let largest = largest(report);
             let scale = &largest[0].scale;
@@ -72,7 +77,10 @@ pub fn headline(report: &Report, runs: &[Run]) -> String {
                 true => upper_first(&parts.join("; ")),
                 false => format!("{at}, {}", parts.join("; ")),
             } + ".";
-            if let Some(deaths) = deaths(report, scale) {
+            for bend in bends(report) {
+                headline += &format!(" {bend}");
+            }
+            for deaths in deaths(report, scale).into_iter().chain(sessions::sentence(report, scale)) {
                 headline += &format!(" {deaths}");
             }
             if let Some(next) = next_step(report, &largest) {
@@ -81,6 +89,11 @@ pub fn headline(report: &Report, runs: &[Run]) -> String {
             headline
         }
     }
+}
+
+/// Where the nodes of each arm use up what they share.
+fn bends(report: &Report) -> impl Iterator<Item = String> {
+    report.bends.iter().map(|bend| bend::sentence(bend, &report.manifest.plan, &report.points))
 }
 
 /// What one comparison says of the two arms.
@@ -322,12 +335,13 @@ fn one_dead(point: &Point) -> Option<String> {
     };
     let valid = if death.valid { "" } else { " (not valid)" };
     Some(format!(
-        "{}: {} is killed under {} requests a second, {} of {} requests fail{valid}, and {left}.",
+        "{}: {} is killed under {} requests a second, {} of {} requests fail{valid}{}, and {left}.",
         point.key.arm,
         death.node,
         plain(death.rate_per_second),
         death.failed,
-        death.requests
+        death.requests,
+        sessions::lost(death)
     ))
 }
 

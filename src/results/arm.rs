@@ -54,6 +54,11 @@ impl Arm {
         self.autoscale.is_empty()
     }
 
+    /// Whether each connection of its load is a user with cookies.
+    pub fn has_users(&self) -> bool {
+        self.load.iter().any(|word| word == "--cookies")
+    }
+
     /// What it is called in a sentence.
     pub fn label(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)

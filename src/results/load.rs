@@ -310,6 +310,35 @@ pub struct GeneratorUse {
     pub reason: String,
 }
 
+/// What became of the users' sessions, over the whole run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionsOutcome {
+    /// Users who had a session.
+    pub users: u64,
+    /// Those of them whose session was lost, once or more often.
+    pub users_that_lost: u64,
+    /// How often a session was lost, over all users.
+    pub lost_total: u64,
+}
+
+impl SessionsOutcome {
+    /// Of these users and of others.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self {
+            users: self.users + others.users,
+            users_that_lost: self.users_that_lost + others.users_that_lost,
+            lost_total: self.lost_total + others.lost_total,
+        }
+    }
+
+    /// Share of the users whose session was lost, in percent.
+    pub fn lost_percent(self) -> f64 {
+        100.0 * self.users_that_lost as f64 / self.users.max(1) as f64
+    }
+}
+
 /// What became of the requests that were due in one second, whenever they ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -401,6 +430,9 @@ pub struct LoadOutcome {
     pub sent_total: u64,
     /// Whole answers of the whole run, warm-up included.
     pub answered_total: u64,
+    /// With cookies: what became of the users' sessions at `/session`. `None` where nobody had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<SessionsOutcome>,
     /// With a rate that changes, or a start at a moment: each second of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineSecond>,

@@ -1,6 +1,6 @@
 //! Makes the rows of a store: `webapp store seed`. Safe to run again: rows that are there stay as they are.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Failure};
@@ -12,11 +12,16 @@ use super::target::Target;
 const BATCH: u64 = 1_000;
 
 /// Makes the schema and `rows` rows, the ids from 0 on. `timeout` bounds each wait for the store; `progress` is told how many
-/// rows are there after each batch.
+/// rows are there after each batch, and may end it there. Gives how many rows are there.
 ///
 /// # Errors
 /// The first failure; what was made until then stays, and the next run goes on from there.
-pub fn seed(target: &Target, rows: u64, timeout: Duration, progress: impl FnMut(u64)) -> Result<(), Failure> {
+pub fn seed(
+    target: &Target,
+    rows: u64,
+    timeout: Duration,
+    progress: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<u64, Failure> {
     if let Target::Mysql(remote) = target {
         Mysql::create_database(remote, timeout)?;
     }
@@ -24,14 +29,21 @@ pub fn seed(target: &Target, rows: u64, timeout: Duration, progress: impl FnMut(
     fill(&mut *client, rows, timeout, progress)
 }
 
-fn fill(client: &mut dyn Client, rows: u64, timeout: Duration, mut progress: impl FnMut(u64)) -> Result<(), Failure> {
+fn fill(
+    client: &mut dyn Client,
+    rows: u64,
+    timeout: Duration,
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<u64, Failure> {
     client.create_schema(Instant::now() + timeout)?;
     for batch in batches(rows) {
         let end = batch.end;
         client.add_rows(batch, Instant::now() + timeout)?;
-        progress(end);
+        if progress(end).is_break() {
+            return Ok(end);
+        }
     }
-    Ok(())
+    Ok(rows)
 }
 
 fn batches(rows: u64) -> impl Iterator<Item = Range<u64>> {
@@ -41,6 +53,21 @@ fn batches(rows: u64) -> impl Iterator<Item = Range<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_ends_between_two_batches_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::Sqlite(folder.path().join("s.db"));
+        let patience = Duration::from_secs(60);
+        let mut seen = Vec::new();
+        let stop_after_two = |rows| {
+            seen.push(rows);
+            if rows >= 2_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        assert_eq!(seed(&target, 5_000, patience, stop_after_two), Ok(2_000));
+        assert_eq!(seen, [1_000, 2_000]);
+        assert_eq!(seed(&target, 5_000, patience, |_| ControlFlow::Continue(())), Ok(5_000));
+    }
 
     #[test]
     fn batches_hold_every_row_once() {

@@ -4,13 +4,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytes, duration, milliseconds, percent, rate } from '../../src/app/page/assets/format.js';
 import { serverTiming } from '../../src/app/page/assets/load.js';
-import { byNode, clusterVerdict, demoTotal, fullness, growth, networkRate, niceCeiling, pointOf, quantile, reason, shaped, shapedPoints, shares, stateOf, worstP99 } from '../../src/app/page/assets/model.js';
+import { byNode, clusterVerdict, demoTotal, fullness, growth, networkRate, niceCeiling, pointOf, quantile, reason, shaped, shapedPoints, shares, stateOf, storesOf, worstP99 } from '../../src/app/page/assets/model.js';
 import { evidence } from '../../src/app/page/assets/hero.js';
 import { RESOURCES } from '../../src/app/page/assets/resources.js';
 import { keys, languages, preferred, speak, t } from '../../src/app/page/assets/words.js';
 import { normal } from '../../src/app/page/assets/add.js';
 
 const at = (second, rest = {}) => ({ sampled_at: new Date(1_790_000_000_000 + second * 1000).toISOString(), ...rest });
+
+test('a store that several nodes share is one, with the sums of its nodes', () => {
+  const node = (reachable, connections, up, p50, targets = [{ kind: 'mysql', url: 'mysql://db', up }]) => ({
+    reachable, stats: shaped({ store: { connections, in_use: 1, waiting: 2, errors_total: 3, response_milliseconds: { p50 }, targets } }),
+  });
+  const own = node(true, 0, true, 1, [{ kind: 'memory', url: 'memory', up: true }]);
+  const [store, ...none] = storesOf([node(true, 4, true, 5), node(true, 4, false, 7), node(false, 4, true, 99), own]);
+  assert.deepEqual(none, []);
+  assert.deepEqual(store, { url: 'mysql://db', kind: 'mysql', nodes: 2, up: 1, connections: 8, in_use: 2, waiting: 4, errors: 6, response50: 7 });
+  assert.deepEqual(storesOf([own, { reachable: true, stats: shaped({ store: { connections: 2, targets: 'none' } }) }]), []);
+});
 
 test('both languages say the same things, with the same values', () => {
   assert.deepEqual(keys('es'), keys('en'));

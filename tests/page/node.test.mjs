@@ -88,6 +88,22 @@ describe('the view of one node', () => {
     await close();
   });
 
+  test('a store has its panel, and says when it is away; without one there is none', async () => {
+    const { page: without, close: closeWithout } = await open(chromium, served.url);
+    assert.equal(await without.locator('#panel-store').isVisible(), false);
+    await closeWithout();
+    // Nothing listens there.
+    const alone = await node('--node', 'with-store', '--store', 'redis://127.0.0.1:1', '--store-connections', '3');
+    const { page, seen, close } = await open(chromium, alone.url);
+    await until('the panel', () => page.locator('#panel-store').isVisible());
+    assert.equal(await text(page, '#store-connections'), '0 of 3 connections in use');
+    assert.equal(await page.locator('#panel-store .cells i').count(), 3);
+    await until('away', async () => (await text(page, '#store-targets')).startsWith('redis://127.0.0.1:1: is away ('));
+    assert.deepEqual(seen.errors, []);
+    await close();
+    await alone.stop();
+  });
+
   test('percentiles stand by their endpoint, and the page is not a part of the response time', async () => {
     const fresh = await node('--node', 'fresh');
     const { page, close } = await open(chromium, fresh.url);

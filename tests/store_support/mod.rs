@@ -70,6 +70,16 @@ impl StoreServer {
         server
     }
 
+    /// Where it listens, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Its URL, with the password where there is one.
     pub fn url(&self) -> String {
         let port = self.port;

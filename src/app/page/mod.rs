@@ -50,6 +50,7 @@ pub const ASSETS: &[Asset] = &[
     asset!("pool.js", SCRIPT),
     asset!("resources.js", SCRIPT),
     asset!("scaling.js", SCRIPT),
+    asset!("store.js", SCRIPT),
     asset!("words.js", SCRIPT),
 ];
 

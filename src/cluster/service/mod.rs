@@ -5,12 +5,14 @@
 
 mod account;
 mod kind;
+mod login;
 mod mariadb;
 mod memcached;
 mod redis;
 mod secrets;
 mod server;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,11 +88,13 @@ pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &
         SessionsKind::Token => secrets::token_key(folder)?,
         SessionsKind::Node | SessionsKind::Redis | SessionsKind::Memcached => {}
     }
+    if let Some(cost) = settings.shared.login {
+        login::prepare(folder, cost)?;
+    }
     match settings.shared.store {
         Some(StoreKind::Sqlite) => {
             let target = Target::Sqlite(folder.path().join(shared::SQLITE));
-            fill(&target, settings.shared.rows, reporter, shared::SQLITE)?;
-            interrupt.check()?;
+            fill(&target, settings.shared.rows, reporter, shared::SQLITE, interrupt)?;
         }
         None | Some(StoreKind::Mariadb | StoreKind::Redis) => {}
     }
@@ -102,9 +106,18 @@ pub fn node_arguments(settings: &Settings, folder: &Folder) -> Vec<std::ffi::OsS
     settings.shared.node_arguments(folder.path(), &secrets::folder(folder))
 }
 
+/// The file with the body of a login, where somebody can log in.
+pub fn login_body(settings: &Settings, folder: &Folder) -> Option<String> {
+    settings.shared.login.map(|_| secrets::folder(folder).join(login::BODY).display().to_string())
+}
+
 /// Tables and rows of a store; what is there already stays.
-fn fill(target: &Target, rows: u32, reporter: Reporter, name: &str) -> anyhow::Result<()> {
-    let made = seed::seed(target, rows.into(), SEED_TIMEOUT, |_| {});
+fn fill(target: &Target, rows: u32, reporter: Reporter, name: &str, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let made = seed::seed(target, rows.into(), SEED_TIMEOUT, |_| match interrupt.check() {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    });
+    interrupt.check()?;
     made.map_err(|failure| anyhow!("{failure:?}")).with_context(|| format!("{name} does not take its rows"))?;
     reporter.step(format_args!("{name} has {rows} rows"));
     Ok(())

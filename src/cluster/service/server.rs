@@ -167,8 +167,7 @@ impl Service for Server<'_> {
         let mut launched = self.launch(&place)?;
         self.wait_until_it_answers(&mut launched, interrupt)?;
         if let Some(target) = self.target().filter(|_| self.settings.shared.store_server() == Some(self.server)) {
-            fill(&target, self.settings.shared.rows, self.reporter, &self.server.name)?;
-            interrupt.check()?;
+            fill(&target, self.settings.shared.rows, self.reporter, &self.server.name, interrupt)?;
         }
         let quota = self.limit()?;
         let (name, kind) = (&self.server.name, self.server.kind.name());

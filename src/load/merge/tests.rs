@@ -35,6 +35,17 @@ fn named(parts: &[LoadOutcome]) -> Vec<LoadPart> {
 }
 
 #[test]
+fn users_of_all_parts_are_counted() {
+    let with = |users, users_that_lost| LoadOutcome {
+        sessions: Some(SessionsOutcome { users, users_that_lost, lost_total: 2 * users_that_lost }),
+        ..part(&[1])
+    };
+    let merged = merge(&named(&[with(64, 16), part(&[1]), with(36, 0)])).unwrap();
+    assert_eq!(merged.sessions, Some(SessionsOutcome { users: 100, users_that_lost: 16, lost_total: 32 }));
+    assert_eq!(merge(&named(&[part(&[1])])).unwrap().sessions, None);
+}
+
+#[test]
 fn percentiles_are_those_of_one_histogram_of_all_samples() {
     let mut random = fastrand::Rng::with_seed(22);
     let mut all = histogram();

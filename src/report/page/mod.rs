@@ -85,6 +85,13 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
             p { "Quota divided by the CPU that an answer costs (its service demand) is the ceiling that the CPU allows." }
             (tables::full_table(columns::LIMITS, &report.points))
         }
+        @let addresses = columns::address_rows(&report.points);
+        @if !addresses.is_empty() {
+            section {
+                h2 { "By address" }
+                (tables::full_table(columns::ADDRESSES, &addresses))
+            }
+        }
         @if report.points.iter().any(|point| !point.latency.is_empty()) { (over_load(report)) }
         @let events = columns::event_rows(&report.points);
         @if !events.is_empty() {
@@ -108,6 +115,13 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
                 h3 { (law.arm) }
                 @if let Some(fit) = &law.fit { p { (parameters(fit)) "." } }
                 @for note in &law.notes { p.note { (note) "." } }
+            }
+        }
+        @if !report.bends.is_empty() {
+            section {
+                h2 { "Where the nodes use up what they share" }
+                p { "The law bends where ideal growth, as of its first node, would reach its highest value." }
+                @for bend in &report.bends { p { (bend.arithmetic(&report.manifest.plan)) "." } }
             }
         }
         (sources(report, runs))

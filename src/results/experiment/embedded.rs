@@ -26,6 +26,7 @@ experiments![
     "connections",
     "index",
     "sessions",
+    "login",
     "autoscale",
     "nested",
 ];

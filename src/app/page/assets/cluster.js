@@ -8,6 +8,7 @@ import { RESOURCES } from './resources.js';
 import { feed, nowOf } from './feed.js';
 import { figures, headline } from './hero.js';
 import { cells } from './pool.js';
+import { storeCards } from './store.js';
 import { t } from './words.js';
 
 /** The colour class of the node at `index`; there are eight, then they come round again. */
@@ -129,7 +130,8 @@ export function clusterView(lab) {
   const hero = h('section', { class: 'hero' }, head.element, kpis.element, share.element);
   const place = h('div', { class: 'grid' });
   const cards = h('div', { class: 'cards' });
-  const element = h('div', { class: 'cluster' }, hero, lab, cards, place);
+  const stores = storeCards();
+  const element = h('div', { class: 'cluster' }, hero, lab, cards, stores.element, place);
   let charts = [];
   let drawn = '';
 
@@ -170,6 +172,7 @@ export function clusterView(lab) {
       // One scale for the small lines of all cards: side by side they must compare.
       const top = niceCeiling(Math.max(10, ...nodes.flatMap((node) => node.points.map((point) => point.requests_per_second ?? 0))));
       keyed(cards, nodes, (node) => node.key, card).forEach((one, index) => one.update(nowOf(nodes[index]), parts?.[index] ?? null, top));
+      stores.update(nodes);
       ensureCharts(nodes);
       const base = nowOf(feed.self ?? live[0] ?? nodes[0]);
       FIGURES.forEach((read, index) => charts[index].update(byNode(nodes, read, nowOf, base), base));

@@ -28,7 +28,7 @@ export function growth(now, before, read) {
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parts of the stats that are objects, and lists of objects; by their paths. */
-const OBJECTS = ['node', 'cpu', 'cgroup', 'memory', 'process', 'pressure', 'sockets', 'pool', 'connections', 'requests', 'bottleneck', 'resources', 'unavailable'];
+const OBJECTS = ['node', 'cpu', 'cgroup', 'memory', 'process', 'pressure', 'sockets', 'pool', 'store', 'connections', 'requests', 'bottleneck', 'resources', 'unavailable'];
 
 /**
  * Stats in the shape that this page reads, whoever sent them: another version's node, or no node at all, must not
@@ -41,6 +41,7 @@ export function shaped(told) {
   for (const key of OBJECTS) if (!isObject(stats[key])) stats[key] = {};
   for (const key of ['disks', 'network']) stats[key] = list(stats[key]);
   stats.cpu = { ...stats.cpu, per_core: list(stats.cpu.per_core), load_average: Array.isArray(stats.cpu.load_average) ? stats.cpu.load_average : null };
+  stats.store = { ...stats.store, targets: list(stats.store.targets)?.filter((one) => typeof one.url === 'string') ?? [] };
   const { resource, evidence, evidence_es } = stats.bottleneck;
   const text = (value) => (typeof value === 'string' ? value : null);
   stats.bottleneck = { resource: RESOURCES.includes(resource) ? resource : 'none', evidence: text(evidence), evidence_es: text(evidence_es) };
@@ -56,6 +57,27 @@ const endpoints = (stats) => stats?.requests?.endpoints ?? [];
 
 /** The addresses that do demo work: shares and response times are taken of these, so that health checks and this page do not blur them. */
 const demo = (stats) => endpoints(stats).filter((endpoint) => endpoint.kind === 'demo');
+
+/**
+ * The stores that the nodes share, each once. Counts are those of all nodes that have it, the response time that of the slowest; a
+ * node with several has them over the same connections.
+ */
+export function storesOf(nodes) {
+  const stores = new Map();
+  for (const node of nodes.filter(({ reachable, stats }) => reachable && stats?.store?.connections > 0)) {
+    const { store } = node.stats;
+    for (const target of store.targets.filter(({ kind }) => kind !== 'memory')) {
+      const one = stores.get(target.url) ?? { url: target.url, kind: target.kind, nodes: 0, up: 0, connections: 0, in_use: 0, waiting: 0, errors: 0, response50: null };
+      one.nodes += 1;
+      one.up += target.up === true ? 1 : 0;
+      for (const key of ['connections', 'in_use', 'waiting']) one[key] += number(store[key]) ?? 0;
+      one.errors += number(store.errors_total) ?? 0;
+      one.response50 = most([one.response50, store.response_milliseconds?.p50]);
+      stores.set(target.url, one);
+    }
+  }
+  return [...stores.values()];
+}
 
 /** Requests that failed, of all addresses, since start. */
 export const errorsTotal = (stats) => sum(endpoints(stats).map((endpoint) => endpoint.errors));

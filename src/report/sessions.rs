@@ -1,0 +1,102 @@
+//! What the death of a node did to the users' sessions, in words.
+
+use super::Report;
+use super::analysis::DeathResult;
+use super::words;
+use crate::results::arm::Scale;
+use crate::results::load::SessionsOutcome;
+use crate::results::number::percent;
+
+/// For the headline: which share of the users lost their session with each arm, and what arithmetic says. `None` where no users
+/// had sessions when a node died.
+pub fn sentence(report: &Report, scale: &Scale) -> Option<String> {
+    let points = report.points.iter().filter(|point| point.key.scale == *scale);
+    let died: Vec<(&str, &DeathResult, SessionsOutcome)> = points
+        .filter_map(|point| {
+            let death = point.death.as_ref().filter(|death| death.valid)?;
+            let label = report.manifest.plan.arm(&point.key.arm).map_or(point.key.arm.as_str(), |arm| arm.label());
+            Some((label, death, death.sessions?))
+        })
+        .collect();
+    let (_, first, _) = died.first()?;
+    let parts: Vec<String> =
+        died.iter().map(|(label, _, sessions)| format!("{} with {label}", share(*sessions))).collect();
+    let mut sentence = format!("When a node dies, so many users lose their session: {}.", words::list(&parts));
+    if first.nodes > 1 && died.iter().all(|(_, death, _)| death.nodes == first.nodes) {
+        sentence +=
+            &format!(" One of {} nodes has {} % of the users.", first.nodes, percent(100.0 / first.nodes as f64));
+    }
+    Some(sentence)
+}
+
+fn share(sessions: SessionsOutcome) -> String {
+    match sessions.users_that_lost {
+        0 => "none".to_owned(),
+        _ => format!("{} %", percent(sessions.lost_percent())),
+    }
+}
+
+/// A part of the sentence about one death, behind the requests that fail; empty where users had no sessions.
+pub fn lost(death: &DeathResult) -> String {
+    death.sessions.map_or_else(String::new, |sessions| {
+        format!(
+            ", {} of {} users lose their session ({} times in all)",
+            sessions.users_that_lost, sessions.users, sessions.lost_total
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::report::sample;
+    use crate::results::folder::Results;
+    use crate::results::load::ErrorKind;
+
+    /// The sample, with users: of 64 the big node loses all, the small ones a quarter.
+    fn results() -> Results {
+        let mut results = sample::results();
+        for run in results.runs.iter_mut().filter(|run| run.killed.is_some()) {
+            let lost = if run.point.arm == "vertical" { 64 } else { 16 };
+            run.load.sessions = Some(SessionsOutcome { users: 64, users_that_lost: lost, lost_total: lost });
+            run.load.requests_total = 1_000;
+            run.load.requests_ok = 990 - lost;
+            run.load.errors = BTreeMap::from([(ErrorKind::Reset, 10), (ErrorKind::SessionLost, lost)]);
+        }
+        results
+    }
+
+    #[test]
+    fn lost_sessions_are_a_figure_beside_failed_requests() {
+        let report = Report::of(&results(), None).unwrap();
+        let deaths: Vec<&DeathResult> = report.points.iter().filter_map(|point| point.death.as_ref()).collect();
+        assert_eq!(deaths.iter().map(|death| death.failed).collect::<Vec<_>>(), [10, 10]);
+        let words = "When a node dies, so many users lose their session: 100 % with one big node and 25 % with many small nodes.";
+        let sentence = sentence(&report, &4.into()).unwrap();
+        assert_eq!(sentence, words);
+        assert!(report.headline.contains(&sentence) && report.verdict.contains("16 of 64 users lose their session"));
+        let text = crate::report::findings::text(&report);
+        assert!(text.contains("lost users") && text.contains("16 of 64"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["points"][5]["death"]["sessions"]["users_that_lost"], 16);
+    }
+
+    #[test]
+    fn nodes_of_the_same_number_have_a_share_by_arithmetic() {
+        let mut results = results();
+        results.runs.retain(|run| run.point.arm == "horizontal");
+        let report = Report::of(&results, None).unwrap();
+        let words = "25 % with many small nodes. One of 4 nodes has 25 % of the users.";
+        assert!(sentence(&report, &4.into()).unwrap().ends_with(words));
+    }
+
+    #[test]
+    fn without_users_nothing_is_said_of_sessions() {
+        let report = Report::of(&sample::results(), None).unwrap();
+        assert_eq!(sentence(&report, &4.into()), None);
+        assert!(!report.headline.contains("session"), "{}", report.headline);
+    }
+}
