@@ -25,6 +25,7 @@ usage: scripts/bench.sh [options of "webapp bench"]
   --resume            go on with the interrupted bench in --out
   --on vagrant        the same ladders on the Vagrantfile's machines: vertical by the CPUs of one, horizontal by their number.
                       A unit is one whole machine node1; units go from 1 to NODES. The machines stay up afterwards
+  --on docker         with containers as nodes (scripts/docker-driver.sh); --on swarm with tasks of a Swarm (scripts/swarm-driver.sh)
 
 All options: webapp bench --help. Ctrl-C ends it in order: nothing is left running, and what was measured stays.
 TEXT
@@ -45,7 +46,10 @@ while (($#)); do
   esac
   shift
 done
-[[ "$on" == here || "$on" == vagrant ]] || usage_error "--on is '$on', but may be: here vagrant"
+case $on in
+  here | vagrant | docker | swarm) ;;
+  *) usage_error "--on is '$on', but may be: here vagrant docker swarm" ;;
+esac
 
 say "building (the first time takes a few minutes)"
 binary=$("$root/scripts/build.sh" --quiet)
@@ -57,5 +61,8 @@ if [[ "$on" == vagrant ]]; then
   # Here and not in the first visit, so that one sees what vagrant says while machines boot.
   "$WEBAPP_DRIVER" prepare
   export WEBAPP_UNIT_CPU=${WEBAPP_UNIT_CPU:-$((${NODE_CPUS:-1} * 100))} WEBAPP_UNITS=${WEBAPP_UNITS:-$(seq -s , "${NODES:-2}")}
+fi
+if [[ "$on" == docker || "$on" == swarm ]]; then
+  export WEBAPP_DRIVER=$root/scripts/$on-driver.sh WEBAPP_BIN=$binary
 fi
 exec "$binary" bench "${arguments[@]}"

@@ -28,6 +28,7 @@ options:
   --balancer B       haproxy (default) or nginx: a process of this machine, by "webapp cluster"
   --port PORT        where it listens (8080, or the next that is free)
   --model M          async (default) or sync
+  --containers       this (the default); or --processes: the same cluster of processes, by scripts/cluster.sh, to compare with
 
 WEBAPP_BIN names the program of the image, WEBAPP_IMAGE a finished image instead. The engine is that of this machine
 (DOCKER_HOST): the balancer asks the containers at their own addresses.
@@ -35,6 +36,8 @@ WEBAPP_BIN names the program of the image, WEBAPP_IMAGE a finished image instead
 example: scripts/docker-driver.sh up --units 4; curl http://127.0.0.1:8080/whoami; scripts/docker-driver.sh down
 TEXT
 }
+
+KIND=containers
 
 # Nodes of NAME, by their number: "1 CONTAINER".
 containers() {
@@ -87,7 +90,20 @@ start_nodes() {
   for number in "${jobs[@]}"; do wait "$number" || failed=1; done
   ((failed == 0)) || die "not every container started"
   read_addresses
-  all_ready 20 "${ADDRESSES[@]}"
+  for number in $(seq "$1" "$2"); do all_ready 20 "$(address_of "node$number")"; done
+}
+
+address_of() {
+  local index
+  for index in "${!NODES[@]}"; do [[ "${NODES[index]}" != "$1" ]] || printf '%s' "${ADDRESSES[index]}"; done
+}
+
+# live: the addresses of the nodes that run, with commas.
+live() {
+  local index addresses=()
+  for index in "${!NODES[@]}"; do [[ "${PIDS[index]}" == 0 ]] || addresses+=("${ADDRESSES[index]}"); done
+  ((${#addresses[@]})) || die "no node of the cluster $NAME runs"
+  joined "${addresses[@]}"
 }
 
 # read_addresses: fills NODES (names), ADDRESSES (HOST:PORT of those that live) and PIDS, and writes the list for the page.
@@ -157,7 +173,7 @@ command_status() {
 }
 
 command_scale() {
-  local before wanted=$OPERAND leaving=() number
+  local before wanted=$OPERAND leaving=() number index name
   docker_is_units "$wanted" || usage_error "scale needs a whole number of units from 1 to 64"
   docker_require
   read_cluster
@@ -167,17 +183,21 @@ command_scale() {
     docker update --cpus "$(cores "$wanted")" "$(container 1)" >/dev/null
   elif ((wanted > before)); then
     start_nodes "$((before + 1))" "$wanted"
-    balancer backends "$(joined "${ADDRESSES[@]}")" >/dev/null
+    balancer backends "$(live)" >/dev/null
   elif ((wanted < before)); then
     # First no more requests, then the end: none is lost.
-    for number in $(seq "$before" -1 "$((wanted + 1))"); do
-      balancer drain "node$number" >/dev/null
+    read_addresses
+    for index in "${!NODES[@]}"; do
+      number=${NODES[index]#node}
+      ((number > wanted)) || continue
+      name=$(balancer_name "${ADDRESSES[index]}")
+      [[ -z "$name" ]] || balancer drain "$name" >/dev/null
       leaving+=("$(container "$number")")
     done
     docker stop "${leaving[@]}" >/dev/null
     docker rm --volumes "${leaving[@]}" >/dev/null
     read_addresses
-    balancer backends "$(joined "${ADDRESSES[@]}")" >/dev/null
+    balancer backends "$(live)" >/dev/null
   fi
   UNITS=$wanted
   read_addresses
@@ -210,7 +230,17 @@ command_down() {
 }
 
 help_wanted "$@"
-docker_parse "for containers" "$@"
+words=()
+for word in "$@"; do
+  case $word in
+    --processes) KIND=processes ;;
+    --containers) KIND=containers ;;
+    *) words+=("$word") ;;
+  esac
+done
+# Of a cluster of processes, the other commands are those of scripts/cluster.sh, too; `down` ends either kind.
+[[ "$KIND" == containers ]] || exec "$here/cluster.sh" "${words[@]}"
+docker_parse "for containers" "${words[@]}"
 case $COMMAND in
   image | up | status | scale | kill | down) "command_$COMMAND" ;;
   '') usage_error "a command is missing" ;;

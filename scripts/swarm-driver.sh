@@ -57,6 +57,9 @@ host_address() {
     done
 }
 
+# Slot, state, host, port (told once for IPv4 and once for IPv6) and container of a task. One that is not placed yet lacks some of them, which `index` forgives.
+readonly TASK='{{.Slot}} {{.Status.State}} {{with index . "NodeID"}}{{.}}{{else}}-{{end}} {{with index .Status "PortStatus"}}{{with index . "Ports"}}{{index (index . 0) "PublishedPort"}}{{else}}-{{end}}{{else}}-{{end}} {{with index .Status "ContainerStatus"}}{{with index . "ContainerID"}}{{.}}{{else}}-{{end}}{{else}}-{{end}}'
+
 # read_tasks: fills NODES, ADDRESSES and TASKS with the tasks that run, by their slots.
 read_tasks() {
   local ids slot host port container state
@@ -66,7 +69,7 @@ read_tasks() {
   while read -r slot state host port container; do
     [[ "$state" == running && "$port" != - ]] || continue
     NODES+=("node$slot") ADDRESSES+=("$(host_address "$host"):$port") TASKS+=("$container")
-  done < <(docker inspect --type task --format '{{.Slot}} {{.Status.State}} {{.NodeID}} {{range .Status.PortStatus.Ports}}{{.PublishedPort}}{{else}}-{{end}} {{.Status.ContainerStatus.ContainerID}}' "${ids[@]}" | sort -n)
+  done < <(docker inspect --type task --format "$TASK" "${ids[@]}" | sort -n)
 }
 
 # enough_tasks N: so many run, and answer.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests image, compose files and the drivers for Docker and Swarm with a real engine. See --help.
+# Tests image, compose files and the driver for containers with a real engine. See --help.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -16,12 +16,11 @@ source "$root/tests/docker/drivers.sh"
 
 usage() {
   cat <<'TEXT'
-Tests deploy/ and scripts/docker-driver.sh, scripts/swarm-driver.sh with a Docker engine of its own, which it starts in namespaces of
-its own and ends: no other engine, port, firewall rule or image of this machine is touched.
+Tests deploy/ and scripts/docker-driver.sh with a Docker engine of its own, which it starts in namespaces of its own and ends: no other engine, port, firewall rule or image of this machine is touched.
 
 usage: scripts/test-docker.sh [PATTERN…]
 
-  PATTERN   only the tests whose name contains one of the patterns: image, compose, swarm
+  PATTERN   only the tests whose name contains one of the patterns: image, compose, driver
   --list    the names
 
 The node is the program that WEBAPP_BIN names, else a fresh debug build. Without root, namespaces or dockerd it is skipped, and

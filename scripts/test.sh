@@ -41,6 +41,10 @@ say "== systemd: a real one, in namespaces of its own"
 scripts/test-systemd.sh
 say "== vagrant: the Vagrantfile, for both providers"
 scripts/test-vagrant.sh --validate
+say "== docker: an engine of its own"
+scripts/test-docker.sh
+say "== deploy: manifests and rules against their schemas"
+scripts/test-deploy.sh
 say "== bottlenecks: a real node driven into each"
 scripts/test-bottleneck.sh
 say "== /stats beside mpstat, iostat, top and free"

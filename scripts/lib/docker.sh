@@ -119,7 +119,7 @@ docker_build() {
     flock 8
     if have strip; then strip --strip-all -o "$folder/webapp.new" "$1"; else cp -- "$1" "$folder/webapp.new"; fi
     mv -f -- "$folder/webapp.new" "$folder/webapp"
-    docker build --file "$DOCKER_ROOT/deploy/Dockerfile" --target binary --tag "$2" "$DOCKER_ROOT" 8<&-
+    docker build --quiet --file "$DOCKER_ROOT/deploy/Dockerfile" --target binary --tag "$2" "$DOCKER_ROOT" 8<&-
   ) >&2 || die "the image $2 could not be built"
 }
 
@@ -141,6 +141,9 @@ joined() {
 
 # json_field NAME: of the one line on stdin, the first text or number of that name.
 json_field() { sed -nE "s/.*\"$1\":\"?([^\",}]*).*/\1/p" | head -n 1; }
+
+# balancer_name ADDRESS: what the balancer calls the node there: its own numbers, which are others once a node was taken out.
+balancer_name() { balancer status --json | grep -oE '"name":"[^"]*","url":"http://[^"]*"' | sed -nE "s|^\"name\":\"([^\"]*)\",\"url\":\"http://$1\"\$|\1|p"; }
 
 # describe_cluster MECHANISM TARGET WORD…: the contract's answer; the words are --node, --pid and --ask of `webapp cluster describe`.
 describe_cluster() {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # see engine.sh
-# The practical's own cluster, by Compose: both balancers, as people start them.
+# The practical's own cluster, by Compose: both balancers with HTTPS on top, and as it is with a store.
 
 # compose WORD…: in deploy/, by the Compose that COMPOSE names, with images of this machine in place of public ones.
 compose() {
@@ -28,12 +28,16 @@ compose_life() {
   local balancer=$1 stopped
   COMPOSE=("${@:2}")
   export COMPOSE_PROFILES=$balancer
+  "$root/deploy/certificates.sh" >>"$log" 2>&1 || return 1
+  COMPOSE+=(-f compose.yaml -f compose.https.yaml)
   check "${COMPOSE[*]} up with $balancer" compose up -d --no-build
   wait_until 20 both_answer || fail "$balancer: not both nodes answer"
   check "$balancer: port 80 is answered by both nodes" is "$(who_answers http://127.0.0.1/whoami)" "node1 node2"
   check "$balancer: 3001 and 3002 are the nodes themselves" is "$(answered :3001/whoami) $(answered :3002/whoami)" "node1 node2"
   check "$balancer: the page shows both, each under a quarter of a core" wait_until 10 quotas_are '[0.25,0.25]'
   check "$balancer: a node knows for whom the balancer asks" contains "$(curl -s http://127.0.0.1/whoami)" '"scheme":"http"'
+  check "$balancer: https://dev.acme.com.ar, by a certificate of our own authority" is \
+    "$(curl -s --cacert "$root/deploy/tls/authority.pem" --resolve dev.acme.com.ar:443:127.0.0.1 https://dev.acme.com.ar/whoami | jq -r .scheme)" https
   load_start 4 '/fib?number=18'
   stopped=$(docker ps --quiet --filter label=com.docker.compose.service=node2)
   docker stop "$stopped" >/dev/null
@@ -44,7 +48,7 @@ compose_life() {
   check "$balancer: docker stop and start of a node under load: no request failed" load_is_faultless
   check "$balancer: and it served again" at_least "$(curl -s http://127.0.0.1:3002/stats | jq .requests.total)" 20
   note "$(jq .requests_total <<<"$LOAD") requests, errors $(jq -c .errors <<<"$LOAD")"
-  check "$balancer: down" compose down --volumes --remove-orphans
+  check "$balancer: down" compose down --timeout 5 --volumes --remove-orphans
   unset COMPOSE_PROFILES
 }
 
@@ -52,21 +56,6 @@ compose_life() {
 quotas_are() { [[ "$(curl -s http://127.0.0.1/cluster | jq -c '[.nodes[].stats.cgroup.cpu_quota_cores]')" == "$1" ]]; }
 
 both_answer() { [[ "$(who_answers http://127.0.0.1/whoami)" == "node1 node2" ]]; }
-
-test_compose_https() {
-  local balancer
-  COMPOSE=(docker-compose -f compose.yaml -f compose.https.yaml)
-  check "certificates.sh makes a certificate" "$root/deploy/certificates.sh"
-  for balancer in nginx haproxy; do
-    export COMPOSE_PROFILES=$balancer
-    compose up -d --no-build || return 1
-    wait_until 20 both_answer || true
-    check "$balancer: https://dev.acme.com.ar, by a certificate of our own authority" is \
-      "$(curl -s --cacert "$root/deploy/tls/authority.pem" --resolve dev.acme.com.ar:443:127.0.0.1 https://dev.acme.com.ar/whoami | jq -r .scheme)" https
-    compose down --volumes --remove-orphans
-  done
-  unset COMPOSE_PROFILES
-}
 
 test_compose_store() {
   COMPOSE=(docker-compose --env-file redis.env)
@@ -76,5 +65,5 @@ test_compose_store() {
   check "both nodes answer rows of the one Redis" is "$(for port in 3001 3002; do curl -s "http://127.0.0.1:$port/item?id=7" | jq -c '[.id, .node]'; done | paste -sd ' ')" '[7,"node1"] [7,"node2"]'
   rm -f "$work/jar"
   check "a session goes on at the other node" is "$(for port in 3001 3002 3001; do curl -s -b "$work/jar" -c "$work/jar" "http://127.0.0.1:$port/session" | jq .result; done | paste -sd ' ')" "1 2 3"
-  check "redis.env: down" compose down --volumes --remove-orphans
+  check "redis.env: down" compose down --timeout 5 --volumes --remove-orphans
 }

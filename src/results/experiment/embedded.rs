@@ -29,6 +29,7 @@ experiments![
     "login",
     "autoscale",
     "nested",
+    "containers",
 ];
 
 /// The experiment of this name. `None` where there is no such.
