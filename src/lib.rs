@@ -5,6 +5,7 @@
 //! | room | what it does |
 //! | --- | --- |
 //! | [`cli`] | one file a subcommand: arguments as plain data, resolved once |
+//! | [`plan`] | from results to a size for another load, with intervals |
 //! | [`bench`] | topologies x levels -> measured runs |
 //! | [`report`] | fit, limits, cost, charts: pure functions of what `bench` wrote |
 //! | [`autoscale`] | how many nodes there shall be: a pure decision, and the loop around it |
@@ -37,6 +38,7 @@ pub mod http;
 pub mod kernel;
 pub mod load;
 mod lock;
+pub mod plan;
 pub mod pool;
 pub mod recent;
 pub mod report;

@@ -5,6 +5,7 @@ mod bench;
 mod cluster;
 mod healthcheck;
 mod load;
+mod plan;
 mod process;
 mod report;
 mod serve;
@@ -48,6 +49,8 @@ enum Command {
     Autoscale(Box<autoscale::Args>),
     /// Fit, name the limits and draw the report of a results folder.
     Report(report::Args),
+    /// Size a system for a load from a results folder.
+    Plan(Box<plan::Args>),
     /// Simulate arrivals, a balancer, nodes and stores: what if?
     Simulate(Box<simulate::Args>),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(*args),
         Command::Autoscale(args) => autoscale::run(&args),
         Command::Report(args) => report::run(args),
+        Command::Plan(args) => plan::run(&args),
         Command::Simulate(args) => simulate::run(*args),
         Command::Usl(args) => usl::run(args),
         Command::Cluster(args) => cluster::run(args),

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, ensure};
 
 use super::Exit;
+use crate::plan::check::check;
+use crate::plan::evidence::ArmEvidence;
+use crate::plan::{Effort, page as plan_page, text as plan_text};
 use crate::report::earlier;
 use crate::report::require::{Conclusion, Requirement};
 use crate::report::{Report, findings, page};
@@ -118,7 +121,11 @@ pub fn write(path: &Path, prices: Option<Prices>) -> anyhow::Result<Written> {
     })?;
     folder::write_whole(&path.join("report.json"), &format!("{}\n", serde_json::to_string_pretty(&report)?))?;
     let html = path.join("report.html");
-    folder::write_whole(&html, &page::render(&report, &results.runs))?;
-    let text = format!("{}\nreport: {}\n", findings::text(&report), html.display());
+    // Where the folder does not fit, there is nothing to check; 'webapp plan' says why.
+    let checked = ArmEvidence::of(&results, None).and_then(|evidence| check(&evidence, &Effort::SHORT)).ok();
+    let section = checked.as_ref().map(plan_page::check_section);
+    folder::write_whole(&html, &page::render(&report, &results.runs, section.as_ref()))?;
+    let checked = checked.as_ref().map_or_else(String::new, |checked| format!("\n{}", plan_text::check_text(checked)));
+    let text = format!("{}{checked}\nreport: {}\n", findings::text(&report), html.display());
     Ok(Written { text, valid: report.valid })
 }

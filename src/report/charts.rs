@@ -6,7 +6,6 @@
 mod tests;
 
 use plotters::coord::ranged1d::{Ranged, ValueFormatter};
-use plotters::coord::types::RangedCoordf64;
 use plotters::element::{Circle, PathElement, Polygon, Text, TriangleMarker};
 use plotters::prelude::{
     Cartesian2d, ChartBuilder, ChartContext, Color, DashedLineSeries, DrawingAreaErrorKind, IntoDrawingArea,
@@ -182,6 +181,8 @@ pub struct Chart {
     pub y: String,
     /// True: only whole numbers are written along x.
     pub whole: bool,
+    /// True: x grows by factors.
+    pub log_x: bool,
     /// True: y grows by factors.
     pub log: bool,
     /// The lines.
@@ -215,23 +216,30 @@ impl Chart {
         let (xs, ys) = (self.span_of_x(), self.span_of_y());
         let mut builder = ChartBuilder::on(&area);
         builder.margin(12).margin_right(28).x_label_area_size(84).y_label_area_size(120);
-        if self.log {
-            let mut chart = builder.build_cartesian_2d(xs.0..xs.1, (ys.0..ys.1).log_scale())?;
-            self.draw_on(&mut chart, xs, ys)?;
-        } else {
-            let mut chart = builder.build_cartesian_2d(xs.0..xs.1, ys.0..ys.1)?;
-            self.draw_on(&mut chart, xs, ys)?;
+        match (self.log_x, self.log) {
+            (false, false) => self.draw_on(&mut builder.build_cartesian_2d(xs.0..xs.1, ys.0..ys.1)?, xs, ys)?,
+            (false, true) => {
+                self.draw_on(&mut builder.build_cartesian_2d(xs.0..xs.1, (ys.0..ys.1).log_scale())?, xs, ys)?;
+            }
+            (true, false) => {
+                self.draw_on(&mut builder.build_cartesian_2d((xs.0..xs.1).log_scale(), ys.0..ys.1)?, xs, ys)?;
+            }
+            (true, true) => {
+                let (across, up) = ((xs.0..xs.1).log_scale(), (ys.0..ys.1).log_scale());
+                self.draw_on(&mut builder.build_cartesian_2d(across, up)?, xs, ys)?;
+            }
         }
         area.present()
     }
 
-    fn draw_on<Y>(
+    fn draw_on<X, Y>(
         &self,
-        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
         xs: (f64, f64),
         ys: (f64, f64),
     ) -> Result<(), Failure>
     where
+        X: Ranged<ValueType = f64> + ValueFormatter<f64>,
         Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
         let label = FONT.into_font().color(&Ink::Text.rgb());
@@ -261,14 +269,15 @@ impl Chart {
         Ok(())
     }
 
-    fn draw_rule<Y>(
+    fn draw_rule<X, Y>(
         &self,
-        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
         rule: &Rule,
         xs: (f64, f64),
         ys: (f64, f64),
     ) -> Result<(), Failure>
     where
+        X: Ranged<ValueType = f64>,
         Y: Ranged<ValueType = f64>,
     {
         let ends = if rule.upright { [(rule.at, ys.0), (rule.at, ys.1)] } else { [(xs.0, rule.at), (xs.1, rule.at)] };
@@ -284,6 +293,11 @@ impl Chart {
     fn span_of_x(&self) -> (f64, f64) {
         let all = self.series.iter().flat_map(|series| series.points.iter().map(|point| point.0));
         let (low, high) = span(all.chain(self.rules.iter().filter(|rule| rule.upright).map(|rule| rule.at)));
+        if self.log_x {
+            let low = low.max(f64::MIN_POSITIVE);
+            let margin = (high / low).powf(0.04);
+            return (low / margin, high * margin);
+        }
         let margin = 0.04 * (high - low);
         ((low - margin).max(0.0), high + margin)
     }
@@ -298,11 +312,12 @@ impl Chart {
     }
 }
 
-fn draw_series<Y>(
-    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+fn draw_series<X, Y>(
+    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
     series: &Series,
 ) -> Result<(), Failure>
 where
+    X: Ranged<ValueType = f64>,
     Y: Ranged<ValueType = f64>,
 {
     let colour = series.ink.rgb();
@@ -333,12 +348,13 @@ where
 /// Half the size of a marker, in pixels of the drawing.
 const MARKER: i32 = 9;
 
-fn draw_markers<Y>(
-    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+fn draw_markers<X, Y>(
+    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
     series: &Series,
     marker: Marker,
 ) -> Result<(), Failure>
 where
+    X: Ranged<ValueType = f64>,
     Y: Ranged<ValueType = f64>,
 {
     let (fill, stroke) = (series.ink.rgb().filled(), line(series.ink, 4));

@@ -18,7 +18,7 @@ pub mod page;
 pub mod points;
 pub mod require;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod scaling;
 mod sessions;
 pub mod store_cause;
@@ -27,7 +27,7 @@ pub mod usage;
 pub mod usl;
 mod usl_text;
 pub mod verdict;
-mod words;
+pub mod words;
 
 pub use usl_text::{describe_fit, fit_as_json};
 

@@ -12,6 +12,7 @@ fn chart(points: Vec<(f64, f64)>, log: bool) -> Chart {
         x: "units".into(),
         y: "requests a second".into(),
         whole: true,
+        log_x: false,
         log,
         series: vec![series],
         rules: vec![Rule { name: "here".into(), upright: true, at: 2.0 }],

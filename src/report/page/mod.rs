@@ -2,6 +2,8 @@
 
 mod tables;
 
+pub use tables::table;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{Chart, Ink, Stroke};
@@ -13,30 +15,37 @@ use crate::results::run::Run;
 
 const STYLE: &str = include_str!("style.css");
 
-/// The whole page. `runs` are the raw runs for its last table.
-pub fn render(report: &Report, runs: &[Run]) -> String {
+/// The whole page. `runs` are the raw runs for its last table; `further` are sections that stand before them.
+pub fn render(report: &Report, runs: &[Run], further: Option<&Markup>) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-                link rel="icon" href="data:,";
-                title { "webapp bench: " (report.manifest.plan.experiment) ", " (report.manifest.started_at) }
-                style { (PreEscaped(STYLE)) (PreEscaped(inks())) }
-            }
+            (head(&format!("webapp bench: {}, {}", report.manifest.plan.experiment, report.manifest.started_at)))
             body {
                 header {
                     h1 { (report.question) }
                     p.what { (what(report)) }
                 }
-                main { (sections(report, runs)) }
+                main { (sections(report, runs, further)) }
             }
         }
     };
     page.into_string()
+}
+
+/// The head of a page of this kind.
+pub fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+            link rel="icon" href="data:,";
+            title { (title) }
+            style { (PreEscaped(STYLE)) (PreEscaped(inks())) }
+        }
+    }
 }
 
 /// What was measured, in one line.
@@ -57,7 +66,7 @@ fn what(report: &Report) -> String {
     )
 }
 
-fn sections(report: &Report, runs: &[Run]) -> Markup {
+fn sections(report: &Report, runs: &[Run], further: Option<&Markup>) -> Markup {
     if report.answer == Answer::NothingAnswered {
         return html! {
             section.verdict { h2 { "Verdict" } p.headline { (report.headline) } }
@@ -124,6 +133,7 @@ fn sections(report: &Report, runs: &[Run]) -> Markup {
                 @for bend in &report.bends { p { (bend.arithmetic(&report.manifest.plan)) "." } }
             }
         }
+        @if let Some(further) = further { (further) }
         (sources(report, runs))
     }
 }
@@ -184,7 +194,7 @@ fn tiles(report: &Report) -> Markup {
 }
 
 /// A chart under the sentence that says what it shows, with its legend.
-pub(super) fn figure(chart: &Chart) -> Markup {
+pub fn figure(chart: &Chart) -> Markup {
     html! {
         figure {
             figcaption { (chart.title) }
@@ -224,7 +234,7 @@ mod tests {
     use crate::report::sample;
 
     fn page(results: &crate::results::folder::Results) -> String {
-        render(&Report::of(results, None).unwrap(), &results.runs)
+        render(&Report::of(results, None).unwrap(), &results.runs, None)
     }
 
     #[test]

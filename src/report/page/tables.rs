@@ -13,7 +13,7 @@ use crate::results::run::{Level, Run};
 use crate::results::scaling::Scaling;
 
 /// A table that scrolls by itself on a narrow screen.
-fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
+pub fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
     html! {
         div.table tabindex="0" {
             table {

@@ -56,6 +56,7 @@ fn load(arm: &FollowedArm) -> Chart {
         x: SECONDS.into(),
         y: "requests a second".into(),
         whole: true,
+        log_x: false,
         log: false,
         series: vec![
             Series::new("load", Ink::Series(0), Stroke::Solid, points(arm, |second| Some(second.offered as f64))),
@@ -90,6 +91,7 @@ fn units(arm: &FollowedArm) -> Chart {
         x: SECONDS.into(),
         y: "units".into(),
         whole: true,
+        log_x: false,
         log: false,
         series: vec![
             ready,
@@ -116,6 +118,7 @@ fn machines(arm: &FollowedArm) -> Option<Chart> {
         x: SECONDS.into(),
         y: "machines, and nodes that wait for one".into(),
         whole: true,
+        log_x: false,
         log: false,
         series: vec![
             Series::new("ready", Ink::Series(2), Stroke::Solid, stairs(arm, |second| f64::from(of(second).0))),
@@ -153,6 +156,7 @@ fn response(followed: &Followed, arm: &FollowedArm, objective: Objective) -> Cha
         x: SECONDS.into(),
         y: format!("{} of each second, ms", objective.figure.name()),
         whole: true,
+        log_x: false,
         log: true,
         series: vec![
             Series::new(objective.figure.name(), Ink::Series(0), Stroke::Solid, figure),

@@ -129,7 +129,7 @@ fn a_rate_that_no_valid_run_stands_behind_is_marked() {
     assert_eq!(report.verdict.matches("(not valid)").count(), 4, "two objectives, two deaths: {}", report.verdict);
     let text = crate::report::findings::text(&report);
     assert!(text.contains("/s (not valid)"), "{text}");
-    let page = crate::report::page::render(&report, &results.runs);
+    let page = crate::report::page::render(&report, &results.runs, None);
     assert!(page.contains("% ✗</b>"), "a tile");
 }
 
