@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154 # see engine.sh
-# The driver for containers: clusters that change under load.
+# The drivers: clusters of containers and of a Swarm, changed under load.
 
 driver() { "$root/scripts/docker-driver.sh" --name t "$@" 2>>"$log"; }
+swarm() { "$root/scripts/swarm-driver.sh" --name s "$@" 2>>"$log"; }
 
 test_driver() {
   JSON=$(driver up --units 2) || return 1
@@ -29,3 +30,47 @@ test_driver() {
 }
 
 page_shows() { [[ "$(curl -s "$TARGET/cluster" | jq -c '[.nodes[] | select(.stats != null) | .stats.node.name]')" == "$1" ]]; }
+
+# A second host: a network of its own, joined to this one by a bridge, with an engine of its own.
+second_host() {
+  host second || return 1
+  ip link add bridge0 type bridge && ip address add 10.77.0.1/24 dev bridge0 && ip link set bridge0 up || return 1
+  ip link add to-second type veth peer name eth0 netns "${HOST[second]}" && ip link set to-second master bridge0 up || return 1
+  on second ip address add 10.77.0.2/24 dev eth0 && on second ip link set eth0 up || return 1
+  # Else every start of a task waits for a name server before it takes the image that is there.
+  on second ip route add unreachable default
+  # Bridged packets pass the firewall of the engine, which forwards nothing.
+  iptables --policy FORWARD ACCEPT
+  engine_start second nsenter --target "${HOST[second]}" --net || return 1
+  docker save "$WEBAPP_IMAGE" | docker --host "unix://$work/second/socket" load >/dev/null
+}
+
+test_swarm() {
+  local hosts
+  second_host || return 1
+  docker swarm init --advertise-addr 10.77.0.1 >/dev/null || return 1
+  on second docker --host "unix://$work/second/socket" swarm join --advertise-addr 10.77.0.2 \
+    --token "$(docker swarm join-token --quiet worker)" 10.77.0.1:2377 >/dev/null || return 1
+  JSON=$(swarm up --units 2) || return 1
+  TARGET=$(jq -r .target <<<"$JSON")
+  check "swarm: two tasks on two hosts, behind HAProxy" is "$(jq -r '[.nodes[].url | sub("http://"; "") | sub(":.*"; "")] | sort | join(" ")' <<<"$JSON")" "10.77.0.1 10.77.0.2"
+  load_start 8 '/fib?number=20'
+  check "swarm: scale 2 -> 6 under load" swarm scale 6
+  hosts=$(swarm status | jq -r '[.nodes[].url | sub("http://"; "") | sub(":.*"; "")] | group_by(.) | map(length) | join(" ")')
+  check "swarm: three on each host" is "$hosts" "3 3"
+  check "swarm: scale 6 -> 3 under load" swarm scale 3
+  load_end || return 1
+  check "swarm: 2 -> 6 -> 3 under load: no request failed" load_is_faultless
+  note "$(jq .requests_total <<<"$LOAD") requests, errors $(jq -c .errors <<<"$LOAD")"
+  check "swarm: scale 3 -> 4" swarm scale 4
+  load_start 8 '/fib?number=20'
+  ip link set to-second down
+  sleep 12
+  load_end || true
+  check "swarm: a host is lost under load: at most the requests in flight there fail" at_most "$(jq '.requests_total - .requests_ok' <<<"$LOAD")" 8
+  note "$(jq .requests_total <<<"$LOAD") requests, errors $(jq -c .errors <<<"$LOAD")"
+  check "swarm: down" swarm down
+  docker swarm leave --force >/dev/null
+  hosts_end
+  end_processes "$ENGINE_PID"
+}
