@@ -87,7 +87,7 @@ impl Followed {
         let profile = plan.profile?;
         let capacity = Capacity::of(results, points)?;
         let arms: Vec<FollowedArm> =
-            plan.arms.iter().filter_map(|arm| FollowedArm::of(results, arm, &capacity, points)).collect();
+            plan.arms.iter().filter_map(|arm| FollowedArm::of(results, arm, &capacity)).collect();
         let needed: Vec<u32> = arms.first()?.timeline.iter().map(|second| second.needed).collect();
         let smallest_units = needed.iter().copied().max()?;
         let mut followed = Self {
@@ -135,7 +135,7 @@ impl Followed {
 }
 
 impl FollowedArm {
-    fn of(results: &Results, arm: &Arm, capacity: &Capacity, points: &[Point]) -> Option<Self> {
+    fn of(results: &Results, arm: &Arm, capacity: &Capacity) -> Option<Self> {
         let plan = &results.manifest.plan;
         let of_arm = |run: &&Run| run.point.arm == arm.name && run.level.ladder() == Ladder::Profile;
         let all: Vec<&Run> = results.runs.iter().filter(of_arm).collect();
@@ -155,7 +155,7 @@ impl FollowedArm {
             requests: runs.iter().map(|run| run.load.requests_total).sum(),
             failed: runs.iter().map(|run| run.load.requests_total - run.load.requests_ok).sum(),
             unit_seconds: Spread::of(runs.iter().filter_map(paid))?.median,
-            simulated_unit_seconds: simulated::unit_seconds(plan, arm, last, points),
+            simulated_unit_seconds: simulated::unit_seconds(results, arm, last),
             changes: Spread::of(runs.iter().filter_map(|run| Some(run.scaling.as_ref()?.changes() as f64)))?.median,
             elasticity: mean(runs.iter().zip(&timelines).filter_map(|(run, seconds)| judged(run, seconds))),
             speedup: None,

@@ -3,9 +3,9 @@
 use crate::autoscale::args::{self, RuleArgs};
 use crate::autoscale::dimension::Dimension;
 use crate::autoscale::simulated::{Change, Simulated};
-use crate::report::analysis::Point;
 use crate::results::arm::Arm;
-use crate::results::plan::Plan;
+use crate::results::folder::Results;
+use crate::results::plan::Ladder;
 use crate::results::run::Run;
 use crate::results::scaling::Scaling;
 use crate::simulate::{Arrivals, Model, Policy, Profile, Quota, Server, Service, simulate_with};
@@ -13,13 +13,14 @@ use crate::simulate::{Arrivals, Model, Policy, Profile, Quota, Server, Service, 
 /// The kernel's period of a CPU quota.
 const PERIOD_SECONDS: f64 = 0.1;
 
-/// Units times seconds of this arm, simulated: the CPU that an answer costs as the ceilings told it, the time from one
-/// decision to the next and from an order to a ready node as the run had them. `None` for a fixed size, without a quota,
-/// or without ceilings.
-pub fn unit_seconds(plan: &Plan, arm: &Arm, run: &Run, points: &[Point]) -> Option<f64> {
+/// Units times seconds of this arm, simulated: the CPU that an answer costs as the largest fixed size had it under this
+/// load, the time from one decision to the next and from an order to a ready node as the run had them. `None` for a fixed
+/// size, without a quota, or where no fixed size met the load.
+pub fn unit_seconds(results: &Results, arm: &Arm, run: &Run) -> Option<f64> {
+    let plan = &results.manifest.plan;
     let rules = args::read(&arm.autoscale).ok().filter(|_| !arm.is_fixed())?;
     let scaling = run.scaling.as_ref()?;
-    let demand = points.iter().filter_map(|point| Some(point.demand_milliseconds?.median)).reduce(f64::max)? / 1e3;
+    let demand = demand_seconds(results)?;
     let unit_cores = f64::from(plan.unit_cpu_percent?) / 100.0;
     let start = scaling.at(0.0)?.ready;
     let profile = Profile::new(rising(run.load.profile.as_ref()?)).ok()?;
@@ -38,6 +39,18 @@ pub fn unit_seconds(plan: &Plan, arm: &Arm, run: &Run, points: &[Point]) -> Opti
     let mut controller = controller(&rules, start, unit_cores, interval_seconds(scaling, &rules));
     simulate_with(&model, &mut controller).ok()?;
     Some(paid(&controller, &rules, f64::from(start), seconds))
+}
+
+/// CPU seconds of an answer in the run of the largest fixed size under this load. At a ceiling an answer costs less: the
+/// nodes are never idle there, and what they do besides is shared out over more answers.
+fn demand_seconds(results: &Results) -> Option<f64> {
+    let fixed = |run: &&Run| results.manifest.plan.arm(&run.point.arm).is_some_and(Arm::is_fixed);
+    let under_load = results.runs.iter().filter(|run| run.level.ladder() == Ladder::Profile).filter(fixed);
+    let ready = |run: &&Run| Some(run.scaling.as_ref()?.at(0.0)?.ready);
+    let largest = under_load.max_by_key(ready)?;
+    let cores = largest.nodes.iter().map(|node| node.cpu_cores).sum::<Option<f64>>()?;
+    let answers = largest.load.requests_ok;
+    (answers > 0 && cores > 0.0).then(|| cores * largest.load.duration_seconds / answers as f64)
 }
 
 /// The points of a load for the simulator, which knows no jumps: a microsecond is short enough.
