@@ -254,10 +254,10 @@ fn ended(mut child: std::process::Child) -> (Vec<u8>, i64) {
 
 #[test]
 fn what_comes_unasked_is_no_answer() {
-    // Its second half would be the answer to a request that was not sent yet.
+    // Its second half would be the answer to a request that was not sent yet. The pauses are long, so that it comes before.
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let fake = Fake::start(answer, Then::Unasked(b"HTTP/1.1 500 Odd\r\nContent-Length: 0\r\n\r\n"));
-    let (code, json) = load_json(&[&[&*fake.url, "--rate", "20"], &QUICK[..]].concat());
+    let (code, json) = load_json(&[&[&*fake.url, "--rate", "6"], &QUICK[..]].concat());
     assert!(measured(code), "{json:#}");
     assert_eq!(json["status"]["200"], json["requests_total"], "{json:#}");
     assert_eq!(fake.requests.load(Ordering::SeqCst), count(&json, "/sent_total"));
