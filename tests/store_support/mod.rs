@@ -239,6 +239,8 @@ fn install_mariadb(folder: &Path) {
     let mut command = Command::new(find("mariadb-install-db").expect("mariadb-install-db beside mariadbd"));
     command.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
     command.arg(format!("--datadir={}", data.display()));
+    // A server that starts removes the temporary tables that it finds there, also those of another one.
+    command.env("TMPDIR", folder);
     let output = as_nobody(&mut command).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let init = format!(
