@@ -17,8 +17,8 @@ use super::event::Event;
 use super::history::History;
 use super::machines::MachineConfig;
 use super::observe::{Answers, Readiness, listen, pause_until};
+use super::publisher::Publisher;
 use super::sample::{Node, Samples, State};
-use super::teller::Teller;
 use crate::cluster::contract::{ClusterAnswer, Topology};
 
 /// What [`hold`] needs.
@@ -55,9 +55,9 @@ pub fn hold(
     let unit = Unit::of(settings.dimension, &first)?;
     let file = first.scaling_file.as_ref().filter(|_| !settings.dry_run).map(PathBuf::from);
     let units_each = settings.machines.map(|machines| machines.units);
-    let mut teller = Teller::new(file, settings.interval.as_secs_f64(), units_each);
+    let mut publisher = Publisher::new(file, settings.interval.as_secs_f64(), units_each);
     let mut tell = |event: &Event<'_>| {
-        if let Err(error) = teller.tell(event, unix_seconds()) {
+        if let Err(error) = publisher.tell(event, unix_seconds()) {
             tell(&Event::Notice { at: event.at(), text: format!("{error:#}; the live page does not show scaling") })?;
         }
         tell(event)

@@ -24,7 +24,7 @@
 //! | [`event`] | what the loop does, as it does it |
 //! | [`hold`](mod@hold) | the loop on a live cluster |
 //! | [`simulated`] | the autoscaler on the simulator's clock |
-//! | `teller` | what the loop tells the live page |
+//! | `publisher` | what the loop tells the live page |
 //! | [`log`] | what the loop did, for people and for programs |
 
 pub mod args;
@@ -43,11 +43,11 @@ pub mod log;
 pub mod machines;
 pub mod observe;
 pub mod proposal;
+mod publisher;
 mod record;
 pub mod replay;
 pub mod sample;
 pub mod simulated;
-mod teller;
 
 pub use config::{Config, Metric};
 pub use decide::decide;

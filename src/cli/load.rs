@@ -192,8 +192,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         return find(&args, &plan, &interrupt, json);
     }
     let live = Live::new("");
-    let mut teller = live.as_ref().map(|live| |progress: &LoadProgress| live.tell(progress));
-    let progress = teller.as_mut().map(|tell| tell as &mut dyn FnMut(&LoadProgress));
+    let mut publish = live.as_ref().map(|live| |progress: &LoadProgress| live.tell(progress));
+    let progress = publish.as_mut().map(|tell| tell as &mut dyn FnMut(&LoadProgress));
     let outcome = load::run(&plan, &interrupt, progress)?;
     drop(live);
     write(&outcome, &load::text(&outcome), json)?;

@@ -10,13 +10,13 @@ use crate::results::scaling::{MachineSupply, Told, ToldChange};
 
 /// Writes the file, and takes it away in the end.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct Publisher {
     file: Option<PathBuf>,
     units_each: Option<u32>,
     told: Told,
 }
 
-impl Teller {
+impl Publisher {
     /// `file`: where the cluster's nodes look; nothing is told without. `units_each`: room of a machine, where there are some.
     pub fn new(file: Option<PathBuf>, interval_seconds: f64, units_each: Option<u32>) -> Self {
         Self { file, units_each, told: Told { interval_seconds, ..Told::default() } }
@@ -70,7 +70,7 @@ impl Teller {
     }
 }
 
-impl Drop for Teller {
+impl Drop for Publisher {
     fn drop(&mut self) {
         if let Some(file) = &self.file {
             // Where the cluster has gone meanwhile, so has its folder.
