@@ -58,7 +58,7 @@ struct PooledConnection {
 pub(super) struct OpenConnections {
     /// Over all dispatchers.
     pub most: usize,
-    /// See [`super::plan::Plan::in_turn`].
+    /// See [`super::plan::LoadPlan::in_turn`].
     pub in_turn: bool,
 }
 

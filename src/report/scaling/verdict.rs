@@ -57,10 +57,10 @@ pub fn paragraph(followed: &Followed, look_at: &str) -> String {
         .arms
         .iter()
         .filter(|arm| !arm.fixed)
-        .filter_map(|arm| Some(format!("{} {} %", arm.arm, percent(followed.percent_of_least(arm)?))))
+        .filter_map(|arm| Some(format!("{} paid {} %", arm.arm, percent(followed.percent_of_least(arm)?))))
         .collect();
     if !against.is_empty() {
-        sentences.push(format!("Of that least, {} was paid.", words::list(&against)));
+        sentences.push(format!("Of these {}, {}.", plain(followed.least_unit_seconds), words::list(&against)));
     }
     if let Some(simulated) = simulated(followed) {
         sentences.push(simulated);
