@@ -126,6 +126,6 @@ pub fn write(path: &Path, prices: Option<Prices>) -> anyhow::Result<Written> {
     let section = checked.as_ref().map(plan_page::check_section);
     folder::write_whole(&html, &page::render(&report, &results.runs, section.as_ref()))?;
     let checked = checked.as_ref().map_or_else(String::new, |checked| format!("\n{}", plan_text::check_text(checked)));
-    let text = format!("{}{checked}\nreport: {}\n", findings::text(&report), html.display());
+    let text = format!("{}\nreport: {}\n", findings::text_with(&report, &checked), html.display());
     Ok(Written { text, valid: report.valid })
 }

@@ -15,6 +15,11 @@ const MOST_ADDRESS_ROWS: usize = 16;
 
 /// Everything, as text.
 pub fn text(report: &Report) -> String {
+    text_with(report, "")
+}
+
+/// Everything, as text, with `further` findings before the paragraph and the answer, which comes last.
+pub fn text_with(report: &Report, further: &str) -> String {
     let answer = table::wrap(&report.question, 0) + "\n" + &table::wrap(&report.headline, 0) + "\n";
     if report.answer == Answer::NothingAnswered {
         return answer;
@@ -77,6 +82,7 @@ pub fn text(report: &Report) -> String {
             out += &paragraph(&bend.arithmetic(&report.manifest.plan));
         }
     }
+    out += further;
     let cautions = report.incomplete.iter().chain(&report.cautions);
     for (index, caution) in cautions.enumerate() {
         out += if index == 0 { "\n" } else { "" };
