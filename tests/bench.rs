@@ -110,7 +110,8 @@ fn one_bench_from_the_first_run_to_the_report() {
     // 3: measured, but on a busy machine the generator was late. Everything else is the same.
     assert!(matches!(output.status.code(), Some(0 | 3)), "{:?}: {said}", output.status);
     let text = String::from_utf8(output.stdout).unwrap();
-    for words in ["arm", "served by each", "stopped by", "when a node dies", "the law", "report: "] {
+    // On a busy machine the marks of runs that are not valid widen the table, and its last head takes two lines.
+    for words in ["arm", "served by", "stopped by", "when a node dies", "the law", "report: "] {
         assert!(text.contains(words), "no '{words}' in\n{text}");
     }
     assert!(text.lines().all(|line| line.starts_with("report: ") || line.chars().count() <= 100), "{text}");
