@@ -4,6 +4,9 @@
 driver() { "$root/scripts/docker-driver.sh" --name t "$@" 2>>"$log"; }
 swarm() { "$root/scripts/swarm-driver.sh" --name s "$@" 2>>"$log"; }
 
+# quota_is CORES: what the node of JSON says of its quota.
+quota_is() { [[ "$(curl -s "$(jq -r .target <<<"$JSON")/stats" | jq .cgroup.cpu_quota_cores)" == "$1" ]]; }
+
 test_driver() {
   JSON=$(driver up --units 2) || return 1
   TARGET=$(jq -r .target <<<"$JSON")
@@ -22,7 +25,9 @@ test_driver() {
   check "down" driver down
   JSON=$(driver up --topology vertical --units 2 --unit-cpu 10 -- --max-fib 30) || return 1
   check "vertical: one container with all units, and further arguments" is "$(jq -c '[.nodes[] | .quota_cores], .balancer' <<<"$JSON" | paste -sd ' ')" '[0.2] null'
-  check "vertical: scale gives it another quota" is "$(driver scale 5 >/dev/null && curl -s "$(jq -r .target <<<"$JSON")/stats" | jq .cgroup.cpu_quota_cores)" 0.5
+  check "vertical: scale" driver scale 5
+  # The node reads its quota with its next sample.
+  check "vertical: scale gives it another quota" wait_until 10 quota_is 0.5
   check "vertical: status knows its size" is "$(driver status | jq -c '[.units, .limited.total_quota_cores]')" '[5,0.5]'
   check "down again" driver down
   check "nothing is left" is "$(docker ps --all --quiet | wc -l) $(docker network ls --quiet --filter label=webapp.cluster | wc -l) $(docker volume ls --quiet | wc -l)" "0 0 0"
