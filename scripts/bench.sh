@@ -25,7 +25,8 @@ usage: scripts/bench.sh [options of "webapp bench"]
   --resume            go on with the interrupted bench in --out
   --on vagrant        the same ladders on the Vagrantfile's machines: vertical by the CPUs of one, horizontal by their number.
                       A unit is one whole machine node1; units go from 1 to NODES. The machines stay up afterwards
-  --on docker         with containers as nodes (scripts/docker-driver.sh); --on swarm with tasks of a Swarm (scripts/swarm-driver.sh)
+  --on docker         with containers as nodes (scripts/docker-driver.sh); --on swarm with tasks of a Swarm (scripts/swarm-driver.sh),
+                      --on kubernetes with pods (scripts/kubernetes-driver.sh)
 
 All options: webapp bench --help. Ctrl-C ends it in order: nothing is left running, and what was measured stays.
 TEXT
@@ -47,8 +48,8 @@ while (($#)); do
   shift
 done
 case $on in
-  here | vagrant | docker | swarm) ;;
-  *) usage_error "--on is '$on', but may be: here vagrant docker swarm" ;;
+  here | vagrant | docker | swarm | kubernetes) ;;
+  *) usage_error "--on is '$on', but may be: here vagrant docker swarm kubernetes" ;;
 esac
 
 say "building (the first time takes a few minutes)"
@@ -62,7 +63,7 @@ if [[ "$on" == vagrant ]]; then
   "$WEBAPP_DRIVER" prepare
   export WEBAPP_UNIT_CPU=${WEBAPP_UNIT_CPU:-$((${NODE_CPUS:-1} * 100))} WEBAPP_UNITS=${WEBAPP_UNITS:-$(seq -s , "${NODES:-2}")}
 fi
-if [[ "$on" == docker || "$on" == swarm ]]; then
+if [[ "$on" == @(docker|swarm|kubernetes) ]]; then
   export WEBAPP_DRIVER=$root/scripts/$on-driver.sh WEBAPP_BIN=$binary
 fi
 exec "$binary" bench "${arguments[@]}"

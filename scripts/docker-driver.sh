@@ -4,6 +4,7 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source "$here/lib/common.sh"
+source "$here/lib/driver.sh"
 source "$here/lib/docker.sh"
 
 usage() {
@@ -148,7 +149,7 @@ command_up() {
     all_ready 20 "${ADDRESSES[@]}"
   else
     start_nodes 1 "$UNITS"
-    balancer up --balancer "$BALANCER" --backend "$(joined "${ADDRESSES[@]}")" ${PORT:+--port "$PORT"} >/dev/null
+    balancer_up "${ADDRESSES[@]}"
   fi
   trap - EXIT
   step "$TOPOLOGY, $UNITS units: ${NODES[*]} in $((SECONDS - started)) s"
@@ -173,8 +174,8 @@ command_status() {
 }
 
 command_scale() {
-  local before wanted=$OPERAND leaving=() number index name
-  docker_is_units "$wanted" || usage_error "scale needs a whole number of units from 1 to 64"
+  local before wanted leaving=() number index name
+  wanted=$(wanted_units)
   docker_require
   read_cluster
   before=$UNITS
@@ -206,7 +207,7 @@ command_scale() {
 }
 
 command_kill() {
-  [[ "$OPERAND" =~ ^node[0-9]+$ ]] || usage_error "kill needs the name of a node, such as node1"
+  check_victim
   docker_require
   read_cluster
   read_addresses
@@ -240,9 +241,5 @@ for word in "$@"; do
 done
 # Of a cluster of processes, the other commands are those of scripts/cluster.sh, too; `down` ends either kind.
 [[ "$KIND" == containers ]] || exec "$here/cluster.sh" "${words[@]}"
-docker_parse "for containers" "${words[@]}"
-case $COMMAND in
-  image | up | status | scale | kill | down) "command_$COMMAND" ;;
-  '') usage_error "a command is missing" ;;
-  *) usage_error "there is no command '$COMMAND'" ;;
-esac
+driver_parse "for containers" "$DOCKER_OPTIONS" "${words[@]}"
+driver_run image up status scale kill down

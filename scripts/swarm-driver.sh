@@ -4,6 +4,7 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source "$here/lib/common.sh"
+source "$here/lib/driver.sh"
 source "$here/lib/docker.sh"
 
 usage() {
@@ -113,7 +114,7 @@ command_up() {
     "$image" serve "${NODE_ARGUMENTS[@]}" >/dev/null
   tasks_come "$replicas"
   if [[ "$TOPOLOGY" == horizontal ]]; then
-    balancer up --balancer "$BALANCER" --backend "$(joined "${ADDRESSES[@]}")" ${PORT:+--port "$PORT"} >/dev/null
+    balancer_up "${ADDRESSES[@]}"
   fi
   trap - EXIT
   step "$TOPOLOGY, $UNITS units: ${NODES[*]} in $((SECONDS - started)) s"
@@ -143,8 +144,8 @@ command_status() {
 }
 
 command_scale() {
-  local before wanted=$OPERAND
-  docker_is_units "$wanted" || usage_error "scale needs a whole number of units from 1 to 64"
+  local before wanted
+  wanted=$(wanted_units)
   docker_require
   read_cluster
   before=$UNITS
@@ -166,7 +167,7 @@ command_scale() {
 
 command_kill() {
   local index
-  [[ "$OPERAND" =~ ^node[0-9]+$ ]] || usage_error "kill needs the name of a node, such as node1"
+  check_victim
   docker_require
   read_cluster
   read_tasks
@@ -190,9 +191,5 @@ command_down() {
 }
 
 help_wanted "$@"
-docker_parse "for a Swarm" "$@"
-case $COMMAND in
-  up | status | scale | kill | down) "command_$COMMAND" ;;
-  '') usage_error "a command is missing" ;;
-  *) usage_error "there is no command '$COMMAND'" ;;
-esac
+driver_parse "for a Swarm" "$DOCKER_OPTIONS" "$@"
+driver_run up status scale kill down

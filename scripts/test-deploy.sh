@@ -4,12 +4,16 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 source "$root/scripts/lib/common.sh"
+source "$root/scripts/lib/network.sh"
 source "$root/scripts/lib/checks.sh"
+source "$root/tests/cluster/common.sh"
+source "$root/tests/deploy/driver.sh"
 
 usage() {
   cat <<'TEXT'
 Checks the Kubernetes manifests against the schemas of the last three versions that the checker carries, and the Prometheus files with
-promtool and its unit tests. No cluster is asked: that a manifest is valid does not say that it was run.
+promtool and its unit tests; and scripts/kubernetes-driver.sh with processes of this machine in place of pods. No control plane is
+asked: that a manifest is valid does not say that it was run.
 
 usage: scripts/test-deploy.sh [--help]
 
@@ -19,7 +23,9 @@ TEXT
 
 help_wanted "$@"
 (($# == 0)) || usage_error "there is no option $1"
-need promtool=prometheus
+need promtool=prometheus haproxy jq curl python3
+WEBAPP_BIN=$(tested_binary "$root")
+export WEBAPP_BIN
 cd -- "$root/deploy"
 
 check "prometheus: prometheus.yaml" promtool check config prometheus/prometheus.yaml
@@ -44,4 +50,19 @@ else
     check "kubernetes $version: ${#manifests[@]} manifests" "$checker/bin/kubernetes-validate" --kubernetes-version "$version" --strict "${manifests[@]}"
   done
 fi
+
+note() { echo "      $1"; }
+work=$(mktemp -d "${TMPDIR:-/tmp}/webapp-deploy-test.XXXXXX")
+log=$work/messages
+export WEBAPP_STATE_DIR=$work/state KUBE_FOLDER=$work/pods
+mkdir -p -- "$KUBE_FOLDER" "$work/bin"
+ln -s "$root/tests/deploy/kubectl" "$work/bin/kubectl"
+# Whatever happens, no pod and no balancer outlives this script.
+trap 'driver down >/dev/null; rm -rf -- "$work"' EXIT
+trap 'exit 130' INT TERM
+echo "== the driver, with processes as pods"
+test_driver || {
+  fail "the driver could not be tried"
+  sed 's/^/      /' "$log"
+}
 checks_end

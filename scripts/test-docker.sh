@@ -6,6 +6,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 source "$root/scripts/lib/common.sh"
 source "$root/scripts/lib/network.sh"
 source "$root/scripts/lib/checks.sh"
+source "$root/scripts/lib/driver.sh"
 source "$root/scripts/lib/docker.sh"
 source "$root/tests/cluster/common.sh"
 source "$root/tests/cluster/hosts.sh"

@@ -4,6 +4,7 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source "$here/lib/common.sh"
+source "$here/lib/driver.sh"
 source "$here/lib/vagrant.sh"
 
 usage() {
@@ -36,41 +37,7 @@ example: NODES=4 scripts/vagrant-driver.sh up --topology horizontal --units 4; s
 TEXT
 }
 
-NAME=webapp TOPOLOGY=horizontal UNITS=2 UNIT_CPU=none BALANCER=haproxy MODEL=async COMMAND='' VICTIM=''
-
-parse() {
-  while (($#)); do
-    case $1 in
-      --*=*)
-        set -- "${1%%=*}" "${1#*=}" "${@:2}"
-        continue
-        ;;
-      --name | --topology | --units | --unit-cpu | --balancer | --model)
-        [[ $# -ge 2 ]] || usage_error "$1 needs a value"
-        local setting=${1#--}
-        setting=${setting//-/_}
-        printf -v "${setting^^}" %s "$2"
-        shift
-        ;;
-      -*) usage_error "there is no option $1 on virtual machines (options of scripts/cluster.sh belong to clusters of processes)" ;;
-      *)
-        if [[ -z "$COMMAND" ]]; then
-          COMMAND=$1
-        elif [[ "$COMMAND" == kill && -z "$VICTIM" ]]; then
-          VICTIM=$1
-        else
-          usage_error "one command at a time: $COMMAND or $1"
-        fi
-        ;;
-    esac
-    shift
-  done
-  [[ "$NAME" =~ ^[a-z0-9][a-z0-9-]{0,31}$ ]] || usage_error "--name is '$NAME', but may have up to 32 small letters, digits and dashes"
-  { is_count "$UNITS" && ((UNITS <= 64)); } || usage_error "--units is '$UNITS', but must be a whole number from 1 to 64"
-  [[ "$TOPOLOGY" == horizontal || "$TOPOLOGY" == vertical ]] || usage_error "--topology is '$TOPOLOGY', but may be: horizontal vertical"
-  [[ "$MODEL" == async || "$MODEL" == sync ]] || usage_error "--model is '$MODEL', but may be: async sync"
-  [[ "$UNIT_CPU" == none ]] || is_count "$UNIT_CPU" || usage_error "--unit-cpu is '$UNIT_CPU', but must be percent of one core, or none"
-}
+UNIT_CPU=none
 
 # --- what is known of the cluster that is up: one folder, which is also the lock ----------------------------------
 
@@ -217,7 +184,7 @@ command_up() {
     die "the machines belong to the cluster $(<"$STATE/name") now; if that is over: scripts/vagrant-driver.sh down --name $(<"$STATE/name")"
   # One that is up ends first: the next may need fewer of the machines.
   ! state_mine || cluster_end
-  PROGRAM=$(find_binary "${here%/*}")
+  PROGRAM=$(webapp_program)
   # The binary knows which balancers there are, and says so.
   "$PROGRAM" cluster --print-missing up --balancer "$BALANCER" >/dev/null || exit 2
   mapfile -t machines < <(cluster_machines)
@@ -284,7 +251,7 @@ note_cluster() {
 describe() {
   local words
   mapfile -t words <"$STATE/description"
-  "$(find_binary "${here%/*}")" cluster describe "${words[@]}" "$@"
+  "$(webapp_program)" cluster describe "${words[@]}" "$@"
 }
 
 command_status() {
@@ -293,14 +260,14 @@ command_status() {
 }
 
 command_kill() {
-  [[ -n "$VICTIM" ]] || usage_error "kill needs the name of a machine"
+  [[ -n "$OPERAND" ]] || usage_error "kill needs the name of a machine"
   state_lock
-  { state_mine && grep -qx -e "$VICTIM" "$STATE/nodes"; } ||
-    die "there is no node '$VICTIM' in a cluster $NAME; there are: $(paste -sd ' ' "$STATE/nodes" 2>/dev/null || echo none)"
-  echo "$VICTIM" >>"$STATE/killed"
+  { state_mine && grep -qx -e "$OPERAND" "$STATE/nodes"; } ||
+    die "there is no node '$OPERAND' in a cluster $NAME; there are: $(paste -sd ' ' "$STATE/nodes" 2>/dev/null || echo none)"
+  echo "$OPERAND" >>"$STATE/killed"
   # Without its socket, too: systemd would start the node again for the next client.
-  vagrant_root "$VICTIM" >&2 <<<'systemctl kill --signal KILL webapp.service; systemctl stop webapp.socket webapp.service' || die "$VICTIM could not be killed"
-  step "$VICTIM is dead"
+  vagrant_root "$OPERAND" >&2 <<<'systemctl kill --signal KILL webapp.service; systemctl stop webapp.socket webapp.service' || die "$OPERAND could not be killed"
+  step "$OPERAND is dead"
   describe
 }
 
@@ -338,9 +305,5 @@ restore_node() {
 restore_balancer() { ! vagrant_answers balancer || balancer_script | vagrant_root balancer default; }
 
 help_wanted "$@"
-parse "$@"
-case $COMMAND in
-  prepare | up | status | kill | down) "command_$COMMAND" ;;
-  '') usage_error "a command is missing" ;;
-  *) usage_error "there is no command '$COMMAND'" ;;
-esac
+driver_parse "on virtual machines" '--name --topology --units --unit-cpu --balancer --model' "$@"
+driver_run prepare up status kill down
