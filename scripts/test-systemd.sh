@@ -17,7 +17,7 @@ HELP
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$here/scripts/lib/common.sh"
 source "$here/scripts/lib/checks.sh"
-source "$here/scripts/lib/machine.sh"
+source "$here/tests/systemd/machine.sh"
 help_wanted "$@"
 (($# == 0)) || usage_error "there is no option $1"
 machine_own_scope "$0"

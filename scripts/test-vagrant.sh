@@ -22,7 +22,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 state=$here/target/vagrant-test
 source "$here/scripts/lib/common.sh"
 source "$here/scripts/lib/checks.sh"
-source "$here/scripts/lib/box.sh"
+source "$here/tests/vagrant/box.sh"
 
 help_wanted "$@"
 keep_box=false bench=false inside=false validate=false
@@ -103,7 +103,7 @@ prepare() {
     install_packages
     say "building the binary"
     "$here/scripts/build.sh" >/dev/null
-    if $keep_box && [[ -s $state/box/box.img && $state/box/box.img -nt $here/scripts/lib/box.sh ]]; then
+    if $keep_box && [[ -s $state/box/box.img && $state/box/box.img -nt $here/tests/vagrant/box.sh ]]; then
         say "reusing the box in $state/box"
     else
         say "building the box"

@@ -14,6 +14,12 @@ test_driver() {
   check "up: two pods behind HAProxy" is "$(jq -c '[[.nodes[].state], .balancer.kind, .limited.mechanism, .limited.total_quota_cores]' <<<"$JSON")" '[["ready","ready"],"haproxy","kubernetes",0.5]'
   check "a pod has its unit as request and limit" is "$(cpu_asked)" '250m 250m'
   check "arguments of the nodes reach them" is "$(status_of '/fib?number=31')" 400
+  if have kubectl; then
+    check "kubectl makes the same of the overlay" is "$(kubectl kustomize "$root/target/kubernetes/webapp" | sed -n '/^kind: Deployment/,/^---/p' | grep -E '^ *(replicas|cpu|- --max-fib):?' | sed 's/^ *//' | paste -sd ' ')" \
+      'replicas: 2 - --max-fib cpu: 250m cpu: 250m'
+  else
+    skip "kubectl makes the same of the overlay: there is no kubectl"
+  fi
   check "another cluster waits for the namespace" is "$(driver up --name other >/dev/null; echo $?)" 1
   load_start 8 '/fib?number=20'
   check "scale 2 -> 4 under load" driver scale 4
