@@ -180,7 +180,7 @@ impl Bench<'_> {
     }
 
     fn visit(&mut self, visit: &Visit, progress: &mut BenchProgress, interrupted: &AtomicBool) -> anyhow::Result<()> {
-        let cluster = self.cluster(&visit.point)?;
+        let mut cluster = self.cluster(&visit.point)?;
         if !self.manifest_written {
             self.folder.write_manifest(&self.manifest(&cluster))?;
             self.manifest_written = true;
@@ -189,6 +189,11 @@ impl Bench<'_> {
             if interrupted.load(Ordering::Relaxed) || steps::answers_nothing(&self.plan, &self.runs).is_some() {
                 return Ok(());
             }
+            if visit.ladder == Ladder::Profile && self.is_begun(visit) {
+                // Again, from the beginning: the run before left another size, or a queue that it could not work off.
+                self.driver.as_ref().map_or(Ok(()), Driver::down)?;
+                cluster = self.cluster(&visit.point)?;
+            }
             progress.level(&level);
             let run = self.drive(visit, level, &cluster, interrupted)?;
             self.folder.append(&run)?;
@@ -196,6 +201,13 @@ impl Bench<'_> {
             self.runs.push(run);
         }
         Ok(())
+    }
+
+    /// Whether a run of this visit was measured already.
+    fn is_begun(&self, visit: &Visit) -> bool {
+        let of_visit =
+            |run: &Run| run.block == visit.block && run.level.ladder() == visit.ladder && run.point == visit.point;
+        self.runs.iter().any(of_visit)
     }
 
     /// Where a point is: brought up by the driver, or running already.
