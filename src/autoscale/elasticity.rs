@@ -98,19 +98,77 @@ pub fn judge(demand: &Curve, supply: &Curve, start: f64, end: f64, step: f64) ->
     })
 }
 
-/// How many times better `scaled` follows its demand than `baseline` followed its own: the fourth root of the product of
-/// the four ratios of normalized accuracies and time shares. `None` where a figure is 0 or not known: then there is no
-/// ratio.
-pub fn speedup(baseline: &Elasticity, scaled: &Elasticity) -> Option<f64> {
+/// The smallest figures that a run can tell from 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resolution {
+    /// Of a normalized accuracy.
+    pub accuracy: f64,
+    /// Of a share of the time.
+    pub time_share: f64,
+}
+
+impl Resolution {
+    /// Of figures over `seconds` that were taken every second, at a demand of up to `most_units` units: one unit for one second,
+    /// and one second. `None` where there is no time or no demand.
+    pub fn of_seconds(seconds: f64, most_units: f64) -> Option<Self> {
+        let known = seconds > 0.0 && most_units > 0.0;
+        known.then(|| Self { accuracy: 1.0 / (seconds * most_units), time_share: 1.0 / seconds })
+    }
+}
+
+/// How a speedup is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// All figures were above what the run can tell from 0.
+    Exact,
+    /// A figure of the scaled system was 0: it is at least so much better.
+    AtLeast,
+    /// A figure of the baseline was 0: it is at most so much better.
+    AtMost,
+    /// Both happened, in different figures.
+    Rough,
+}
+
+/// How many times better one system follows its demand than another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Speedup {
+    /// Above 1: better.
+    pub value: f64,
+    /// How to read it.
+    pub bound: Bound,
+}
+
+/// Elastic speedup (SPEC-RG-2016-01, the metrics of elasticity): how many times better `scaled` follows its demand than
+/// `baseline` does, as the geometric mean of four ratios,
+/// `(θU,base / θU · θO,base / θO · τU,base / τU · τO,base / τO) ^ 1/4`, with the normalized accuracies θ and the time shares τ.
+///
+/// The formula has no value where a figure is 0: a good autoscaler never lacks a unit, and a small fixed size never has one too
+/// many. Here a figure below `resolution` counts as that, and the bound says what follows; where both figures of a ratio lie
+/// below it, the ratio is 1. `None` where a normalized accuracy is not known.
+pub fn speedup(baseline: &Elasticity, scaled: &Elasticity, resolution: Resolution) -> Option<Speedup> {
+    let Resolution { accuracy, time_share } = resolution;
     let figures = |of: &Elasticity| {
-        [of.under_accuracy_normalized, of.over_accuracy_normalized, Some(of.under_time_share), Some(of.over_time_share)]
+        Some([
+            (of.under_accuracy_normalized?, accuracy),
+            (of.over_accuracy_normalized?, accuracy),
+            (of.under_time_share, time_share),
+            (of.over_time_share, time_share),
+        ])
     };
-    let ratios =
-        figures(baseline).into_iter().zip(figures(scaled)).map(|(baseline, scaled)| match (baseline, scaled) {
-            (Some(baseline), Some(scaled)) if baseline > 0.0 && scaled > 0.0 => Some(baseline / scaled),
-            _ => None,
-        });
-    ratios.product::<Option<f64>>().map(|product| product.powf(0.25))
+    let (mut product, mut at_least, mut at_most) = (1.0, false, false);
+    for ((baseline, least), (scaled, _)) in figures(baseline)?.into_iter().zip(figures(scaled)?) {
+        product *= baseline.max(least) / scaled.max(least);
+        at_least |= scaled < least && baseline >= least;
+        at_most |= baseline < least && scaled >= least;
+    }
+    let bound = match (at_least, at_most) {
+        (false, false) => Bound::Exact,
+        (true, false) => Bound::AtLeast,
+        (false, true) => Bound::AtMost,
+        (true, true) => Bound::Rough,
+    };
+    Some(Speedup { value: f64::powf(product, 0.25), bound })
 }
 
 /// `min(|sgn d' - sgn s'|, 1)` over the time.
@@ -200,9 +258,9 @@ mod tests {
         assert_eq!((late.under_accuracy, late.jitter, late.instability), (1.0, 1.0, 0.25));
     }
 
-    #[test]
-    fn elastic_speedup() {
-        let of = |under: f64, over: f64, share_under: f64, share_over: f64| Elasticity {
+    /// Normalized accuracies and time shares: under, over; under, over.
+    fn figures_of([under, over, share_under, share_over]: [f64; 4]) -> Elasticity {
+        Elasticity {
             under_accuracy: 0.0,
             over_accuracy: 0.0,
             under_accuracy_normalized: Some(under),
@@ -211,17 +269,37 @@ mod tests {
             over_time_share: share_over,
             jitter: 0.0,
             instability: 0.0,
-        };
-        let baseline = of(0.4, 0.8, 0.4, 0.5);
-        assert_eq!(speedup(&baseline, &baseline), Some(1.0));
-        // 2 · 4 · 2 · 1 = 16.
-        assert!((speedup(&baseline, &of(0.2, 0.2, 0.2, 0.5)).unwrap() - 2.0).abs() < 1e-12);
-        // 0.5 · 0.5 · 0.5 · 0.5.
-        assert!((speedup(&baseline, &of(0.8, 1.6, 0.8, 1.0)).unwrap() - 0.5).abs() < 1e-12);
-        assert_eq!(speedup(&baseline, &of(0.0, 0.2, 0.2, 0.5)), None);
-        assert_eq!(speedup(&of(0.0, 0.8, 0.4, 0.5), &baseline), None);
-        let unknown = Elasticity { over_accuracy_normalized: None, ..baseline };
-        assert_eq!(speedup(&baseline, &unknown), None);
+        }
+    }
+
+    #[test]
+    fn elastic_speedup() {
+        // 100 s at up to 4 units.
+        let resolution = Resolution::of_seconds(100.0, 4.0).unwrap();
+        assert_eq!(resolution, Resolution { accuracy: 0.0025, time_share: 0.01 });
+        for (baseline, scaled, value, bound) in [
+            ([0.4, 0.8, 0.4, 0.5], [0.4, 0.8, 0.4, 0.5], 1.0, Bound::Exact),
+            // 2 · 4 · 2 · 1 = 16.
+            ([0.4, 0.8, 0.4, 0.5], [0.2, 0.2, 0.2, 0.5], 2.0, Bound::Exact),
+            // 0.5 · 0.5 · 0.5 · 0.5.
+            ([0.4, 0.8, 0.4, 0.5], [0.8, 1.6, 0.8, 1.0], 0.5, Bound::Exact),
+            // It never lacks a unit: 0.4 / 0.0025 · 1 · 0.4 / 0.01 · 1 = 6400.
+            ([0.4, 0.8, 0.4, 0.5], [0.0, 0.8, 0.0, 0.5], 6400_f64.powf(0.25), Bound::AtLeast),
+            // The baseline never has one too many: 1 · 0.0025 / 0.25 · 1 · 0.01 / 1 = 0.0001.
+            ([0.4, 0.0, 0.4, 0.0], [0.4, 0.25, 0.4, 1.0], 0.1, Bound::AtMost),
+            // Neither has: only the other two ratios count, 4 · 4.
+            ([0.4, 0.0, 0.4, 0.0], [0.1, 0.0, 0.1, 0.0], 2.0, Bound::Exact),
+            // One never has too many, the other never too few: 160 · 0.01 · 40 · 0.01.
+            ([0.4, 0.0, 0.4, 0.0], [0.0, 0.25, 0.0, 1.0], 0.64_f64.powf(0.25), Bound::Rough),
+        ] {
+            let found = speedup(&figures_of(baseline), &figures_of(scaled), resolution).unwrap();
+            assert!((found.value - value).abs() < 1e-9, "{baseline:?} {scaled:?}: {} is not {value}", found.value);
+            assert_eq!(found.bound, bound, "{baseline:?} {scaled:?}");
+        }
+        let known = figures_of([0.1; 4]);
+        let unknown = Elasticity { over_accuracy_normalized: None, ..known };
+        assert_eq!(speedup(&known, &unknown, resolution), None);
+        assert_eq!((Resolution::of_seconds(0.0, 4.0), Resolution::of_seconds(10.0, 0.0)), (None, None));
     }
 
     #[test]

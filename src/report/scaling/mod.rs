@@ -11,7 +11,7 @@ pub mod verdict;
 use serde::Serialize;
 
 use super::analysis::Point;
-use crate::autoscale::elasticity::{self, Curve, Elasticity};
+use crate::autoscale::elasticity::{self, Bound, Curve, Elasticity, Resolution};
 use crate::results::arm::Arm;
 use crate::results::folder::Results;
 use crate::results::number::percent;
@@ -66,8 +66,10 @@ pub struct FollowedArm {
     pub changes: f64,
     /// How well supply followed demand; of several runs the mean.
     pub elasticity: Option<Elasticity>,
-    /// Elastic speedup over the first arm. `None` for it, or where a figure of one of the two is 0.
+    /// Elastic speedup over the smallest fixed size. `None` for that one, or where there is none.
     pub speedup: Option<f64>,
+    /// How it is to be read.
+    pub speedup_bound: Option<Bound>,
     /// Whether all runs are valid.
     pub valid: bool,
     /// Why not.
@@ -102,11 +104,19 @@ impl Followed {
         Some(followed)
     }
 
-    /// The speedups over the first arm.
+    /// The speedups over the smallest fixed size.
     fn compare(&mut self) {
-        let baseline = self.arms.first().and_then(|arm| arm.elasticity);
-        for arm in self.arms.iter_mut().skip(1) {
-            arm.speedup = baseline.zip(arm.elasticity).and_then(|(baseline, own)| elasticity::speedup(&baseline, &own));
+        let Some(smallest) = self.smallest_fixed() else { return };
+        let (name, baseline, most) = (smallest.arm.clone(), smallest.elasticity, f64::from(self.smallest_units));
+        let (runs, length) = (smallest.runs, smallest.seconds);
+        for arm in self.arms.iter_mut().filter(|arm| arm.arm != name) {
+            // Figures are means: of two runs each second counts half.
+            let seconds = length * runs.min(arm.runs) as f64;
+            let speedup = Resolution::of_seconds(seconds, most)
+                .zip(baseline.zip(arm.elasticity))
+                .and_then(|(resolution, (baseline, own))| elasticity::speedup(&baseline, &own, resolution));
+            arm.speedup = speedup.map(|speedup| speedup.value);
+            arm.speedup_bound = speedup.map(|speedup| speedup.bound);
         }
     }
 
@@ -159,6 +169,7 @@ impl FollowedArm {
             changes: Spread::of(runs.iter().filter_map(|run| Some(run.scaling.as_ref()?.changes() as f64)))?.median,
             elasticity: mean(runs.iter().zip(&timelines).filter_map(|(run, seconds)| judged(run, seconds))),
             speedup: None,
+            speedup_bound: None,
             valid: runs.iter().all(|run| run.verdict.valid),
             reasons: runs.iter().flat_map(|run| run.verdict.reasons.clone()).collect(),
             timeline: timelines.into_iter().last()?,

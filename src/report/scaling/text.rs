@@ -2,6 +2,7 @@
 
 use super::timeline::Second;
 use super::{Followed, FollowedArm};
+use crate::autoscale::elasticity::Bound;
 use crate::report::columns::{Column, figure, words};
 use crate::results::number::{or_dash, percent, plain, short};
 
@@ -40,17 +41,28 @@ pub const ELASTICITY: &[Column<(Followed, FollowedArm)>] = &[
     }),
     figure("jitter, units a second", Some("jitter"), |(_, arm)| two(arm.elasticity.map(|of| of.jitter))),
     figure("instability, %", Some("unstable %"), |(_, arm)| hundred(arm.elasticity.map(|of| of.instability))),
-    figure("elastic speedup", Some("speedup"), |(_, arm)| two(arm.speedup)),
+    figure("elastic speedup", Some("speedup"), |(_, arm)| speedup(arm)),
 ];
 
 /// What the columns of [`ELASTICITY`] mean.
 pub const ELASTICITY_NOTE: &str = "Elasticity by SPEC RG (Herbst et al.): demand is the fewest units that hold the \
     objective, supply the units that are ready; units missing and too many on average, share of the time with too few and too \
-    many. Jitter above 0: more changes than the demand has. Speedup is over the first \
-    arm; there is none where a figure of one of the two is 0.";
+    many. Jitter above 0: more changes than the demand has. Speedup: how \
+    many times better than the smallest fixed size, the geometric mean over missing and too many, as shares of the demand and \
+    of the time. A figure of 0 counts as one unit for one second: then ≥ is a lower bound, ≤ an upper one, ~ neither.";
 
 fn two(value: Option<f64>) -> String {
     or_dash(value, |value| format!("{value:.2}"))
+}
+
+fn speedup(arm: &FollowedArm) -> String {
+    let sign = match arm.speedup_bound {
+        None | Some(Bound::Exact) => "",
+        Some(Bound::AtLeast) => "≥ ",
+        Some(Bound::AtMost) => "≤ ",
+        Some(Bound::Rough) => "~ ",
+    };
+    or_dash(arm.speedup, |value| format!("{sign}{value:.2}"))
 }
 
 fn hundred(share: Option<f64>) -> String {
@@ -93,7 +105,7 @@ pub fn timeline(arm: &FollowedArm) -> String {
     line("ready", parts.iter().map(|part| digit(part.iter().map(|second| second.supply.ready).min())).collect(), "");
     line("starting", marks(&parts, |second| second.supply.starting), "");
     line("draining", marks(&parts, |second| second.supply.draining), "");
-    line("waiting", marks(&parts, |second| second.supply.waiting), "");
+    line("no room", marks(&parts, |second| second.supply.waiting), "");
     line("machines", marks(&parts, |second| second.supply.machines.map_or(0, |machines| machines.ready)), "");
     line("booting", marks(&parts, |second| second.supply.machines.map_or(0, |machines| machines.booting)), "");
     line("outside", parts.iter().map(|part| outside(part)).collect(), "  x objective missed, F requests failed");
