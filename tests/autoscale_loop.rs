@@ -22,7 +22,7 @@ use webapp::stats::Stats;
 
 /// The driver: `units` holds the size, `states` what follows a node's name and address, `topology` the topology; where
 /// `broken` is, it fails with what that file says. `quota` holds what each node may use, in percent of a core, if anything.
-/// `asked` collects what it was told.
+/// `machines` holds the number of machines, of two units each, if the driver has some. `asked` collects what it was told.
 const DRIVER: &str = r#"#!/bin/sh
 set -eu
 here=$(dirname "$0")
@@ -30,6 +30,7 @@ echo "$*" >> "$here/asked"
 if [ -e "$here/broken" ]; then cat "$here/broken" >&2; exit 1; fi
 if [ "$1" = scale ]; then echo "$2" > "$here/units.new"; mv "$here/units.new" "$here/units"; fi
 if [ "${3:-}" = --unit-cpu ]; then echo "$4" > "$here/quota"; fi
+if [ "${3:-}" = --machines ]; then echo "$4" > "$here/machines.new"; mv "$here/machines.new" "$here/machines"; fi
 quota=
 [ ! -e "$here/quota" ] || quota=",\"quota_cores\":0.$(cat "$here/quota")"
 units=$(cat "$here/units")
@@ -41,7 +42,13 @@ for number in $(seq 1 "$nodes"); do
   [ ! -e "$here/state$number" ] || state=$(cat "$here/state$number")
   list="$list${list:+,}{\"name\":\"node$number\",\"url\":\"$(cat "$here/url")\",\"state\":\"$state\"$quota}"
 done
-printf '{"topology":"%s","units":%s,"target":"http://127.0.0.1:1","nodes":[%s],"scaling_file":"%s"}\n' "$(cat "$here/topology")" "$units" "$list" "$here/scaling"
+machines=
+[ ! -e "$here/machines" ] || machines=$(cat "$here/machines")
+stand=
+for number in $(seq 1 "${machines:-0}"); do
+  stand="$stand${stand:+,}{\"name\":\"machine$number\",\"units\":2}"
+done
+printf '{"machines":['"$stand"'],"topology":"%s","units":%s,"target":"http://127.0.0.1:1","nodes":[%s],"scaling_file":"%s"}\n' "$(cat "$here/topology")" "$units" "$list" "$here/scaling"
 "#;
 
 /// A cluster that the test plays: a folder with the driver, and one server for the `/stats` of all nodes.
@@ -344,6 +351,7 @@ fn nested_nodes_wait_for_their_machines() {
     let cluster = Cluster::new("horizontal", 2);
     cluster.load.store(8, Ordering::Relaxed);
     let running = cluster.start("--machine-units 2 --machine-boot 4s --max-machines 2");
+    running.hears("the driver names no machines, so they are only counted");
     running.decides(
         "2 -> 4: queue 4 a node, target 2, wanted 4; 2 on 1 machine, 2 nodes without a machine, 1 machine ordered",
     );
@@ -354,15 +362,37 @@ fn nested_nodes_wait_for_their_machines() {
 }
 
 #[test]
+fn machines_are_ordered_from_a_driver_that_has_some() {
+    let cluster = Cluster::new("horizontal", 2);
+    cluster.write("machines", "1");
+    cluster.load.store(8, Ordering::Relaxed);
+    let running = cluster.start("--machine-units 2 --machine-boot 300ms --machine-idle 300ms --max-machines 2");
+    cluster.until("4");
+    cluster.load.store(2, Ordering::Relaxed);
+    cluster.until("1");
+    // A machine may go long after its last node: an order of its own, at the same size.
+    running.hears("the driver changed the machines in");
+    let machines = || fs::read_to_string(cluster.path("machines")).unwrap().trim() == "1";
+    wait(machines, "one machine is left");
+    running.end(libc::SIGTERM);
+    let asked = fs::read_to_string(cluster.path("asked")).unwrap();
+    assert!(asked.contains("scale 4 --machines 2") && asked.contains("scale 1 --machines 1"), "{asked}");
+}
+
+#[test]
 fn what_cannot_work_fails_at_once() {
     let one = Cluster::new("vertical", 2);
     let many = Cluster::new("horizontal", 2);
     let broken = Cluster::new("horizontal", 2);
+    let on_machines = Cluster::new("horizontal", 2);
+    on_machines.write("machines", "2");
     broken.write("broken", "there is no cluster webapp\n");
     for (cluster, arguments, hint) in [
         (&one, "", "add --vertical"),
         (&many, "--vertical", "this cluster has many"),
         (&many, "--node-units 2", "these nodes have none"),
+        (&on_machines, "--machine-units 3", "machine1 has room for 2"),
+        (&on_machines, "--machine-units 2 --max-machines 1", "the cluster has 2 machines already"),
         (&broken, "", "there is no cluster webapp"),
         (&many, "--log /no/such/folder/log", "/no/such/folder/log"),
     ] {

@@ -51,7 +51,7 @@ impl Autoscaler {
     }
 
     /// Decides on samples of the moment `at` (seconds, never going back), and remembers what the metrics wanted. The
-    /// machines of nested autoscaling begin as the first samples find them.
+    /// machines of nested autoscaling begin as the first samples find them: as many as there are, or as the nodes need.
     pub fn step(&mut self, samples: &Samples, at: f64) -> Step {
         let decision = decide(&self.config, samples, &self.history, at);
         if let Some(nodes) = decision.proposed {
@@ -59,7 +59,10 @@ impl Autoscaler {
         }
         self.history.forget(&self.config, at);
         let placement = self.machine_config.map(|config| {
-            let machines = self.machines.get_or_insert_with(|| Machines::holding(config, samples.size, at));
+            let machines = self.machines.get_or_insert_with(|| match samples.machines {
+                Some(count) => Machines::booted(config, count, at),
+                None => Machines::holding(config, samples.size, at),
+            });
             let (next, placement) = machines.want(decision.wanted, at);
             *machines = next;
             placement

@@ -47,14 +47,18 @@ impl Driver {
         self.ask(&["status"], STATUS_LIMIT, Some(interrupted))
     }
 
-    /// Makes the cluster have so many units, of `unit_cpu` percent of a core each where that changes, too. A change that has begun is not interrupted: half of it would be left.
+    /// Makes the cluster have so many units, of `unit_cpu` percent of a core each and on so many `machines` where these change,
+    /// too. A change that has begun is not interrupted: half of it would be left.
     ///
     /// # Errors
     /// As [`Self::status`].
-    pub fn scale(&self, units: u32, unit_cpu: Option<u32>) -> anyhow::Result<ClusterAnswer> {
-        let (units, unit_cpu) = (units.to_string(), unit_cpu.map(|percent| percent.to_string()));
-        let quota = unit_cpu.iter().flat_map(|percent| ["--unit-cpu", percent]);
-        self.ask(&["scale", &units].into_iter().chain(quota).collect::<Vec<_>>(), SCALE_LIMIT, None)
+    pub fn scale(&self, units: u32, unit_cpu: Option<u32>, machines: Option<u32>) -> anyhow::Result<ClusterAnswer> {
+        let text = |number: Option<u32>| number.map(|number| number.to_string());
+        let (units, unit_cpu, machines) = (units.to_string(), text(unit_cpu), text(machines));
+        let mut words = vec!["scale", &units];
+        words.extend(unit_cpu.iter().flat_map(|percent| ["--unit-cpu", percent]));
+        words.extend(machines.iter().flat_map(|count| ["--machines", count]));
+        self.ask(&words, SCALE_LIMIT, None)
     }
 
     fn ask(&self, words: &[&str], limit: Duration, interrupted: Option<&AtomicBool>) -> anyhow::Result<ClusterAnswer> {

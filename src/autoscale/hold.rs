@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::autoscaler::{Autoscaler, Step};
 use super::config::Config;
@@ -52,6 +52,7 @@ pub fn hold(
         first => first.context("cannot begin; is the cluster up?")?,
     };
     check(settings, &first)?;
+    check_machines(settings.machines, &first)?;
     let unit = Unit::of(settings.dimension, &first)?;
     let file = first.scaling_file.as_ref().filter(|_| !settings.dry_run).map(PathBuf::from);
     let units_each = settings.machines.map(|machines| machines.units);
@@ -63,6 +64,9 @@ pub fn hold(
         tell(event)
     };
     let mut held = Loop::new(settings, unit, unit.count(&first));
+    if settings.machines.is_some() && first.machines.is_empty() {
+        held.notice(&mut tell, COUNTED_ONLY.to_owned())?;
+    }
     while !interrupted.load(Ordering::Relaxed) {
         held.round(interrupted, &mut tell)?;
     }
@@ -86,6 +90,29 @@ fn check(settings: &Settings, cluster: &ClusterAnswer) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Said where machines are no more than a number.
+const COUNTED_ONLY: &str = "the driver names no machines, so they are only counted: their boot is a wait, and their room is a \
+    limit on the nodes; webapp cluster up --machine-units makes machines with a quota of their own";
+
+/// The machines of the rules are those of the cluster, where that has some.
+fn check_machines(machines: Option<MachineConfig>, cluster: &ClusterAnswer) -> anyhow::Result<()> {
+    let (Some(config), Some(machine)) = (machines, cluster.machines.first()) else { return Ok(()) };
+    ensure!(
+        machine.units == config.units,
+        "--machine-units {} is not what the cluster has: {} has room for {}",
+        config.units,
+        machine.name,
+        machine.units
+    );
+    let count = cluster.machines.len();
+    ensure!(
+        count <= config.max as usize,
+        "the cluster has {count} machines already, more than --max-machines {}",
+        config.max
+    );
+    Ok(())
 }
 
 /// What a unit is, where nodes may have several.
@@ -132,6 +159,12 @@ impl Unit {
             }
         }
     }
+}
+
+/// Machines that the driver can give and take; `None` where it names none.
+fn found_machines(cluster: &ClusterAnswer) -> Option<u32> {
+    let count = u32::try_from(cluster.machines.len()).unwrap_or(u32::MAX);
+    (count > 0).then_some(count)
 }
 
 struct Loop<'a> {
@@ -257,7 +290,8 @@ impl<'a> Loop<'a> {
         }
         let counted = nodes.iter().filter(|node| node.counts()).count();
         let uncounted = (nodes.len() - counted) as u32;
-        let mut samples = Samples { size: counted as u32 + self.pending, nodes, ..Samples::default() };
+        let machines = found_machines(cluster);
+        let mut samples = Samples { size: counted as u32 + self.pending, nodes, machines, ..Samples::default() };
         for number in 1..=self.pending {
             samples.nodes.push(Node { state: State::Starting, ..Node::ready(&format!("waiting{number}")) });
         }
@@ -271,10 +305,13 @@ impl<'a> Loop<'a> {
         }
         let wanted = step.runnable().saturating_add(uncounted);
         let from = self.unit.count(cluster);
-        if wanted != from {
+        let machines = found_machines(cluster).zip(step.placement);
+        let machines = machines.filter(|(found, placement)| *found != placement.machines);
+        let machines = machines.map(|(_, placement)| placement.machines);
+        if wanted != from || machines.is_some() {
             let begun = Instant::now();
             let (units, unit_cpu) = self.unit.order(self.settings.dimension, wanted);
-            match self.settings.driver.scale(units, unit_cpu) {
+            match self.settings.driver.scale(units, unit_cpu, machines) {
                 Ok(cluster) => {
                     let (at, seconds) = (self.at(), begun.elapsed().as_secs_f64());
                     tell(&Event::Changed { at, seconds, from, to: wanted, cluster: &cluster })?;

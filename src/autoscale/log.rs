@@ -33,7 +33,7 @@ pub fn line(event: &Event<'_>, time: SystemTime) -> String {
             let decision = &step.decision;
             format!("{time} {} -> {}: {}", decision.size, decision.wanted, step.reason())
         }
-        Event::Changed { to, seconds, .. } => format!("{time} {}", changed(*to, *seconds)),
+        Event::Changed { from, to, seconds, .. } => format!("{time} {}", changed(*from, *to, *seconds)),
         Event::Notice { text, .. } => format!("{time} {text}"),
     }
 }
@@ -66,12 +66,15 @@ pub fn json(event: &Event<'_>, time: SystemTime, config: &Config) -> serde_json:
             machines: step.placement,
             nodes: samples.nodes.iter().map(|node| RecordedNode::of(node, metrics())).collect(),
         },
-        Event::Changed { at, to, seconds, .. } => notice(*at, changed(*to, *seconds)),
+        Event::Changed { at, from, to, seconds, .. } => notice(*at, changed(*from, *to, *seconds)),
         Event::Notice { at, text } => notice(*at, text.clone()),
     };
     serde_json::to_string(&entry)
 }
 
-fn changed(to: u32, seconds: f64) -> String {
+fn changed(from: u32, to: u32, seconds: f64) -> String {
+    if from == to {
+        return format!("the driver changed the machines in {seconds:.1} s");
+    }
     format!("the driver made it {to} in {seconds:.1} s")
 }

@@ -60,17 +60,21 @@ pub struct Placement {
 impl Machines {
     /// As many booted machines as `nodes` nodes stand on, at least one and at most the largest number.
     pub fn holding(config: MachineConfig, nodes: u32, now: f64) -> Self {
-        let booted = nodes.div_ceil(config.units).clamp(1, config.max.max(1));
+        Self::booted(config, nodes.div_ceil(config.units).clamp(1, config.max.max(1)), now)
+    }
+
+    /// So many booted machines.
+    pub fn booted(config: MachineConfig, count: u32, now: f64) -> Self {
         let machine = Machine { ready_at: now, spare_since: None };
-        Self { config, machines: vec![machine; booted as usize], last_order: None }
+        Self { config, machines: vec![machine; count as usize], last_order: None }
     }
 
     /// Nodes that can run at a moment.
     pub fn capacity(&self, now: f64) -> u32 {
-        self.booted(now).saturating_mul(self.config.units)
+        self.ready(now).saturating_mul(self.config.units)
     }
 
-    fn booted(&self, now: f64) -> u32 {
+    fn ready(&self, now: f64) -> u32 {
         self.machines.iter().filter(|machine| machine.ready_at <= now).count() as u32
     }
 
@@ -99,8 +103,8 @@ impl Machines {
         let placement = Placement {
             running,
             pending: nodes - running,
-            machines: next.booted(now),
-            booting: next.machines.len() as u32 - next.booted(now),
+            machines: next.ready(now),
+            booting: next.machines.len() as u32 - next.ready(now),
             ordered,
             removed: (before - next.machines.len()) as u32,
             refused: nodes.saturating_sub(max.saturating_mul(units)),

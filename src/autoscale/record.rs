@@ -93,7 +93,7 @@ impl Line {
             None if counted > 0 => u32::try_from(counted).unwrap_or(u32::MAX),
             None => return Err("neither \"now\" nor \"nodes\" says how many nodes there are".to_owned()),
         };
-        Ok(Samples { size, nodes, totals })
+        Ok(Samples { size, nodes, totals, machines: None })
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Samples {
     /// Figures of the whole cluster, for instance the rate at a balancer: such a metric is judged by its total alone
     /// (Kubernetes: an external metric with `AverageValue`).
     pub totals: BTreeMap<Metric, f64>,
+    /// Machines that the nodes stand on; `None` where nobody knows.
+    pub machines: Option<u32>,
 }
 
 impl Samples {
@@ -103,7 +105,7 @@ impl Samples {
             (0..of_node).map(move |unit| share(node, unit))
         };
         let nodes = counted.into_iter().enumerate().flat_map(parts).chain(others.into_iter().cloned()).collect();
-        Self { size: units, nodes, totals: self.totals.clone() }
+        Self { size: units, nodes, totals: self.totals.clone(), machines: self.machines }
     }
 }
 

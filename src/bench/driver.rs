@@ -142,6 +142,7 @@ pub fn running(arm: &Arm, target: String) -> anyhow::Result<ClusterAnswer> {
         units: None,
         target,
         nodes: vec![node],
+        machines: Vec::new(),
         balancer: None,
         services: Vec::new(),
         tls: None,

@@ -1,23 +1,21 @@
 //! `webapp cluster`: nodes behind a balancer, on this machine.
 
+mod up;
 mod values;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
-
 use super::Exit;
-use crate::app::Model;
 use crate::cluster::balancer::Kind;
 use crate::cluster::contract::Topology;
 use crate::cluster::describe::Description;
 use crate::cluster::reporter::Reporter;
-use crate::cluster::settings::{Algorithm, Bind, UpRequest};
-use crate::cluster::shared::{LoginCost, SessionsKind, SharedRequest, StoreKind};
+use crate::cluster::settings::UpRequest;
 use crate::cluster::{self, Cluster, Launch, Stop};
-use values::{UnitCpu, backend, count, name, named_address, named_process, port, unit_cpu, units};
+use up::Up;
+use values::{backend, count, name, named_address, named_process, units};
 
 /// Runs nodes, each under its own CPU quota, behind a real HAProxy or nginx.
 ///
@@ -59,6 +57,9 @@ enum Command {
         /// Give every node this quota as well, in percent of one core.
         #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=6400))]
         unit_cpu: Option<u32>,
+        /// How many machines there shall be, where the nodes stand on machines.
+        #[arg(long, value_name = "N", value_parser = units())]
+        machines: Option<u32>,
     },
     /// Change the nodes of a balancer of `up --backend`, live: those that go finish what they have.
     Backends {
@@ -144,97 +145,6 @@ struct Describe {
     ask: bool,
 }
 
-/// Options of `up`.
-#[derive(clap::Args)]
-struct Up {
-    /// So many small nodes behind a balancer; the same as --topology horizontal --units N [default: 2].
-    #[arg(long, value_name = "N", value_parser = units(), help_heading = "Nodes")]
-    nodes: Option<u32>,
-    /// A node for each unit behind a balancer, or one node that has all units [default: horizontal].
-    #[arg(long, value_name = "T", help_heading = "Nodes")]
-    topology: Option<Topology>,
-    /// How many units of CPU [default: 2].
-    #[arg(long, value_name = "N", value_parser = units(), help_heading = "Nodes")]
-    units: Option<u32>,
-    /// A unit, in percent of one core, or none: no quota [default: 25].
-    #[arg(long, value_name = "P", value_parser = unit_cpu, help_heading = "Nodes")]
-    unit_cpu: Option<UnitCpu>,
-    /// How a node spends its threads [default: async].
-    #[arg(long, value_name = "M", help_heading = "Nodes")]
-    model: Option<Model>,
-    /// Seconds that a node may take to finish what it has [default: 30].
-    #[arg(long, value_name = "S", value_parser = count(), help_heading = "Nodes")]
-    drain_timeout: Option<u32>,
-    /// Where the rows of all nodes are: a file that they share, or a server that is started for them [default: in each node].
-    #[arg(long, value_name = "S", help_heading = "Store")]
-    store: Option<StoreKind>,
-    /// What a store's server may use, in percent of one core, or none: no quota [default: a unit].
-    #[arg(long, value_name = "P", value_parser = unit_cpu, help_heading = "Store")]
-    store_cpu: Option<UnitCpu>,
-    /// Connections of each node to each store server [default: 4].
-    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Store")]
-    store_connections: Option<u32>,
-    /// Rows that the store begins with [default: 100000].
-    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Store")]
-    store_rows: Option<u32>,
-    /// Where the sessions of users are: in each node, in a server, or in a signed token that the user has [default: node].
-    #[arg(long, value_name = "S", help_heading = "Store")]
-    sessions: Option<SessionsKind>,
-    /// Let the demo users user1 to user1000 log in, whose hashes (Argon2id) take KIB of memory and so many passes, such as
-    /// 19456:2. Their one password is made for the cluster, and kept in its folder; the answer names a file with the body of a
-    /// login.
-    #[arg(long, value_name = "KIB:PASSES", help_heading = "Store")]
-    login: Option<LoginCost>,
-    /// Further arguments of `webapp serve`.
-    #[arg(last = true, value_name = "ARGUMENTS", help_heading = "Nodes")]
-    further: Vec<String>,
-    /// Which balancer [default: haproxy].
-    #[arg(long, value_name = "B", help_heading = "Balancer")]
-    balancer: Option<Kind>,
-    /// Put the one node of a vertical cluster behind a balancer, too.
-    #[arg(long, help_heading = "Balancer")]
-    behind_balancer: bool,
-    /// Start no nodes, but be the balancer of these; drain and start work on them, too.
-    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = backend, help_heading = "Balancer")]
-    backend: Option<Vec<String>>,
-    /// How the balancer chooses a node [default: roundrobin].
-    #[arg(long, value_name = "A", help_heading = "Balancer")]
-    algorithm: Option<Algorithm>,
-    /// Where clients connect [default: 8080, or the next that is free].
-    #[arg(long, value_name = "PORT", value_parser = port(), help_heading = "Balancer")]
-    port: Option<u16>,
-    /// On which address; * is all of this machine's [default: 127.0.0.1].
-    #[arg(long, value_name = "ADDRESS", help_heading = "Balancer")]
-    bind: Option<Bind>,
-    /// Send a user to the same node each time, by a cookie.
-    #[arg(long, help_heading = "Balancer")]
-    sticky: bool,
-    /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
-    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
-    maxconn: Option<u32>,
-    /// Speak https://dev.acme.com.ar as well, by a local authority (mkcert, else openssl).
-    #[arg(long, help_heading = "Balancer")]
-    tls: bool,
-    /// Speak HTTP/2 to the client; means --tls.
-    #[arg(long, help_heading = "Balancer")]
-    http2: bool,
-    /// Let plain HTTP only send the client to HTTPS; means --tls.
-    #[arg(long, help_heading = "Balancer")]
-    redirect: bool,
-    /// Where HTTPS is spoken [default: 8443, or the next that is free].
-    #[arg(long, value_name = "PORT", value_parser = port(), help_heading = "Balancer")]
-    tls_port: Option<u16>,
-    /// Keep the local authority there, so that it is trusted once and not for each cluster.
-    #[arg(long, value_name = "DIR", help_heading = "Balancer")]
-    authority: Option<PathBuf>,
-    /// Requests a second from one source; above it 429.
-    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
-    limit_requests: Option<u32>,
-    /// Connections at once from one source (layer 4: scripts/protect.sh).
-    #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
-    limit_connections: Option<u32>,
-}
-
 impl Describe {
     fn answer(self, name: String) -> anyhow::Result<String> {
         let Self { topology, units, unit_cpu, mechanism, target, node: nodes, pid, balancer, .. } = self;
@@ -243,44 +153,6 @@ impl Describe {
         let ask = self.ask;
         let description = Description { name, topology, units, unit_cpu, mechanism, target, nodes, pids, balancer };
         Ok(serde_json::to_string(&description.answer(ask))? + "\n")
-    }
-}
-
-impl Up {
-    fn request(self) -> anyhow::Result<UpRequest> {
-        let authority = self.authority.map(std::path::absolute).transpose().context("--authority")?;
-        Ok(UpRequest {
-            nodes: self.nodes,
-            topology: self.topology,
-            units: self.units,
-            unit_cpu: self.unit_cpu.map(|unit| unit.0),
-            model: self.model,
-            drain_timeout: self.drain_timeout,
-            balancer: self.balancer,
-            behind_balancer: self.behind_balancer,
-            backend: self.backend,
-            algorithm: self.algorithm,
-            port: self.port,
-            bind: self.bind,
-            maxconn: self.maxconn,
-            tls: self.tls,
-            http2: self.http2,
-            redirect: self.redirect,
-            tls_port: self.tls_port,
-            authority,
-            limit_requests: self.limit_requests,
-            limit_connections: self.limit_connections,
-            sticky: self.sticky,
-            shared: SharedRequest {
-                store: self.store,
-                cpu: self.store_cpu.map(|cpu| cpu.0),
-                connections: self.store_connections,
-                rows: self.store_rows,
-                sessions: self.sessions,
-                login: self.login,
-            },
-            node_arguments: self.further,
-        })
     }
 }
 
@@ -308,9 +180,9 @@ fn carry_out(args: Args) -> anyhow::Result<()> {
         _ if print_missing => return Ok(()),
         Command::Up(up) => (cluster::up(&name, &up.request()?, reporter)?, false, None),
         Command::Status => (Cluster::find(&name, reporter)?, true, None),
-        Command::Scale { units, unit_cpu } => {
+        Command::Scale { units, unit_cpu, machines } => {
             let (mut cluster, lock) = change()?;
-            cluster.scale(units, unit_cpu)?;
+            cluster.scale(units, unit_cpu, machines)?;
             (cluster, true, Some(lock))
         }
         Command::Backends { addresses } => {

@@ -1,7 +1,7 @@
 //! What a command answers: the contract for a program, a table for a person at a terminal.
 
 use super::balancer::{Kind, NodeShare};
-use super::contract::{BalancerAnswer, ClusterAnswer, Limited, NodeAnswer, NodeState, ServiceAnswer};
+use super::contract::{BalancerAnswer, ClusterAnswer, Limited, MachineAnswer, NodeAnswer, NodeState, ServiceAnswer};
 use super::limits::{self, Mechanism};
 use super::state::Rotation;
 use super::{Cluster, process, ready, service, tls};
@@ -17,6 +17,7 @@ impl Cluster {
             units: Some(settings.units),
             target: self.target(),
             nodes: self.folder.nodes().iter().map(|node| self.node_answer(node, ask)).collect(),
+            machines: self.machine_answers(),
             balancer: settings.balancer.map(|kind| self.balancer_answer(kind, ask)),
             services: services.iter().map(|service| service.answer()).collect(),
             tls: settings.tls.as_ref().map(|tls| tls::answer(tls, &self.folder)),
@@ -75,7 +76,7 @@ impl Cluster {
             resource: Some("cpu".to_owned()),
             mechanism: Some(self.settings.mechanism.name().to_owned()),
             unit_cpu_percent: unit.map(f64::from),
-            total_quota_cores: unit.map(|unit| f64::from(unit * self.settings.units) / 100.0),
+            total_quota_cores: unit.map(|unit| f64::from(unit * self.settings.limited_units()) / 100.0),
         }
     }
 
@@ -103,6 +104,7 @@ impl Cluster {
         for service in &answer.services {
             text.push_str(&service_line(service));
         }
+        answer.machines.iter().for_each(|machine| text.push_str(&machine_line(machine)));
         text
     }
 
@@ -149,6 +151,14 @@ fn service_line(service: &ServiceAnswer) -> String {
         "-",
         "-",
     ])
+}
+
+/// A machine, and whether its nodes find room.
+fn machine_line(machine: &MachineAnswer) -> String {
+    let cores = machine.quota_cores.map_or_else(|| "no quota".to_owned(), |cores| format!("{cores} cores"));
+    let nodes = if machine.nodes.is_empty() { "no node".to_owned() } else { machine.nodes.join(" ") };
+    let crowded = if machine.nodes.len() as u32 > machine.units { " (more than it has room for)" } else { "" };
+    format!("  {:<10}simulated, room for {}, {cores}: {nodes}{crowded}\n", machine.name, machine.units)
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ pub struct ClusterAnswer {
     pub target: String,
     /// Its nodes, in order of their numbers.
     pub nodes: Vec<NodeAnswer>,
+    /// The machines that its nodes stand on, as far as the driver can give and take them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<MachineAnswer>,
     /// `None` without a balancer.
     #[serde(default)]
     pub balancer: Option<BalancerAnswer>,
@@ -84,6 +87,24 @@ pub struct NodeAnswer {
     /// Together with `up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<NodeState>,
+}
+
+/// A machine that nodes stand on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineAnswer {
+    /// Its name.
+    pub name: String,
+    /// Nodes of one unit that fit on it.
+    pub units: u32,
+    /// CPU that all of its nodes together may use, in cores. `None` without a limit.
+    #[serde(default)]
+    pub quota_cores: Option<f64>,
+    /// True: a group of processes with a quota, not a machine of its own.
+    #[serde(default)]
+    pub simulated: bool,
+    /// The names of its nodes.
+    #[serde(default)]
+    pub nodes: Vec<String>,
 }
 
 /// What a node does.

@@ -76,6 +76,7 @@ impl Description {
             units: Some(self.units),
             target: self.target,
             nodes,
+            machines: Vec::new(),
             balancer,
             services: Vec::new(),
             tls: None,

@@ -41,6 +41,8 @@ pub struct Quota<'a> {
     pub group: &'a str,
     /// The node, or whatever else has a quota.
     pub name: &'a str,
+    /// The machine that it stands on; `None` where the cluster has no machines.
+    pub machine: Option<u32>,
 }
 
 impl Mechanism {
@@ -54,19 +56,31 @@ impl Mechanism {
         }
     }
 
-    /// Finds the first that works, and makes the cluster's group.
+    /// Finds the first that works, and makes the cluster's group. With `nested` it must hold groups that hold groups, which
+    /// scopes of systemd do not.
     ///
     /// # Errors
     /// When none does.
-    pub fn choose(group: &str) -> anyhow::Result<Self> {
-        if systemd_works(group) {
+    pub fn choose(group: &str, nested: bool) -> anyhow::Result<Self> {
+        if !nested && systemd_works(group) {
             return Ok(Self::Systemd);
         }
-        match make_group(group, &Root::real()) {
-            Some(made) => Ok(Self::Groups(made)),
-            None => bail!(
+        match (make_group(group, nested, &Root::real()), nested) {
+            (Some(made), _) => Ok(Self::Groups(made)),
+            (None, true) => bail!(
+                "machines need control groups that lie in each other, and none can be made here (tried cgroup v2, cgroup v1): run as root, or go without --machine-units; webapp autoscale --machine-units then counts machines that have no quota of their own"
+            ),
+            (None, false) => bail!(
                 "no CPU quota can be set here (tried systemd-run, cgroup v2, cgroup v1): run as root or in a login session of systemd, or go without by --unit-cpu none"
             ),
+        }
+    }
+
+    /// The group of a machine of the cluster. `None` where there are no groups.
+    pub(super) fn machine(&self, number: u32) -> Option<CpuGroup> {
+        match self {
+            Self::None | Self::Systemd => None,
+            Self::Groups(group) => Some(group.child(&machine_name(number))),
         }
     }
 
@@ -82,7 +96,20 @@ impl Mechanism {
     }
 }
 
+/// What a machine is called.
+pub fn machine_name(number: u32) -> String {
+    format!("machine{number}")
+}
+
 impl Quota<'_> {
+    /// Its group, in the cluster's or in its machine's.
+    fn group_in(self, cluster: &CpuGroup) -> CpuGroup {
+        match self.machine {
+            Some(number) => cluster.child(&machine_name(number)).child(self.name),
+            None => cluster.child(self.name),
+        }
+    }
+
     /// Makes the place, before the process starts.
     ///
     /// # Errors
@@ -90,7 +117,7 @@ impl Quota<'_> {
     pub fn prepare(self, percent: u32) -> anyhow::Result<()> {
         let Mechanism::Groups(group) = self.mechanism else { return Ok(()) };
         let root = Root::real();
-        let group = CpuGroup::create(group.version, group.child(self.name).folder, &root)?;
+        let group = CpuGroup::create(group.version, self.group_in(group).folder, &root)?;
         group.set_percent(percent, &root).with_context(|| {
             format!(
                 "the kernel refused a quota of {percent} % for {} (a group above may allow less: see {})",
@@ -107,7 +134,7 @@ impl Quota<'_> {
     pub fn prepare_without_limit(self) -> anyhow::Result<()> {
         let Mechanism::Groups(group) = self.mechanism else { return Ok(()) };
         let root = Root::real();
-        let group = CpuGroup::create(group.version, group.child(self.name).folder, &root)?;
+        let group = CpuGroup::create(group.version, self.group_in(group).folder, &root)?;
         group.lift(&root).with_context(|| group.folder.display().to_string())
     }
 
@@ -115,7 +142,7 @@ impl Quota<'_> {
     pub fn processes_file(self) -> Option<PathBuf> {
         match self.mechanism {
             Mechanism::None | Mechanism::Systemd => None,
-            Mechanism::Groups(group) => Some(group.child(self.name).processes_file()),
+            Mechanism::Groups(group) => Some(self.group_in(group).processes_file()),
         }
     }
 
@@ -145,7 +172,7 @@ impl Quota<'_> {
                 ensure!(output.status.success(), "systemctl set-property failed: {}", program::words(&output));
                 Ok(())
             }
-            Mechanism::Groups(group) => Ok(group.child(self.name).set_percent(percent, &Root::real())?),
+            Mechanism::Groups(group) => Ok(self.group_in(group).set_percent(percent, &Root::real())?),
         }
     }
 
@@ -154,7 +181,7 @@ impl Quota<'_> {
         match self.mechanism {
             Mechanism::None => "none".to_owned(),
             Mechanism::Systemd => format!("systemctl show -p CPUQuotaPerSecUSec {}", self.scope()),
-            Mechanism::Groups(group) => group.child(self.name).quota_file().display().to_string(),
+            Mechanism::Groups(group) => self.group_in(group).quota_file().display().to_string(),
         }
     }
 
@@ -165,7 +192,7 @@ impl Quota<'_> {
     pub fn remove(self) -> anyhow::Result<()> {
         match self.mechanism {
             Mechanism::None | Mechanism::Systemd => Ok(()),
-            Mechanism::Groups(group) => remove(&group.child(self.name), &Root::real()),
+            Mechanism::Groups(group) => remove(&self.group_in(group), &Root::real()),
         }
     }
 
@@ -220,23 +247,34 @@ fn systemd_works(group: &str) -> bool {
 }
 
 /// The group of the cluster, where one can be made.
-fn make_group(name: &str, root: &Root) -> Option<CpuGroup> {
+fn make_group(name: &str, nested: bool, root: &Root) -> Option<CpuGroup> {
     let candidates = quota::candidates(root).ok()?;
     let usable = |folder: &&PathBuf| match candidates.version {
         Version::V1 => true,
         Version::V2 => quota::hand_down(folder, root).is_ok(),
     };
-    candidates.folders.iter().filter(usable).find_map(|folder| try_group(candidates.version, folder.join(name), root))
+    candidates
+        .folders
+        .iter()
+        .filter(usable)
+        .find_map(|folder| try_group(candidates.version, folder.join(name), nested, root))
 }
 
-/// Makes a group and proves that a process can be limited inside it; undone when it cannot.
-fn try_group(version: Version, folder: PathBuf, root: &Root) -> Option<CpuGroup> {
+/// Makes a group and proves that a process can be limited inside it, or inside a group in it; undone when it cannot.
+fn try_group(version: Version, folder: PathBuf, nested: bool, root: &Root) -> Option<CpuGroup> {
     // One that is there belongs to somebody else.
     fs::create_dir(root.path(&folder)).ok()?;
     let group = CpuGroup { version, folder };
     let probe = group.child("probe");
-    let works = group.hand_down(root).and_then(|()| holds_a_process(&probe, root));
-    let _ = remove(&probe, root);
+    let inner = probe.child("probe");
+    let works = group.hand_down(root).and_then(|()| {
+        if !nested {
+            return holds_a_process(&probe, root);
+        }
+        make_outer(&probe, 50, root)?;
+        holds_a_process(&inner, root)
+    });
+    let _ = remove(&inner, root).and_then(|()| remove(&probe, root));
     match works {
         Ok(()) => Some(group),
         Err(_) => {
@@ -244,6 +282,13 @@ fn try_group(version: Version, folder: PathBuf, root: &Root) -> Option<CpuGroup>
             None
         }
     }
+}
+
+/// Makes a group with a quota, for groups with quotas of their own.
+pub(super) fn make_outer(group: &CpuGroup, percent: u32, root: &Root) -> io::Result<()> {
+    let made = CpuGroup::create(group.version, group.folder.clone(), root)?;
+    made.set_percent(percent, root)?;
+    made.hand_down(root)
 }
 
 fn holds_a_process(probe: &CpuGroup, root: &Root) -> io::Result<()> {
@@ -256,7 +301,7 @@ fn holds_a_process(probe: &CpuGroup, root: &Root) -> io::Result<()> {
     entered
 }
 
-fn remove(group: &CpuGroup, root: &Root) -> anyhow::Result<()> {
+pub(super) fn remove(group: &CpuGroup, root: &Root) -> anyhow::Result<()> {
     let mut last = None;
     let removed = wait::until(REMOVE_LIMIT, || match group.remove(root) {
         Ok(()) => true,
@@ -285,7 +330,7 @@ mod tests {
     #[test]
     fn version_2_takes_the_innermost_group_that_hands_down() {
         let (folder, root) = fake_tree(&V2);
-        let group = make_group("webapp-t-1", &root).unwrap();
+        let group = make_group("webapp-t-1", false, &root).unwrap();
         assert_eq!(group.folder, Path::new("/sys/fs/cgroup/user/webapp-t-1"));
         assert_eq!(Mechanism::Groups(group).name(), "cgroup-v2");
         let made = folder.path().join("sys/fs/cgroup/user/webapp-t-1");
@@ -299,8 +344,24 @@ mod tests {
         let (folder, root) = fake_tree(&V2);
         // As the kernel refuses a group that holds processes.
         fs::create_dir(folder.path().join("sys/fs/cgroup/user/cgroup.subtree_control")).unwrap();
-        let group = make_group("webapp-t-1", &root).unwrap();
+        let group = make_group("webapp-t-1", false, &root).unwrap();
         assert_eq!(group.folder, Path::new("/sys/fs/cgroup/webapp-t-1"));
+    }
+
+    #[test]
+    fn groups_that_hold_groups() {
+        let (folder, root) = fake_tree(&V2);
+        let group = make_group("webapp-t-1", true, &root).unwrap();
+        let made = folder.path().join("sys/fs/cgroup/user/webapp-t-1");
+        assert!(!made.join("probe").exists(), "the probes are gone");
+        let mechanism = Mechanism::Groups(group);
+        let machine = mechanism.machine(2).unwrap();
+        make_outer(&machine, 24, &root).unwrap();
+        let read = |file: &str| fs::read_to_string(made.join("machine2").join(file)).unwrap();
+        assert_eq!((read("cpu.max"), read("cgroup.subtree_control")), ("24000 100000".into(), "+cpu".into()));
+        let node = Quota { mechanism: &mechanism, group: "g", name: "node3", machine: Some(2) };
+        assert_eq!(node.place(), "/sys/fs/cgroup/user/webapp-t-1/machine2/node3/cpu.max");
+        assert_eq!(Mechanism::Systemd.machine(1), None);
     }
 
     #[test]
@@ -309,20 +370,20 @@ mod tests {
         for above in ["sys/fs/cgroup", "sys/fs/cgroup/user"] {
             fs::create_dir(folder.path().join(above).join("webapp-t-1")).unwrap();
         }
-        assert_eq!(make_group("webapp-t-1", &root), None);
+        assert_eq!(make_group("webapp-t-1", false, &root), None);
     }
 
     #[test]
     fn without_the_controller_there_is_none() {
         let (_folder, root) = fake_tree(&V2[..2]);
-        assert_eq!(make_group("webapp-t-1", &root), None);
+        assert_eq!(make_group("webapp-t-1", false, &root), None);
     }
 
     #[test]
     fn places_of_the_mechanisms() {
         let group = CpuGroup { version: Version::V2, folder: "/sys/fs/cgroup/g".into() };
         let groups = Mechanism::Groups(group);
-        let of = |mechanism| Quota { mechanism, group: "g", name: "node1" };
+        let of = |mechanism| Quota { mechanism, group: "g", name: "node1", machine: None };
         assert_eq!(of(&groups).place(), "/sys/fs/cgroup/g/node1/cpu.max");
         assert_eq!(of(&groups).processes_file().unwrap(), Path::new("/sys/fs/cgroup/g/node1/cgroup.procs"));
         assert_eq!(of(&Mechanism::Systemd).place(), "systemctl show -p CPUQuotaPerSecUSec g-node1.scope");

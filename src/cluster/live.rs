@@ -29,12 +29,29 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 impl Cluster {
     /// So many units, of `unit_cpu` percent of a core each where that is given: nodes come and go without a lost request; a
     /// vertical cluster gets another quota. Nodes get more quota before others go, and less after others have come, so
-    /// that there is never less than before and after.
+    /// that there is never less than before and after. Where a number of machines is given, further ones are there before the
+    /// nodes, and those that go do so after them.
     ///
     /// # Errors
     /// When the cluster cannot be scaled, or something does not start. What was added is taken away then.
-    pub fn scale(&mut self, wanted: u32, unit_cpu: Option<u32>) -> anyhow::Result<()> {
+    pub fn scale(&mut self, wanted: u32, unit_cpu: Option<u32>, machines: Option<u32>) -> anyhow::Result<()> {
         self.must_have_local_nodes("start", "start")?;
+        let before = self.settings.machines.map(|machines| machines.count);
+        let left = self.change_machines(machines, wanted)?;
+        if let Err(error) = self.scale_nodes(wanted, unit_cpu) {
+            if let (None, Some(before)) = (left, before)
+                && let Err(error) = self.remove_machines(before)
+            {
+                self.reporter.warn(format_args!("{error:#}"));
+            }
+            return Err(error);
+        }
+        left.map_or(Ok(()), |left| self.remove_machines(left))?;
+        self.reporter.step(format_args!("the cluster {} has {}", self.settings.name, self.settings.units_words()));
+        Ok(())
+    }
+
+    fn scale_nodes(&mut self, wanted: u32, unit_cpu: Option<u32>) -> anyhow::Result<()> {
         let quota = unit_cpu.map(|percent| self.change_unit(percent)).transpose()?;
         match self.settings.topology {
             Topology::Vertical => self.scale_vertical(wanted)?,
@@ -49,7 +66,6 @@ impl Cluster {
         if quota == Some(Quota::Less) {
             self.give_quota()?;
         }
-        self.reporter.step(format_args!("the cluster {} has {}", self.settings.name, self.settings.units_words()));
         Ok(())
     }
 
@@ -59,6 +75,10 @@ impl Cluster {
         ensure!(
             self.settings.topology == Topology::Horizontal,
             "a unit of one big node stays as it is; change the number of units"
+        );
+        ensure!(
+            self.settings.machines.is_none() || percent == before,
+            "a machine has room for nodes of one size: --unit-cpu cannot change on machines"
         );
         self.settings.unit_cpu = Some(percent);
         if percent > before {

@@ -9,6 +9,8 @@
 //! | `up`, `live`, `logs` | the commands |
 //! | `node`, `launch`, [`process`] | processes that outlive the command |
 //! | [`limits`] | quotas |
+//! | [`machines`], `machine_groups` | simulated machines under the nodes, for nested autoscaling |
+//! | [`bind`] | where the balancer listens |
 //! | [`balancer`] | one file a kind, and its configuration as a template |
 //! | [`shared`], [`service`] | stores and caches that the nodes share: what is asked for, and one file a kind |
 //!
@@ -17,12 +19,15 @@
 mod answer;
 mod backends;
 pub mod balancer;
+pub mod bind;
 pub mod contract;
 pub mod describe;
 mod launch;
 pub mod limits;
 mod live;
 mod logs;
+mod machine_groups;
+pub mod machines;
 mod node;
 mod ports;
 pub mod process;

@@ -8,6 +8,7 @@ use anyhow::{Context, bail, ensure};
 use super::balancer::SOURCE;
 use super::launch::{Launch, Launched};
 use super::limits::{self, Mechanism, Quota};
+use super::settings::Settings;
 use super::{Cluster, logs, ports, process, ready, service};
 
 /// How long a node may take to be ready.
@@ -17,7 +18,8 @@ const END_GRACE: u32 = 5;
 
 impl Cluster {
     pub(super) fn quota<'a>(&'a self, node: &'a str) -> Quota<'a> {
-        Quota { mechanism: &self.settings.mechanism, group: &self.settings.group, name: node }
+        let Settings { mechanism, group, .. } = &self.settings;
+        Quota { mechanism, group, name: node, machine: self.machine_of(node) }
     }
 
     /// Makes what is not there yet, starts all at once, and returns when all are ready.
@@ -28,6 +30,7 @@ impl Cluster {
         for node in nodes {
             if !self.folder.node(node).is_dir() {
                 self.folder.create_node(node, &format!("127.0.0.1:{}", self.node_port()?))?;
+                self.place_node(node)?;
             }
         }
         let mut started = Vec::new();

@@ -1,15 +1,16 @@
 //! What a cluster was asked to be: the request as typed, the settings that come of it, and whether a second request agrees.
 //! No I/O: ports, program and kind of quota are chosen elsewhere and filled in.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::bind::Bind;
 use super::contract::Topology;
 use super::limits::Mechanism;
+use super::machines::{MachinesRequest, MachinesSettings};
 use super::shared::{Shared, SharedRequest};
 use super::stop::Stop;
 use crate::app::Model;
@@ -53,71 +54,6 @@ impl Algorithm {
     }
 }
 
-/// The address that the balancer listens on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Bind {
-    /// `*`: all addresses of this machine.
-    All,
-    /// One address; 0.0.0.0 and :: are all of their kind.
-    Address(IpAddr),
-}
-
-impl Bind {
-    /// Where a client on this machine finds what listens on the address.
-    pub fn reachable(self) -> IpAddr {
-        match self {
-            Self::All => Ipv4Addr::LOCALHOST.into(),
-            Self::Address(IpAddr::V4(address)) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            // HAProxy takes IPv4 on :: too, nginx does not; this address is right for both.
-            Self::Address(IpAddr::V6(address)) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            Self::Address(address) => address,
-        }
-    }
-
-    /// The same as the host of a URL: IPv6 in square brackets.
-    pub fn reachable_host(self) -> String {
-        match self.reachable() {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("[{address}]"),
-        }
-    }
-}
-
-impl fmt::Display for Bind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => formatter.write_str("*"),
-            Self::Address(address) => address.fmt(formatter),
-        }
-    }
-}
-
-impl From<Bind> for String {
-    fn from(bind: Bind) -> Self {
-        bind.to_string()
-    }
-}
-
-impl TryFrom<String> for Bind {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl std::str::FromStr for Bind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "*" => Ok(Self::All),
-            _ => text.parse().map(Self::Address).map_err(|_| "must be an IP address, or *".to_owned()),
-        }
-    }
-}
-
 /// What `up` was asked for; `None` or `false` is what was not said.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
@@ -145,6 +81,7 @@ pub struct UpRequest {
     pub limit_connections: Option<u32>,
     pub sticky: bool,
     pub shared: SharedRequest,
+    pub machines: MachinesRequest,
     pub node_arguments: Vec<String>,
 }
 
@@ -197,6 +134,9 @@ pub struct Settings {
     pub sticky: bool,
     /// What the nodes share.
     pub shared: Shared,
+    /// Simulated machines that the nodes stand on; `None` without.
+    #[serde(default)]
+    pub machines: Option<MachinesSettings>,
 }
 
 /// TLS at the balancer.
@@ -286,6 +226,7 @@ impl UpRequest {
             limit_connections: self.limit_connections,
             sticky: self.sticky,
             shared: self.shared.settle(unit_cpu)?,
+            machines: self.machines.settle(topology, units, unit_cpu)?,
         })
     }
 
@@ -297,6 +238,7 @@ impl UpRequest {
             ("topology", self.topology.is_some()),
             ("model", self.model.is_some()),
             ("store and --sessions", !self.shared.is_empty()),
+            ("machine-units", self.machines.units.is_some()),
         ];
         match said.iter().find(|(_, said)| *said) {
             Some((flag, _)) => {
@@ -346,7 +288,10 @@ impl UpRequest {
             ),
             asked("sticky", yes(self.sticky), yes(settings.sticky)),
         ];
-        let mut table = table.into_iter().chain(self.shared.against(&settings.shared));
+        let mut table = table
+            .into_iter()
+            .chain(self.shared.against(&settings.shared))
+            .chain(self.machines.against(settings.machines));
         let (flag, asked, has) = table.find(|(_, asked, has)| asked.is_some() && asked != has)?;
         let (asked, has) = (asked.unwrap_or_default(), has.unwrap_or_else(|| "(nothing)".to_owned()));
         let scale = if flag == "units" { format!(", or scale {asked}") } else { String::new() };
@@ -388,6 +333,11 @@ impl Settings {
         ports.extend(self.shared.servers.iter().map(|server| server.port));
         ports.retain(|port| *port != 0);
         ports
+    }
+
+    /// Units that all nodes together may use: no more than their machines have.
+    pub fn limited_units(&self) -> u32 {
+        self.machines.map_or(self.units, |machines| self.units.min(machines.units * machines.count))
     }
 
     /// `4 units`, `1 unit`.

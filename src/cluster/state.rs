@@ -4,7 +4,7 @@
 //! settings.json     what `up` was asked for and what it chose
 //! peers             the addresses of all nodes, one a line; every node reads it
 //! scaling           what an autoscaler tells of itself; every node reads it
-//! nodes/NAME/       address, process (number and start time), place (in | out), out (stdout), log (stderr)
+//! nodes/NAME/       address, process (number and start time), place (in | out), machine (its number), out (stdout), log (stderr)
 //! balancer/         its configuration, process, log and sockets
 //! services/NAME/    process, log, and own/, where a store keeps its data
 //! secrets/          passwords and keys
@@ -218,6 +218,11 @@ impl Folder {
     /// The record of a node's process.
     pub fn node_process(&self, name: &str) -> PathBuf {
         self.node(name).join("process")
+    }
+
+    /// The file with the number of a node's machine, where there are machines.
+    pub fn node_machine(&self, name: &str) -> PathBuf {
+        self.node(name).join("machine")
     }
 
     /// The names of all nodes, in order of their numbers.

@@ -91,8 +91,10 @@ impl Cluster {
         }
         ports::choose(&mut self.settings, &self.folder)?;
         if self.settings.has_quotas() {
-            self.settings.mechanism = Mechanism::choose(&self.settings.group)?;
+            let machines = self.settings.machines;
+            self.settings.mechanism = Mechanism::choose(&self.settings.group, machines.is_some())?;
             self.folder.save(&self.settings)?;
+            self.machines_up(1..=machines.map_or(0, |machines| machines.count))?;
         }
         service::up(&self.settings, &self.folder, self.reporter, &self.interrupt)?;
         let Some(balancer) = self.balancer() else {
@@ -242,6 +244,7 @@ fn end(folder: &Folder, reporter: Reporter) -> anyhow::Result<()> {
         }
         let cluster = Cluster { folder: folder.clone(), settings, reporter, interrupt };
         nodes.iter().for_each(|node| note(cluster.quota(node).remove()));
+        note(cluster.machines_down(1..=cluster.settings.machines.map_or(0, |machines| machines.count)));
         note(cluster.settings.mechanism.remove());
         first_failure.unwrap_or_else(|error| reporter.warn(format_args!("{error:#}")));
     }

@@ -28,7 +28,7 @@ pub struct Supply {
     /// Units that finish what they have: paid, and of no use any more.
     #[serde(default)]
     pub draining: u32,
-    /// Units that are wanted and wait for a machine.
+    /// Nodes for which no machine has room: they wait for one, or share what another has.
     #[serde(default)]
     pub waiting: u32,
     /// The machines under them. `None` where none are counted.

@@ -35,6 +35,9 @@ scale
 scale x
 scale 0
 scale 2 --unit-cpu 0
+scale 2 --machines 0
+up --machines 2
+up --machine-units 2 --unit-cpu none
 kill
 kill node1 node2
 TEXT
@@ -119,6 +122,44 @@ test_quota() {
   check "vertical behind a balancer" is "$(field '[(.nodes | length), .nodes[0].quota_cores, .balancer.kind] | join(" ")')" "1 0.4 haproxy"
   up --nodes 1 --unit-cpu none || return 1
   check "--unit-cpu none: no quota" is "$(field '[.nodes[0].quota_cores, .limited.mechanism] | map(tostring) | join(" ")')" "null none"
+}
+
+# CPU seconds that the nodes' processes have used so far.
+node_seconds() {
+  local ticks
+  ticks=$(field '.nodes[].pid' | sed 's|.*|/proc/&/stat|' | xargs cat | awk '{ ticks += $14 + $15 } END { print ticks }')
+  awk -v ticks="$ticks" -v hertz="$(getconf CLK_TCK)" 'BEGIN { print ticks / hertz }'
+}
+
+test_machines() {
+  up --nodes 3 --unit-cpu 10 --machine-units 2 || {
+    skip "no groups in groups can be made here: $(tail -n 2 "$log" | head -n 1)"
+    return 0
+  }
+  local place before code=0
+  check "machines have the quota of their units, and their nodes" is "$(field '.machines[] | [.name, .quota_cores, .units, .simulated, .nodes[]] | join(" ")' | paste -sd ,)" \
+    "machine1 0.2 2 true node1 node2,machine2 0.2 2 true node3"
+  check "nodes have their own quota in it" is "$(field '[.nodes[].quota_cores] | join(" ")')" "0.1 0.1 0.1"
+  place=$(grep -E ':cpu[,:]|^0::' "/proc/$(field '.nodes[2].pid')/cgroup")
+  check "a node's group lies in its machine's" contains "$place" "/machine2/node3"
+  JSON=$(cluster scale 6 --name t)
+  check "without another machine, further nodes share those that there are" is "$(field '[(.machines[].nodes | length), .limited.total_quota_cores] | map(tostring) | join(" ")')" "3 3 0.4"
+  before=$(node_seconds)
+  "$WEBAPP_BIN" load --duration 3s --warmup 0s --connections 24 "$TARGET/fib?number=25" >"$work/load.txt" 2>&1 || true
+  check "six nodes on two machines of two units have four units of CPU" at_most "$(awk -v a="$(node_seconds)" -v b="$before" 'BEGIN { print a - b }')" 1.6
+  cluster scale 3 --machines 1 --name t >/dev/null || code=$?
+  check "a machine that still has nodes is not taken away" contains "$code $(tail -n 1 "$log")" "1 error: machine2 still has node3"
+  JSON=$(cluster scale 5 --machines 3 --name t)
+  check "further machines, and a node that has room there" is "$(field '[.machines[].nodes | length] | join(" ")')" "3 2 0"
+  JSON=$(cluster scale 2 --machines 1 --name t)
+  check "a machine without nodes goes with its group" is "$(field '[.machines[].name, .nodes[].name] | join(" ")')" "machine1 node1 node2"
+  JSON=$(cluster scale 3 --machines 2 --name t)
+  check "a node that does not fit goes to the new machine" is "$(field '.machines[1].nodes | join(" ")')" node3
+  code=0
+  cluster scale 3 --unit-cpu 20 --name t >/dev/null || code=$?
+  check "a unit stays as it is on machines" contains "$code $(tail -n 1 "$log")" "1 error: a machine has room for nodes of one size"
+  check "down" down
+  check "nothing is left of the machines" nothing_left
 }
 
 test_failed_up() {

@@ -14,10 +14,10 @@ use rustix::process::Signal;
 use serde::Serialize;
 
 use super::{Balancer, Facts, NodeShare, Site, has_user, most_connections, render};
+use crate::cluster::bind::Bind;
 use crate::cluster::process::Record;
 use crate::cluster::program::{self, Needed};
 use crate::cluster::ready;
-use crate::cluster::settings::Bind;
 use crate::kernel::Root;
 use crate::kernel::tcp_table::{self, TcpState};
 

@@ -45,7 +45,7 @@ impl Server<'_> {
 
     fn quota(&self) -> Quota<'_> {
         let Settings { mechanism, group, .. } = self.settings;
-        Quota { mechanism, group, name: &self.server.name }
+        Quota { mechanism, group, name: &self.server.name, machine: None }
     }
 
     fn percent(&self) -> Option<u32> {

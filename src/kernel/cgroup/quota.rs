@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::place::{self, ControllerGroup};
+use super::place::{self, ControllerGroup, Group};
 use super::{CpuLevel, v1, v2};
 use crate::kernel::{ReadError, Reading, Root};
 
@@ -134,6 +134,19 @@ impl CpuGroup {
         fs::write(root.path(self.quota_file()), text)
     }
 
+    /// The quota as the kernel has it, in cores; `None` without one.
+    ///
+    /// # Errors
+    /// When the group's files cannot be read.
+    pub fn quota_cores(&self, root: &Root) -> Reading<Option<f64>> {
+        let group = Group { path: self.folder.display().to_string(), folder: self.folder.clone() };
+        let level = match self.version {
+            Version::V1 => v1::cpu(root, &group, None)?,
+            Version::V2 => v2::cpu(root, &group)?,
+        };
+        Ok(level.quota_cores)
+    }
+
     /// The file that says what the quota is.
     pub fn quota_file(&self) -> PathBuf {
         self.folder.join(match self.version {
@@ -222,6 +235,7 @@ mod tests {
             fs::write(folder.path().join("sys/fs/cgroup/user/node").join(file), text).unwrap();
         }
         assert_eq!(of_process(&root, 7).unwrap(), Some(0.25));
+        assert_eq!(group.quota_cores(&root).unwrap(), Some(0.25));
         assert_eq!(group.quota_file(), Path::new("/sys/fs/cgroup/user/node/cpu.max"));
         group.remove(&root).unwrap();
         group.remove(&root).unwrap();
@@ -262,6 +276,7 @@ mod tests {
         group.set_percent(150, &root).unwrap();
         let read = fs::read_to_string(folder.path().join("sys/fs/cgroup/cpu/shell/node/cpu.cfs_quota_us")).unwrap();
         assert_eq!(read, "150000");
+        assert_eq!(group.quota_cores(&root).unwrap(), Some(1.5));
         assert_eq!(of_process(&root, 7).unwrap(), Some(1.5));
     }
 }

@@ -112,11 +112,11 @@ fn machines(arm: &FollowedArm) -> Option<Chart> {
     Some(Chart {
         title: format!("{}: up to {} machines", arm.label, short(most)),
         alternative: format!(
-            "Machines over time, {}: those ordered, those that have booted, and nodes that wait for one.",
+            "Machines over time, {}: those ordered, those that have booted, and nodes for which none has room.",
             arm.label
         ),
         x: SECONDS.into(),
-        y: "machines, and nodes that wait for one".into(),
+        y: "machines, and nodes without room".into(),
         whole: true,
         log_x: false,
         log: false,
@@ -124,7 +124,7 @@ fn machines(arm: &FollowedArm) -> Option<Chart> {
             Series::new("ready", Ink::Series(2), Stroke::Solid, stairs(arm, |second| f64::from(of(second).0))),
             Series::new("ready and booting", Ink::Series(1), Stroke::Dashed, ordered),
             Series::new(
-                "nodes without a machine",
+                "nodes without room on a machine",
                 Ink::Series(3),
                 Stroke::Solid,
                 stairs(arm, |second| f64::from(second.supply.waiting)),

@@ -15,11 +15,15 @@ const PERIOD_SECONDS: f64 = 0.1;
 
 /// Units times seconds of this arm, simulated: the CPU that an answer costs as the largest fixed size had it under this
 /// load, the time from one decision to the next and from an order to a ready node as the run had them. `None` for a fixed
-/// size, without a quota, or where no fixed size met the load.
+/// size, without a quota, where no fixed size met the load, or on machines that nobody adds to: nodes that share one cannot be
+/// simulated.
 pub fn unit_seconds(results: &Results, arm: &Arm, run: &Run) -> Option<f64> {
     let plan = &results.manifest.plan;
     let rules = args::read(&arm.autoscale).ok().filter(|_| !arm.is_fixed())?;
     let scaling = run.scaling.as_ref()?;
+    if rules.machines().is_none() && scaling.at(0.0)?.machines.is_some() {
+        return None;
+    }
     let demand = demand_seconds(results)?;
     let unit_cores = f64::from(plan.unit_cpu_percent?) / 100.0;
     let start = scaling.at(0.0)?.ready;
