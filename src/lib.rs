@@ -14,6 +14,7 @@
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
 //! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
 //! | [`simulate`](mod@simulate) | discrete events: arrivals, queues, balancers, stores; knows no clock and no file |
+//! | [`design`] | what the live page and the report share: colours, type, cards, bars, tables |
 //! | [`store`] | clients of shared stores, each connection a thread of a bounded pool |
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
@@ -34,6 +35,7 @@ mod child;
 pub mod cli;
 pub mod cluster;
 mod connect;
+pub mod design;
 pub mod http;
 pub mod kernel;
 pub mod load;

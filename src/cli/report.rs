@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 
 use super::Exit;
 use crate::plan::check::check;
@@ -11,7 +12,7 @@ use crate::plan::evidence::ArmEvidence;
 use crate::plan::{Effort, page as plan_page, text as plan_text};
 use crate::report::earlier;
 use crate::report::require::{Conclusion, Requirement};
-use crate::report::{Report, findings, page};
+use crate::report::{Report, export, findings, page};
 use crate::results::folder;
 use crate::results::prices::Prices;
 
@@ -27,6 +28,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "WEBAPP_PRICES")]
     prices: Option<PathBuf>,
 
+    /// What is printed: text, or the same for a program or another text. Both files are written in any case.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+
+    /// Show report.html in the browser of this desktop.
+    #[arg(long)]
+    open: bool,
+
     /// What must hold, several times: 'b/a throughput > -5%', 'p99 < 50ms', 'b errors < 1%'. Exit code 1 when it is refuted, 3
     /// when the figures do not decide.
     #[arg(long, value_name = "REQUIREMENT")]
@@ -41,12 +50,31 @@ pub struct Args {
     other_machine: bool,
 }
 
+/// What `webapp report` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables and words for a terminal.
+    #[default]
+    Text,
+    /// The page, as report.html has it.
+    Html,
+    /// Every figure, as report.json has it.
+    Json,
+    /// The table of points for a spreadsheet.
+    Csv,
+    /// Question, answer and table for an issue or a lab sheet.
+    Markdown,
+}
+
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let prices = args.prices.as_deref().map(read_prices).transpose()?;
     let report = write(&args.folder, prices)?;
     let mut stdout = std::io::stdout().lock();
-    write!(stdout, "{}", report.text)?;
+    write!(stdout, "{}", report.printed(args.format)?)?;
+    if args.open {
+        show(&report.html)?;
+    }
     if let Some(folder) = &args.baseline {
         write!(stdout, "\n{}", compare_with(&args.folder, folder, args.other_machine)?)?;
     }
@@ -95,6 +123,9 @@ fn compare_with(here: &Path, earlier_folder: &Path, other_machine: bool) -> anyh
 pub struct Written {
     /// Tables and words within 100 columns.
     pub text: String,
+    /// Where the page is.
+    html: PathBuf,
+    report: Report,
     /// True when every point is valid.
     pub valid: bool,
 }
@@ -127,5 +158,37 @@ pub fn write(path: &Path, prices: Option<Prices>) -> anyhow::Result<Written> {
     folder::write_whole(&html, &page::render(&report, &results.runs, section.as_ref()))?;
     let checked = checked.as_ref().map_or_else(String::new, |checked| format!("\n{}", plan_text::check_text(checked)));
     let text = format!("{}\nreport: {}\n", findings::text_with(&report, &checked), html.display());
-    Ok(Written { text, valid: report.valid })
+    Ok(Written { text, html, valid: report.valid, report })
+}
+
+impl Written {
+    fn printed(&self, format: Format) -> anyhow::Result<String> {
+        let page =
+            || std::fs::read_to_string(&self.html).with_context(|| format!("cannot read {}", self.html.display()));
+        Ok(match format {
+            Format::Text => self.text.clone(),
+            Format::Html => page()?,
+            Format::Json => format!("{}\n", serde_json::to_string_pretty(&self.report)?),
+            Format::Csv => export::csv(&self.report),
+            Format::Markdown => export::markdown(&self.report),
+        })
+    }
+}
+
+/// Programs that show a file in the browser of a desktop, of Linux and of macOS.
+const OPENERS: [&str; 2] = ["xdg-open", "open"];
+
+/// Hands a file to the browser of this desktop.
+fn show(file: &Path) -> anyhow::Result<()> {
+    for opener in OPENERS {
+        match Command::new(opener).arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status() {
+            Ok(status) => {
+                ensure!(status.success(), "{opener} could not show {}: {status}", file.display());
+                return Ok(());
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot run {opener}")),
+        }
+    }
+    bail!("there is neither {} here: open {} yourself", OPENERS.join(" nor "), file.display())
 }

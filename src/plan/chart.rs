@@ -45,6 +45,7 @@ pub fn chart(plan: &CapacityPlan) -> Chart {
         log: true,
         series,
         rules,
+        ..Chart::default()
     }
 }
 

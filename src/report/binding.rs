@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::store_cause::{self, Cause};
 use super::usage::Use;
+use crate::design::Text;
 use crate::results::load::Validity;
 use crate::results::number::{or_dash, percent, plain, significant};
 use crate::results::run::Run;
@@ -58,16 +59,26 @@ pub struct Binding {
     pub resource: Limit,
     /// One plain sentence.
     pub evidence: String,
+    /// The same in Spanish. `None` where only English is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence_es: Option<String>,
 }
 
 /// What stopped these runs of one level, of which `used` tells the medians and `quota` the cores that all nodes may use.
 pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
-    let binding = |resource, evidence: String| Binding { resource, evidence };
+    let binding = |resource, evidence: String| Binding { resource, evidence, evidence_es: None };
+    let both = |resource, text: Text| Binding {
+        resource,
+        evidence: text.en().to_owned(),
+        evidence_es: Some(text.es().to_owned()),
+    };
     if let Some(reason) = runs.iter().find_map(|run| generator_bound(run)) {
         return binding(Limit::Generator, reason);
     }
     if let Some(cpu) = used.balancer_cpu_percent.filter(|&cpu| cpu >= BALANCER_BUSY_PERCENT) {
-        return binding(Limit::Balancer, format!("the balancer used {} % of one core", percent(cpu)));
+        let cpu = percent(cpu);
+        let spanish = format!("el balanceador usó el {cpu} % de un núcleo");
+        return both(Limit::Balancer, Text::counted(format!("the balancer used {cpu} % of one core"), spanish));
     }
     let store = store_cause::used(runs);
     // A store that is used up stops nodes that have CPU left, whatever these believe.
@@ -78,36 +89,67 @@ pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
         return binding(Limit::Node(Resource::Store), evidence);
     }
     let Some(named) = most_named(runs) else {
-        return binding(Limit::Node(Resource::None), "the nodes named nothing as their bottleneck".to_owned());
+        let spanish = "los nodos no nombraron ningún cuello de botella";
+        return both(Limit::Node(Resource::None), Text::new("the nodes named nothing as their bottleneck", spanish));
     };
     if let (Resource::Cpu, Some((foreign, cores))) = (named.resource, used.foreign_cores.zip(used.machine_cores))
         && 100.0 * foreign >= FOREIGN_PERCENT * cores
     {
-        return binding(Limit::Others, format!("other processes used {foreign:.1} of {cores:.0} cores meanwhile"));
+        let spanish = format!("otros procesos usaron {foreign:.1} de {cores:.0} núcleos mientras tanto");
+        let english = format!("other processes used {foreign:.1} of {cores:.0} cores meanwhile");
+        return both(Limit::Others, Text::counted(english, spanish));
     }
-    let evidence = match (named.resource, quota) {
-        (Resource::CpuQuota, Some(quota)) => format!(
-            "the nodes used {} % of their {} cores and were throttled in {} % of the quota's periods",
-            or_dash(used.cpu_percent, percent),
-            significant(quota, 2),
-            or_dash(used.throttled_percent, percent)
+    let resource = Limit::Node(named.resource);
+    match (named.resource, quota) {
+        (Resource::CpuQuota, Some(quota)) => both(resource, throttled(used, quota)),
+        (Resource::Pool, _) => both(resource, pool(used)),
+        (Resource::Store, _) => match store_cause::evidence(&store) {
+            Some(evidence) => binding(resource, evidence),
+            None => both(resource, own_words(named)),
+        },
+        (Resource::None, _) => both(
+            resource,
+            Text::new(
+                "nothing at the nodes was used up: more connections may bring more",
+                "nada se agotó en los nodos: más conexiones pueden dar más",
+            ),
         ),
-        (Resource::Pool, _) => format!(
-            "{} % of the pool's threads were busy, and {} jobs waited at each node",
-            or_dash(used.pool_percent, percent),
-            or_dash(used.pool_queued, plain)
+        _ => both(resource, own_words(named)),
+    }
+}
+
+fn throttled(used: &Use, quota: f64) -> Text {
+    let (cpu, cores) = (or_dash(used.cpu_percent, percent), significant(quota, 2));
+    let periods = or_dash(used.throttled_percent, percent);
+    Text::counted(
+        format!(
+            "the nodes used {cpu} % of their {cores} cores and were throttled in {periods} % of the quota's periods"
         ),
-        (Resource::Store, _) => store_cause::evidence(&store).unwrap_or_else(|| own_words(named)),
-        (Resource::None, _) => "nothing at the nodes was used up: more connections may bring more".to_owned(),
-        _ => own_words(named),
-    };
-    binding(Limit::Node(named.resource), evidence)
+        format!(
+            "los nodos usaron el {cpu} % de sus {cores} núcleos y fueron frenados en el {periods} % de los períodos de la cuota"
+        ),
+    )
+}
+
+fn pool(used: &Use) -> Text {
+    let (busy, waiting) = (or_dash(used.pool_percent, percent), or_dash(used.pool_queued, plain));
+    Text::counted(
+        format!("{busy} % of the pool's threads were busy, and {waiting} jobs waited at each node"),
+        format!("el {busy} % de los hilos del pool estuvo ocupado, y {waiting} tareas esperaban en cada nodo"),
+    )
 }
 
 /// A node's sentence begins with the name, which stands before it here already.
-fn own_words(named: &Bottleneck) -> String {
-    let rest = named.evidence.strip_prefix(named.resource.name());
-    rest.map_or(named.evidence.as_str(), |rest| rest.trim_start_matches([':', ' '])).to_owned()
+fn own_words(named: &Bottleneck) -> Text {
+    let rest = |evidence: &str| {
+        let rest = evidence.strip_prefix(named.resource.name());
+        rest.map_or(evidence, |rest| rest.trim_start_matches([':', ' '])).to_owned()
+    };
+    let english = rest(&named.evidence);
+    match rest(&named.evidence_es) {
+        spanish if spanish.is_empty() => Text::name(english),
+        spanish => Text::new(english, spanish),
+    }
 }
 
 fn generator_bound(run: &Run) -> Option<String> {
@@ -176,7 +218,7 @@ mod tests {
         bound.load.generator = GeneratorUse { reason: "late".into(), ..GeneratorUse::default() };
         assert_eq!(
             of(&[&quotas, &bound], &through, quota),
-            Binding { resource: Limit::Generator, evidence: "late".into() }
+            Binding { resource: Limit::Generator, evidence: "late".into(), evidence_es: None }
         );
     }
 

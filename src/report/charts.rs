@@ -2,22 +2,19 @@
 //!
 //! The drawing knows a few colours by name; the page maps each to one of its own, so that a chart follows light and dark.
 
+mod axis;
+mod draw;
+mod phrases;
 #[cfg(test)]
 mod tests;
 
-use plotters::coord::ranged1d::{Ranged, ValueFormatter};
-use plotters::element::{Circle, PathElement, Polygon, Text, TriangleMarker};
-use plotters::prelude::{
-    Cartesian2d, ChartBuilder, ChartContext, Color, DashedLineSeries, DrawingAreaErrorKind, IntoDrawingArea,
-    IntoLogRange, LineSeries, RGBColor, SVGBackend, ShapeStyle,
-};
-use plotters::style::{IntoFont, TextStyle};
+use draw::Frame;
+use serde_json::{Value, json};
 
+use crate::design::Text;
 use crate::results::number;
 
-/// Drawn at twice the size it is shown at: coordinates are whole numbers.
-const SIZE: (u32, u32) = (1120, 680);
-const FONT: (&str, i32) = ("sans-serif", 31);
+pub use phrases::phrase;
 
 /// A colour by what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +29,6 @@ pub enum Ink {
     /// of Okabe and Ito, which colour-blind people can tell apart; the marker tells all of them apart without colour.
     Series(usize),
 }
-
-const SERIES_COLOURS: [(u8, u8, u8); Ink::SERIES] = [
-    (0x00, 0x72, 0xb2),
-    (0xd5, 0x5e, 0x00),
-    (0x00, 0x9e, 0x73),
-    (0xaa, 0x4a, 0x99),
-    (0xb8, 0x86, 0x0b),
-    (0x3a, 0x8f, 0xd0),
-    (0x7a, 0x4a, 0x21),
-    (0x4b, 0x55, 0x63),
-];
 
 impl Ink {
     /// Different colours of series.
@@ -60,24 +46,6 @@ impl Ink {
             Self::Grid => "grid".to_owned(),
             Self::Mark => "mark".to_owned(),
             Self::Series(number) => format!("series-{}", number % Self::SERIES + 1),
-        }
-    }
-
-    /// As the SVG writes it.
-    pub fn code(self) -> String {
-        let RGBColor(red, green, blue) = self.rgb();
-        format!("#{red:02X}{green:02X}{blue:02X}")
-    }
-
-    fn rgb(self) -> RGBColor {
-        match self {
-            Self::Text => RGBColor(0x22, 0x26, 0x2b),
-            Self::Grid => RGBColor(0xdd, 0xe0, 0xe4),
-            Self::Mark => RGBColor(0x7a, 0x80, 0x88),
-            Self::Series(number) => {
-                let (red, green, blue) = SERIES_COLOURS[number % Self::SERIES];
-                RGBColor(red, green, blue)
-            }
         }
     }
 }
@@ -148,12 +116,25 @@ pub struct Series {
     pub ranges: Vec<(f64, f64, f64)>,
     /// x, and the lower and upper end of a band around the line.
     pub band: Vec<(f64, f64, f64)>,
+    /// What is said of each point, in their order; empty: its value alone.
+    pub notes: Vec<Note>,
+}
+
+/// What is said of one point.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Note {
+    /// Its value, with unit.
+    pub value: Text,
+    /// How sure it is, of how many blocks, and what was the limit.
+    pub detail: Text,
+    /// The number of the point in the plan, whose runs it was made from.
+    pub point: Option<usize>,
 }
 
 impl Series {
     /// A line without ranges and band.
     pub fn new(name: impl Into<String>, ink: Ink, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), ink, stroke, points, ranges: Vec::new(), band: Vec::new() }
+        Self { name: name.into(), ink, stroke, points, ranges: Vec::new(), band: Vec::new(), notes: Vec::new() }
     }
 }
 
@@ -169,7 +150,7 @@ pub struct Rule {
 }
 
 /// One chart with everything that its reader needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
     /// Its finding, in one sentence.
     pub title: String,
@@ -189,105 +170,61 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Marks.
     pub rules: Vec<Rule>,
+    /// The title in Spanish, where there is one.
+    pub title_es: Option<String>,
+    /// True: x is one answer in so many, and is written as a percentile.
+    pub percentiles: bool,
+    /// True: y may be below 0.
+    pub signed: bool,
 }
 
-type Failure = DrawingAreaErrorKind<std::io::Error>;
-
 impl Chart {
-    /// The chart as an `<svg>` element, with `title` and the alternative text inside.
-    pub fn svg(&self) -> String {
-        let mut drawn = String::new();
-        // Drawing into a string has no way to fail but a range without width, which `span` rules out.
-        if let Err(error) = self.draw(&mut drawn) {
-            log::error!("a chart could not be drawn: {error}");
+    /// The title in both languages.
+    pub fn name(&self) -> Text {
+        match &self.title_es {
+            Some(spanish) => Text::new(&self.title, spanish),
+            None => self.title.as_str().into(),
         }
-        // What a reader's program needs stands in place of the fixed size.
-        let inner = drawn.split_once('>').map_or("", |(_, inner)| inner);
-        format!(
-            "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">{inner}",
-            SIZE.0,
-            SIZE.1,
-            maud::html! { (self.alternative) }.into_string()
-        )
     }
 
-    fn draw(&self, into: &mut String) -> Result<(), Failure> {
-        let area = SVGBackend::with_string(into, SIZE).into_drawing_area();
-        let (xs, ys) = (self.span_of_x(), self.span_of_y());
-        let mut builder = ChartBuilder::on(&area);
-        builder.margin(12).margin_right(28).x_label_area_size(84).y_label_area_size(120);
-        match (self.log_x, self.log) {
-            (false, false) => self.draw_on(&mut builder.build_cartesian_2d(xs.0..xs.1, ys.0..ys.1)?, xs, ys)?,
-            (false, true) => {
-                self.draw_on(&mut builder.build_cartesian_2d(xs.0..xs.1, (ys.0..ys.1).log_scale())?, xs, ys)?;
-            }
-            (true, false) => {
-                self.draw_on(&mut builder.build_cartesian_2d((xs.0..xs.1).log_scale(), ys.0..ys.1)?, xs, ys)?;
-            }
-            (true, true) => {
-                let (across, up) = ((xs.0..xs.1).log_scale(), (ys.0..ys.1).log_scale());
-                self.draw_on(&mut builder.build_cartesian_2d(across, up)?, xs, ys)?;
-            }
-        }
-        area.present()
+    /// The chart as an `<svg>` element that is called by the element with this id.
+    pub fn svg(&self, labelled_by: &str) -> String {
+        draw::svg(self, &format!("aria-labelledby=\"{labelled_by}\""))
     }
 
-    fn draw_on<X, Y>(
-        &self,
-        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
-        xs: (f64, f64),
-        ys: (f64, f64),
-    ) -> Result<(), Failure>
-    where
-        X: Ranged<ValueType = f64> + ValueFormatter<f64>,
-        Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
-    {
-        let label = FONT.into_font().color(&Ink::Text.rgb());
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(plotters::style::TRANSPARENT)
-            .bold_line_style(Ink::Grid.rgb())
-            .axis_style(Ink::Mark.rgb())
-            .label_style(label.clone())
-            .axis_desc_style(label)
-            .x_desc(&self.x)
-            .y_desc(&self.y)
-            .x_labels(9)
-            .y_labels(6)
-            .x_label_formatter(&|value| {
-                if self.whole && (value - value.round()).abs() > 1e-6 { String::new() } else { tick(*value) }
-            })
-            .y_label_formatter(&|value| tick(*value))
-            .draw()?;
-        for rule in &self.rules {
-            self.draw_rule(chart, rule, xs, ys)?;
-        }
-        for series in &self.series {
-            draw_series(chart, series)?;
-        }
-        Ok(())
+    /// The group of a series, which is switched off as one: the number of the first series of the same arm.
+    pub fn group(&self, number: usize) -> usize {
+        let key = |series: &Series| {
+            (series.ink, series.name.split_once(", ").map_or_else(|| series.name.clone(), |(arm, _)| arm.to_owned()))
+        };
+        let own = self.series.get(number).map(key);
+        self.series.iter().position(|series| Some(key(series)) == own).unwrap_or(number)
     }
 
-    fn draw_rule<X, Y>(
-        &self,
-        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
-        rule: &Rule,
-        xs: (f64, f64),
-        ys: (f64, f64),
-    ) -> Result<(), Failure>
-    where
-        X: Ranged<ValueType = f64>,
-        Y: Ranged<ValueType = f64>,
-    {
-        let ends = if rule.upright { [(rule.at, ys.0), (rule.at, ys.1)] } else { [(xs.0, rule.at), (xs.1, rule.at)] };
-        chart.draw_series(DashedLineSeries::new(ends, 14, 10, line(Ink::Mark, 3)))?;
-        let style: TextStyle<'_> = FONT.into_font().color(&Ink::Text.rgb());
-        let at = if rule.upright { (rule.at, ys.1) } else { (xs.0, rule.at) };
-        let words = plotters::element::EmptyElement::at(at)
-            + Text::new(rule.name.clone(), if rule.upright { (8, 4) } else { (8, -34) }, style);
-        chart.draw_series(std::iter::once(words))?;
-        Ok(())
+    /// What a page's script needs to tell the values at a place: of each series its group, its name, and its points: place from
+    /// the left edge of the drawing, x in words, value, and where there is a note, what else is said and whose runs it was made
+    /// from. A text is one string, or English and Spanish.
+    pub fn readings(&self) -> Value {
+        let frame = Frame::of(self);
+        let only_noted = self.series.iter().any(|series| !series.notes.is_empty());
+        let read = |(number, series): (usize, &Series)| {
+            let finite = series.points.iter().enumerate().filter(|(_, (x, y))| x.is_finite() && y.is_finite());
+            let points = finite.map(|(at, &(x, y))| {
+                let (place, label) = (frame.across(x).round(), words(&Text::figure(self.x_label(x))));
+                match series.notes.get(at) {
+                    Some(note) => json!([place, label, words(&note.value), words(&note.detail), note.point]),
+                    None => json!([place, label, words(&Text::figure(tick(y)))]),
+                }
+            });
+            json!([self.group(number), words(&phrase(&series.name)), points.collect::<Vec<Value>>()])
+        };
+        let told = self.series.iter().enumerate().filter(|(_, series)| !only_noted || !series.notes.is_empty());
+        told.map(read).collect()
+    }
+
+    /// A value of x as it is written.
+    fn x_label(&self, value: f64) -> String {
+        if self.percentiles { percentile(value) } else { tick(value) }
     }
 
     fn span_of_x(&self) -> (f64, f64) {
@@ -308,88 +245,23 @@ impl Chart {
             series.points.iter().map(|point| point.1).chain(ranges)
         });
         let (low, high) = span(lines.chain(self.rules.iter().filter(|rule| !rule.upright).map(|rule| rule.at)));
-        if self.log { ((low * 0.7).max(0.01), high * 1.4) } else { (0.0, high * 1.08) }
-    }
-}
-
-fn draw_series<X, Y>(
-    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
-    series: &Series,
-) -> Result<(), Failure>
-where
-    X: Ranged<ValueType = f64>,
-    Y: Ranged<ValueType = f64>,
-{
-    let colour = series.ink.rgb();
-    if !series.band.is_empty() {
-        let upper = series.band.iter().map(|&(x, _, high)| (x, high));
-        let lower = series.band.iter().rev().map(|&(x, low, _)| (x, low));
-        let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
-        chart.draw_series(std::iter::once(Polygon::new(outline, colour.mix(0.14).filled())))?;
-    }
-    match series.stroke {
-        Stroke::Dashed => {
-            chart.draw_series(DashedLineSeries::new(series.points.iter().copied(), 12, 9, line(series.ink, 3)))?;
-        }
-        Stroke::Only(_) => {}
-        Stroke::Marked(_) | Stroke::Solid => {
-            chart.draw_series(LineSeries::new(series.points.iter().copied(), line(series.ink, 4)))?;
-        }
-    }
-    chart.draw_series(
-        series.ranges.iter().map(|&(x, low, high)| PathElement::new(vec![(x, low), (x, high)], line(series.ink, 3))),
-    )?;
-    match series.stroke {
-        Stroke::Marked(marker) | Stroke::Only(marker) => draw_markers(chart, series, marker),
-        Stroke::Solid | Stroke::Dashed => Ok(()),
-    }
-}
-
-/// Half the size of a marker, in pixels of the drawing.
-const MARKER: i32 = 9;
-
-fn draw_markers<X, Y>(
-    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
-    series: &Series,
-    marker: Marker,
-) -> Result<(), Failure>
-where
-    X: Ranged<ValueType = f64>,
-    Y: Ranged<ValueType = f64>,
-{
-    let (fill, stroke) = (series.ink.rgb().filled(), line(series.ink, 4));
-    let points = series.points.iter().copied();
-    let (near, far) = (MARKER - 1, MARKER + 3);
-    let outline = |corners: &'static [(i32, i32)]| {
-        move |point| plotters::element::EmptyElement::at(point) + Polygon::new(corners.to_vec(), fill)
-    };
-    let strokes = |from: [(i32, i32); 2], to: [(i32, i32); 2]| {
-        move |point| {
-            plotters::element::EmptyElement::at(point)
-                + PathElement::new(from.to_vec(), stroke)
-                + PathElement::new(to.to_vec(), stroke)
-        }
-    };
-    match marker {
-        Marker::Dot => chart.draw_series(points.map(|point| Circle::new(point, MARKER, fill))).map(drop),
-        Marker::Ring => chart.draw_series(points.map(|point| Circle::new(point, MARKER, stroke))).map(drop),
-        Marker::Triangle => chart.draw_series(points.map(|point| TriangleMarker::new(point, 12, fill))).map(drop),
-        Marker::Square => chart.draw_series(points.map(outline(&[(-8, -8), (8, -8), (8, 8), (-8, 8)]))).map(drop),
-        Marker::Diamond => chart.draw_series(points.map(outline(&[(0, -12), (12, 0), (0, 12), (-12, 0)]))).map(drop),
-        Marker::Bar => chart.draw_series(points.map(outline(&[(-4, -13), (4, -13), (4, 13), (-4, 13)]))).map(drop),
-        Marker::Cross => {
-            let drawn = strokes([(-near, -near), (near, near)], [(-near, near), (near, -near)]);
-            chart.draw_series(points.map(drawn)).map(drop)
-        }
-        Marker::Plus => {
-            let drawn = strokes([(-far, 0), (far, 0)], [(0, -far), (0, far)]);
-            chart.draw_series(points.map(drawn)).map(drop)
+        match (self.log, self.signed) {
+            (true, _) => ((low * 0.7).max(0.01), high * 1.4),
+            (false, true) => (low.min(0.0) - 0.08 * (high - low), high.max(0.0) + 0.08 * (high - low)),
+            (false, false) => (0.0, high * 1.08),
         }
     }
 }
 
-fn line(ink: Ink, width: u32) -> ShapeStyle {
-    ink.rgb().stroke_width(width)
+/// A text as the page's script reads it.
+fn words(text: &Text) -> Value {
+    if text.en() == text.es() { json!(text.en()) } else { json!([text.en(), text.es()]) }
+}
+
+/// One answer in `one_in` is slower: as a percentile, `99.9 %`.
+fn percentile(one_in: f64) -> String {
+    let digits = (one_in.log10().ceil() - 2.0).max(0.0) as usize;
+    format!("{:.digits$} %", 100.0 * (1.0 - 1.0 / one_in))
 }
 
 /// Lowest and highest of some values, never the same.

@@ -1,5 +1,11 @@
 //! The charts of a report: which lines, and the finding that each title states.
 
+mod compared;
+mod notes;
+
+pub use compared::{differences, percentiles};
+use notes::{ceiling_note, comparison_es, fullest_es, latency_note};
+
 use super::Report;
 use super::analysis::{LatencyPoint, Point};
 use super::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
@@ -50,6 +56,8 @@ pub fn throughput(report: &Report) -> Option<Chart> {
         log: false,
         series,
         rules: Vec::new(),
+        title_es: report.comparisons.last().map(comparison_es),
+        ..Chart::default()
     })
 }
 
@@ -79,6 +87,7 @@ fn measured(report: &Report, number: usize, arm: &str) -> Vec<Series> {
         let mut series = Series::new(name, ink, Stroke::Only(marker), middle);
         let ends = |(at, point): &(f64, &Point)| (*at, point.ceiling_per_second.low, point.ceiling_per_second.high);
         series.ranges = points.iter().map(ends).collect();
+        series.notes = points.iter().map(|(_, point)| ceiling_note(report, point)).collect();
         series
     };
     let valid = of(true, format!("{arm}, median and range of the blocks"), Ink::Series(number), Marker::of(number));
@@ -102,7 +111,10 @@ pub fn latency(report: &Report, scale: &Scale) -> Option<Chart> {
             valid.filter_map(|at| Some((at.rate_per_second, of(at)?))).collect::<Vec<_>>()
         };
         let (ink, stroke) = (Ink::Series(number), Stroke::Marked(Marker::of(number)));
-        series.push(Series::new(format!("{arm}, 99 %"), ink, stroke, line(|at| at.p99_milliseconds)));
+        let mut slow = Series::new(format!("{arm}, 99 %"), ink, stroke, line(|at| at.p99_milliseconds));
+        let noted = point.latency.iter().filter(|at| at.valid && at.p99_milliseconds.is_some());
+        slow.notes = noted.map(|at| latency_note(report, point, at)).collect();
+        series.push(slow);
         series.push(Series::new(format!("{arm}, half"), ink, Stroke::Dashed, line(|at| at.p50_milliseconds)));
         limits.push(format!("{arm}: {}", objective_words(point)));
         values.extend(point.latency.iter().map(|at| {
@@ -129,6 +141,8 @@ pub fn latency(report: &Report, scale: &Scale) -> Option<Chart> {
         log: true,
         series,
         rules: vec![Rule { name: objective.to_string(), upright: false, at: objective.milliseconds }],
+        title_es: Some(format!("Escala {scale}: tiempo de respuesta según la carga, objetivo {objective}")),
+        ..Chart::default()
     })
 }
 
@@ -174,6 +188,7 @@ pub fn utilization(point: &Point) -> Option<Chart> {
                 .collect::<Vec<_>>()
                 .join(", ")
         ),
+        title_es: Some(fullest_es(&point.key, last.rate_per_second, highest)),
         x: "requests offered a second".into(),
         y: "used, %".into(),
         whole: false,
@@ -181,6 +196,7 @@ pub fn utilization(point: &Point) -> Option<Chart> {
         log: false,
         series,
         rules: Vec::new(),
+        ..Chart::default()
     })
 }
 
@@ -234,6 +250,7 @@ pub fn cost(report: &Report) -> Option<Chart> {
         log: false,
         series,
         rules,
+        ..Chart::default()
     })
 }
 

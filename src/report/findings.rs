@@ -7,7 +7,7 @@ use super::scaling::{self, Followed};
 use super::usl::{Coefficient, Fit};
 use super::verdict::Answer;
 use super::{Law, Report};
-use super::{table, words};
+use super::{bars, table, words};
 use crate::results::number::{or_dash, plain, price};
 
 /// Where there are more rows by address, a terminal shows those of the last scale; the page has all.
@@ -29,6 +29,10 @@ pub fn text_with(report: &Report, further: &str) -> String {
         out += &format!("\n{}", columns::NOT_VALID);
     }
     out += "\n\n";
+    let bars = bars::bars(report);
+    if !bars.is_empty() {
+        out += &format!("{bars}\n");
+    }
     for comparison in &report.comparisons {
         out += &paragraph(&words::sentence(comparison, &report.manifest.plan));
     }

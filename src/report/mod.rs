@@ -5,6 +5,7 @@
 
 pub mod addresses;
 pub mod analysis;
+pub mod bars;
 pub mod bend;
 pub mod binding;
 pub mod charts;
@@ -12,6 +13,7 @@ pub mod columns;
 pub mod comparison;
 pub mod cost;
 pub mod earlier;
+pub mod export;
 pub mod figures;
 pub mod findings;
 pub mod page;
@@ -171,6 +173,7 @@ const USED_UP_PERCENT: f64 = 97.0;
 /// Blocks that spread further than this, in percent of their median, deserve a word.
 const WIDE_SPREAD_PERCENT: f64 = 10.0;
 
+/// What matters most first: runs that are not valid, then what was not reached, then how far the blocks spread.
 fn cautions(
     results: &Results,
     points: &[Point],
@@ -178,6 +181,28 @@ fn cautions(
     machine_speed: Option<Spread>,
 ) -> Vec<String> {
     let mut cautions: Vec<String> = Vec::new();
+    let places = points.iter().map(|point| (point.key.to_string(), &point.reasons));
+    let arms = followed.into_iter().flat_map(|followed| &followed.arms);
+    let arms = arms.map(|arm| (format!("{} under the load that changes", arm.arm), &arm.reasons));
+    for (place, reasons) in places.chain(arms) {
+        let mut reasons: Vec<&String> = reasons.iter().collect();
+        reasons.sort();
+        reasons.dedup();
+        if let [reason, further @ ..] = &*reasons {
+            let further = match further.len() {
+                0 => String::new(),
+                1 => ", and another run was not valid for a like reason".to_owned(),
+                count => format!(", and {count} further runs were not valid for like reasons"),
+            };
+            cautions.push(format!("{place}: {reason}{further}"));
+        }
+    }
+    let plan = &results.manifest.plan;
+    if let Some(percent) = plan.until_percent.filter(|percent| !steps::is_precise(plan, &results.runs, *percent)) {
+        cautions.push(format!(
+            "not every comparison is known to within {percent} % to either side, as --until asked: the time was up, or the bench ended early"
+        ));
+    }
     let widest = points.iter().map(|point| point.spread_percent).fold(0.0, f64::max);
     if widest > WIDE_SPREAD_PERCENT {
         let mut words = format!("the blocks of a point spread by up to {widest:.0} % of their median");
@@ -200,28 +225,6 @@ fn cautions(
         let longer = if results.manifest.plan.name == Size::Full.name() { "more blocks" } else { "--full" };
         words += &format!(". A quieter machine, or {longer}, narrows it");
         cautions.push(words);
-    }
-    let plan = &results.manifest.plan;
-    if let Some(percent) = plan.until_percent.filter(|percent| !steps::is_precise(plan, &results.runs, *percent)) {
-        cautions.push(format!(
-            "not every comparison is known to within {percent} % to either side, as --until asked: the time was up, or the bench ended early"
-        ));
-    }
-    let points = points.iter().map(|point| (point.key.to_string(), &point.reasons));
-    let arms = followed.into_iter().flat_map(|followed| &followed.arms);
-    let arms = arms.map(|arm| (format!("{} under the load that changes", arm.arm), &arm.reasons));
-    for (place, reasons) in points.chain(arms) {
-        let mut reasons: Vec<&String> = reasons.iter().collect();
-        reasons.sort();
-        reasons.dedup();
-        if let [reason, further @ ..] = &*reasons {
-            let further = match further.len() {
-                0 => String::new(),
-                1 => ", and another run was not valid for a like reason".to_owned(),
-                count => format!(", and {count} further runs were not valid for like reasons"),
-            };
-            cautions.push(format!("{place}: {reason}{further}"));
-        }
     }
     cautions
 }

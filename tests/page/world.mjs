@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
-const BINARY = process.env.WEBAPP_BIN ?? join(ROOT, 'target/release/webapp');
+export const BINARY = process.env.WEBAPP_BIN ?? join(ROOT, 'target/release/webapp');
 const run = promisify(execFile);
 
 /** Generous, since machines differ: what must be quick is measured and printed, not judged by a clock. */

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::design;
 use crate::http::{Body, Problem, Reply, Request, Response};
 
 use super::Inner;
@@ -23,6 +24,8 @@ pub struct Asset {
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
+const STYLE: &str = "text/css; charset=utf-8";
+
 macro_rules! asset {
     ($name:literal, $content_type:expr) => {
         Asset { name: $name, content_type: $content_type, body: include_bytes!(concat!("assets/", $name)) }
@@ -33,7 +36,8 @@ const INDEX: &str = include_str!("assets/index.html");
 
 /// All files but the page itself.
 pub const ASSETS: &[Asset] = &[
-    asset!("style.css", "text/css; charset=utf-8"),
+    Asset { name: "base.css", content_type: STYLE, body: design::BASE.as_bytes() },
+    asset!("style.css", STYLE),
     asset!("icon.svg", "image/svg+xml"),
     asset!("main.js", SCRIPT),
     asset!("add.js", SCRIPT),
@@ -170,7 +174,7 @@ mod tests {
         assert_eq!(entries.collect::<Vec<_>>(), named.clone().collect::<Vec<_>>(), "resources.js");
         for name in named {
             let rule = format!(".r-{name}, [data-resource=\"{name}\"] {{ --r:");
-            assert!(text("style.css").contains(&rule), "style.css has no {rule}");
+            assert!(text("base.css").contains(&rule), "base.css has no {rule}");
         }
     }
 

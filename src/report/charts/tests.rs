@@ -12,37 +12,56 @@ fn chart(points: Vec<(f64, f64)>, log: bool) -> Chart {
         x: "units".into(),
         y: "requests a second".into(),
         whole: true,
-        log_x: false,
         log,
         series: vec![series],
-        rules: vec![Rule { name: "here".into(), upright: true, at: 2.0 }],
+        rules: vec![Rule { name: "here <".into(), upright: true, at: 2.0 }],
+        ..Chart::default()
     }
 }
 
 #[test]
 fn draws_what_it_was_given() {
-    let svg = chart(vec![(1.0, 10.0), (2.0, 20.0), (4.0, 35.0)], false).svg();
+    let svg = chart(vec![(1.0, 10.0), (2.0, 20.0), (4.0, 35.0)], false).svg("name");
     assert_eq!(svg.matches("<circle").count(), 3);
-    assert!(svg.starts_with("<svg viewBox") && svg.trim_end().ends_with("</svg>"));
-    assert!(svg.contains("aria-label=\"a &quot;b&quot; &lt; c\"") && svg.contains("requests a second"));
-    assert!(svg.contains(&Ink::Series(0).code()) && svg.contains("\nhere\n"), "{svg}");
+    assert!(svg.starts_with("<svg") && svg.ends_with("</svg>") && svg.contains("aria-labelledby=\"name\""));
+    assert!(svg.contains("requests a second") && svg.contains("peticiones por segundo"), "{svg}");
+    assert!(svg.contains("here &lt;") && svg.contains("class=\"i-series-1\""), "{svg}");
+    assert!(!svg.contains("<a "), "no links without runs");
+}
+
+#[test]
+fn a_point_leads_to_its_runs_and_tells_its_value() {
+    let mut chart = chart(vec![(1.0, 10.0), (2.0, 20.0)], false);
+    let note = |point| Note { value: Text::figure("1.5/s"), detail: "6 blocks".into(), point };
+    chart.series[0].notes = vec![note(Some(7)), note(None)];
+    let svg = chart.svg("name");
+    assert!(svg.contains("href=\"#runs-7\"") && svg.matches("<a ").count() == 1, "{svg}");
+    let readings = chart.readings();
+    let points = readings[0][2].as_array().unwrap();
+    assert_eq!(
+        points[0].as_array().unwrap()[1..],
+        [json!("1"), json!(["1.5/s", "1,5/s"]), json!("6 blocks"), json!(7)]
+    );
+    assert_eq!(points.len(), 2);
+}
+
+#[test]
+fn series_of_one_arm_are_one_group() {
+    let mut chart = chart(vec![(1.0, 10.0)], false);
+    let series = |name: &str, ink| Series::new(name, Ink::Series(ink), Stroke::Solid, vec![(1.0, 1.0)]);
+    chart.series = vec![series("x, 99 %", 0), series("y, 99 %", 1), series("x, half", 0), series("z", 1)];
+    assert_eq!((0..4).map(|number| chart.group(number)).collect::<Vec<_>>(), [0, 1, 0, 3]);
 }
 
 #[test]
 fn every_arm_has_a_colour_and_a_marker_of_its_own() {
-    let mut codes: Vec<String> = Ink::all().map(Ink::code).collect();
-    let all = codes.len();
-    codes.sort();
-    codes.dedup();
-    assert_eq!(codes.len(), all, "the style sheet tells inks by their colour");
     for number in 0..Ink::SERIES {
         let mut chart = chart(vec![(1.0, 10.0), (2.0, 20.0)], false);
         chart.series[0].ink = Ink::Series(number);
         chart.series[0].stroke = Stroke::Only(Marker::of(number));
-        let svg = chart.svg();
-        let marks = svg.matches(&Ink::Series(number).code()).count();
-        // The band, two ranges, and a mark or two at each of two points.
-        assert!(marks >= 5, "{number}: {marks} marks in {svg}");
+        let svg = chart.svg("name");
+        assert!(svg.contains(&format!("class=\"i-series-{}\"", number + 1)), "{svg}");
+        assert_eq!(svg.matches("class=\"mark").count(), 2, "{number}: {svg}");
     }
 }
 
@@ -56,12 +75,14 @@ fn odd_data_is_drawn_too() {
         vec![(1.0, 1.0), (2.0, f64::NAN)],
     ] {
         for log in [false, true] {
-            assert!(chart(points.clone(), log).svg().contains("</svg>"), "{points:?}");
+            let svg = chart(points.clone(), log).svg("name");
+            assert!(svg.ends_with("</svg>") && !svg.contains("NaN") && !svg.contains("inf"), "{points:?}: {svg}");
         }
     }
 }
 
 #[test]
-fn ticks_are_short() {
+fn ticks_are_short_and_percentiles_are_written_as_such() {
     assert_eq!(["0", "0.5", "12", "1500"], [0.0, 0.5, 12.0, 1500.0].map(tick).each_ref().map(String::as_str));
+    assert_eq!([1.0, 10.0, 100.0, 1000.0].map(percentile), ["0 %", "90 %", "99 %", "99.9 %"]);
 }

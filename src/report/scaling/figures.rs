@@ -68,6 +68,7 @@ fn load(arm: &FollowedArm) -> Chart {
             ),
         ],
         rules: Vec::new(),
+        ..Chart::default()
     }
 }
 
@@ -100,6 +101,7 @@ fn units(arm: &FollowedArm) -> Chart {
             Series::new("paid: ready, starting and draining", Ink::Series(1), Stroke::Solid, paid),
         ],
         rules: Vec::new(),
+        ..Chart::default()
     }
 }
 
@@ -131,6 +133,7 @@ fn machines(arm: &FollowedArm) -> Option<Chart> {
             ),
         ],
         rules: Vec::new(),
+        ..Chart::default()
     })
 }
 
@@ -168,5 +171,6 @@ fn response(followed: &Followed, arm: &FollowedArm, objective: Objective) -> Cha
             ),
         ],
         rules: vec![Rule { name: objective.to_string(), upright: false, at: objective.milliseconds }],
+        ..Chart::default()
     }
 }

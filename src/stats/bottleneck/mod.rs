@@ -70,6 +70,11 @@ impl Resource {
         self.rule().map_or("nothing", |rule| rule.label[0])
     }
 
+    /// The same in Spanish.
+    pub fn label_es(self) -> &'static str {
+        self.rule().map_or("nada", |rule| rule.label[1])
+    }
+
     fn rule(self) -> Option<&'static Rule> {
         match self {
             Self::None => None,

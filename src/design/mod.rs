@@ -1,0 +1,8 @@
+//! What the live page and the pages of results share: colours, type, cards, bars and tables, and texts in two languages.
+
+mod text;
+
+pub use text::{Text, spanish_numbers};
+
+/// The style sheet; each page adds what it alone has.
+pub const BASE: &str = include_str!("base.css");

@@ -1,0 +1,130 @@
+//! Charts that hold arms against each other: their differences over the scale, and their response times at one load.
+
+use super::notes::difference_note;
+use crate::design::spanish_numbers;
+use crate::report::Report;
+use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
+use crate::report::comparison::Comparison;
+use crate::report::words;
+use crate::results::arm::PointKey;
+use crate::results::comparison::Verdict;
+use crate::results::number::{milliseconds, plain};
+use crate::results::run::{Level, Run};
+
+/// Each arm's difference from the baseline over the scale, with its interval. `None` with fewer than two numbers in the scale.
+pub fn differences(report: &Report) -> Option<Chart> {
+    let plan = &report.manifest.plan;
+    let mut series = Vec::new();
+    for (number, arm) in plan.arms.iter().enumerate().skip(1) {
+        let of_arm = report.comparisons.iter().filter(|comparison| comparison.arm == arm.name && comparison.valid);
+        let known: Vec<(f64, f64, &Comparison)> = of_arm
+            .filter_map(|comparison| {
+                Some((comparison.scale.number()?, comparison.goodput.difference_percent()?, comparison))
+            })
+            .collect();
+        let points = known.iter().map(|(at, difference, _)| (*at, *difference)).collect();
+        let mut line = Series::new(
+            format!("{}, 95 % interval", arm.name),
+            Ink::Series(number),
+            Stroke::Only(Marker::of(number)),
+            points,
+        );
+        line.ranges = known
+            .iter()
+            .filter_map(|(at, _, comparison)| {
+                let [low, high] = comparison.goodput.interval_95?.map(|ratio| 100.0 * (ratio - 1.0));
+                Some((*at, low, high.min(900.0)))
+            })
+            .collect();
+        line.notes =
+            known.iter().map(|(_, difference, comparison)| difference_note(report, *difference, comparison)).collect();
+        series.push(line);
+    }
+    let points: usize = series.iter().map(|series| series.points.len()).sum();
+    if series.iter().all(|series| series.points.len() < 2) {
+        return None;
+    }
+    let effect = plan.smallest_effect_percent;
+    let rule = |name: &str, at: f64| Rule { name: name.to_owned(), upright: false, at };
+    let decided =
+        report.comparisons.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different)).count();
+    let baseline = plan.baseline().map_or("", |arm| arm.name.as_str());
+    Some(Chart {
+        title: format!(
+            "Against {baseline}: {decided} of {points} intervals leave out 0, with a difference of {effect} % or more"
+        ),
+        title_es: Some(spanish_numbers(&format!(
+            "Contra {baseline}: {decided} de {points} intervalos no incluyen el 0, con una diferencia de {effect} % o más"
+        ))),
+        alternative: format!(
+            "Difference in requests a second over {}. {}.",
+            plan.scale_name,
+            report
+                .comparisons
+                .iter()
+                .map(|comparison| words::sentence(comparison, plan))
+                .collect::<Vec<_>>()
+                .join("; ")
+        ),
+        x: plan.scale_name.clone(),
+        y: "difference, %".into(),
+        whole: true,
+        series,
+        rules: vec![rule("", 0.0), rule("", effect), rule("less than this matters", -effect)],
+        signed: true,
+        ..Chart::default()
+    })
+}
+
+/// Response times by percentile at one load that all arms were offered, the highest below their ceilings: each arm's last valid
+/// run there. `None` where there is no such load, or fewer than two percentiles are known.
+pub fn percentiles(report: &Report, runs: &[Run]) -> Option<Chart> {
+    let comparison = report.comparisons.iter().rev().find(|comparison| comparison.same_load.is_some())?;
+    let rate = comparison.same_load?.rate_per_second;
+    let plan = &report.manifest.plan;
+    let mut series = Vec::new();
+    for (number, arm) in plan.arms.iter().enumerate() {
+        let key = PointKey::new(&arm.name, comparison.scale.clone());
+        let near = |level: Level| match level {
+            Level::Open { rate_per_second, .. } => (rate_per_second / rate - 1.0).abs() <= 0.01,
+            Level::Closed { .. } | Level::Death { .. } | Level::Profile { .. } => false,
+        };
+        let mut of_point = runs.iter().filter(|run| run.point == key && run.verdict.valid && near(run.level));
+        let Some(run) = of_point.next_back() else { continue };
+        let below_all = run.load.spectrum.iter().filter(|step| step.percentile < 100.0 && step.milliseconds > 0.0);
+        let points = below_all.map(|step| (1.0 / (1.0 - step.percentile / 100.0), step.milliseconds)).collect();
+        series.push(Series::new(arm.name.as_str(), Ink::Series(number), Stroke::Solid, points));
+    }
+    series.retain(|series| series.points.len() > 1);
+    let last = |series: &Series| {
+        format!("{} {} ms", series.name, milliseconds(series.points.last().map_or(0.0, |point| point.1)))
+    };
+    let slowest: Vec<String> = series.iter().map(last).collect();
+    (!series.is_empty()).then(|| Chart {
+        title: format!(
+            "Percentiles at {}/s, scale {}: the slowest answers, {}",
+            plain(rate),
+            comparison.scale,
+            slowest.join(", ")
+        ),
+        title_es: Some(spanish_numbers(&format!(
+            "Percentiles a {}/s, escala {}: las respuestas más lentas, {}",
+            plain(rate),
+            comparison.scale,
+            slowest.join(", ")
+        ))),
+        alternative: format!(
+            "Response time by percentile at {} requests a second. {}.",
+            plain(rate),
+            slowest.join("; ")
+        ),
+        x: "percentile".into(),
+        y: "response time, ms".into(),
+        log_x: true,
+        log: true,
+        percentiles: true,
+        series,
+        rules: vec![Rule { name: plan.objective.to_string(), upright: false, at: plan.objective.milliseconds }],
+        ..Chart::default()
+    })
+}

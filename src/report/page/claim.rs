@@ -1,0 +1,261 @@
+//! The answer in large letters, its class, and how sure it is: in two languages, made from the figures alone.
+
+use super::spanish::{at_scale, label};
+use crate::design::Text;
+use crate::report::Report;
+use crate::report::analysis::Point;
+use crate::report::binding::Limit;
+use crate::report::comparison::Comparison;
+use crate::report::scaling::{Followed, FollowedArm};
+use crate::report::verdict::Answer;
+use crate::results::comparison::{Verdict, range};
+use crate::results::number::{percent, plain, short, signed_percent};
+use crate::stats::Resource;
+
+/// Name of an answer's class, and what it means.
+pub fn class(answer: Answer, smallest_effect: f64) -> (Text, Text) {
+    match answer {
+        Answer::Different => (
+            Text::new("different", "diferente"),
+            Text::counted(
+                format!(
+                    "Different: the 95 % interval leaves out 0, and the difference is at least {smallest_effect} %."
+                ),
+                format!(
+                    "Diferente: el intervalo del 95 % no incluye el 0, y la diferencia es de al menos {smallest_effect} %."
+                ),
+            ),
+        ),
+        Answer::Equivalent => (
+            Text::new("equivalent", "equivalente"),
+            Text::counted(
+                format!("Equivalent: the 90 % interval lies within {smallest_effect} % to both sides."),
+                format!("Equivalente: el intervalo del 90 % queda dentro del {smallest_effect} % hacia ambos lados."),
+            ),
+        ),
+        Answer::Undecided => (
+            Text::new("undecided", "sin decidir"),
+            Text::new(
+                "Undecided: these figures show neither a difference that matters nor its absence. It does not mean \"the same\".",
+                "Sin decidir: estas cifras no muestran ni una diferencia que importe ni que no la haya. No quiere decir «lo mismo».",
+            ),
+        ),
+        Answer::NotValid => (
+            Text::new("not valid", "no válido"),
+            Text::new(
+                "Not valid: something disturbed the measurement, so no figure here is a ceiling.",
+                "No válido: algo perturbó la medición; ninguna cifra de aquí es un techo.",
+            ),
+        ),
+        Answer::NothingAnswered => (Text::new("nothing answered", "sin respuestas"), Text::default()),
+        Answer::OneArm => (
+            Text::new("one arm", "una sola variante"),
+            Text::new(
+                "One arm alone was measured: there is nothing to compare it with.",
+                "Se midió una sola variante: no hay con qué compararla.",
+            ),
+        ),
+        Answer::Followed => (
+            Text::new("followed a load", "siguió una carga"),
+            Text::new(
+                "Sizes are judged by the seconds outside the objective and by the units that were paid.",
+                "Los tamaños se juzgan por los segundos fuera del objetivo y por las unidades que se pagaron.",
+            ),
+        ),
+    }
+}
+
+/// The comparisons at the last scale that has any.
+pub fn largest(report: &Report) -> Vec<&Comparison> {
+    let Some(last) = report.comparisons.last() else { return Vec::new() };
+    report.comparisons.iter().filter(|comparison| comparison.scale == last.scale).collect()
+}
+
+/// The answer in large letters.
+pub fn loud(report: &Report) -> Text {
+    let largest = largest(report);
+    match report.answer {
+        Answer::NothingAnswered => {
+            Text::new("No request was answered correctly", "Ninguna petición fue respondida correctamente")
+        }
+        Answer::NotValid => Text::new("Not valid: nothing is claimed", "No válido: no se afirma nada"),
+        Answer::OneArm => report.points.last().map_or_else(Text::default, alone),
+        Answer::Followed => report.followed.as_ref().map_or_else(Text::default, followed),
+        Answer::Different | Answer::Equivalent | Answer::Undecided => match *largest {
+            [only] => one(report, only),
+            _ => several(report, &largest),
+        },
+    }
+}
+
+fn alone(point: &Point) -> Text {
+    let (rate, limit) = (plain(point.ceiling_per_second.median), limit(point.binding.resource));
+    Text::counted(
+        format!("{rate} requests a second, stopped by {}", limit.en()),
+        format!("{rate} peticiones por segundo; el límite: {}", limit.es()),
+    )
+}
+
+fn one(report: &Report, comparison: &Comparison) -> Text {
+    let plan = &report.manifest.plan;
+    let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
+    let difference = comparison.goodput.difference_percent().unwrap_or_default();
+    match comparison.goodput.verdict {
+        Verdict::Different => {
+            let size = format!("{:.0}", difference.abs());
+            let (way, sentido) = if difference > 0.0 { ("more", "más") } else { ("fewer", "menos") };
+            Text::new(
+                format!("{size} % {way} answers with {}", arm.en()),
+                format!("{size} % {sentido} respuestas con {}", arm.es()),
+            )
+        }
+        Verdict::Equivalent => {
+            let within = comparison.goodput.smallest_effect_percent;
+            Text::counted(
+                format!("As many answers with {} as with {}, within {within} %", arm.en(), baseline.en()),
+                format!("Tantas respuestas con {} como con {}, dentro del {within} %", arm.es(), baseline.es()),
+            )
+        }
+        Verdict::Undecided { .. } => Text::new(
+            format!("Undecided: {} or {}", baseline.en(), arm.en()),
+            format!("Sin decidir: {} o {}", baseline.es(), arm.es()),
+        ),
+    }
+}
+
+fn several(report: &Report, largest: &[&Comparison]) -> Text {
+    let baseline = largest.first().map_or_else(Text::default, |first| label(&report.manifest.plan, &first.baseline));
+    let all = largest.len();
+    let count = |wanted: fn(Verdict) -> bool| {
+        largest.iter().filter(|comparison| comparison.verdict().is_some_and(wanted)).count()
+    };
+    let (different, equivalent) =
+        (count(|verdict| verdict == Verdict::Different), count(|verdict| verdict == Verdict::Equivalent));
+    match (different, equivalent) {
+        (0, same) if same == all => Text::new(
+            format!("All {all} answer as many as {}", baseline.en()),
+            format!("Las {all} responden tanto como {}", baseline.es()),
+        ),
+        (0, same) => Text::new(
+            format!("{} of {all} undecided, {same} equivalent to {}", all - same, baseline.en()),
+            format!("{} de {all} sin decidir, {same} equivalentes a {}", all - same, baseline.es()),
+        ),
+        (different, _) => Text::new(
+            format!("{different} of {all} differ from {}", baseline.en()),
+            format!("{different} de {all} difieren de {}", baseline.es()),
+        ),
+    }
+}
+
+/// The size that followed best: the fewest seconds outside the objective, then the fewest units.
+fn followed(followed: &Followed) -> Text {
+    let better = |a: &&FollowedArm, b: &&FollowedArm| {
+        a.seconds_outside.total_cmp(&b.seconds_outside).then(a.unit_seconds.total_cmp(&b.unit_seconds))
+    };
+    let Some(best) = followed.arms.iter().filter(|arm| !arm.fixed).min_by(better) else {
+        return Text::new("No size followed the load", "Ningún tamaño siguió la carga");
+    };
+    let (outside, seconds) = (short(best.seconds_outside), short(best.seconds));
+    match followed.percent_of_largest(best).map(percent) {
+        Some(share) => Text::counted(
+            format!("{}: {share} % of the units, {outside} of {seconds} s outside", best.arm),
+            format!("{}: el {share} % de las unidades, {outside} de {seconds} s fuera", best.arm),
+        ),
+        None => Text::counted(
+            format!("{}: {outside} of {seconds} s outside the objective", best.arm),
+            format!("{}: {outside} de {seconds} s fuera del objetivo", best.arm),
+        ),
+    }
+}
+
+/// What stands below the large letters: the figures of the answer and how sure they are.
+pub fn evidence(report: &Report) -> Text {
+    let largest = largest(report);
+    match (report.answer, &*largest) {
+        (Answer::Different | Answer::Equivalent | Answer::Undecided, [only]) => figures(report, only),
+        (Answer::Different | Answer::Equivalent | Answer::Undecided, [first, ..]) => {
+            let at = at_scale(&report.manifest.plan, &first.scale);
+            Text::counted(
+                format!("At {}, each against the first, block by block. {}", at.en(), report.headline),
+                format!("Con {}, cada una contra la primera, bloque por bloque.", at.es()),
+            )
+        }
+        _ => report.headline.clone().into(),
+    }
+}
+
+fn figures(report: &Report, comparison: &Comparison) -> Text {
+    let plan = &report.manifest.plan;
+    let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
+    let at = at_scale(plan, &comparison.scale);
+    let quota = report.points.iter().rev().find_map(|point| point.quota_cores);
+    let (cores, nucleos) = quota.map_or_else(Default::default, |cores| {
+        let cores = crate::results::number::significant(cores, 2);
+        (format!(" ({cores} cores)"), format!(" ({cores} núcleos)"))
+    });
+    let (before, antes) = if at.en().is_empty() {
+        (String::new(), String::new())
+    } else {
+        (format!("At {}{cores}: ", at.en()), format!("Con {}{nucleos}: ", at.es()))
+    };
+    let (rate, reference) = (plain(comparison.arm_per_second), plain(comparison.baseline_per_second));
+    let (sure, seguro) = sureness(comparison);
+    Text::counted(
+        format!("{before}{rate} correct answers a second with {}, {reference} with {}.{sure}", arm.en(), baseline.en()),
+        format!(
+            "{antes}{rate} respuestas correctas por segundo con {}, {reference} con {}.{seguro}",
+            arm.es(),
+            baseline.es()
+        ),
+    )
+}
+
+/// How sure a difference is, as a sentence that follows another.
+fn sureness(comparison: &Comparison) -> (String, String) {
+    let goodput = &comparison.goodput;
+    let Some((difference, interval)) = goodput.difference_percent().zip(goodput.interval_95) else {
+        return Default::default();
+    };
+    let (difference, [low, high]) =
+        (signed_percent(difference), interval.map(|ratio| signed_percent(100.0 * (ratio - 1.0))));
+    let level = format!("{:.3}", goodput.confidence_percent);
+    let level = level.trim_end_matches('0').trim_end_matches('.');
+    let blocks = goodput.blocks;
+    (
+        format!(
+            " Block by block the difference is {difference}, with {level} % confidence between {low} and {high} ({blocks} blocks)."
+        ),
+        format!(
+            " Bloque por bloque la diferencia es {difference}, con {level} % de confianza entre {low} y {high} ({blocks} bloques)."
+        ),
+    )
+}
+
+/// A difference with its interval, as a figure and what stands below it.
+pub fn difference(comparison: &Comparison) -> (Text, Text) {
+    let goodput = &comparison.goodput;
+    let value = goodput.difference_percent().map_or_else(|| "–".to_owned(), signed_percent);
+    let blocks = goodput.blocks;
+    let below = goodput.interval_95.map_or_else(
+        || Text::new(format!("{blocks} blocks: no interval"), format!("{blocks} bloques: sin intervalo")),
+        |interval| {
+            let range = range(interval);
+            Text::counted(
+                format!("95 %: {range}, {blocks} blocks"),
+                format!("95 %: {}, {blocks} bloques", range.replace(" to ", " a ")),
+            )
+        },
+    );
+    (Text::figure(value), below)
+}
+
+/// What stopped a point, as one says it after "stopped by".
+pub fn limit(limit: Limit) -> Text {
+    match limit {
+        Limit::Node(Resource::None) => Text::new("nothing that was seen", "nada que se viera"),
+        Limit::Node(resource) => Text::new(resource.label(), resource.label_es()),
+        Limit::Balancer => Text::new("the balancer", "el balanceador"),
+        Limit::Generator => Text::new("the load generator", "el generador de carga"),
+        Limit::Others => Text::new("other processes", "otros procesos"),
+    }
+}

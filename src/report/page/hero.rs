@@ -1,0 +1,199 @@
+//! The first screen: what was asked, what came out, how sure it is, and what stopped each.
+
+use maud::{Markup, html};
+
+use super::claim;
+use super::spanish::{label, question};
+use crate::design::Text;
+use crate::report::Report;
+use crate::report::analysis::Point;
+use crate::report::binding::Limit;
+use crate::report::columns;
+use crate::report::scaling::Followed;
+use crate::report::verdict::Answer;
+use crate::results::number::{percent, plain, short};
+use crate::stats::Resource;
+
+/// Most figures beside the large letters.
+const FIGURES: usize = 5;
+
+/// The hero.
+pub fn hero(report: &Report) -> Markup {
+    let (name, meaning) = claim::class(report.answer, report.manifest.plan.smallest_effect_percent);
+    html! {
+        section.hero #answer data-answer=(answer_word(report.answer)) aria-labelledby="loud" {
+            div.headline {
+                p.question { (question(&report.manifest.plan)) }
+                h1 #loud { (claim::loud(report)) }
+                p.class { b.chip { (name) } " " (meaning) }
+                p.evidence { (claim::evidence(report)) }
+            }
+            @if report.answer != Answer::NothingAnswered { (figures(report)) (stopped(report)) }
+        }
+    }
+}
+
+/// The class of the answer, for the style sheet and for programs.
+fn answer_word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Different => "different",
+        Answer::Equivalent => "equivalent",
+        Answer::Undecided => "undecided",
+        Answer::NotValid => "not-valid",
+        Answer::NothingAnswered => "nothing-answered",
+        Answer::OneArm => "one-arm",
+        Answer::Followed => "followed",
+    }
+}
+
+/// A figure that one takes away: the figure, what it is, and how sure it is.
+struct Figure {
+    value: Text,
+    what: Text,
+    below: Text,
+}
+
+fn figures(report: &Report) -> Markup {
+    let all = match &report.followed {
+        Some(followed) => following(followed),
+        None => ceilings_and_deaths(report),
+    };
+    html! {
+        dl.kpis {
+            @for figure in all.into_iter().take(FIGURES) {
+                div { dt { (figure.what) br; (figure.below) } dd { b { (figure.value) } } }
+            }
+        }
+    }
+}
+
+fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
+    let plan = &report.manifest.plan;
+    let compared = claim::largest(report).into_iter().filter(|comparison| comparison.valid).map(|comparison| {
+        let (value, below) = claim::difference(comparison);
+        let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
+        let what = Text::new(
+            format!("{} against {}", arm.en(), baseline.en()),
+            format!("{} contra {}", arm.es(), baseline.es()),
+        );
+        Figure { value, what, below }
+    });
+    let here: Vec<&Point> = last_points(report).collect();
+    let ceilings = here.iter().map(|point| {
+        let [low, high] = [point.ceiling_per_second.low, point.ceiling_per_second.high].map(plain);
+        let name = label(plan, &point.key.arm);
+        Figure {
+            value: Text::figure(format!("{}/s", columns::ceiling(point))),
+            what: name,
+            below: Text::counted(format!("blocks: {low} to {high}"), format!("bloques: {low} a {high}")),
+        }
+    });
+    let deaths = here.iter().filter_map(|point| {
+        let death = point.death.as_ref().filter(|death| death.requests > 0)?;
+        let share = percent(100.0 * death.failed as f64 / death.requests as f64);
+        let name = label(plan, &point.key.arm);
+        Some(Figure {
+            value: Text::figure(format!("{share} %{}", if death.valid { "" } else { " ✗" })),
+            what: Text::new("fail when a node dies", "fallan al morir un nodo"),
+            below: name,
+        })
+    });
+    compared.chain(ceilings).chain(deaths).collect()
+}
+
+fn following(followed: &Followed) -> Vec<Figure> {
+    let figure = |arm: &crate::report::scaling::FollowedArm| {
+        let (outside, seconds) = (short(arm.seconds_outside), short(arm.seconds));
+        let paid = plain(arm.unit_seconds);
+        Figure {
+            value: Text::counted(format!("{outside} of {seconds} s"), format!("{outside} de {seconds} s")),
+            what: Text::new(format!("{} outside", arm.arm), format!("{} fuera", arm.arm)),
+            below: Text::counted(format!("{paid} unit-seconds"), format!("{paid} unidades·segundo")),
+        }
+    };
+    followed.arms.iter().map(figure).collect()
+}
+
+fn last_points(report: &Report) -> impl Iterator<Item = &Point> {
+    let last = report.points.last().map(|point| &point.key.scale);
+    report.points.iter().filter(move |point| Some(&point.key.scale) == last)
+}
+
+/// What stopped each arm at the last scale, with how much of each resource was used there.
+fn stopped(report: &Report) -> Markup {
+    html! {
+        div.stopped {
+            h2 { (Text::new("What stopped each", "Qué detuvo a cada una")) }
+            @for point in last_points(report) {
+                div.stop data-resource=(point.binding.resource.name()) {
+                    p {
+                        b { (label(&report.manifest.plan, &point.key.arm)) } ": "
+                        (claim::limit(point.binding.resource)) ". "
+                        span.small { (evidence(point)) "." }
+                    }
+                    (bars(point))
+                }
+            }
+        }
+    }
+}
+
+/// The sentence of a point's limit in both languages.
+pub fn evidence(point: &Point) -> Text {
+    let english = upper_first(&point.binding.evidence);
+    match &point.binding.evidence_es {
+        Some(spanish) => Text::new(english, upper_first(spanish)),
+        None => english.into(),
+    }
+}
+
+fn upper_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A bar: the resource's name for the style sheet, what it is called, how full it was, and whether it was the limit.
+struct Bar {
+    resource: &'static str,
+    name: Text,
+    percent: f64,
+    binds: bool,
+}
+
+fn used(point: &Point) -> Vec<Bar> {
+    let used = &point.used;
+    let store = point.store.as_ref().and_then(|store| store.used.service.as_ref());
+    let store =
+        store.and_then(|service| Some(100.0 * service.cpu_cores / service.quota_cores.filter(|quota| *quota > 0.0)?));
+    let cpu = if point.quota_cores.is_some() { Resource::CpuQuota } else { Resource::Cpu };
+    let cpu_name = match cpu {
+        Resource::CpuQuota => Text::new("CPU quota", "cuota de CPU"),
+        _ => Text::new("CPU of the nodes, of a core", "CPU de los nodos, de un núcleo"),
+    };
+    let all = [
+        (Limit::Node(cpu), cpu_name, used.cpu_percent),
+        (Limit::Node(Resource::Pool), Text::new("thread pool", "pool de hilos"), used.pool_percent),
+        (Limit::Node(Resource::Io), Text::new("waiting for the disk", "espera del disco"), used.iowait_percent),
+        (Limit::Node(Resource::Store), Text::new("store", "almacén"), store),
+        (Limit::Balancer, Text::new("balancer", "balanceador"), used.balancer_cpu_percent),
+        (Limit::Generator, Text::new("load generator", "generador de carga"), used.generator_cpu_percent),
+    ];
+    let bar = |(limit, name, percent): (Limit, Text, Option<f64>)| {
+        Some(Bar { resource: limit.name(), name, percent: percent?, binds: limit == point.binding.resource })
+    };
+    all.into_iter().filter_map(bar).collect()
+}
+
+fn bars(point: &Point) -> Markup {
+    html! {
+        ul.map {
+            @for bar in used(point) {
+                li data-resource=(bar.resource) data-binds[bar.binds] {
+                    span { (bar.name) }
+                    div.meter { i class={ "r-" (bar.resource) } style={ "width:" (format!("{:.1}", bar.percent.clamp(0.0, 100.0))) "%" } {} }
+                    b { (Text::figure(format!("{} %", percent(bar.percent)))) }
+                }
+            }
+        }
+    }
+}
