@@ -5,11 +5,13 @@
 
 mod accounting;
 mod deadlines;
+#[cfg(test)]
+mod tests;
 mod waits;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
@@ -23,6 +25,9 @@ use waits::Waits;
 
 /// Stack of a pool thread, bytes. Address space only: pages are taken as they are touched.
 const STACK: usize = 512 * 1024;
+/// A job that waited less is run without asking whether anybody still waits: that costs a system call, and hardly anybody leaves
+/// so soon.
+const SURELY_AWAITED: Duration = Duration::from_millis(10);
 
 /// How a job ended without a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +90,23 @@ struct Shared {
 struct QueueState {
     queue: VecDeque<Job>,
     closed: bool,
+    /// Threads that sleep and were not called yet. Only when there are some does a new job cost the system call that wakes one.
+    idle: usize,
+    /// Threads that were called and have not noticed yet.
+    called: usize,
     accounting: Accounting,
 }
 
 impl QueueState {
     fn queued(&self) -> u64 {
         self.queue.len() as u64
+    }
+
+    /// Takes the oldest job, if there is one, and counts its start.
+    fn next(&mut self, now: Instant) -> Option<Job> {
+        let job = self.queue.pop_front()?;
+        self.accounting.started(self.queue.len() as u64, now);
+        Some(job)
     }
 }
 
@@ -108,7 +124,7 @@ impl Pool {
     /// Starts the threads.
     pub fn start(config: PoolConfig) -> std::io::Result<Pool> {
         let accounting = Accounting::new(config.threads as u64, Instant::now());
-        let state = QueueState { queue: VecDeque::new(), closed: false, accounting };
+        let state = QueueState { queue: VecDeque::new(), closed: false, idle: 0, called: 0, accounting };
         let deadlines = config.timeout.map(|_| Deadlines::start(config.name)).transpose()?;
         let shared = Arc::new(Shared {
             config,
@@ -129,8 +145,8 @@ impl Pool {
 
     /// Runs `job` on a thread of the pool and waits for it: in a coroutine without holding a thread.
     ///
-    /// `abandoned` is asked before the job starts; when it says yes the job is dropped unrun. It is asked again when the
-    /// caller is woken before the job has ended: then the caller leaves, and nobody gets the job's result.
+    /// `abandoned` is asked before a job starts that has waited some time; when it says yes the job is dropped unrun. It is asked
+    /// again when the caller is woken before the job has ended: then the caller leaves, and nobody gets the job's result.
     pub fn run<T, F, A>(&self, job: F, abandoned: A) -> Result<Done<T>, Refused>
     where
         T: Send + 'static,
@@ -213,178 +229,69 @@ impl Shared {
             state.accounting.rejected(queued, job.submitted);
             return Err(Refused::Full);
         }
+        state.accounting.changed(queued + 1, job.submitted);
         state.queue.push_back(job);
-        state.accounting.changed(queued + 1, Instant::now());
+        let call = state.idle > 0;
+        if call {
+            state.idle -= 1;
+            state.called += 1;
+        }
         drop(state);
-        self.wake.notify_one();
+        if call {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
+    /// A thread of the pool, until the pool is dropped.
     fn work(&self) {
         let mut state = lock(&self.state);
         loop {
-            let Some(job) = state.queue.pop_front() else {
-                if state.closed {
-                    return;
-                }
-                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
             let now = Instant::now();
-            let queued = state.queued();
-            state.accounting.started(queued, now);
-            drop(state);
+            if let Some(job) = state.next(now) {
+                drop(state);
+                self.run_all(job, now);
+                state = lock(&self.state);
+            } else if state.closed {
+                return;
+            } else {
+                state.idle += 1;
+                state = self.sleep(state);
+            }
+        }
+    }
 
-            let waited = now.saturating_duration_since(job.submitted);
+    /// Sleeps until the thread is called, or the pool is dropped.
+    fn sleep<'s>(&self, state: MutexGuard<'s, QueueState>) -> MutexGuard<'s, QueueState> {
+        let uncalled = |state: &mut QueueState| state.called == 0 && !state.closed;
+        let mut state = self.wake.wait_while(state, uncalled).unwrap_or_else(PoisonError::into_inner);
+        state.called = state.called.saturating_sub(1);
+        state
+    }
+
+    /// Runs a job that starts `now`, and those behind it until none waits: each ends and the next one starts under one lock.
+    fn run_all(&self, job: Job, mut now: Instant) {
+        let mut job = Some(job);
+        while let Some(Job { run, abandoned, submitter, submitted }) = job {
+            let waited = now.saturating_duration_since(submitted);
             self.recent_waits.record(waited, now);
             self.waits.record(waited);
             let refused = if waited > self.config.queue_timeout {
                 Some(Refused::Expired)
-            } else if (job.abandoned)() {
+            } else if waited > SURELY_AWAITED && abandoned() {
                 Some(Refused::Abandoned)
             } else {
                 None
             };
-            (job.run)(refused, waited);
-
-            state = lock(&self.state);
+            run(refused, waited);
+            now = Instant::now();
+            let mut state = lock(&self.state);
             let queued = state.queued();
-            state.accounting.ended(refused.is_none(), queued, Instant::now());
+            state.accounting.ended(refused.is_none(), queued, now);
+            job = state.next(now);
             drop(state);
-            job.submitter.wake();
-            state = lock(&self.state);
+            // After it was counted, so that whoever waited for it finds it in the counters.
+            submitter.wake();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::sync::mpsc;
-
-    use super::*;
-
-    fn pool(threads: usize, queue: usize, queue_timeout: Duration) -> Arc<Pool> {
-        Arc::new(Pool::start(PoolConfig { name: "test", threads, queue, queue_timeout, timeout: None }).unwrap())
-    }
-
-    /// A pool of one thread that is busy until the sender is dropped.
-    fn blocked(queue: usize, queue_timeout: Duration) -> (Arc<Pool>, mpsc::Sender<()>, std::thread::JoinHandle<()>) {
-        let pool = pool(1, queue, queue_timeout);
-        let (release, wait) = mpsc::channel::<()>();
-        let (started, has_started) = mpsc::channel();
-        let busy = pool.clone();
-        let holder = std::thread::spawn(move || {
-            let job = move || {
-                started.send(()).unwrap();
-                let _ = wait.recv();
-            };
-            busy.run(job, || false).unwrap();
-        });
-        has_started.recv().unwrap();
-        (pool, release, holder)
-    }
-
-    #[test]
-    fn gives_the_result_to_threads_and_to_coroutines() {
-        let pool = pool(2, 10, Duration::from_secs(10));
-        assert_eq!(pool.run(|| 6 * 7, || false).unwrap().value, 42);
-        let inside = pool.clone();
-        let value = may::go!(move || inside.run(|| 6 * 7, || false).unwrap().value).join().unwrap();
-        assert_eq!(value, 42);
-        assert_eq!(pool.reading().completed_total, 2);
-    }
-
-    #[test]
-    fn a_full_queue_refuses_at_once() {
-        let (pool, release, holder) = blocked(1, Duration::from_secs(10));
-        let waiting = pool.clone();
-        let second = std::thread::spawn(move || waiting.run(|| 2, || false).unwrap().value);
-        while pool.reading().queued == 0 {
-            std::thread::yield_now();
-        }
-        assert_eq!(pool.run(|| 3, || false).unwrap_err(), Refused::Full);
-        let reading = pool.reading();
-        assert_eq!((reading.active, reading.queued, reading.rejected_total, reading.saturated), (1, 1, 1, true));
-        drop(release);
-        assert_eq!(second.join().unwrap(), 2);
-        holder.join().unwrap();
-        assert!(pool.reading().saturated_seconds_total > 0.0);
-    }
-
-    #[test]
-    fn jobs_that_nobody_waits_for_are_dropped_unrun() {
-        let (pool, release, holder) = blocked(10, Duration::from_secs(10));
-        let ran = Arc::new(AtomicBool::new(false));
-        let (waiting, seen) = (pool.clone(), ran.clone());
-        let second =
-            std::thread::spawn(move || waiting.run(move || seen.store(true, Ordering::SeqCst), || true).unwrap_err());
-        drop(release);
-        assert_eq!(second.join().unwrap(), Refused::Abandoned);
-        holder.join().unwrap();
-        assert!(!ran.load(Ordering::SeqCst));
-    }
-
-    #[test]
-    fn jobs_that_waited_too_long_expire() {
-        let (pool, release, holder) = blocked(10, Duration::from_secs(1));
-        let waiting = pool.clone();
-        let second = std::thread::spawn(move || waiting.run(|| (), || false).unwrap_err());
-        while pool.reading().queued == 0 {
-            std::thread::yield_now();
-        }
-        std::thread::sleep(Duration::from_millis(1_200));
-        drop(release);
-        assert_eq!(second.join().unwrap(), Refused::Expired);
-        holder.join().unwrap();
-        assert_eq!(pool.reading().expired_total, 1);
-    }
-
-    #[test]
-    fn who_waits_longer_than_the_timeout_is_told_and_the_pool_goes_on() {
-        let timeout = Duration::from_millis(100);
-        let config = PoolConfig { name: "test", threads: 1, queue: 10, queue_timeout: timeout, timeout: Some(timeout) };
-        let pool = Arc::new(Pool::start(config).unwrap());
-        crate::worker::start().unwrap();
-        let (release, wait) = mpsc::channel::<()>();
-        let wait = Mutex::new(wait);
-        let asked = Instant::now();
-        let slow = pool.clone();
-        let running = may::go!(move || slow.run(move || lock(&wait).recv().is_err(), || false).map(|_| ()));
-        while pool.reading().active == 0 {
-            std::thread::yield_now();
-        }
-        // One that waits for the thread, and one in a thread of its own.
-        assert_eq!(pool.run(|| (), || false).map(|_| ()), Err(Refused::TimedOut));
-        assert_eq!(running.join().unwrap(), Err(Refused::TimedOut));
-        assert!(asked.elapsed() >= timeout);
-        drop(release);
-        while pool.run(|| 1, || false).map(|done| done.value) != Ok(1) {}
-        let reading = pool.reading();
-        assert_eq!((reading.active, reading.queued), (0, 0));
-    }
-
-    #[test]
-    fn a_panicking_job_costs_no_thread() {
-        let pool = pool(1, 10, Duration::from_secs(10));
-        for _ in 0..3 {
-            assert_eq!(pool.run(|| panic!("on purpose"), || false).unwrap_err(), Refused::Panicked);
-        }
-        assert_eq!(pool.run(|| 1, || false).unwrap().value, 1);
-    }
-
-    #[test]
-    fn every_job_runs_once() {
-        let pool = pool(4, 100_000, Duration::from_secs(60));
-        let sum = Arc::new(AtomicUsize::new(0));
-        let handles: Vec<_> = (0..500)
-            .map(|number| {
-                let (pool, sum) = (pool.clone(), sum.clone());
-                may::go!(move || pool.run(move || sum.fetch_add(number, Ordering::SeqCst), || false).is_ok())
-            })
-            .collect();
-        assert!(handles.into_iter().all(|handle| handle.join().unwrap()));
-        assert_eq!(sum.load(Ordering::SeqCst), 499 * 500 / 2);
-        assert_eq!(pool.reading().completed_total, 500);
     }
 }

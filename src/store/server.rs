@@ -134,11 +134,15 @@ impl Inner {
         question: impl FnOnce(&mut dyn Client, Instant) -> Result<T, Failure>,
         by: Instant,
     ) -> Result<T, Failure> {
-        let mut client = match self.take_idle() {
+        let mut start = Instant::now();
+        let mut client = match self.take_idle(start) {
             Some(client) => client,
-            None => self.open()?,
+            None => {
+                let client = self.open()?;
+                start = Instant::now();
+                client
+            }
         };
-        let start = Instant::now();
         let result = question(&mut *client, by);
         let now = Instant::now();
         match &result {
@@ -163,8 +167,7 @@ impl Inner {
         result
     }
 
-    fn take_idle(&self) -> Option<Box<dyn Client>> {
-        let now = Instant::now();
+    fn take_idle(&self, now: Instant) -> Option<Box<dyn Client>> {
         loop {
             let Idle { client, since } = lock(&self.idle).pop()?;
             if now.saturating_duration_since(since) < LONGEST_IDLE {

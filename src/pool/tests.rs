@@ -1,0 +1,134 @@
+//! The pool with real threads and coroutines.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::*;
+
+fn pool(threads: usize, queue: usize, queue_timeout: Duration) -> Arc<Pool> {
+    Arc::new(Pool::start(PoolConfig { name: "test", threads, queue, queue_timeout, timeout: None }).unwrap())
+}
+
+/// A pool of one thread that is busy until the sender is dropped.
+fn blocked(queue: usize, queue_timeout: Duration) -> (Arc<Pool>, mpsc::Sender<()>, std::thread::JoinHandle<()>) {
+    let pool = pool(1, queue, queue_timeout);
+    let (release, wait) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
+    let busy = pool.clone();
+    let holder = std::thread::spawn(move || {
+        let job = move || {
+            started.send(()).unwrap();
+            let _ = wait.recv();
+        };
+        busy.run(job, || false).unwrap();
+    });
+    has_started.recv().unwrap();
+    (pool, release, holder)
+}
+
+#[test]
+fn gives_the_result_to_threads_and_to_coroutines() {
+    let pool = pool(2, 10, Duration::from_secs(10));
+    assert_eq!(pool.run(|| 6 * 7, || false).unwrap().value, 42);
+    let inside = pool.clone();
+    let value = may::go!(move || inside.run(|| 6 * 7, || false).unwrap().value).join().unwrap();
+    assert_eq!(value, 42);
+    assert_eq!(pool.reading().completed_total, 2);
+}
+
+#[test]
+fn a_full_queue_refuses_at_once() {
+    let (pool, release, holder) = blocked(1, Duration::from_secs(10));
+    let waiting = pool.clone();
+    let second = std::thread::spawn(move || waiting.run(|| 2, || false).unwrap().value);
+    while pool.reading().queued == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(pool.run(|| 3, || false).unwrap_err(), Refused::Full);
+    let reading = pool.reading();
+    assert_eq!((reading.active, reading.queued, reading.rejected_total, reading.saturated), (1, 1, 1, true));
+    drop(release);
+    assert_eq!(second.join().unwrap(), 2);
+    holder.join().unwrap();
+    assert!(pool.reading().saturated_seconds_total > 0.0);
+}
+
+#[test]
+fn jobs_that_nobody_waits_for_are_dropped_unrun() {
+    let (pool, release, holder) = blocked(10, Duration::from_secs(10));
+    let ran = Arc::new(AtomicBool::new(false));
+    let (waiting, seen) = (pool.clone(), ran.clone());
+    let second =
+        std::thread::spawn(move || waiting.run(move || seen.store(true, Ordering::SeqCst), || true).unwrap_err());
+    while pool.reading().queued == 0 {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(2 * SURELY_AWAITED);
+    drop(release);
+    assert_eq!(second.join().unwrap(), Refused::Abandoned);
+    holder.join().unwrap();
+    assert!(!ran.load(Ordering::SeqCst));
+}
+
+#[test]
+fn jobs_that_waited_too_long_expire() {
+    let (pool, release, holder) = blocked(10, Duration::from_secs(1));
+    let waiting = pool.clone();
+    let second = std::thread::spawn(move || waiting.run(|| (), || false).unwrap_err());
+    while pool.reading().queued == 0 {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(Duration::from_millis(1_200));
+    drop(release);
+    assert_eq!(second.join().unwrap(), Refused::Expired);
+    holder.join().unwrap();
+    assert_eq!(pool.reading().expired_total, 1);
+}
+
+#[test]
+fn who_waits_longer_than_the_timeout_is_told_and_the_pool_goes_on() {
+    let timeout = Duration::from_millis(100);
+    let config = PoolConfig { name: "test", threads: 1, queue: 10, queue_timeout: timeout, timeout: Some(timeout) };
+    let pool = Arc::new(Pool::start(config).unwrap());
+    crate::worker::start().unwrap();
+    let (release, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let asked = Instant::now();
+    let slow = pool.clone();
+    let running = may::go!(move || slow.run(move || lock(&wait).recv().is_err(), || false).map(|_| ()));
+    while pool.reading().active == 0 {
+        std::thread::yield_now();
+    }
+    // One that waits for the thread, and one in a thread of its own.
+    assert_eq!(pool.run(|| (), || false).map(|_| ()), Err(Refused::TimedOut));
+    assert_eq!(running.join().unwrap(), Err(Refused::TimedOut));
+    assert!(asked.elapsed() >= timeout);
+    drop(release);
+    while pool.run(|| 1, || false).map(|done| done.value) != Ok(1) {}
+    let reading = pool.reading();
+    assert_eq!((reading.active, reading.queued), (0, 0));
+}
+
+#[test]
+fn a_panicking_job_costs_no_thread() {
+    let pool = pool(1, 10, Duration::from_secs(10));
+    for _ in 0..3 {
+        assert_eq!(pool.run(|| panic!("on purpose"), || false).unwrap_err(), Refused::Panicked);
+    }
+    assert_eq!(pool.run(|| 1, || false).unwrap().value, 1);
+}
+
+#[test]
+fn every_job_runs_once() {
+    let pool = pool(4, 100_000, Duration::from_secs(60));
+    let sum = Arc::new(AtomicUsize::new(0));
+    let handles: Vec<_> = (0..500)
+        .map(|number| {
+            let (pool, sum) = (pool.clone(), sum.clone());
+            may::go!(move || pool.run(move || sum.fetch_add(number, Ordering::SeqCst), || false).is_ok())
+        })
+        .collect();
+    assert!(handles.into_iter().all(|handle| handle.join().unwrap()));
+    assert_eq!(sum.load(Ordering::SeqCst), 499 * 500 / 2);
+    assert_eq!(pool.reading().completed_total, 500);
+}
