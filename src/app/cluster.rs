@@ -4,6 +4,7 @@
 //! A look never waits for a slow peer: every peer has one request under way at most, asked anew once a second while
 //! somebody looks, and the look shows what is known, with its age. Nobody looks, nobody asks.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -159,7 +160,8 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, _format: Format) -
     if history {
         query.number("history", HISTORY)?;
     }
-    let typed = typed_in(request, query.text("peers", "addresses http://HOST:PORT, separated by commas")?)?;
+    let allowed = || "addresses http://HOST:PORT, separated by commas".to_owned();
+    let typed = typed_in(request, query.text("peers", allowed)?)?;
     let shared = typed.is_empty();
     let members = app.cluster.members(typed);
     let app = app.clone();
@@ -184,7 +186,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, _format: Format) -
 /// The node would ask them on the visitor's behalf, so it does so only for a browser on its own machine that shows
 /// this node's own page: not through a balancer, not for another site's page, not under another name or address than
 /// the machine's own (to those a browser says `Sec-Fetch-Site`, and no name server can lend them to a foreign page).
-fn typed_in(request: &Request<'_>, peers: Option<String>) -> Result<Vec<Origin>, Problem> {
+fn typed_in(request: &Request<'_>, peers: Option<Cow<'_, str>>) -> Result<Vec<Origin>, Problem> {
     let Some(peers) = peers.filter(|peers| !peers.is_empty()) else { return Ok(Vec::new()) };
     let forwarded = ["x-forwarded-for", "forwarded", "via"].iter().any(|name| request.header(name).is_some());
     let foreign = request.header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");

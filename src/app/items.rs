@@ -5,14 +5,29 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::http::{Peer, Problem, Reply, Request, Response};
-use crate::store::{LARGEST_ID, Lookup};
+use crate::store::{Item, LARGEST_ID, Lookup};
 
 use super::Inner;
 use super::format::Format;
-use super::item::{Row, json};
+use super::json::json;
 use super::query::Query;
 use super::state::{Asking, ask, total_milliseconds};
 use super::work::run;
+
+/// A row as answers show it.
+#[derive(Serialize)]
+struct Row {
+    id: u64,
+    tag: u64,
+    value: String,
+    version: u64,
+}
+
+impl From<Item> for Row {
+    fn from(Item { id, tag, value, version }: Item) -> Self {
+        Self { id, tag, value, version }
+    }
+}
 
 #[derive(Serialize)]
 struct Answer<'a> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::http::{Peer, Problem, Reply, Request, Response};
 
 use super::format::Format;
-use super::item::json;
+use super::json::json;
 use super::state::{Times, total_milliseconds};
 use super::work::run;
 use super::{Inner, cookie, session, whoami};

@@ -9,6 +9,7 @@ mod health;
 mod io;
 mod item;
 mod items;
+mod json;
 mod login;
 mod memory;
 pub mod page;

@@ -1,5 +1,7 @@
 //! Parameters of a query, read strictly: each at most once, well-formed, within its bounds.
 
+use std::borrow::Cow;
+
 use crate::http::Problem;
 
 /// The parameters of one query.
@@ -10,17 +12,17 @@ impl<'a> Query<'a> {
         Query(query)
     }
 
-    /// The decoded value of a parameter; `None` when it is not there.
-    pub fn text(&self, name: &'static str, allowed: &str) -> Result<Option<String>, Problem> {
+    /// The decoded value of a parameter; `None` when it is not there. `allowed` says for a refusal what may be given.
+    pub fn text(&self, name: &'static str, allowed: impl Fn() -> String) -> Result<Option<Cow<'a, str>>, Problem> {
         let mut found = None;
         for pair in self.0.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             if decode(key).as_deref() != Some(name) {
                 continue;
             }
-            let value = decode(value).ok_or_else(|| Problem::parameter(name, Some(value), allowed))?;
+            let value = decode(value).ok_or_else(|| Problem::parameter(name, Some(value), &allowed()))?;
             if found.replace(value).is_some() {
-                return Err(Problem::parameter(name, Some("given more than once"), allowed));
+                return Err(Problem::parameter(name, Some("given more than once"), &allowed()));
             }
         }
         Ok(found)
@@ -28,31 +30,31 @@ impl<'a> Query<'a> {
 
     /// A whole number from 0 to `most`, which must be there.
     pub fn number(&self, name: &'static str, most: u64) -> Result<u64, Problem> {
-        let allowed = format!("a whole number from 0 to {most}");
-        let text = self.text(name, &allowed)?;
+        let allowed = || format!("a whole number from 0 to {most}");
+        let text = self.text(name, allowed)?;
         let number = text.as_deref().filter(|text| is_digits(text)).and_then(|text| text.parse().ok());
-        number.filter(|number| *number <= most).ok_or_else(|| Problem::parameter(name, text.as_deref(), &allowed))
+        number.filter(|number| *number <= most).ok_or_else(|| Problem::parameter(name, text.as_deref(), &allowed()))
     }
 
     /// A decimal number from 0 to `most`, of that unit; `None` when it is not there.
     pub fn decimal(&self, name: &'static str, most: f64, unit: &str) -> Result<Option<f64>, Problem> {
-        let allowed = format!("a number of {unit} from 0 to {most}, decimals allowed");
-        let Some(text) = self.text(name, &allowed)? else { return Ok(None) };
+        let allowed = || format!("a number of {unit} from 0 to {most}, decimals allowed");
+        let Some(text) = self.text(name, allowed)? else { return Ok(None) };
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
         let number = (is_digits(whole) && is_digits(fraction)).then(|| text.parse::<f64>().ok()).flatten();
         match number.filter(|number| *number <= most) {
             Some(number) => Ok(Some(number)),
-            None => Err(Problem::parameter(name, Some(&text), &allowed)),
+            None => Err(Problem::parameter(name, Some(&text), &allowed())),
         }
     }
 
     /// One of a few words; `None` when it is not there.
     pub fn choice<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> Result<Option<T>, Problem> {
-        let allowed = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
-        let Some(text) = self.text(name, &allowed)? else { return Ok(None) };
+        let allowed = || choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
+        let Some(text) = self.text(name, allowed)? else { return Ok(None) };
         match choices.iter().find(|(word, _)| *word == text) {
             Some((_, choice)) => Ok(Some(*choice)),
-            None => Err(Problem::parameter(name, Some(&text), &allowed)),
+            None => Err(Problem::parameter(name, Some(&text), &allowed())),
         }
     }
 }
@@ -63,7 +65,10 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// Undoes percent-encoding (RFC 3986, section 2.1) and `+` for a space; `None` when it is not UTF-8 or broken.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Some(Cow::Borrowed(text));
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -76,7 +81,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::http::{Peer, Problem, Reply, Request, Response};
 use crate::store::{Session, SessionKey, Store};
 
 use super::format::Format;
-use super::item::json;
+use super::json::json;
 use super::secrets::Signer;
 use super::state::{Asking, Sessions, Times, ask, total_milliseconds};
 use super::{Inner, cookie, secrets, token, whoami};

@@ -1,7 +1,6 @@
 //! A response, and how it is put on the wire.
 
 use std::borrow::Cow;
-use std::io::Write;
 use std::sync::Arc;
 
 use super::date;
@@ -114,8 +113,9 @@ impl Response {
             out.extend_from_slice(b"\r\n");
         }
         for (name, value) in &self.headers {
-            // Writing to a Vec cannot fail.
-            let _ = write!(out, "{name}: {value}\r\n");
+            for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                out.extend_from_slice(part);
+            }
         }
         if close {
             out.extend_from_slice(b"Connection: close\r\n");

@@ -31,10 +31,14 @@ pub fn fresh(id: u64) -> Item {
 
 /// 100 bytes that name their row and say no more.
 fn fresh_value(id: u64) -> String {
+    const DOTS: &str = match std::str::from_utf8(&[b'.'; FRESH_VALUE]) {
+        Ok(dots) => dots,
+        Err(_) => panic!("dots are ASCII"),
+    };
     let mut value = String::with_capacity(FRESH_VALUE);
     value.push_str("row ");
     value.push_str(itoa::Buffer::new().format(id));
-    value.extend(std::iter::repeat_n('.', FRESH_VALUE - value.len()));
+    value.push_str(&DOTS[value.len()..]);
     value
 }
 
