@@ -14,7 +14,7 @@ pub use args::Args;
 use super::Exit;
 use crate::bench::progress::BenchProgress;
 use crate::bench::{BenchSettings, Ended, interrupt, now, run as run_bench};
-use crate::results::arm::Scale;
+use crate::results::arm::{Arm, Scale};
 use crate::results::experiment::{self, EMBEDDED, Placeholder};
 use crate::results::folder;
 
@@ -115,7 +115,8 @@ fn announce(settings: &BenchSettings) {
         plan.blocks_words(),
         settings.out.display()
     );
-    let (cpus, most_units) = (num_cpus::get(), plan.largest_scale() as u32);
+    let most_units = if plan.arms.iter().any(Arm::grows) { plan.largest_scale() as u32 } else { 1 };
+    let cpus = num_cpus::get();
     if let Some(percent) = plan.unit_cpu_percent.filter(|percent| percent * most_units > 75 * cpus as u32) {
         eprintln!(
             "note: {} units of {percent} % take {} of {cpus} cores; generator and balancer need the rest and may become the limit",

@@ -9,7 +9,7 @@ use super::binding::{self, Binding};
 use super::store_cause::{self, StoreFinding};
 use super::usage::{self, Use, median, sum};
 use super::usl::{self, Fit};
-use crate::results::arm::{PointKey, Scale};
+use crate::results::arm::{Arm, PointKey, Scale};
 use crate::results::folder::Results;
 use crate::results::ladder;
 use crate::results::load::{ErrorKind, Percentiles, SessionsOutcome};
@@ -154,7 +154,8 @@ pub fn points(results: &Results) -> Vec<Point> {
         .rev()
         .filter_map(|point| Some((point.key.arm.clone(), (point.key.scale.number()?, point.ceiling_per_second.median))))
         .collect();
-    for point in &mut points {
+    let grows = |point: &Point| results.manifest.plan.arm(&point.key.arm).is_some_and(Arm::grows);
+    for point in points.iter_mut().filter(|point| grows(point)) {
         let Some((scale, &(smallest, ceiling))) = point.key.scale.number().zip(first.get(&point.key.arm)) else {
             continue;
         };

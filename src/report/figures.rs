@@ -13,7 +13,7 @@ use super::columns;
 use super::cost::BreakEven;
 use super::findings::objective_words;
 use super::words;
-use crate::results::arm::Scale;
+use crate::results::arm::{Arm, Scale};
 use crate::results::number::{milliseconds, or_dash, percent, plain, price};
 
 /// Points of a fitted curve.
@@ -29,7 +29,8 @@ pub fn throughput(report: &Report) -> Option<Chart> {
         return None;
     }
     let mut series = Vec::new();
-    if let Some((first, at)) = report.points.first().and_then(|point| Some((point, point.key.scale.number()?))) {
+    let first = report.points.first().filter(|_| plan.arms.iter().any(Arm::grows));
+    if let Some((first, at)) = first.and_then(|point| Some((point, point.key.scale.number()?))) {
         let one = first.ceiling_per_second.median / at;
         series.push(Series::new(
             "ideal growth",

@@ -38,12 +38,15 @@ fn share(sessions: SessionsOutcome) -> String {
 
 /// A part of the sentence about one death, behind the requests that fail; empty where users had no sessions.
 pub fn lost(death: &DeathResult) -> String {
-    death.sessions.map_or_else(String::new, |sessions| {
-        format!(
-            ", {} of {} users lose their session ({} times in all)",
-            sessions.users_that_lost, sessions.users, sessions.lost_total
-        )
-    })
+    let Some(SessionsOutcome { users, users_that_lost, lost_total }) = death.sessions else { return String::new() };
+    match users_that_lost {
+        0 => format!(", none of the {users} users loses a session"),
+        // More often than once each: a session is lost again at every request that another node answers.
+        lost if lost_total > lost => {
+            format!(", {lost} of {users} users lose their session, {lost_total} times in all")
+        }
+        lost => format!(", {lost} of {users} users lose their session"),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Report;
+use super::addresses;
 use super::analysis::{DeathResult, Point};
 use super::bend;
 use super::comparison::Comparison;
@@ -80,8 +81,9 @@ pub fn headline(report: &Report, runs: &[Run]) -> String {
             for bend in bends(report) {
                 headline += &format!(" {bend}");
             }
-            for deaths in deaths(report, scale).into_iter().chain(sessions::sentence(report, scale)) {
-                headline += &format!(" {deaths}");
+            let deaths = deaths(report, scale).into_iter().chain(sessions::sentence(report, scale));
+            for sentence in deaths.chain(addresses::logins(report)) {
+                headline += &format!(" {sentence}");
             }
             if let Some(next) = next_step(report, &largest) {
                 headline += &format!(" {next}");
@@ -281,7 +283,8 @@ fn growth(report: &Report) -> Option<String> {
         let growth = last.ceiling_per_second.median / first.ceiling_per_second.median;
         grown.then(|| (first.key.scale.clone(), last.key.scale.clone(), format!("{arm} {growth:.1}-fold")))
     };
-    let grown: Vec<(Scale, Scale, String)> = plan.arms.iter().filter_map(|arm| of(&arm.name)).collect();
+    let grown: Vec<(Scale, Scale, String)> =
+        plan.arms.iter().filter(|arm| arm.grows()).filter_map(|arm| of(&arm.name)).collect();
     let (first, last, _) = grown.first()?;
     let parts: Vec<String> = grown.iter().map(|(_, _, words)| words.clone()).collect();
     Some(format!("From {first} to {}, throughput grew: {}.", words::scale(plan, last), words::list(&parts)))

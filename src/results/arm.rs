@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::placeholder::Placeholder;
 use super::work::Request;
 
+/// Flags of the driver whose value makes requests cost more, and adds nothing that serves.
+const AMOUNTS_OF_WORK: [&str; 2] = ["--store-rows", "--login"];
+
 /// One of the ways to build a service that an experiment compares. The first arm of a plan is the baseline.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
@@ -47,6 +50,16 @@ impl Arm {
     /// Whether its words or its target hold this placeholder.
     pub fn leaves_open(&self, placeholder: Placeholder) -> bool {
         self.up.iter().chain(&self.target).any(|word| word.contains(placeholder.text()))
+    }
+
+    /// Whether the steps of the scale add to what serves, as nodes, cores and threads do, so that its throughput over them has a
+    /// law. Rows of a table and the price of a hash only add to the work.
+    pub fn grows(&self) -> bool {
+        let amount = |words: &[String]| match words {
+            [flag, value] => AMOUNTS_OF_WORK.contains(&&**flag) && value.contains(Placeholder::Scale.text()),
+            _ => false,
+        };
+        !self.up.windows(2).any(amount)
     }
 
     /// Whether it keeps the size that it is brought up with.
@@ -228,6 +241,21 @@ mod tests {
         ] {
             let scale: Scale = serde_json::from_str(json).unwrap();
             assert_eq!((scale.number(), serde_json::to_string(&scale).unwrap().as_str()), (number, back), "{json}");
+        }
+    }
+
+    #[test]
+    fn rows_and_hashes_are_no_growth() {
+        for (up, grows) in [
+            ("--nodes {scale} --store mariadb", true),
+            ("--nodes 2 --store-connections {scale}", true),
+            ("--nodes 1 --store mariadb --store-rows {scale}", false),
+            ("--units 1 --login {scale}:3", false),
+            ("--nodes {scale} --store-rows 1000", true),
+            ("", true),
+        ] {
+            let arm = Arm { up: up.split_whitespace().map(str::to_owned).collect(), ..Arm::default() };
+            assert_eq!(arm.grows(), grows, "{up}");
         }
     }
 
