@@ -147,6 +147,29 @@ test_session_kinds() {
   check "one Redis is store and sessions" is "$(field '[.services[].name] | join(" ")') $(counters 4)" "store1 1 2 3 4 "
 }
 
+# What an autoscaler writes and shows of a cluster that has passwords and a key: its lines, its log, its words to the driver, the file
+# and the page that show what it does.
+test_autoscaler_tells_no_secret() {
+  local words
+  chmod 711 "$work"
+  for words in "--store mariadb --store-rows 10 --sessions redis" "--sessions token"; do
+    # shellcheck disable=SC2086 # several words
+    up --nodes 1 --unit-cpu none $words || return 1
+    check "$words: there are secrets to look for" test -n "$(find "$WEBAPP_STATE_DIR/t/secrets" -name '*.password' -o -name '*.key' | head -n 1)"
+    timeout --signal INT 6 "$WEBAPP_BIN" autoscale --driver "$root/scripts/cluster.sh" --name t --metric rate=1 --max 2 --interval 1s --log "$work/decisions" >"$work/seen" 2>&1 || true
+    check "$words: it decided" test -s "$work/decisions"
+    {
+      cat "$work/decisions" "$WEBAPP_STATE_DIR/t/scaling"
+      curl -s "$(field '.nodes[0].url')/cluster"
+      cluster status --name t
+      cluster logs node1 --name t 2>&1
+      tr '\0' '\n' < <(cat /proc/[0-9]*/cmdline 2>/dev/null)
+    } >>"$work/seen" 2>/dev/null
+    check "$words: nothing that the autoscaler writes or shows holds one" secret_free "$work/seen"
+    down
+  done
+}
+
 test_sticky() {
   local balancer first jar=$work/sticky
   chmod 711 "$work"
