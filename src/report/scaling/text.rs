@@ -80,6 +80,8 @@ fn bare(arm: &FollowedArm) -> FollowedArm {
     FollowedArm { timeline: Vec::new(), scaling: crate::results::scaling::Scaling::default(), ..arm.clone() }
 }
 
+/// Width of the name before the signs.
+const NAME: usize = 10;
 /// Most signs in a line.
 const WIDTH: usize = 72;
 /// Heights of a curve, from nothing to all.
@@ -96,7 +98,7 @@ pub fn timeline(arm: &FollowedArm) -> String {
     };
     let a_sign = if each == 1 { "a second a sign".to_owned() } else { format!("{each} s a sign") };
     let mut out = format!("{}, {a_sign}:\n", arm.label);
-    let mut line = |name: &str, signs: String, after: &str| out += &format!("  {name:10}{signs}{after}\n");
+    let mut line = |name: &str, signs: String, after: &str| out += &format!("  {name:NAME$}{signs}{after}\n");
     line("load", parts.iter().map(sign).collect(), &format!("  up to {most}/s"));
     line("needed", parts.iter().map(|part| digit(part.iter().map(|second| second.needed).max())).collect(), "");
     if !arm.fixed {
@@ -111,7 +113,7 @@ pub fn timeline(arm: &FollowedArm) -> String {
     line("outside", parts.iter().map(|part| outside(part)).collect(), "  x objective missed, F requests failed");
     // A curve that is never there says nothing.
     out.lines()
-        .filter(|line| line.split_whitespace().count() > 1)
+        .filter(|line| line.chars().skip(2 + NAME).any(|sign| !sign.is_whitespace()))
         .map(|line| format!("{}\n", line.trim_end()))
         .collect()
 }
