@@ -20,9 +20,13 @@ use crate::results::prices::Prices;
 #[derive(clap::Args)]
 #[command(after_help = "Example: webapp report results/2026-11-24T00-30-12Z --prices prices.json")]
 pub struct Args {
-    /// A results folder of 'webapp bench'.
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    /// A results folder of 'webapp bench'; several make one page of a whole lab, with a cover.
+    #[arg(value_name = "DIR", required = true)]
+    folders: Vec<PathBuf>,
+
+    /// With several folders: the page that has all their answers.
+    #[arg(long, value_name = "FILE", default_value = "reports.html")]
+    cover: PathBuf,
 
     /// Prices of machines by their units, as docs/prices-example.json shows [default: those of the bench, else the example's].
     #[arg(long, value_name = "FILE", env = "WEBAPP_PRICES")]
@@ -69,19 +73,30 @@ pub enum Format {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let prices = args.prices.as_deref().map(read_prices).transpose()?;
-    let report = write(&args.folder, prices)?;
+    let folder = match &*args.folders {
+        [folder] => folder,
+        several => {
+            ensure!(
+                args.require.is_empty() && args.baseline.is_none() && args.format == Format::Text,
+                "--require, --baseline and --format take one results folder, and here are {}",
+                several.len()
+            );
+            return write_series(several, &args, prices.as_ref());
+        }
+    };
+    let report = write(folder, prices)?;
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "{}", report.printed(args.format)?)?;
     if args.open {
         show(&report.html)?;
     }
-    if let Some(folder) = &args.baseline {
-        write!(stdout, "\n{}", compare_with(&args.folder, folder, args.other_machine)?)?;
+    if let Some(earlier) = &args.baseline {
+        write!(stdout, "\n{}", compare_with(folder, earlier, args.other_machine)?)?;
     }
     if args.require.is_empty() {
         return Ok(if report.valid { Exit::Done } else { Exit::NotValid });
     }
-    let results = folder::read(&args.folder)?;
+    let results = folder::read(folder)?;
     writeln!(stdout, "\nrequired:")?;
     let mut worst = Conclusion::Held;
     for requirement in &args.require {
@@ -94,6 +109,33 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Conclusion::Undecided => Exit::NotValid,
         Conclusion::Refuted => Exit::Failed,
     })
+}
+
+/// Writes the report of each folder, and the page that has all their answers.
+fn write_series(folders: &[PathBuf], args: &Args, prices: Option<&Prices>) -> anyhow::Result<Exit> {
+    let beside = args.cover.parent().unwrap_or(Path::new(""));
+    let mut entries = Vec::new();
+    for folder in folders {
+        let written = write(folder, prices.cloned())?;
+        // Where the page does not stand above the folder, the link is the folder as it was typed.
+        let link = written.html.strip_prefix(beside).unwrap_or(&written.html);
+        entries.push(page::Entry {
+            name: folder.display().to_string(),
+            link: link.display().to_string(),
+            report: written.report,
+        });
+    }
+    folder::write_whole(&args.cover, &page::series(&entries))?;
+    let mut stdout = std::io::stdout().lock();
+    for entry in &entries {
+        let answer = format!("{}: {} {}", entry.name, entry.report.question, entry.report.headline);
+        writeln!(stdout, "{}\n", crate::report::table::wrap(&answer, 2))?;
+    }
+    writeln!(stdout, "reports: {}", args.cover.display())?;
+    if args.open {
+        show(&args.cover)?;
+    }
+    Ok(if entries.iter().all(|entry| entry.report.valid) { Exit::Done } else { Exit::NotValid })
 }
 
 /// The comparison with an earlier folder, as text.

@@ -67,7 +67,7 @@ describe('the report', () => {
   test('answers on the first screen: the question, what came out, how sure, what stopped each', async () => {
     const { page, close } = await show();
     try {
-      for (const part of ['.question', '#loud', '.class .chip', '.hero .evidence', '.kpis', '.stopped .map']) {
+      for (const part of ['.question', '#loud-answer', '.class .chip', '.hero .evidence', '.kpis', '.stopped .map']) {
         const box = await page.locator(part).first().boundingBox();
         assert.ok(box && box.height > 0 && box.y + box.height <= 900, `${part} is not on the first screen: ${JSON.stringify(box)}`);
       }
@@ -200,7 +200,7 @@ describe('the report', () => {
   test('without JavaScript everything that matters is there', async () => {
     const { page, close } = await show({ javaScriptEnabled: false });
     try {
-      assert.ok(await page.locator('#loud').isVisible());
+      assert.ok(await page.locator('#loud-answer').isVisible());
       assert.ok((await page.locator('figure.answers svg .mark').count()) > 3);
       await page.locator('label[for="language-es"]').click();
       assert.match(await page.locator('#limits h2').innerText(), /Qué lo detuvo/);

@@ -17,14 +17,14 @@ use crate::stats::Resource;
 /// Most figures beside the large letters.
 const FIGURES: usize = 5;
 
-/// The hero.
-pub fn hero(report: &Report) -> Markup {
+/// The hero, under this id.
+pub fn hero(report: &Report, id: &str) -> Markup {
     let (name, meaning) = claim::class(report.answer, report.manifest.plan.smallest_effect_percent);
     html! {
-        section.hero #answer data-answer=(answer_word(report.answer)) aria-labelledby="loud" {
+        section.hero id=(id) data-answer=(answer_word(report.answer)) aria-labelledby={ "loud-" (id) } {
             div.headline {
                 p.question { (question(&report.manifest.plan)) }
-                h1 #loud { (claim::loud(report)) }
+                h1 id={ "loud-" (id) } { (claim::loud(report)) }
                 p.class { b.chip { (name) } " " (meaning) }
                 p.evidence { (claim::evidence(report)) }
             }

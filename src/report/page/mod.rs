@@ -2,13 +2,16 @@
 //! manifest. One file, no network; without JavaScript everything that matters is still there.
 
 mod claim;
+mod command;
 mod heads;
 mod hero;
 mod samples;
+mod series;
 mod shell;
 mod spanish;
 mod tables;
 
+pub use series::{Entry, series};
 pub use shell::page;
 pub use tables::table;
 
@@ -27,7 +30,7 @@ use crate::results::run::Run;
 pub fn render(report: &Report, runs: &[Run], further: Option<&Markup>) -> String {
     let title = format!("webapp bench: {}, {}", report.manifest.plan.experiment, report.manifest.started_at);
     let main = html! {
-        (hero::hero(report))
+        (hero::hero(report, "answer"))
         div.grid {
             @if report.answer != Answer::NothingAnswered { (sections(report, runs, further)) }
             (sources(report, runs))
@@ -226,6 +229,8 @@ fn sources(report: &Report, runs: &[Run]) -> Markup {
         }))
         (panel("manifest", "wide", &Text::new("Manifest", "Manifiesto"), &html! {
             p.note lang="en" { (what(report)) }
+            p { (Text::new("This repeats it:", "Esto lo repite:")) }
+            pre tabindex="0" { code { (command::command(&report.manifest.plan)) } }
             details open {
                 summary { (Text::new("Machine, versions and settings", "Máquina, versiones y ajustes")) }
                 (tables::manifest(report))
@@ -300,7 +305,7 @@ mod tests {
             assert!(!page.contains(word), "{word}");
         }
         assert_eq!(page.matches("http://").count(), page.matches("'http://www.w3.org/2000/svg'").count());
-        assert!(page.find("id=\"loud\"").unwrap() < page.find("<svg").unwrap(), "the answer comes first");
+        assert!(page.find("id=\"loud-answer\"").unwrap() < page.find("<svg").unwrap(), "the answer comes first");
         assert_eq!(page.matches("<figcaption").count(), 6, "throughput, difference, latency, two of use, cost");
         assert_eq!(page.matches("<svg").count(), page.matches("aria-labelledby=\"chart-").count());
     }
