@@ -25,7 +25,9 @@
   function choose(group, value) {
     const input = document.getElementById(`${group}-${value}`);
     if (input) input.checked = true;
-    if (group === 'language' && input) document.documentElement.lang = value;
+    if (!input) return;
+    if (group === 'language') document.documentElement.lang = value;
+    else document.documentElement.dataset.theme = value;
   }
 
   const preferred = (navigator.languages ?? []).map((tag) => tag.slice(0, 2)).find((tag) => tag === 'en' || tag === 'es');
@@ -123,7 +125,6 @@
     const series = JSON.parse(figure.querySelector('.readings').textContent).map(([group, name, points]) => ({ group, name, points: points.map(read) }));
     const plot = figure.querySelector('.plot');
     const svg = plot.querySelector('svg');
-    if (series.every((one) => one.points.length === 0)) return;
     const [, , width, height] = svg.getAttribute('viewBox').split(' ').map(Number);
     const cross = s('path', { class: 'cross', d: `M0 36V${height - 56}` });
     cross.style.display = 'none';
@@ -204,7 +205,10 @@
       else return;
       event.preventDefault();
     });
-    figure.addEventListener('change', () => (at >= 0 ? tell(at) : gather()));
+    figure.addEventListener('change', (event) => {
+      for (const group of all(`g[data-s="${event.target.dataset.s}"]`, svg)) group.style.display = event.target.checked ? '' : 'none';
+      if (at >= 0) tell(at);
+    });
     gather();
   }
   all('figure.answers').forEach(chart);

@@ -34,6 +34,7 @@ pub fn page(title: &str, sections: &[(&str, Text)], main: &Markup) -> String {
                 link rel="icon" href="data:,";
                 title { (title) }
                 style { (PreEscaped(BASE)) (PreEscaped(STYLE)) (PreEscaped(inks())) }
+                noscript { style { (PreEscaped(without_script())) } }
             }
             body {
                 a.skip href="#view" { (Text::new("Skip to the figures", "Ir a las cifras")) }
@@ -79,11 +80,22 @@ fn choices() -> Markup {
 /// Most series of a chart that can be switched off.
 const GROUPS: usize = 48;
 
-/// The colours of the drawing, and how a box of the legend hides its group.
+/// The colours of the drawing.
 fn inks() -> String {
-    let colours = Ink::all().map(|ink| format!(".i-{0}{{--s:var(--{0})}}", ink.name()));
+    Ink::all().map(|ink| format!(".i-{0}{{--s:var(--{0})}}", ink.name())).collect()
+}
+
+/// What the script does, for a browser without: language, theme and the boxes of the legends by `:has()`, which would cost a
+/// browser with a script half a second while it reads a large page.
+fn without_script() -> String {
     let groups = (0..GROUPS).map(|group| {
         format!("figure:has(input[data-s=\"{group}\"]:not(:checked)) g[data-s=\"{group}\"]{{display:none}}")
     });
-    colours.chain(groups).collect()
+    let choices = [
+        ":root:has(#theme-light:checked){color-scheme:light}",
+        ":root:has(#theme-dark:checked){color-scheme:dark}",
+        ":root:has(#language-es:checked) [lang=\"es\"]{display:revert}",
+        ":root:has(#language-es:checked) :is(span,text)[lang=\"en\"]:not(.only){display:none}",
+    ];
+    choices.into_iter().map(str::to_owned).chain(groups).collect()
 }
