@@ -2,16 +2,9 @@
 
 use serde::Serialize;
 
-use super::analysis::Point;
 use super::usage::median;
-use super::{Report, words};
-use crate::results::arm::Arm;
 use crate::results::load::{Percentiles, Subtotal};
-use crate::results::number::plain;
 use crate::results::run::Run;
-
-/// What a login is called among addresses.
-const LOGIN: &str = "POST /login";
 
 /// One address: medians over the runs of one level.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,28 +40,10 @@ pub fn of(runs: &[&Run]) -> Vec<AddressUse> {
     first.load.endpoints.keys().filter_map(one).collect()
 }
 
-/// For the headline: how many logins a second each arm answered. `None` where nobody
-/// logged in.
-pub fn logins(report: &Report) -> Option<String> {
-    let plan = &report.manifest.plan;
-    let rate = |point: &Point| {
-        let login = point.addresses.iter().find(|it| it.address == LOGIN)?;
-        Some((words::scale(plan, &point.key.scale), plain(login.goodput_per_second)))
-    };
-    let of_arm = |arm: &Arm| {
-        let (scales, rates): (Vec<_>, Vec<_>) = report.of_arm(&arm.name).filter_map(rate).unzip();
-        (!rates.is_empty()).then(|| (words::list(&scales), format!("{} with {}", words::list(&rates), arm.label())))
-    };
-    let arms: Vec<(String, String)> = plan.arms.iter().filter_map(of_arm).collect();
-    let (scales, _) = arms.first()?;
-    let rates: Vec<&str> = arms.iter().map(|(_, rates)| &**rates).collect();
-    Some(format!("Logins a second at {scales}: {}.", rates.join("; ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{findings, sample};
+    use crate::report::{Report, findings, sample};
 
     fn part(ok: u64, p99: f64) -> Subtotal {
         let latency_milliseconds = Some(Percentiles { p50: p99 / 2.0, p99, ..Percentiles::default() });

@@ -16,6 +16,7 @@ pub mod earlier;
 pub mod export;
 pub mod figures;
 pub mod findings;
+mod logins;
 pub mod page;
 pub mod points;
 pub mod require;

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::Report;
-use super::addresses;
 use super::analysis::{DeathResult, Point};
 use super::bend;
 use super::comparison::Comparison;
+use super::logins;
 use super::sessions;
 use super::words;
 use crate::bench::steps;
@@ -82,7 +82,7 @@ pub fn headline(report: &Report, runs: &[Run]) -> String {
                 headline += &format!(" {bend}");
             }
             let deaths = deaths(report, scale).into_iter().chain(sessions::sentence(report, scale));
-            for sentence in deaths.chain(addresses::logins(report)) {
+            for sentence in deaths.chain(logins::sentence(report)) {
                 headline += &format!(" {sentence}");
             }
             if let Some(next) = next_step(report, &largest) {
