@@ -135,6 +135,20 @@ test_no_node() {
 
 answers() { [[ "$(status_of /whoami)" == 200 ]]; }
 
+# A client that gave up must not leave its request in the node: after an overload nodes would work for nobody.
+test_gone_clients() {
+  local balancer
+  for balancer in "${BALANCERS[@]}"; do
+    up --nodes 1 --unit-cpu none --balancer "$balancer" || return 1
+    for _ in 1 2 3 4 5; do curl -s -m 1 "$TARGET/sleep?seg=30" & done
+    wait
+    check "$balancer: a node drops the requests of clients who left" wait_until 5 in_flight 0
+  done
+}
+
+# in_flight N: requests that the first node has.
+in_flight() { [[ "$(curl -s "$(field '.nodes[0].url')/stats" | jq .requests.in_flight)" == "$1" ]]; }
+
 test_connection_limits() {
   local balancer served
   for balancer in "${BALANCERS[@]}"; do
