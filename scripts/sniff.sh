@@ -39,7 +39,7 @@ done
 need tcpdump curl jq
 
 own='' listener='' folder=$(mktemp -d)
-# shellcheck disable=SC2317 # the trap calls it
+# shellcheck disable=SC2317,SC2329 # the trap calls it
 leave() {
   [[ -z "$listener" ]] || kill "$listener" 2>/dev/null || true
   [[ -z "$own" ]] || "$here/cluster.sh" down --name "$own" --quiet
@@ -86,7 +86,7 @@ capture() {
 cookie_in() { grep -a -m 1 -o 'session=[0-9a-f]\{32,\}' "$1" || true; }
 
 # capture_complete FILE: the connection has been closed, so everything before that is in the file.
-# shellcheck disable=SC2317 # wait_until calls it
+# shellcheck disable=SC2317,SC2329 # wait_until calls it
 capture_complete() { [[ -n "$(tcpdump -n -r "$1" 'tcp[tcpflags] & (tcp-fin|tcp-rst) != 0' 2>/dev/null)" ]]; }
 
 # sent FILE PORT: the bytes of every packet towards the port that carries any, as a person at tcpdump would see them.
