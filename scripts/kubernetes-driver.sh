@@ -57,8 +57,8 @@ read_cluster() {
   TOPOLOGY=$(note topology) UNIT_CPU=$(note unit-cpu) BALANCER=$(note balancer) MODEL=$(note model) UNITS=$(note units)
 }
 
-# read_pods: fills NODES (the pods' names) and ADDRESSES with the pods that run and are not ending.
-read_pods() {
+# read_nodes: fills NODES (the pods' names) and ADDRESSES with the pods that run and are not ending.
+read_nodes() {
   local name address phase ending
   NODES=() ADDRESSES=()
   while IFS=$'\t' read -r name address phase ending; do
@@ -69,27 +69,9 @@ read_pods() {
     'jsonpath={range .items[*]}{.metadata.name}{"\t"}{.status.podIP}{"\t"}{.status.phase}{"\t"}{.metadata.deletionTimestamp}{"\n"}{end}')
 }
 
-# enough_pods N: so many run, and answer.
-enough_pods() {
-  local address
-  read_pods
-  ((${#NODES[@]} == $1)) || return 1
-  for address in "${ADDRESSES[@]}"; do ready "$address" || return 1; done
-}
-
 pods_come() {
-  wait_until "$START_LIMIT" enough_pods "$1" ||
+  wait_until "$START_LIMIT" enough_nodes "$1" ||
     die "not $1 pods run and answer after $START_LIMIT s: kubectl --namespace $NAMESPACE get pods --output wide; does this machine reach their addresses (--help)?"
-}
-
-# tell_balancer: it gets the list of the pods that answer.
-tell_balancer() {
-  local address answering=()
-  [[ "$TOPOLOGY" == horizontal ]] || return 0
-  for address in "${ADDRESSES[@]}"; do
-    if ready "$address"; then answering+=("$address"); fi
-  done
-  ((${#answering[@]} == 0)) || balancer backends "$(joined "${answering[@]}")" >/dev/null
 }
 
 # resources UNITS: request and limit of a pod of so many units, in thousandths of a core.
@@ -158,7 +140,7 @@ describe() {
 command_status() {
   kube_require
   read_cluster
-  read_pods
+  read_nodes
   tell_balancer
   describe --ask
 }
@@ -187,11 +169,11 @@ command_scale() {
 command_kill() {
   kube_require
   read_cluster
-  read_pods
+  read_nodes
   [[ " ${NODES[*]} " == *" $OPERAND "* && -n "$OPERAND" ]] || usage_error "kill needs the name of a pod that runs: ${NODES[*]}"
   kube delete pod "$OPERAND" --grace-period 0 --force >/dev/null 2>&1 || die "$OPERAND could not be killed: kubectl --namespace $NAMESPACE delete pod $OPERAND --grace-period 0 --force"
   step "$OPERAND is dead; Kubernetes starts another pod for it"
-  read_pods
+  read_nodes
   describe
 }
 

@@ -61,8 +61,8 @@ host_address() {
 # Slot, state, host, port (told once for IPv4 and once for IPv6) and container of a task. One that is not placed yet lacks some of them, which `index` forgives.
 readonly TASK='{{.Slot}} {{.Status.State}} {{with index . "NodeID"}}{{.}}{{else}}-{{end}} {{with index .Status "PortStatus"}}{{with index . "Ports"}}{{index (index . 0) "PublishedPort"}}{{else}}-{{end}}{{else}}-{{end}} {{with index .Status "ContainerStatus"}}{{with index . "ContainerID"}}{{.}}{{else}}-{{end}}{{else}}-{{end}}'
 
-# read_tasks: fills NODES, ADDRESSES and TASKS with the tasks that run, by their slots.
-read_tasks() {
+# read_nodes: fills NODES, ADDRESSES and TASKS with the tasks that run, by their slots.
+read_nodes() {
   local ids slot host port container state
   NODES=() ADDRESSES=() TASKS=()
   mapfile -t ids < <(docker service ps --quiet --filter desired-state=running "$(service)")
@@ -73,26 +73,8 @@ read_tasks() {
   done < <(docker inspect --type task --format "$TASK" "${ids[@]}" | sort -n)
 }
 
-# enough_tasks N: so many run, and answer.
-enough_tasks() {
-  local address
-  read_tasks
-  ((${#NODES[@]} == $1)) || return 1
-  for address in "${ADDRESSES[@]}"; do ready "$address" || return 1; done
-}
-
-# tell_balancer: it gets the list of the tasks that answer. A task on a host that died is Swarm's to replace, and runs for it until then.
-tell_balancer() {
-  local address answering=()
-  [[ "$TOPOLOGY" == horizontal ]] || return 0
-  for address in "${ADDRESSES[@]}"; do
-    if ready "$address"; then answering+=("$address"); fi
-  done
-  ((${#answering[@]} == 0)) || balancer backends "$(joined "${answering[@]}")" >/dev/null
-}
-
 tasks_come() {
-  wait_until "$START_LIMIT" enough_tasks "$1" || die "not all of $1 tasks run after $START_LIMIT s: docker service ps --no-trunc $(service)"
+  wait_until "$START_LIMIT" enough_nodes "$1" || die "not all of $1 tasks run after $START_LIMIT s: docker service ps --no-trunc $(service)"
 }
 
 command_up() {
@@ -138,7 +120,7 @@ describe() {
 command_status() {
   docker_require
   read_cluster
-  read_tasks
+  read_nodes
   tell_balancer
   describe --ask
 }
@@ -170,7 +152,7 @@ command_kill() {
   check_victim
   docker_require
   read_cluster
-  read_tasks
+  read_nodes
   for index in "${!NODES[@]}"; do
     [[ "${NODES[index]}" == "$OPERAND" ]] || continue
     docker kill --signal KILL "${TASKS[index]}" >/dev/null 2>&1 || usage_error "$OPERAND runs on another host of the Swarm: docker kill ${TASKS[index]:0:12} there"

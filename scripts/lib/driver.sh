@@ -86,6 +86,24 @@ balancer() { "$(webapp_program)" cluster "$@" --name "$NAME"; }
 # balancer_up ADDRESS…: before these nodes.
 balancer_up() { balancer up --balancer "$BALANCER" --backend "$(joined "$@")" ${PORT:+--port "$PORT"} >/dev/null; }
 
+# enough_nodes N: so many run, and answer. The driver's read_nodes fills NODES and ADDRESSES.
+enough_nodes() {
+  local address
+  read_nodes
+  ((${#NODES[@]} == $1)) || return 1
+  for address in "${ADDRESSES[@]}"; do ready "$address" || return 1; done
+}
+
+# tell_balancer: it gets the list of the nodes that answer. One on a host that died is the engine's to replace, and runs for it until then.
+tell_balancer() {
+  local address answering=()
+  [[ "$TOPOLOGY" == horizontal ]] || return 0
+  for address in "${ADDRESSES[@]}"; do
+    if ready "$address"; then answering+=("$address"); fi
+  done
+  ((${#answering[@]} == 0)) || balancer backends "$(joined "${answering[@]}")" >/dev/null
+}
+
 # need_balancer: the program of --balancer is there afterwards. The binary knows which there are.
 need_balancer() {
   local missing command package
