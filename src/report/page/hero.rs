@@ -14,7 +14,7 @@ use crate::report::verdict::Answer;
 use crate::results::number::{percent, plain, short};
 use crate::stats::Resource;
 
-/// Most figures beside the large letters.
+/// How many figures may stand beside the large letters.
 const FIGURES: usize = 5;
 
 /// The hero, under this id.

@@ -97,7 +97,7 @@ pub fn label(plan: &Plan, arm: &str) -> Text {
     spanish.map_or_else(|| english.into(), |spanish| Text::new(english, *spanish))
 }
 
-/// A step of the scale in a sentence: `at 4 units`. Empty where the plan has one scale without a name.
+/// A step of the scale in a sentence: `4 units`. Empty where the plan has one scale without a name.
 pub fn at_scale(plan: &Plan, scale: &crate::results::arm::Scale) -> Text {
     if plan.scale_name.is_empty() {
         return Text::default();
@@ -111,7 +111,6 @@ pub fn at_scale(plan: &Plan, scale: &crate::results::arm::Scale) -> Text {
         ("connections", true) => "conexión",
         ("connections", false) => "conexiones",
         ("rows", _) => "filas",
-        ("memory", _) => "de memoria",
         (other, _) => other,
     };
     Text::new(crate::report::words::scale(plan, scale), format!("{scale} {spanish}"))
