@@ -8,9 +8,8 @@ use super::words;
 /// The table of points as CSV (RFC 4180), every column, the heads in the first line. Figures are written without commas between
 /// thousands; marks (≥, ✗) stand in columns of their own.
 pub fn csv(report: &Report) -> String {
-    let mut heads: Vec<String> = columns::POINTS.iter().map(|column| field(column.head)).collect();
-    heads.extend(["lower bound", "valid", "stopped by", "evidence"].map(field));
-    let mut out = heads.join(",") + "\r\n";
+    let heads = columns::POINTS.iter().map(|column| column.head);
+    let mut lines = vec![heads.chain(["lower bound", "valid", "stopped by", "evidence"]).map(str::to_owned).collect()];
     for point in &report.points {
         let mut cells: Vec<String> = columns::POINTS.iter().map(|column| cell(column, point)).collect();
         let yes_no = |yes: bool| if yes { "yes" } else { "no" };
@@ -20,25 +19,27 @@ pub fn csv(report: &Report) -> String {
             point.binding.resource.name(),
             point.binding.evidence.as_str(),
         ];
-        cells.extend(rest.map(field));
-        out += &(cells.join(",") + "\r\n");
+        cells.extend(rest.map(str::to_owned));
+        lines.push(cells);
     }
-    out
+    written(&lines)
 }
 
 fn cell<T>(column: &Column<T>, row: &T) -> String {
     let text = (column.cell)(row);
     if column.words {
-        return field(text.trim());
+        return text.trim().to_owned();
     }
     let bare = text.trim().trim_start_matches('≥').trim_end_matches('✗').trim().replace(',', "");
     // What was not measured is an empty field.
-    if bare == "-" { String::new() } else { field(&bare) }
+    if bare == "-" { String::new() } else { bare }
 }
 
-/// A field, in quotes where it needs them.
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+fn written(lines: &[Vec<String>]) -> String {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // Writing to a Vec cannot fail, and every line has as many fields as the heads.
+    lines.iter().for_each(|line| _ = writer.write_record(line));
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
 /// Question, answer, the table of points and each comparison as Markdown.
@@ -93,7 +94,7 @@ mod tests {
         assert!(lines[0].starts_with("arm,scale,requests/s,lowest block"), "{}", lines[0]);
         assert!(lines[1].starts_with("vertical,1,90.0,") && lines[6].contains(",no,yes,cpu-quota,"), "{csv}");
         assert!(csv.ends_with("\r\n"));
-        assert_eq!(field("a \"b\", c"), "\"a \"\"b\"\", c\"");
+        assert_eq!(written(&[vec!["a \"b\", c".to_owned()]]), "\"a \"\"b\"\", c\"\r\n");
     }
 
     #[test]

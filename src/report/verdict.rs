@@ -75,7 +75,7 @@ pub fn headline(report: &Report, runs: &[Run]) -> String {
             let parts: Vec<String> = largest.iter().map(|comparison| claim(report, comparison)).collect();
             let at = words::at_scale(&report.manifest.plan, scale);
             let mut headline = match at.is_empty() {
-                true => upper_first(&parts.join("; ")),
+                true => words::upper_first(&parts.join("; ")),
                 false => format!("{at}, {}", parts.join("; ")),
             } + ".";
             for bend in bends(report) {
@@ -164,7 +164,7 @@ fn next_step(report: &Report, largest: &[&Comparison]) -> Option<String> {
         (true, _) => None,
         (false, Some(most)) => Some(format!(
             "{}: --out FOLDER --resume --blocks {}.",
-            upper_first(&further(Some(most))),
+            words::upper_first(&further(Some(most))),
             report.manifest.plan.closed_blocks() as usize + most
         )),
         (false, None) => Some(
@@ -356,11 +356,6 @@ fn alone(point: &Point) -> String {
         words::limit(point),
         point.binding.evidence
     )
-}
-
-fn upper_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 #[cfg(test)]

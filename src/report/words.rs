@@ -67,6 +67,12 @@ pub fn limit(point: &Point) -> &'static str {
     }
 }
 
+/// The text as the begin of a sentence.
+pub fn upper_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Joins parts as a sentence does: `a`, `a and b`, `a, b and c`.
 pub fn list(parts: &[String]) -> String {
     match parts {

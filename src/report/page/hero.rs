@@ -11,6 +11,7 @@ use crate::report::binding::Limit;
 use crate::report::columns;
 use crate::report::scaling::Followed;
 use crate::report::verdict::Answer;
+use crate::report::words;
 use crate::results::number::{percent, plain, short};
 use crate::stats::Resource;
 
@@ -140,16 +141,11 @@ fn stopped(report: &Report) -> Markup {
 
 /// The sentence of a point's limit in both languages.
 pub fn evidence(point: &Point) -> Text {
-    let english = upper_first(&point.binding.evidence);
+    let english = words::upper_first(&point.binding.evidence);
     match &point.binding.evidence_es {
-        Some(spanish) => Text::new(english, upper_first(spanish)),
+        Some(spanish) => Text::new(english, words::upper_first(spanish)),
         None => english.into(),
     }
-}
-
-fn upper_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A bar: the resource's name for the style sheet, what it is called, how full it was, and whether it was the limit.

@@ -12,7 +12,7 @@ pub fn headline(followed: &Followed) -> String {
     }
     let parts: Vec<String> = scaled.iter().map(|arm| claim(followed, arm)).collect();
     let fixed: Vec<String> = followed.arms.iter().filter(|arm| arm.fixed).map(fixed_words).collect();
-    format!("{}. For comparison: {}.", upper_first(&parts.join("; ")), fixed.join("; "))
+    format!("{}. For comparison: {}.", words::upper_first(&parts.join("; ")), fixed.join("; "))
 }
 
 fn claim(followed: &Followed, arm: &FollowedArm) -> String {
@@ -87,9 +87,4 @@ fn simulated(followed: &Followed) -> Option<String> {
 
 fn share(peak: f64) -> String {
     format!("{} %", percent(100.0 * peak))
-}
-
-fn upper_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
