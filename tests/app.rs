@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use common::{Node, read_answer, webapp};
@@ -19,6 +19,15 @@ fn fib_is_right_from_zero_to_the_maximum() {
     }
     let answer = node.get_with("/fib?number=10", "Accept: text/plain\r\n");
     assert_eq!((answer.header("content-type"), answer.text().as_str()), (Some("text/plain; charset=utf-8"), "55\n"));
+}
+
+#[test]
+fn fast_fib_is_exact_where_the_recursion_would_not_end() {
+    let node = Node::start(&["--max-fib", "10"]);
+    let answer = node.get("/fib?number=93&algorithm=fast").json();
+    assert_eq!(answer["result"], json!(12_200_160_415_121_876_738_u64));
+    assert_eq!((&answer["number"], &answer["algorithm"]), (&json!(93), &json!("fast")));
+    assert_eq!(node.get("/fib?number=10&algorithm=recursive").json()["result"], 55);
 }
 
 /// The largest number takes a core about a minute, so it has a test to itself.
@@ -65,6 +74,11 @@ fn bad_parameters_are_named() {
         ("/fib?Number=1", "number"),
         ("/primes?cant=100001", "cant"),
         ("/primes?number=1", "cant"),
+        ("/fib?number=94&algorithm=fast", "number"),
+        ("/fib?number=51&algorithm=recursive", "number"),
+        ("/fib?number=5&algorithm=slow", "algorithm"),
+        ("/rows", "cant"),
+        ("/rows?cant=10001", "cant"),
         ("/sleep", "seg"),
         ("/sleep?seg=-1", "seg"),
         ("/sleep?seg=nan", "seg"),
@@ -198,6 +212,45 @@ fn payload_is_as_long_as_asked() {
     for kilobytes in [0, 1, 64, 1_000, 20_000] {
         let answer = node.get(&format!("/payload?kb={kilobytes}"));
         assert_eq!((answer.status, answer.body.len()), (200, kilobytes * 1_000));
+    }
+}
+
+#[test]
+fn rows_come_in_the_form_that_the_client_accepts() {
+    const JSON: &str = "application/json";
+    const PROTOBUF: &str = "application/x-protobuf";
+    for engine in ["strict", "minihttp"] {
+        let node = Node::start(&["--node", "n1", "--engine", engine]);
+        let plain = node.get("/rows?cant=100");
+        assert_eq!(plain.json()["result"].as_array().unwrap().len(), 100);
+        let binary = node.get_with("/rows?cant=100", &format!("Accept: {PROTOBUF}\r\n"));
+        assert!(binary.body.len() * 2 < plain.body.len(), "{} of {}", binary.body.len(), plain.body.len());
+        for (accept, encoding, kind, coding) in [
+            ("*/*", "", JSON, None),
+            ("*/*", "gzip, br", JSON, Some("gzip")),
+            ("*/*", "gzip;q=0.4, identity;q=0.5", JSON, None),
+            (PROTOBUF, "br", PROTOBUF, None),
+            (PROTOBUF, "*", PROTOBUF, Some("gzip")),
+            ("application/json;q=0.5, application/*;q=0.6", "gzip;q=0", PROTOBUF, None),
+        ] {
+            let fields = format!("Accept: {accept}\r\nAccept-Encoding: {encoding}\r\n");
+            let answer = node.get_with("/rows?cant=100", &fields);
+            let seen = (answer.status, answer.header("content-type"), answer.header("content-encoding"));
+            assert_eq!(seen, (200, Some(kind), coding), "{fields}");
+            assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"), "{fields}");
+            let mut body = Vec::new();
+            match coding {
+                None => body = answer.body,
+                Some(_) => _ = flate2::read::GzDecoder::new(&*answer.body).read_to_end(&mut body).unwrap(),
+            }
+            assert_eq!(body, if kind == JSON { &*plain.body } else { &*binary.body }, "{fields}");
+        }
+        for (field, vary) in
+            [("Accept: text/html", "Accept"), ("Accept-Encoding: identity;q=0, br", "Accept, Accept-Encoding")]
+        {
+            let answer = node.get_with("/rows?cant=1", &format!("{field}\r\n"));
+            assert_eq!((answer.status, answer.header("vary")), (406, Some(vary)), "{field}");
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Format {
     Html,
     /// Prometheus' text.
     Metrics,
+    /// Protocol Buffers; docs/rows.proto has the contract.
+    Protobuf,
     /// Bytes without a meaning.
     Bytes,
 }
@@ -25,6 +27,7 @@ impl Format {
             Self::Text => "text/plain; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
             Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Protobuf => "application/x-protobuf",
             Self::Bytes => "application/octet-stream",
         }
     }

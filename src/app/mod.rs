@@ -20,6 +20,7 @@ mod primes;
 mod query;
 mod recorder;
 mod routes;
+mod rows;
 mod scaling;
 mod secrets;
 mod session;
@@ -66,6 +67,8 @@ pub struct Caps {
     pub fib: u64,
     /// Largest `cant` of `/primes`.
     pub primes: u64,
+    /// Largest `cant` of `/rows`.
+    pub rows: u64,
     /// Longest `/sleep`, and longest hold of `/memory`.
     pub sleep: Duration,
     /// What `/memory` may hold at once, all requests together, bytes.

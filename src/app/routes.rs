@@ -7,9 +7,10 @@ use crate::http::{Body, Method, Peer, Problem, Reply, Request, Response};
 use crate::stats::EndpointKind;
 
 use super::access::AccessEntry;
-use super::format::Format::{self, Bytes, Html, Json, Metrics, Text};
+use super::format::Format::{self, Bytes, Html, Json, Metrics, Protobuf, Text};
 use super::{
-    Inner, cluster, fib, health, io, item, items, login, memory, page, payload, primes, session, sleep, stats, whoami,
+    Inner, cluster, fib, health, io, item, items, login, memory, page, payload, primes, rows, session, sleep, stats,
+    whoami,
 };
 
 /// Answers a request, in the format that suits the client best, or refuses it. Called before the body is read: a handler
@@ -67,12 +68,13 @@ const fn page(path: &'static str, actions: &'static [Action]) -> Route {
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
     page("/", &[get("", &[Html], page::handle, "the live page: this node, or the whole cluster")]),
-    demo("/fib", &[get("?number=N", &[Json, Text], fib::handle, "the Nth Fibonacci number by naive recursion: burns CPU")]),
+    demo("/fib", &[get("?number=N", &[Json, Text], fib::handle, "the Nth Fibonacci number by naive recursion: burns CPU; `&algorithm=fast` by addition: hardly any")]),
     demo("/primes", &[get("?cant=N", &[Json, Text], primes::handle, "the first N primes by trial division: how many, and the last")]),
     demo("/sleep", &[get("?min=M&seg=S", &[Json, Text], sleep::handle, "answers after M minutes and S seconds; `&model=sync` or `async` for one request")]),
     demo("/io", &[get("?mb=N", &[Json, Text], io::handle, "writes N MB, syncs, reads them back from the disk: makes I/O wait")]),
     demo("/memory", &[get("?mb=N&seg=S", &[Json, Text], memory::handle, "holds N MB for S seconds")]),
     demo("/payload", &[get("?kb=N", &[Bytes], payload::handle, "N kB of body")]),
+    demo("/rows", &[get("?cant=N", &[Json, Protobuf], rows::handle, "N rows in JSON, or in protobuf (`Accept: application/x-protobuf`); compressed by `Accept-Encoding: gzip`")]),
     demo("/item", &[
         get("?id=N", &[Json, Text], item::get, "one row of the store (`--store`)"),
         put("?id=N", &[Json, Text], item::put, "writes it (body: the value, 1 kB at most); answers the new version"),

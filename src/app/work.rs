@@ -28,7 +28,6 @@ impl DemoRequest {
 
     /// The answer: what was asked, the result, the node and the times; or just the result as text.
     pub fn answer(self, app: &Inner, result: Value, queued: Duration, worked: Duration) -> Response {
-        let timing = format!("queue;dur={:.3}, work;dur={:.3}", milliseconds(queued), milliseconds(worked));
         let response = if self.format == Format::Text {
             match &result {
                 Value::String(text) => Response::text(text),
@@ -41,8 +40,13 @@ impl DemoRequest {
             body.insert("milliseconds".into(), json!(milliseconds(worked)));
             Response::json(&Value::Object(body))
         };
-        response.header("Server-Timing", timing)
+        response.header("Server-Timing", server_timing(queued, worked))
     }
+}
+
+/// The value of `Server-Timing` (W3C).
+pub(super) fn server_timing(queued: Duration, worked: Duration) -> String {
+    format!("queue;dur={:.3}, work;dur={:.3}", milliseconds(queued), milliseconds(worked))
 }
 
 /// Milliseconds with three decimals.

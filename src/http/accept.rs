@@ -1,7 +1,7 @@
 //! Which form of an answer a client prefers, and which it refuses: the field `Accept` (RFC 9110, section 12.5.1).
 
 /// Weights are counted in thousandths: three decimals are all that a weight may have (RFC 9110, section 12.4.2).
-const FULL_WEIGHT: u16 = 1_000;
+pub(super) const FULL_WEIGHT: u16 = 1_000;
 
 /// The place in `offers` (media types, in the server's order) of the one that suits the client best; `None` when it
 /// refuses all of them.
@@ -78,7 +78,7 @@ impl<'v> Range<'v> {
 }
 
 /// `1`, `0.5`, `0.123`: in thousandths.
-fn weight(text: &str) -> Option<u16> {
+pub(super) fn weight(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
@@ -96,7 +96,7 @@ fn unquoted(value: &str) -> &str {
 }
 
 /// The parts between separators that do not stand inside quotes.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character| {
         let inside = quoted;

@@ -7,6 +7,7 @@
 //! Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9457 (problem details).
 
 mod accept;
+mod accept_encoding;
 pub mod answer;
 pub mod answer_framing;
 pub mod blocking;
@@ -29,6 +30,7 @@ mod service;
 mod socket;
 pub mod url;
 
+pub use accept_encoding::Coding;
 pub use control::{Counters, Limits};
 pub use listener::{BACKLOG, Server, bind};
 pub use peer::Peer;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::accept;
+use super::accept_encoding::{self, Coding};
 
 /// Request methods this server knows (RFC 9110, section 9; PATCH from RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,18 @@ impl<'a> Request<'a> {
     /// The place in `offers`, media types in the server's order, of the one that suits the client best; `None` when
     /// the client refuses all of them (RFC 9110, section 12.5.1).
     pub fn preferred(&self, offers: &[&str]) -> Option<usize> {
-        let fields = self.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("accept"));
-        accept::preferred(fields.filter_map(|header| std::str::from_utf8(header.value).ok()), offers)
+        accept::preferred(self.values("accept"), offers)
+    }
+
+    /// How the body of the answer should be coded; `None` when the client refuses gzip and an uncoded body (RFC 9110,
+    /// section 12.5.3).
+    pub fn coding(&self) -> Option<Coding> {
+        accept_encoding::preferred(self.values("accept-encoding"))
+    }
+
+    /// Those values of a header field that are text.
+    fn values(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
+        let fields = self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+        fields.filter_map(|header| std::str::from_utf8(header.value).ok())
     }
 }

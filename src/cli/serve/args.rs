@@ -90,6 +90,9 @@ pub struct Args {
     /// Largest cant of /primes.
     #[arg(long, env = "WEBAPP_MAX_PRIMES", value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
     pub max_primes: u64,
+    /// Largest cant of /rows.
+    #[arg(long, env = "WEBAPP_MAX_ROWS", value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    pub max_rows: u64,
     /// Longest /sleep, and longest hold of /memory.
     #[arg(long, env = "WEBAPP_MAX_SLEEP", value_name = "DURATION", default_value = "10m", value_parser = units::duration)]
     pub max_sleep: Duration,
@@ -212,6 +215,7 @@ impl Args {
             caps: app::Caps {
                 fib: self.max_fib,
                 primes: self.max_primes,
+                rows: self.max_rows,
                 sleep: self.max_sleep,
                 memory_bytes: self.max_memory,
                 io_bytes: self.max_io,
