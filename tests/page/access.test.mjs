@@ -50,6 +50,36 @@ describe('for everybody', () => {
     }
   }
 
+  test('a table of devices that is wider than its panel is scrolled by keyboard', async () => {
+    const { page, close } = await open(chromium, `${nodes[0].url}/#/node/first`, { locale: 'es-AR', reducedMotion: 'reduce' });
+    // The longest name that a network interface or a disk of Linux can have, on a machine that has both.
+    await page.route(/\/cluster(\?|$)/, async (route) => {
+      const told = await (await route.fetch()).json();
+      for (const { stats } of told.nodes) {
+        if (!stats) continue;
+        stats.network = [{ interface: 'enp130s0f1np1_v9', receive_bytes_per_second: 123456789, transmit_bytes_per_second: 123456789, drops_total: 1234567 }];
+        stats.disks = [{ device: 'mapper/vg-root-with-a-long-name-1', utilization: 12.5, read_bytes_per_second: 123456789, write_bytes_per_second: 123456789, await_milliseconds: 12.5 }];
+      }
+      await route.fulfill({ json: told });
+    });
+    try {
+      const panels = ['#panel-disk', '#panel-network'];
+      for (const panel of panels) {
+        await until(`${panel} wider than its panel`, () => page.locator(`${panel} .scroll`).evaluate((one) => one.scrollWidth > one.clientWidth));
+      }
+      assert.deepEqual(await faults(page), []);
+      for (const panel of panels) {
+        const frame = page.locator(`${panel} .scroll`);
+        assert.equal(await frame.getAttribute('aria-label'), await page.locator(`${panel} h2`).evaluate((one) => one.firstChild.textContent));
+        await frame.focus();
+        await page.keyboard.press('ArrowRight');
+        await until(`${panel} scrolled`, () => frame.evaluate((one) => one.scrollLeft > 0));
+      }
+    } finally {
+      await close();
+    }
+  });
+
   test('everything by keyboard alone: views, language, theme, a load and its end, an address', async () => {
     const { page, seen, close } = await open(chromium, `${nodes[0].url}/#/node/first`);
     await page.waitForSelector('#panel-pool');

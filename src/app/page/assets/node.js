@@ -136,10 +136,13 @@ function memoryPanel(why) {
   };
 }
 
-/** A table with one row a device; `columns` is `[[label, row => text, field, reason]]`. */
-function devices(source, first, name, columns) {
+/**
+ * A table with one row a device; `columns` is `[[label, row => text, field, reason]]`. A device's name may be longer than the
+ * panel is wide: the frame scrolls, also by keyboard, and is called as the panel is.
+ */
+function devices(source, title, first, name, columns) {
   const body = h('tbody');
-  const element = h('div', { class: 'scroll' }, h('table', { class: 'tight' },
+  const element = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': title }, h('table', { class: 'tight' },
     h('thead', null, h('tr', null, h('th', { scope: 'col' }, first), columns.map(([label]) => h('th', { scope: 'col' }, label)))), body));
   const make = (row) => {
     const cells = columns.map(() => h('span'));
@@ -161,7 +164,7 @@ function diskPanel(why) {
     title: t('disk.title'), format: percent, top: 100, stacked: true, note: true, reason: why('disks'),
     series: [{ key: 'disk', label: t('disk.busy'), value: (point) => point.disk_utilization }],
   });
-  const table = devices('disks', t('disk.device'), 'device', [
+  const table = devices('disks', t('disk.title'), t('disk.device'), 'device', [
     ['%', (disk) => percent(disk.utilization), 'utilization'],
     [t('disk.read'), (disk) => byteRate(disk.read_bytes_per_second), 'read_bytes_per_second'],
     [t('disk.write'), (disk) => byteRate(disk.write_bytes_per_second), 'write_bytes_per_second'],
@@ -189,7 +192,7 @@ function networkPanel(why) {
       { key: 'out', label: t('network.out'), value: (point) => point.transmit_bytes_per_second, dashed: true },
       { key: 'loopback', label: t('network.loopback'), value: (point) => point.loopback_bytes_per_second }],
   });
-  const table = devices('network', t('network.interface'), 'interface', [
+  const table = devices('network', t('network.title'), t('network.interface'), 'interface', [
     [t('network.in'), (one) => byteRate(one.receive_bytes_per_second), 'receive_bytes_per_second'],
     [t('network.out'), (one) => byteRate(one.transmit_bytes_per_second), 'transmit_bytes_per_second'],
     [t('network.drops'), (one) => short(one.drops_total), 'drops_total'],
