@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
 use store_support::{Kind, PASSWORD, StoreServer};
-use webapp::store::{Client, Failure, Lookup, Memory, Session, SessionKey, Target, connect, seed};
+use webapp::store::{Client, Failure, Lookup, Memory, Session, SessionKey, Share, Target, connect, seed};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Two batches and a bit; the last tag has less than ten rows.
@@ -78,7 +78,7 @@ fn sqlite_rows() {
 fn sqlite_sessions() {
     let folder = tempfile::tempdir().unwrap();
     let target: Target = format!("sqlite:{}/a.db", folder.path().display()).parse().unwrap();
-    seed::seed(&target, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
+    seed::seed(&target, Share::ALL, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     sessions(&|| connect(&target, TIMEOUT).unwrap(), Keeps::Shared);
 }
 
@@ -100,7 +100,7 @@ fn remote_sessions(kind: Kind) {
     let server = StoreServer::start(kind);
     let target: Target = server.url().parse().unwrap();
     if kind == Kind::Mariadb {
-        seed::seed(&target, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
+        seed::seed(&target, Share::ALL, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     }
     sessions(&|| connect(&target, TIMEOUT).unwrap(), Keeps::Shared);
 }
@@ -112,10 +112,10 @@ fn seed_twice(target: &Target, open: Open<'_>) {
         told.push(rows);
         ControlFlow::Continue(())
     };
-    seed::seed(target, 1_500, TIMEOUT, tell).unwrap();
+    seed::seed(target, Share::ALL, 1_500, TIMEOUT, tell).unwrap();
     assert_eq!(told, [1_000, 1_500]);
     assert_eq!(open().put(3, "written", by()), Ok(Some(2)));
-    seed::seed(target, ROWS, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
+    seed::seed(target, Share::ALL, ROWS, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     let row = open().get(3, by()).unwrap().unwrap();
     assert_eq!((row.value.as_str(), row.version), ("written", 2));
 }
@@ -225,7 +225,10 @@ fn memcached_holds_no_rows(kind: Kind) {
     let target: Target = server.url().parse().unwrap();
     let mut client = connect(&target, TIMEOUT).unwrap();
     assert!(matches!(client.get(1, by()), Err(Failure::Unsupported(_))));
-    assert!(matches!(seed::seed(&target, 10, TIMEOUT, |_| ControlFlow::Continue(())), Err(Failure::Unsupported(_))));
+    assert!(matches!(
+        seed::seed(&target, Share::ALL, 10, TIMEOUT, |_| ControlFlow::Continue(())),
+        Err(Failure::Unsupported(_))
+    ));
     client.ping(by()).unwrap();
 }
 
@@ -241,7 +244,7 @@ fn hangs_or_dies(kind: Kind) {
     let mut server = StoreServer::start(kind);
     let target: Target = server.url().parse().unwrap();
     if kind == Kind::Mariadb {
-        seed::seed(&target, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
+        seed::seed(&target, Share::ALL, 0, TIMEOUT, |_| ControlFlow::Continue(())).unwrap();
     }
     let timeout = Duration::from_millis(500);
     let mut client = connect(&target, timeout).unwrap();

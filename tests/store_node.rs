@@ -27,6 +27,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let always: &[(&str, fn())] = &[
         ("rows_of_the_node_itself", rows_of_the_node_itself),
+        ("shards_of_sqlite_are_one_store", shards_of_sqlite),
         ("wrong_questions_are_named", wrong_questions_are_named),
         ("sessions_in_the_node_and_in_sqlite", sessions_in_the_node_and_in_sqlite),
         ("a_token_is_good_on_every_node_that_knows_the_key", tokens),
@@ -41,6 +42,7 @@ fn main() {
     let with_servers: &[ServerTest] = &[
         ("mysql_rows_over_http", Kind::Mariadb, rows_over_http),
         ("redis_rows_over_http", Kind::Redis, rows_over_http),
+        ("redis_shard_that_dies_takes_only_its_rows", Kind::Redis, shard_dies),
         ("redis_sessions_outlive_a_node", Kind::Redis, sessions_outlive_a_node),
         ("memcached_sessions_outlive_a_node", Kind::Memcached, sessions_outlive_a_node),
         ("mysql_dies_and_returns_under_load", Kind::Mariadb, dies_and_returns),
@@ -120,9 +122,95 @@ fn rows_of_the_node_itself() {
         (&store["writes_total"], &store["connections"], &store["utilization"]),
         (&json!(1), &json!(0), &Value::Null)
     );
-    assert_eq!(store["targets"][0], json!({"kind": "memory", "url": "memory:1000", "up": true, "problem": null}));
+    let target = &store["targets"][0];
+    assert_eq!((&target["kind"], &target["url"]), (&json!("memory"), &json!("memory:1000")));
+    assert_eq!((&target["up"], &target["problem"], &target["role"]), (&json!(true), &Value::Null, &Value::Null));
     assert!(node.get("/stats").json()["unavailable"]["store.utilization"].as_str().unwrap().contains("in the node"));
     assert!(node.get("/metrics").text().contains("webapp_store_up{kind=\"memory\",url=\"memory:1000\"} 1\n"));
+}
+
+/// Which server has each of `rows` rows; every row must be there, and its neighbour of the same tag, too.
+fn servers_of_rows(node: &Node, rows: u64) -> Vec<String> {
+    let of_row = |id: u64| {
+        let body = node.get(&format!("/item?id={id}")).json();
+        assert_eq!((&body["result"]["id"], &body["result"]["version"]), (&json!(id), &json!(1)), "{body}");
+        body["server"].as_str().unwrap().to_owned()
+    };
+    (0..rows).map(of_row).collect()
+}
+
+fn shards_of_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let urls = ["a", "b", "c"].map(|name| format!("sqlite:{}/{name}.db", folder.path().display()));
+    let all = urls.join(",");
+    seed(&all, "200");
+    let node = Node::start(&["--store", &all]);
+    let servers = servers_of_rows(&node, 200);
+    for url in &urls {
+        let count = servers.iter().filter(|server| *server == url).count();
+        assert!((40..=95).contains(&count), "{count} of 200 rows on one of three shards");
+        // Alone, it has just these.
+        let alone = Node::start(&["--store", url]);
+        let found = (0..200).filter(|id| alone.get(&format!("/item?id={id}")).status == 200).count();
+        assert_eq!(found, count);
+    }
+    assert_eq!(send(&node, "PUT", "/item?id=7", "", "seven").json()["server"], servers[7]);
+    for index in ["yes", "no"] {
+        let body = node.get(&format!("/items?tag=0&index={index}")).json();
+        let ids: Vec<u64> = body["result"].as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids, Vec::from_iter(0..10));
+        assert_eq!((&body["result"][7]["value"], &body["store"]), (&json!("seven"), &json!("sqlite")));
+    }
+    let ready = node.get_with("/readyz", "Accept: application/json\r\n").json();
+    assert_eq!(ready, json!({"state": "ready"}));
+    let store = node.wait_for_stats("/store", |store| store["writes_total"].as_u64() == Some(1));
+    let targets = store["targets"].as_array().unwrap();
+    assert_eq!((store["connections"].as_u64(), targets.len()), (Some(12), 3));
+    for target in targets {
+        assert_eq!(
+            (&target["role"], &target["connections"], &target["up"]),
+            (&json!("shard"), &json!(4), &json!(true))
+        );
+        let reads = servers.iter().filter(|server| **server == target["url"]).count() as u64;
+        // Its rows one by one, and the two questions to all.
+        assert_eq!(target["reads_total"].as_u64(), Some(reads + 2));
+    }
+    let metrics = node.get("/metrics").text();
+    assert!(metrics.contains(&format!("webapp_store_server_writes_total{{url=\"{}\"}} 1\n", servers[7])), "{metrics}");
+}
+
+/// One of three shards dies: its rows are answered 503, with its name, and all others go on; so does a question to all of them fail.
+fn shard_dies(kind: Kind) {
+    let mut shards: Vec<StoreServer> = (0..3).map(|_| StoreServer::start(kind)).collect();
+    let all = shards.iter().map(StoreServer::url).collect::<Vec<_>>().join(",");
+    seed(&all, "100");
+    let node = node_with(&all, &["--store-required"]);
+    node.wait_for_stats("/store/targets", |all| all.as_array().unwrap().iter().all(|one| one["up"] == true));
+    let servers = servers_of_rows(&node, 100);
+    let dead = servers[0].clone();
+    let at = shards.iter().position(|shard| dead.contains(&format!(":{}/", shard.port()))).unwrap();
+    shards[at].kill();
+    node.wait_for_stats("/store/targets", |all| all.as_array().unwrap().iter().any(|one| one["up"] == false));
+    for (id, server) in servers.iter().enumerate() {
+        let answer = node.get(&format!("/item?id={id}"));
+        assert_eq!(answer.status, if *server == dead { 503 } else { 200 }, "{id}: {}", answer.text());
+        if *server == dead {
+            let name = format!("the store {dead} (shard {} of 3): it cannot be reached", at + 1);
+            assert!(answer.text().contains(&name), "{}", answer.text());
+        }
+    }
+    let gathered = node.get("/items?tag=1");
+    assert!(gathered.status == 503 && gathered.text().contains(&dead), "{}", gathered.text());
+    // Ready all the same, for two of three rows; and it says what is missing.
+    let ready = node.get_with("/readyz", "Accept: application/json\r\n");
+    assert_eq!((ready.status, ready.json()["problems"].as_array().unwrap().len()), (200, 1), "{}", ready.text());
+    assert!(ready.text().contains(&dead), "{}", ready.text());
+    shards[at].start_again();
+    node.wait_for_stats("/store/targets", |all| all.as_array().unwrap().iter().all(|one| one["up"] == true));
+    assert_eq!(servers_of_rows(&node, 100), servers);
+    shards.iter_mut().for_each(StoreServer::kill);
+    node.wait_for_stats("/store/targets", |all| all.as_array().unwrap().iter().all(|one| one["up"] == false));
+    assert_eq!(node.get("/readyz").status, 503);
 }
 
 fn wrong_questions_are_named() {

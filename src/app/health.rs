@@ -1,4 +1,5 @@
-//! `GET /healthz`: alive. `GET /readyz`: ready to take traffic; 503 while draining, or while a required store is away.
+//! `GET /healthz`: alive. `GET /readyz`: ready to take traffic; 503 while draining, or while a required store
+//! is away. A node whose store is there in part is ready, and says what is missing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +24,10 @@ pub(super) fn ready(app: &Arc<Inner>, _request: &Request<'_>, format: Format) ->
     if let Some(problem) = app.state.problem() {
         return Err(Problem::new(503, problem).header("Retry-After", "1"));
     }
-    Ok(Reply::Now(state(format, "ready")))
+    Ok(Reply::Now(match app.state.problems() {
+        problems if problems.is_empty() || format != Format::Json => state(format, "ready"),
+        problems => Response::json(&json!({ "state": "ready", "problems": problems })),
+    }))
 }
 
 fn state(format: Format, state: &str) -> Response {

@@ -75,7 +75,11 @@ fn answer(app: &Inner, id: u64, times: Times, put_result: impl FnOnce(&mut Vec<u
     body.extend_from_slice(b",\"result\":{");
     put_result(&mut body);
     body.extend_from_slice(b"},\"store\":");
-    put_text(&mut body, app.state.store.target().kind().name());
+    put_text(&mut body, app.state.store.kind().name());
+    if app.state.store.has_several() {
+        body.extend_from_slice(b",\"server\":");
+        put_text(&mut body, app.state.store.url(times.server));
+    }
     body.extend_from_slice(b",\"node\":");
     put_text(&mut body, &app.config.node);
     body.extend_from_slice(b",\"milliseconds\":");
@@ -85,5 +89,5 @@ fn answer(app: &Inner, id: u64, times: Times, put_result: impl FnOnce(&mut Vec<u
 }
 
 fn no_such_row(store: &Store, id: u64) -> Problem {
-    Problem::new(404, format!("the store {} has no row {id}; 'webapp store seed URL' makes rows", store.target()))
+    Problem::new(404, format!("the store {} has no row {id}; 'webapp store seed URL' makes rows", store.whole_name()))
 }

@@ -73,7 +73,7 @@ fn find(app: &Arc<Inner>, peer: &Peer, tag: u64, lookup: Lookup, plain: bool) ->
             Lookup::Scan => "no",
         },
         result: rows.into_iter().map(Row::from).collect(),
-        store: store.target().kind().name(),
+        store: store.kind().name(),
         node: &app.config.node,
         milliseconds: total_milliseconds(times),
     };

@@ -165,7 +165,7 @@ impl Sessions {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Store(store) if store.is_here() => "node",
-            Self::Store(store) => store.target().kind().name(),
+            Self::Store(store) => store.kind().name(),
             Self::Token(_) => "token",
         }
     }

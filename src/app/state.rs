@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::{Peer, Problem, Response};
 use crate::stats::StoreReading;
-use crate::store::{Answer, Error, Store};
+use crate::store::{Answer, Error, NoAnswer, Store};
 
 use super::json::put_milliseconds;
 use super::secrets::Signer;
@@ -60,9 +60,14 @@ impl State {
         self.stores().map(Store::reading).reduce(StoreReading::and).unwrap_or_default()
     }
 
-    /// Why the node is not ready, where a store is required.
+    /// Why the node is not ready, where a store is required. One that is there in part does not keep it from what can be answered.
     pub(super) fn problem(&self) -> Option<String> {
         if self.required { self.stores().find_map(Store::problem) } else { None }
+    }
+
+    /// What is wrong with each store server.
+    pub(super) fn problems(&self) -> Vec<String> {
+        self.stores().flat_map(Store::problems).collect()
     }
 
     /// The stores that are asked for something over a connection; that of the rows in any case.
@@ -84,6 +89,8 @@ pub(super) struct Times {
     pub worked: Duration,
     /// The store.
     pub stored: Duration,
+    /// Which of its servers was asked last.
+    pub server: usize,
 }
 
 impl Times {
@@ -91,6 +98,7 @@ impl Times {
     fn add<T>(&mut self, answer: Answer<T>) -> T {
         self.queued += answer.queued;
         self.stored += answer.worked;
+        self.server = answer.server;
         answer.value
     }
 
@@ -131,10 +139,13 @@ pub(super) struct Asking<'a> {
 
 impl Asking<'_> {
     /// Asks one question.
-    pub fn ask<T>(&mut self, question: impl FnOnce(&Store, Waiting) -> Result<Answer<T>, Error>) -> Result<T, Problem> {
+    pub fn ask<T>(
+        &mut self,
+        question: impl FnOnce(&Store, Waiting) -> Result<Answer<T>, NoAnswer>,
+    ) -> Result<T, Problem> {
         match question(self.store, self.waiting.clone()) {
             Ok(answer) => Ok(self.times.add(answer)),
-            Err(error) => Err(problem(self.store, error)),
+            Err(no_answer) => Err(problem(self.store, no_answer)),
         }
     }
 }
@@ -167,14 +178,14 @@ where
 }
 
 /// A refusal of the store as an answer: what is wrong, without anything secret.
-fn problem(store: &Store, error: Error) -> Problem {
+fn problem(store: &Store, NoAnswer { server, error }: NoAnswer) -> Problem {
     let status = match &error {
         // Counted and answered where every panic of a handler is.
         Error::Panicked => std::panic::resume_unwind(Box::new("a job of the store's pool panicked")),
         Error::Unsupported(_) => 501,
         Error::Busy | Error::TimedOut | Error::Away(_) | Error::Refused(_) | Error::Unseeded | Error::Abandoned => 503,
     };
-    Problem::new(status, format!("the store {}: {error}", store.target())).header("Retry-After", "1")
+    Problem::new(status, format!("the store {}: {error}", store.name(server))).header("Retry-After", "1")
 }
 
 /// Milliseconds of an answer's body.
@@ -189,8 +200,7 @@ mod tests {
 
     #[test]
     fn times_are_milliseconds() {
-        let times =
-            Times { queued: Duration::from_millis(2), worked: Duration::ZERO, stored: Duration::from_micros(30) };
+        let times = Times { queued: Duration::from_millis(2), stored: Duration::from_micros(30), ..Times::default() };
         let response = times.on(Response::new(200, "", Body::Static(b"")));
         assert_eq!(response.headers[0].1, "queue;dur=2.000, work;dur=0.000, store;dur=0.030");
     }

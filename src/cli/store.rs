@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::store::{Failure, Kind, Target, seed};
+use crate::store::{Failure, Kind, Layout, Share, Target, seed};
 
 use super::{Exit, units};
 
@@ -32,7 +32,8 @@ enum Command {
 #[derive(clap::Args)]
 struct Seed {
     /// The store: sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE or redis://HOST:PORT/NUMBER; or @FILE, which holds that.
-    #[arg(env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL")]
+    /// Several, with commas, are shards: each gets its part of the rows.
+    #[arg(env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL,…")]
     url: String,
     /// Rows, with the ids from 0 on; 0 makes tables only.
     #[arg(long, env = "WEBAPP_ROWS", value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
@@ -48,7 +49,13 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     make_rows(&seed)
 }
 
-/// What `--store` and its like take: a URL, or `@FILE` with the URL as its only line. No message repeats a URL.
+/// What `--store` takes: one server, or shards with commas.
+pub fn layout(text: &str) -> anyhow::Result<Layout> {
+    let targets = text.split(',').map(|text| target(text.trim())).collect::<anyhow::Result<_>>()?;
+    Layout::of(targets).map_err(anyhow::Error::msg)
+}
+
+/// What `--sessions` and its like take: a URL, or `@FILE` with the URL as its only line. No message repeats a URL.
 pub fn target(text: &str) -> anyhow::Result<Target> {
     let Some(file) = text.strip_prefix('@') else { return text.parse().map_err(anyhow::Error::msg) };
     let content =
@@ -61,8 +68,8 @@ pub fn target(text: &str) -> anyhow::Result<Target> {
 }
 
 fn make_rows(args: &Seed) -> anyhow::Result<Exit> {
-    let target = target(&args.url)?;
-    match target.kind() {
+    let layout = layout(&args.url)?;
+    match layout.kind() {
         Kind::Memory => bail!("the store 'memory' has its rows from the start; memory:ROWS says how many"),
         Kind::Memcached => bail!("memcached holds no rows; it is for sessions: serve --sessions memcached://HOST:PORT"),
         Kind::Sqlite | Kind::Mysql | Kind::Redis => {}
@@ -72,18 +79,35 @@ fn make_rows(args: &Seed) -> anyhow::Result<Exit> {
         bar.set_style(style);
     }
     let interrupted = interrupts()?;
-    let made = seed::seed(&target, args.rows, args.timeout, |rows| {
+    let targets = layout.targets();
+    for (place, target) in targets.iter().enumerate() {
+        if !fill(args, target, Share { place, of: targets.len() }, &bar, &interrupted)? {
+            return Ok(Exit::Failed);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Fills one server; whether it got all of its rows.
+fn fill(
+    args: &Seed,
+    target: &Target,
+    share: Share,
+    bar: &ProgressBar,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<bool> {
+    let made = seed::seed(target, share, args.rows, args.timeout, |rows| {
         bar.set_position(rows);
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    bar.finish_and_clear();
     let rows = made.map_err(|failure| anyhow!("{target}: {}", why(failure, args.timeout)))?;
     if rows < args.rows {
         eprintln!("interrupted: {target} has {rows} of {} rows; run it again, and it goes on", args.rows);
-        return Ok(Exit::Failed);
+        return Ok(false);
     }
-    println!("{target} has its tables and the rows 0 to {}", args.rows.saturating_sub(1));
-    Ok(Exit::Done)
+    let which = if share.of > 1 { format!("its part (1 of {}) of ", share.of) } else { String::new() };
+    println!("{target} has its tables and {which}the rows 0 to {}", args.rows.saturating_sub(1));
+    Ok(true)
 }
 
 /// Whether a signal asked to stop. A second one ends the process at once; the store then keeps whole batches all the same.

@@ -142,6 +142,7 @@ pub struct SharedRequest {
     pub cpu: Option<Option<u32>>,
     pub connections: Option<u32>,
     pub rows: Option<u32>,
+    pub shards: Option<u32>,
     pub sessions: Option<SessionsKind>,
     pub login: Option<LoginCost>,
 }
@@ -182,8 +183,10 @@ pub struct ServerSettings {
     pub number: u32,
 }
 
-/// The name of the store's server.
-const STORE: &str = "store1";
+/// The store's servers are called this with a number behind it.
+const STORE: &str = "store";
+/// Most servers of a store.
+pub const MOST_SERVERS: u32 = 16;
 /// The name of the sessions' own server.
 const SESSIONS: &str = "sessions1";
 
@@ -202,18 +205,19 @@ impl SharedRequest {
         let store_server = self.store.and_then(StoreKind::server);
         // One Redis does both, as people do; its figures are then those of both.
         let of_sessions = sessions.server().filter(|kind| Some(*kind) != store_server);
-        let server = |name: &str, kind: ServerKind| ServerSettings {
-            name: name.to_owned(),
-            kind,
-            role: match kind {
-                ServerKind::Mariadb | ServerKind::Redis => ServiceRole::Primary,
-                ServerKind::Memcached => ServiceRole::Cache,
-            },
-            port: 0,
-            number: 0,
+        let server = |name: String, kind: ServerKind, role| ServerSettings { name, kind, role, port: 0, number: 0 };
+        if self.shards.is_some() && store_server.is_none() {
+            return Err(Stop::usage("--shards needs --store mariadb or --store redis"));
+        }
+        let shards = self.shards.unwrap_or(1);
+        let role = if shards > 1 { ServiceRole::Shard } else { ServiceRole::Primary };
+        let store = |kind| (1..=shards).map(move |number| server(format!("{STORE}{number}"), kind, role));
+        let sessions_role = |kind| match kind {
+            ServerKind::Mariadb | ServerKind::Redis => ServiceRole::Primary,
+            ServerKind::Memcached => ServiceRole::Cache,
         };
-        let store = store_server.map(|kind| server(STORE, kind));
-        let servers: Vec<_> = store.into_iter().chain(of_sessions.map(|kind| server(SESSIONS, kind))).collect();
+        let own = of_sessions.map(|kind| server(SESSIONS.to_owned(), kind, sessions_role(kind)));
+        let servers: Vec<_> = store_server.into_iter().flat_map(store).chain(own).collect();
         if self.cpu.is_some() && servers.is_empty() {
             return Err(Stop::usage(
                 "--store-cpu is for a server: it needs --store mariadb, --store redis or a server of sessions",
@@ -242,6 +246,7 @@ impl SharedRequest {
         let number = |number: Option<u32>| number.map(|number| number.to_string());
         vec![
             ("store", self.store.map(|it| it.name().to_owned()), shared.store.map(|it| it.name().to_owned())),
+            ("shards", number(self.shards), number(Some(shared.store_servers().count().max(1) as u32))),
             ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
             ("store-connections", number(self.connections), number(shared.connections)),
             ("store-rows", number(self.rows), number(Some(shared.rows))),
@@ -259,9 +264,9 @@ pub const USERS: &str = "users";
 pub const SQLITE: &str = "store.db";
 
 impl Shared {
-    /// The server that has the rows, if any.
-    pub fn store_server(&self) -> Option<&ServerSettings> {
-        self.servers.iter().find(|server| server.name == STORE)
+    /// The servers that have the rows, in the order that nodes know them by.
+    pub fn store_servers(&self) -> impl Iterator<Item = &ServerSettings> {
+        self.servers.iter().filter(|server| server.name.starts_with(STORE))
     }
 
     /// What `webapp serve` is told: no word of it is secret. Passwords and keys are in files of the folder `secrets`.
@@ -279,7 +284,10 @@ impl Shared {
                 word.push(folder.join(SQLITE));
                 words.extend(["--store".into(), word]);
             }
-            Some(StoreKind::Mariadb | StoreKind::Redis) => words.extend(["--store".into(), url_of(STORE)]),
+            Some(StoreKind::Mariadb | StoreKind::Redis) => {
+                let urls: Vec<OsString> = self.store_servers().map(|server| url_of(&server.name)).collect();
+                words.extend(["--store".into(), urls.join(",".as_ref())]);
+            }
         }
         if let Some(connections) = self.connections {
             words.extend(["--store-connections".into(), connections.to_string().into()]);
@@ -349,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn each_shard_is_a_server_of_its_own() {
+        let three = SharedRequest { store: Some(StoreKind::Mariadb), shards: Some(3), ..SharedRequest::default() };
+        let shared = three.settle(Some(10)).unwrap();
+        let names: Vec<_> = shared.store_servers().map(|it| (it.name.as_str(), it.role)).collect();
+        assert_eq!(names, ["store1", "store2", "store3"].map(|name| (name, ServiceRole::Shard)));
+        let told = shared.node_arguments(Path::new("/c"), Path::new("/s"));
+        assert_eq!(told.join(" ".as_ref()), "--store @/s/store1,@/s/store2,@/s/store3");
+        let one = SharedRequest { shards: Some(1), ..three };
+        assert_eq!(one.settle(None).unwrap().servers[0].role, ServiceRole::Primary);
+    }
+
+    #[test]
     fn costs_of_a_login() {
         assert_eq!("19456:2".parse(), Ok(LoginCost { memory_kib: 19_456, passes: 2 }));
         for text in ["", "19456", "19456:", ":2", "7:1", "8:0", "1048577:1", "8:101", "-8:1", "8:1:1"] {
@@ -364,6 +384,8 @@ mod tests {
             (SharedRequest { cpu: Some(None), store: Some(StoreKind::Sqlite), ..nothing.clone() }, "--store-cpu"),
             (SharedRequest { rows: Some(10), ..nothing.clone() }, "--store-rows"),
             (SharedRequest { connections: Some(2), ..nothing.clone() }, "--store-connections"),
+            (SharedRequest { shards: Some(2), ..nothing.clone() }, "--shards"),
+            (SharedRequest { shards: Some(2), store: Some(StoreKind::Sqlite), ..nothing.clone() }, "--shards"),
         ] {
             assert!(request.settle(Some(10)).unwrap_err().to_string().starts_with(flag), "{flag}");
         }

@@ -145,9 +145,25 @@ impl Pool {
 
     /// Runs `job` on a thread of the pool and waits for it: in a coroutine without holding a thread.
     ///
+    /// # Errors
+    /// See [`Refused`]; what `abandoned` is for says [`Self::start_job`].
+    pub fn run<T, F, A>(&self, job: F, abandoned: A) -> Result<Done<T>, Refused>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
+    {
+        self.start_job(job, abandoned)?.wait()
+    }
+
+    /// Hands in `job`, and does not wait: so one coroutine has jobs in several pools at once.
+    ///
     /// `abandoned` is asked before a job starts that has waited some time; when it says yes the job is dropped unrun. It is asked
     /// again when the caller is woken before the job has ended: then the caller leaves, and nobody gets the job's result.
-    pub fn run<T, F, A>(&self, job: F, abandoned: A) -> Result<Done<T>, Refused>
+    ///
+    /// # Errors
+    /// When the queue is full.
+    pub fn start_job<T, F, A>(&self, job: F, abandoned: A) -> Result<Pending<T>, Refused>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
@@ -180,18 +196,7 @@ impl Pool {
             let wait = Arc::downgrade(&slot);
             deadlines.add(deadline, wait, submitter.clone());
         }
-        loop {
-            submitter.wait();
-            if let Some(result) = lock(&slot).take() {
-                return result;
-            }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Err(Refused::TimedOut);
-            }
-            if abandoned() {
-                return Err(Refused::Abandoned);
-            }
-        }
+        Ok(Pending { slot, submitter, deadline, abandoned })
     }
 
     /// The pool's state now, and its totals.
@@ -206,6 +211,41 @@ impl Pool {
             self.shared.recent_waits.quantiles([0.5, 0.99], now);
         reading.queue_waits = self.shared.waits.reading();
         reading
+    }
+}
+
+/// Where a job leaves its outcome.
+type Slot<T> = Arc<Mutex<Option<Result<Done<T>, Refused>>>>;
+
+/// A job that was handed in. Dropped, it runs all the same, and nobody gets its result.
+pub struct Pending<T> {
+    slot: Slot<T>,
+    submitter: Waiter,
+    deadline: Option<Instant>,
+    abandoned: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl<T> Pending<T> {
+    /// Waits for the result; to be called by whoever handed the job in, who alone is woken.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn wait(self) -> Result<Done<T>, Refused> {
+        let mut woken = false;
+        loop {
+            // First of all: a job that ended while another one was waited for has used up its waking.
+            if let Some(result) = lock(&self.slot).take() {
+                return result;
+            }
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(Refused::TimedOut);
+            }
+            if woken && (self.abandoned)() {
+                return Err(Refused::Abandoned);
+            }
+            self.submitter.wait();
+            woken = true;
+        }
     }
 }
 

@@ -132,3 +132,21 @@ fn every_job_runs_once() {
     assert_eq!(sum.load(Ordering::SeqCst), 499 * 500 / 2);
     assert_eq!(pool.reading().completed_total, 500);
 }
+
+#[test]
+fn several_pools_work_for_one_caller_at_once_and_no_waking_is_lost() {
+    let pools: Arc<Vec<_>> = Arc::new((0..3).map(|_| pool(1, 100, Duration::from_secs(30))).collect());
+    let (tell, told) = mpsc::channel();
+    for _ in 0..50 {
+        let (pools, tell) = (pools.clone(), tell.clone());
+        may::go!(move || {
+            // The last to end is waited for first.
+            let jobs = [5, 2, 0].map(|millis| move || std::thread::sleep(Duration::from_millis(millis)));
+            let pending: Vec<_> = pools.iter().zip(jobs).map(|(pool, job)| pool.start_job(job, || false)).collect();
+            tell.send(pending.into_iter().all(|one| one.is_ok_and(|one| one.wait().is_ok()))).unwrap();
+        });
+    }
+    for _ in 0..50 {
+        assert!(told.recv_timeout(Duration::from_secs(30)).unwrap());
+    }
+}

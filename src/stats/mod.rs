@@ -23,5 +23,5 @@ pub use reading::{ConnectionsReading, EndpointReading, NodeIdentity, NodeReading
 pub use sample::{Collector, Sample};
 pub use sampler::{Snapshot, Snapshots, start};
 pub use store::StoreReading;
-pub use store_target::StoreTarget;
+pub use store_target::{StoreResponse, StoreTarget};
 pub use window::{Unavailable, window};

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use super::bottleneck::Resource;
 use super::model::{QueueWait, Stats, StoreStats, Window};
 use super::raw::Raw;
+use super::store_target::StoreTarget;
 use crate::kernel::pressure::Stall;
 
 /// A value and its labels.
@@ -301,6 +302,20 @@ fn store(out: &mut Text, store: &StoreStats) {
         .iter()
         .map(|target| (vec![("kind", &*target.kind), ("url", &*target.url)], Some(f64::from(u8::from(target.up)))));
     out.family("webapp_store_up", "gauge", "1 when the store answered the last time it was asked.", series);
+    let of_each = |value: fn(&StoreTarget) -> Option<f64>| {
+        store.targets.iter().map(move |target| (vec![("url", &*target.url)], value(target)))
+    };
+    let waiting = of_each(|target| count(target.waiting));
+    out.family("webapp_store_server_waiting_requests", "gauge", "Requests waiting for a connection to it.", waiting);
+    let saturated = of_each(|target| ratio(target.saturated_percent));
+    let help = "Time with no connection to it free and requests waiting.";
+    out.family("webapp_store_server_saturated_ratio", "gauge", help, saturated);
+    let reads = of_each(|target| count(target.reads_total));
+    out.family("webapp_store_server_reads_total", "counter", "Reads that it answered.", reads);
+    let writes = of_each(|target| count(target.writes_total));
+    out.family("webapp_store_server_writes_total", "counter", "Writes that it answered.", writes);
+    let errors = of_each(|target| count(target.errors_total));
+    out.family("webapp_store_server_errors_total", "counter", "Questions that it did not answer.", errors);
     out.gauge("webapp_store_connections", "Connections that may be open at once.", count(store.connections));
     out.gauge("webapp_store_in_use_connections", "Connections that wait for the store.", count(store.in_use));
     out.gauge("webapp_store_waiting_requests", "Requests waiting for a connection.", count(store.waiting));

@@ -1,7 +1,6 @@
 //! What every kind of store can do.
 
 use std::fmt;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// One row.
@@ -46,6 +45,11 @@ impl SessionKey {
         Self(format!("{:032x}", u128::from_be_bytes(digest)))
     }
 
+    /// Half of its bits as a number, by which shards are told apart.
+    pub(super) fn number(&self) -> u64 {
+        u64::from_str_radix(&self.0[..16], 16).unwrap_or_default()
+    }
+
     /// 32 digits.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -86,10 +90,33 @@ impl Failure {
     }
 }
 
+/// What a server is among those that have the same rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Takes writes.
+    Primary,
+    /// Repeats what the primary wrote.
+    Replica,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What it is.
+    pub part: Part,
+    /// How far it is: grows with each write, and means the same on a primary and on its replicas.
+    pub position: u64,
+}
+
 /// A blocking client of one store: one connection. `by` is when nobody waits for the answer any more.
 pub trait Client: Send {
     /// Whether the store answers at all.
     fn ping(&mut self, by: Instant) -> Result<(), Failure>;
+
+    /// What the server is, and how far. A replica counts only what its clients can read.
+    fn standing(&mut self, _by: Instant) -> Result<Standing, Failure> {
+        Err(Failure::Unsupported("have replicas"))
+    }
 
     /// The row with that id; `None` when there is none.
     fn get(&mut self, id: u64, by: Instant) -> Result<Option<Item>, Failure>;
@@ -119,7 +146,7 @@ pub trait Client: Send {
     fn create_schema(&mut self, by: Instant) -> Result<(), Failure>;
 
     /// Adds the rows with these ids (see `rows`), except those that are there.
-    fn add_rows(&mut self, ids: Range<u64>, by: Instant) -> Result<(), Failure>;
+    fn add_rows(&mut self, ids: &[u64], by: Instant) -> Result<(), Failure>;
 }
 
 /// What is left until `by`, at least a millisecond: a timeout of zero means "for ever" to a socket.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::client::Failure;
+use crate::pool::Refused;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,26 @@ pub enum Error {
     Abandoned,
     /// A fault in this program.
     Panicked,
+}
+
+/// A server of the store gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// Which: its place in the layout, from 0 on.
+    pub server: usize,
+    /// Why.
+    pub error: Error,
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Busy,
+            Refused::Expired | Refused::TimedOut => Self::TimedOut,
+            Refused::Abandoned => Self::Abandoned,
+            Refused::Panicked => Self::Panicked,
+        }
+    }
 }
 
 impl fmt::Display for Error {

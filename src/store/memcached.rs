@@ -5,7 +5,6 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Failure, Item, Lookup, Session, SessionKey, left};
@@ -172,7 +171,7 @@ impl Client for Memcached {
         Err(NO_ROWS)
     }
 
-    fn add_rows(&mut self, _ids: Range<u64>, _by: Instant) -> Result<(), Failure> {
+    fn add_rows(&mut self, _ids: &[u64], _by: Instant) -> Result<(), Failure> {
         Err(NO_ROWS)
     }
 }

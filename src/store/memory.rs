@@ -3,7 +3,6 @@
 //! Rows that nobody wrote are made when they are asked for, so that a node that is never asked holds none.
 
 use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -138,7 +137,7 @@ impl Client for Memory {
         Err(Failure::Unsupported("be seeded: its rows are there from the start (memory:ROWS says how many)"))
     }
 
-    fn add_rows(&mut self, _ids: Range<u64>, _by: Instant) -> Result<(), Failure> {
+    fn add_rows(&mut self, _ids: &[u64], _by: Instant) -> Result<(), Failure> {
         Err(Failure::Unsupported("be seeded: its rows are there from the start (memory:ROWS says how many)"))
     }
 }

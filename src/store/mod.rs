@@ -12,15 +12,24 @@
 //! | `server` | connections to one store server: pool, deadlines, counters |
 //! | `health` | whether that server answers, and when it is asked again: pure |
 //! | `watch` | asks a silent server again, until it is back |
+//! | `layout` | which servers hold the rows: one, or shards |
+//! | `shard` | which shard has a key: pure |
+//! | `member` | one server of a store, and what was asked of it |
+//! | `answer` | what a store answers, and which of its servers |
+//! | `gather` | one question to all shards at once |
 //! | `access` | what the application asks, whatever the kind |
 //! | `rows` | the rows that a fresh store has |
 //! | `seed` | makes them, by batches |
 
 mod access;
+mod answer;
 mod client;
 mod connect;
 mod error;
+mod gather;
 mod health;
+mod layout;
+mod member;
 mod memcached;
 mod memory;
 mod mysql;
@@ -28,14 +37,17 @@ mod redis;
 mod rows;
 pub mod seed;
 mod server;
+mod shard;
 mod sqlite;
 mod target;
 
-pub use access::{Answer, Store};
+pub use access::Store;
+pub use answer::Answer;
 pub use client::{Client, Failure, Item, Lookup, Session, SessionKey};
 pub use connect::connect;
-pub use error::Error;
+pub use error::{Error, NoAnswer};
+pub use layout::{Bounds, Layout};
 pub use memory::Memory;
 pub use rows::{LARGEST_ID, LONGEST_VALUE, ROWS_A_TAG};
-pub use server::{Config, Server};
+pub use shard::Share;
 pub use target::{FORMS, Kind, Secret, Target};

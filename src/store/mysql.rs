@@ -2,13 +2,12 @@
 
 use std::error::Error as _;
 use std::io;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, DriverError, Error, OptsBuilder, Row, Value};
 
-use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
+use super::client::{Client, Failure, Item, Lookup, Part, Session, SessionKey, Standing};
 use super::rows;
 use super::sqlite::unix_seconds;
 use super::target::Remote;
@@ -116,6 +115,12 @@ fn of_socket(error: &io::Error) -> Failure {
     }
 }
 
+/// The number of the last transaction in a list of GTIDs, such as `0-77-1234`: that of the default domain, where all writes are.
+fn sequence(gtids: &str) -> u64 {
+    let of_domain = |gtid: &str| gtid.trim().strip_prefix("0-")?.split_once('-')?.1.parse().ok();
+    gtids.split(',').find_map(of_domain).unwrap_or_default()
+}
+
 fn item(row: Row) -> Result<Item, Failure> {
     let (id, tag, value, version): (u64, u64, Vec<u8>, u64) =
         mysql::from_row_opt(row).map_err(|_| Failure::Refused("a row of items has another shape".into()))?;
@@ -125,6 +130,19 @@ fn item(row: Row) -> Result<Item, Failure> {
 impl Client for Mysql {
     fn ping(&mut self, _by: Instant) -> Result<(), Failure> {
         self.connection.ping().map_err(failure)
+    }
+
+    /// The primary's position is the end of its binary log, where a write is before it is acknowledged; a replica's is the last
+    /// transaction that was committed, not the last that was received.
+    fn standing(&mut self, _by: Instant) -> Result<Standing, Failure> {
+        const ASK: &str = "SELECT @@global.read_only, @@global.gtid_binlog_pos, @@global.gtid_slave_pos";
+        let row: Option<(bool, String, String)> = self.connection.query_first(ASK).map_err(failure)?;
+        let (read_only, written, repeated) =
+            row.ok_or_else(|| Failure::Refused("it does not say what it is".to_owned()))?;
+        Ok(match read_only {
+            true => Standing { part: Part::Replica, position: sequence(&repeated) },
+            false => Standing { part: Part::Primary, position: sequence(&written) },
+        })
     }
 
     fn get(&mut self, id: u64, _by: Instant) -> Result<Option<Item>, Failure> {
@@ -193,16 +211,29 @@ impl Client for Mysql {
         SCHEMA.iter().try_for_each(|table| self.connection.query_drop(table).map_err(failure))
     }
 
-    fn add_rows(&mut self, ids: Range<u64>, _by: Instant) -> Result<(), Failure> {
+    fn add_rows(&mut self, ids: &[u64], _by: Instant) -> Result<(), Failure> {
         if ids.is_empty() {
             return Ok(());
         }
-        let places = vec!["(?, ?, ?, ?)"; (ids.end - ids.start) as usize].join(", ");
+        let places = vec!["(?, ?, ?, ?)"; ids.len()].join(", ");
         let values: Vec<Value> = ids
-            .map(rows::fresh)
+            .iter()
+            .map(|id| rows::fresh(*id))
             .flat_map(|row| [row.id.into(), row.tag.into(), row.value.into(), row.version.into()])
             .collect();
         let insert = format!("INSERT IGNORE INTO items (id, tag, value, version) VALUES {places}");
         self.connection.exec_drop(insert, values).map_err(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_those_of_the_default_domain() {
+        for (gtids, number) in [("", 0), ("0-77-1234", 1234), ("1-5-9,0-4294967295-7", 7), ("1-5-9", 0), ("0-x", 0)] {
+            assert_eq!(sequence(gtids), number, "{gtids}");
+        }
     }
 }

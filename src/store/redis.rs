@@ -2,14 +2,13 @@
 //!
 //! A row is a hash `item:ID`; the index is one set a tag, `tag:TAG`, of ids. A session is a hash that expires.
 
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use redis::{
     Cmd, Connection, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError,
 };
 
-use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
+use super::client::{Client, Failure, Item, Lookup, Part, Session, SessionKey, Standing};
 use super::rows;
 use super::target::Remote;
 
@@ -119,6 +118,16 @@ fn failure(error: &RedisError) -> Failure {
     }
 }
 
+/// What `INFO replication` says. A replica that lost its primary, or copies all of it anew, has no position.
+fn standing(info: &str) -> Option<Standing> {
+    let field = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+    let position = |name| field(name).and_then(|text| text.parse().ok());
+    Some(match field("role")? {
+        "master" => Standing { part: Part::Primary, position: position("master_repl_offset")? },
+        _ => Standing { part: Part::Replica, position: position("slave_repl_offset")? },
+    })
+}
+
 fn row(id: u64) -> Cmd {
     let mut command = redis::cmd("HMGET");
     command.arg(item_key(id)).arg("tag").arg("value").arg("version");
@@ -140,6 +149,13 @@ fn item(id: u64, (tag, value, version): Fields) -> Option<Item> {
 impl Client for Redis {
     fn ping(&mut self, _by: Instant) -> Result<(), Failure> {
         self.ask::<String>(&redis::cmd("PING")).map(drop)
+    }
+
+    fn standing(&mut self, _by: Instant) -> Result<Standing, Failure> {
+        let mut command = redis::cmd("INFO");
+        command.arg("replication");
+        let text: String = self.ask(&command)?;
+        standing(&text).ok_or_else(|| Failure::Refused("it does not say what it is".to_owned()))
     }
 
     fn get(&mut self, id: u64, _by: Instant) -> Result<Option<Item>, Failure> {
@@ -202,9 +218,12 @@ impl Client for Redis {
         self.ping(by)
     }
 
-    fn add_rows(&mut self, ids: Range<u64>, _by: Instant) -> Result<(), Failure> {
+    fn add_rows(&mut self, ids: &[u64], _by: Instant) -> Result<(), Failure> {
+        if ids.is_empty() {
+            return Ok(());
+        }
         let mut pipeline = redis::pipe();
-        for row in ids.map(rows::fresh) {
+        for row in ids.iter().map(|id| rows::fresh(*id)) {
             let key = item_key(row.id);
             pipeline.cmd("HSETNX").arg(&key).arg("version").arg(row.version).ignore();
             pipeline.cmd("HSETNX").arg(&key).arg("value").arg(&row.value).ignore();
@@ -212,5 +231,19 @@ impl Client for Redis {
             pipeline.cmd("SADD").arg(format!("tag:{}", row.tag)).arg(row.id).ignore();
         }
         pipeline.query(&mut self.connection).map_err(|error| failure(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_is_stands_in_its_own_words() {
+        let primary = "# Replication\r\nrole:master\r\nconnected_slaves:1\r\nmaster_repl_offset:4711\r\n";
+        let replica = "role:slave\r\nmaster_link_status:up\r\nslave_read_repl_offset:99\r\nslave_repl_offset:42\r\nmaster_repl_offset:42\r\n";
+        assert_eq!(standing(primary), Some(Standing { part: Part::Primary, position: 4711 }));
+        assert_eq!(standing(replica), Some(Standing { part: Part::Replica, position: 42 }));
+        assert_eq!(standing("# Replication\r\n"), None);
     }
 }

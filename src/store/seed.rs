@@ -6,18 +6,20 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Failure};
 use super::connect::connect;
 use super::mysql::Mysql;
+use super::shard::Share;
 use super::target::Target;
 
 /// Rows of one batch: large enough that a round trip or a sync is nothing beside it, small enough to be over in a moment.
 const BATCH: u64 = 1_000;
 
-/// Makes the schema and `rows` rows, the ids from 0 on. `timeout` bounds each wait for the store; `progress` is told how many
-/// rows are there after each batch, and may end it there. Gives how many rows are there.
+/// Makes the schema, and of the rows with the ids from 0 to `rows` those that `share` has. `timeout` bounds each wait for the
+/// store; `progress` is told up to which id the rows are there after each batch, and may end it there. Gives up to which id they are.
 ///
 /// # Errors
 /// The first failure; what was made until then stays, and the next run goes on from there.
 pub fn seed(
     target: &Target,
+    share: Share,
     rows: u64,
     timeout: Duration,
     progress: impl FnMut(u64) -> ControlFlow<()>,
@@ -26,11 +28,12 @@ pub fn seed(
         Mysql::create_database(remote, timeout)?;
     }
     let mut client = connect(target, timeout)?;
-    fill(&mut *client, rows, timeout, progress)
+    fill(&mut *client, share, rows, timeout, progress)
 }
 
 fn fill(
     client: &mut dyn Client,
+    share: Share,
     rows: u64,
     timeout: Duration,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
@@ -38,7 +41,8 @@ fn fill(
     client.create_schema(Instant::now() + timeout)?;
     for batch in batches(rows) {
         let end = batch.end;
-        client.add_rows(batch, Instant::now() + timeout)?;
+        let ids: Vec<u64> = batch.filter(|id| share.has(*id)).collect();
+        client.add_rows(&ids, Instant::now() + timeout)?;
         if progress(end).is_break() {
             return Ok(end);
         }
@@ -64,9 +68,9 @@ mod tests {
             seen.push(rows);
             if rows >= 2_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        assert_eq!(seed(&target, 5_000, patience, stop_after_two), Ok(2_000));
+        assert_eq!(seed(&target, Share::ALL, 5_000, patience, stop_after_two), Ok(2_000));
         assert_eq!(seen, [1_000, 2_000]);
-        assert_eq!(seed(&target, 5_000, patience, |_| ControlFlow::Continue(())), Ok(5_000));
+        assert_eq!(seed(&target, Share::ALL, 5_000, patience, |_| ControlFlow::Continue(())), Ok(5_000));
     }
 
     #[test]

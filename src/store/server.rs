@@ -10,29 +10,24 @@ use super::client::{Client, Failure};
 use super::connect::connect;
 use super::error::Error;
 use super::health::Health;
+use super::layout::Bounds;
 use super::target::Target;
 use crate::lock::lock;
-use crate::pool::{self, Done, Pool};
+use crate::pool::{self, Done, Pending, Pool};
 use crate::recent::Recent;
 
 /// A client that was not used for so long is opened anew: servers close idle connections without a word.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
-/// Size and patience of the connections to one server.
+/// Where one server is, and size and patience of the connections to it.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// The server.
+pub(super) struct Config {
     pub target: Target,
-    /// Connections, each with a thread.
-    pub connections: usize,
-    /// Requests that may wait for a connection beside those that have one.
-    pub queue: usize,
-    /// Longest time from asking to the answer, the wait for a connection included.
-    pub timeout: Duration,
+    pub bounds: Bounds,
 }
 
 /// One store server. Its threads end when it is dropped.
-pub struct Server {
+pub(super) struct Server {
     inner: Arc<Inner>,
 }
 
@@ -65,10 +60,10 @@ impl Server {
     pub fn start(config: Config) -> std::io::Result<Self> {
         let pool = Pool::start(pool::PoolConfig {
             name: "store",
-            threads: config.connections,
-            queue: config.queue,
-            queue_timeout: config.timeout,
-            timeout: Some(config.timeout),
+            threads: config.bounds.connections,
+            queue: config.bounds.queue,
+            queue_timeout: config.bounds.timeout,
+            timeout: Some(config.bounds.timeout),
         })?;
         let inner = Arc::new(Inner {
             config,
@@ -85,24 +80,28 @@ impl Server {
         Ok(Self { inner })
     }
 
-    pub(super) fn pool(&self) -> &Pool {
+    pub fn pool(&self) -> &Pool {
         &self.inner.pool
     }
 
-    pub(super) fn answers(&self) -> &Recent {
+    pub fn answers(&self) -> &Recent {
         &self.inner.answers
     }
 
-    pub(super) fn health(&self) -> Health {
+    pub fn health(&self) -> Health {
         lock(&self.inner.health).clone()
     }
 
-    /// Asks the server over one of the connections, and waits: in a coroutine without holding a thread. `abandoned` is asked
-    /// before a connection is used; when nobody waits any more, the server is not asked.
+    pub fn target(&self) -> &Target {
+        &self.inner.config.target
+    }
+
+    /// Asks the server over one of the connections, and does not wait yet. `abandoned` is asked before a connection is used; when
+    /// nobody waits any more, the server is not asked.
     ///
     /// # Errors
-    /// At once when the server is known to be away or too many wait; after the timeout at the latest.
-    pub(super) fn ask<T, F, A>(&self, question: F, abandoned: A) -> Result<Done<T>, Error>
+    /// At once when the server is known to be away or too many wait.
+    pub fn start_asking<T, F, A>(&self, question: F, abandoned: A) -> Result<Asked<T>, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
@@ -111,9 +110,22 @@ impl Server {
         if self.inner.away.load(Ordering::Acquire) {
             return Err(self.inner.away_error());
         }
-        let by = Instant::now() + self.inner.config.timeout;
+        let by = Instant::now() + self.inner.config.bounds.timeout;
         let inner = self.inner.clone();
-        let Done { value, queued, worked } = self.inner.pool.run(move || inner.ask(question, by), abandoned)?;
+        Ok(Asked(self.inner.pool.start_job(move || inner.ask(question, by), abandoned)?))
+    }
+}
+
+/// A question that the server was asked.
+pub(super) struct Asked<T>(Pending<Result<T, Failure>>);
+
+impl<T> Asked<T> {
+    /// Waits for the answer: in a coroutine without holding a thread.
+    ///
+    /// # Errors
+    /// After the timeout at the latest.
+    pub fn answer(self) -> Result<Done<T>, Error> {
+        let Done { value, queued, worked } = self.0.wait()?;
         Ok(Done { value: value?, queued, worked })
     }
 }
@@ -177,7 +189,7 @@ impl Inner {
     }
 
     fn open(&self) -> Result<Box<dyn Client>, Failure> {
-        match connect(&self.config.target, self.config.timeout) {
+        match connect(&self.config.target, self.config.bounds.timeout) {
             Ok(client) => {
                 self.found();
                 Ok(client)
@@ -203,7 +215,7 @@ impl Inner {
     fn lost(&self, failure: &Failure) {
         let why = match failure {
             Failure::Lost(why) | Failure::Refused(why) => why.clone(),
-            Failure::TimedOut | Failure::Stopped => format!("no answer within {:?}", self.config.timeout),
+            Failure::TimedOut | Failure::Stopped => format!("no answer within {:?}", self.config.bounds.timeout),
             Failure::Unseeded => "it has no rows yet".to_owned(),
             Failure::Unsupported(what) => format!("it cannot {what}"),
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::values::{UnitCpu, backend, count, port, unit_cpu, units};
+use super::values::{UnitCpu, backend, count, port, servers, unit_cpu, units};
 use crate::app::Model;
 use crate::cluster::balancer::Kind;
 use crate::cluster::bind::Bind;
@@ -52,6 +52,9 @@ pub struct Up {
     /// Rows that the store begins with [default: 100000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Store")]
     store_rows: Option<u32>,
+    /// So many store servers, each with a part of the rows, which the nodes find by a hash of the id [default: 1].
+    #[arg(long, value_name = "N", value_parser = servers(), help_heading = "Store")]
+    shards: Option<u32>,
     /// Where the sessions of users are: in each node, in a server, or in a signed token that the user has [default: node].
     #[arg(long, value_name = "S", help_heading = "Store")]
     sessions: Option<SessionsKind>,
@@ -141,6 +144,7 @@ impl Up {
                 cpu: self.store_cpu.map(|cpu| cpu.0),
                 connections: self.store_connections,
                 rows: self.store_rows,
+                shards: self.shards,
                 sessions: self.sessions,
                 login: self.login,
             },

@@ -3,6 +3,7 @@
 use clap::builder::RangedU64ValueParser;
 
 use crate::cluster::settings::MOST_UNITS;
+use crate::cluster::shared::MOST_SERVERS;
 
 /// Percent of one core; `None` is without a quota.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,11 @@ pub fn units() -> RangedU64ValueParser<u32> {
 /// A number of anything else, at least one.
 pub fn count() -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(1..=99_999_999)
+}
+
+/// A number of store servers.
+pub fn servers() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=u64::from(MOST_SERVERS))
 }
 
 /// A TCP port.

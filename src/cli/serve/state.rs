@@ -10,7 +10,7 @@ use crate::app::users::Users;
 use crate::app::{Sessions, State, TokenKey};
 use crate::cli::{store, units};
 use crate::kernel::limits;
-use crate::store::{Config, Kind, Store, Target};
+use crate::store::{Bounds, Kind, Layout, Store, Target};
 
 /// The environment variable of the key for tokens. It has no flag: whoever lists processes would see it.
 const TOKEN_KEY: &str = "WEBAPP_TOKEN_KEY";
@@ -20,8 +20,9 @@ const SHORTEST_KEY: usize = 32;
 #[derive(clap::Args)]
 pub struct StateArgs {
     /// Where rows are: memory, memory:ROWS, sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE or redis://HOST:PORT/NUMBER;
-    /// or @FILE, which holds that. A password is best given by the environment or a file: arguments are seen by every user.
-    #[arg(long, env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL", default_value = "memory")]
+    /// or @FILE, which holds that. Several, with commas, are shards: each has a part of the rows, by rendezvous hashing over their
+    /// order. A password is best given by the environment or a file: arguments are seen by every user.
+    #[arg(long, env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL,…", default_value = "memory")]
     store: String,
     /// Connections to each store server; more requests wait for one.
     #[arg(long, env = "WEBAPP_STORE_CONNECTIONS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1_000))]
@@ -56,32 +57,28 @@ impl StateArgs {
     /// Names the argument, without what it holds.
     pub fn start(&self, queue: u64, cpus: usize) -> anyhow::Result<State> {
         self.check()?;
-        let target = store::target(&self.store).context("--store")?;
-        if target.kind() == Kind::Memcached {
+        let layout = store::layout(&self.store).context("--store")?;
+        if layout.kind() == Kind::Memcached {
             bail!(
                 "--store: memcached holds no rows, as it may forget them; --sessions memcached://HOST:PORT is what it is for"
             );
         }
-        let connect = |target: Target| {
-            warn_of_visible_password(&target);
-            let config = Config {
-                target,
-                connections: self.store_connections as usize,
-                queue: queue as usize,
-                timeout: self.store_timeout,
-            };
-            Store::start(config)
+        let bounds =
+            Bounds { connections: self.store_connections as usize, queue: queue as usize, timeout: self.store_timeout };
+        let connect = |layout: Layout| {
+            layout.targets().iter().for_each(warn_of_visible_password);
+            Store::start(layout, bounds)
                 .map(Arc::new)
                 .context("cannot start the threads of the store; lower --store-connections")
         };
-        let rows = connect(target)?;
+        let rows = connect(layout)?;
         let sessions = match self.sessions.as_str() {
-            "node" => Sessions::Store(connect(Target::Memory(0))?),
+            "node" => Sessions::Store(connect(Layout::One(Target::Memory(0)))?),
             "store" => Sessions::Store(Arc::clone(&rows)),
             "token" => Sessions::Token(self.token_key()?),
             url => {
-                let target = store::target(url).context("--sessions is node, store, token, or a store")?;
-                Sessions::Store(connect(target)?)
+                let layout = store::layout(url).context("--sessions is node, store, token, or a store")?;
+                Sessions::Store(connect(layout)?)
             }
         };
         let users = self.users.as_deref().map(|file| Users::read(file, cpus)).transpose().context("--users")?;
@@ -157,7 +154,7 @@ mod tests {
     #[test]
     fn a_lone_node_keeps_all_to_itself() {
         let state = start(&[]).unwrap();
-        assert_eq!((state.store.target(), state.sessions.name()), (&Target::Memory(100_000), "node"));
+        assert_eq!((&*state.store.whole_name(), state.sessions.name()), ("memory:100000", "node"));
         assert!(state.users.is_none() && !state.required);
     }
 
@@ -183,6 +180,9 @@ mod tests {
             (&["--store", "postgres://ana:hunter2@db"][..], "--store"),
             (&["--store", "memcached://127.0.0.1:1"], "--sessions memcached"),
             (&["--store", "@/nowhere"], "/nowhere"),
+            (&["--store", "redis://a,mysql://ana:hunter2@db/x"], "of one kind"),
+            (&["--store", "redis://:hunter2@a,redis://:hunter2@a"], "stands twice"),
+            (&["--store", "redis://a,"], "--store"),
             (&["--sessions", "hunter2"], "--sessions"),
             (&["--sessions", "redis://:hunter2@db/hunter2"], "--sessions"),
             (&["--sessions", "token", "--token-key-file", short], "needs 32"),

@@ -25,7 +25,7 @@ use super::settings::Settings;
 use super::shared::{self, ServerKind, SessionsKind, StoreKind};
 use super::state::Folder;
 use super::wait::Interrupt;
-use crate::store::{Target, seed};
+use crate::store::{Share, Target, seed};
 
 /// Longest wait for one batch of rows.
 const SEED_TIMEOUT: Duration = Duration::from_secs(30);
@@ -94,7 +94,7 @@ pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &
     match settings.shared.store {
         Some(StoreKind::Sqlite) => {
             let target = Target::Sqlite(folder.path().join(shared::SQLITE));
-            fill(&target, settings.shared.rows, reporter, shared::SQLITE, interrupt)?;
+            fill(&target, Share::ALL, settings.shared.rows, reporter, shared::SQLITE, interrupt)?;
         }
         None | Some(StoreKind::Mariadb | StoreKind::Redis) => {}
     }
@@ -111,15 +111,25 @@ pub fn login_body(settings: &Settings, folder: &Folder) -> Option<String> {
     settings.shared.login.map(|_| secrets::folder(folder).join(login::BODY).display().to_string())
 }
 
-/// Tables and rows of a store; what is there already stays.
-fn fill(target: &Target, rows: u32, reporter: Reporter, name: &str, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let made = seed::seed(target, rows.into(), SEED_TIMEOUT, |_| match interrupt.check() {
+/// Tables of a store server, and its share of the rows; what is there already stays.
+fn fill(
+    target: &Target,
+    share: Share,
+    rows: u32,
+    reporter: Reporter,
+    name: &str,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let made = seed::seed(target, share, rows.into(), SEED_TIMEOUT, |_| match interrupt.check() {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });
     interrupt.check()?;
     made.map_err(|failure| anyhow!("{failure:?}")).with_context(|| format!("{name} does not take its rows"))?;
-    reporter.step(format_args!("{name} has {rows} rows"));
+    match share.of {
+        1 => reporter.step(format_args!("{name} has {rows} rows")),
+        shards => reporter.step(format_args!("{name} has its part of {rows} rows, as one of {shards} shards")),
+    }
     Ok(())
 }
 

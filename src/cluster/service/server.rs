@@ -19,7 +19,7 @@ use crate::cluster::settings::Settings;
 use crate::cluster::shared::ServerSettings;
 use crate::cluster::state::{Folder, make_private, write_file};
 use crate::cluster::{logs, process, wait};
-use crate::store::{Target, connect};
+use crate::store::{Share, Target, connect};
 
 /// How long a server may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -59,6 +59,13 @@ impl Server<'_> {
     /// Where clients find it, once it was started.
     fn target(&self) -> Option<Target> {
         secrets::url(self.folder, &self.server.name)?.parse().ok()
+    }
+
+    /// The rows that it shall have; `None` where it is no server of the store.
+    fn share(&self) -> Option<Share> {
+        let shared = &self.settings.shared;
+        let place = shared.store_servers().position(|server| server == self.server)?;
+        Some(Share { place, of: shared.store_servers().count() })
     }
 
     /// Whether it speaks its protocol and takes the password.
@@ -166,8 +173,8 @@ impl Service for Server<'_> {
         interrupt.check()?;
         let mut launched = self.launch(&place)?;
         self.wait_until_it_answers(&mut launched, interrupt)?;
-        if let Some(target) = self.target().filter(|_| self.settings.shared.store_server() == Some(self.server)) {
-            fill(&target, self.settings.shared.rows, self.reporter, &self.server.name, interrupt)?;
+        if let Some((target, share)) = self.target().zip(self.share()) {
+            fill(&target, share, self.settings.shared.rows, self.reporter, &self.server.name, interrupt)?;
         }
         let quota = self.limit()?;
         let (name, kind) = (&self.server.name, self.server.kind.name());

@@ -25,6 +25,7 @@ experiments![
     "store",
     "connections",
     "index",
+    "shards",
     "sessions",
     "login",
     "autoscale",

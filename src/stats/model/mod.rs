@@ -17,7 +17,7 @@ pub use machine::{
     Cgroup, Core, Cpu, CpuShares, Disk, Interface, MemoryStats, Pressure, Pressures, Process, Sockets, Tcp,
 };
 pub use node::{Bucket, ConnectionStats, Endpoint, PoolStats, QueueWait, RequestStats};
-pub use store::{StoreResponse, StoreStats};
+pub use store::StoreStats;
 
 /// The answer of `/stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::store_target::StoreTarget;
+use crate::stats::store_target::{StoreResponse, StoreTarget};
 
 use super::node::QueueWait;
 
@@ -20,7 +20,7 @@ pub struct StoreStats {
     pub waiting: u64,
     /// Connection time in use, of the connection time there was.
     pub utilization: Option<f64>,
-    /// Time of the window in which every connection was in use and requests waited for one.
+    /// Time of the window in which every connection to a server was in use and requests waited for one: of the server with the most.
     pub saturated_percent: Option<f64>,
     /// Time in which that was so since the node started.
     pub saturated_seconds_total: f64,
@@ -44,14 +44,4 @@ pub struct StoreStats {
     pub reads_total: u64,
     /// Writes answered since the node started, those of sessions included.
     pub writes_total: u64,
-}
-
-/// Response times of the last minute, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StoreResponse {
-    /// Half took at most this.
-    pub p50: Option<f64>,
-    /// 99 in 100 took at most this.
-    pub p99: Option<f64>,
 }

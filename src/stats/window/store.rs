@@ -3,9 +3,10 @@
 use super::node::queue_wait;
 use super::{Notes, Span, percent, round};
 use crate::pool::PoolReading;
-use crate::stats::model::{StoreResponse, StoreStats};
+use crate::stats::model::StoreStats;
 use crate::stats::sample::Sample;
 use crate::stats::store::StoreReading;
+use crate::stats::store_target::{StoreResponse, StoreTarget};
 
 pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> StoreStats {
     let store = &after.node.store;
@@ -36,13 +37,16 @@ pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Stor
         notes.add("store.response_percent", "the store was asked nothing in this window");
     }
     let pool = &store.pool;
+    let targets: Vec<StoreTarget> = store.targets.iter().map(|one| target(span, one)).collect();
+    // The server that is saturated most: a hot shard stops the node though the others have room.
+    let most_saturated = targets.iter().filter_map(|one| one.saturated_percent).reduce(f64::max);
     StoreStats {
-        targets: store.targets.clone(),
+        targets,
         connections: pool.threads,
         in_use: pool.active,
         waiting: pool.queued,
         utilization: share(|pool| pool.busy_seconds_total, pool.threads as f64),
-        saturated_percent: share(|pool| pool.saturated_seconds_total, 1.0).filter(|_| pool.threads > 0),
+        saturated_percent: most_saturated,
         saturated_seconds_total: round(pool.saturated_seconds_total, 6),
         busy_seconds_total: round(pool.busy_seconds_total, 6),
         queue_wait_milliseconds: queue_wait(pool),
@@ -57,5 +61,23 @@ pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Stor
         rejected: growth(|store| store.pool.rejected_total),
         reads_total: store.reads_total,
         writes_total: store.writes_total,
+    }
+}
+
+/// One server over the window.
+fn target(span: Option<&Span<'_>>, now: &StoreTarget) -> StoreTarget {
+    let saturated = span.filter(|_| now.connections > 0).and_then(|span| {
+        let before = span.before.node.store.targets.iter().find(|one| one.url == now.url)?;
+        percent((now.saturated_seconds_total - before.saturated_seconds_total).max(0.0), span.seconds)
+    });
+    let rounded = |time: Option<f64>| time.map(|time| round(time, 3));
+    StoreTarget {
+        saturated_percent: saturated.map(|share| share.min(100.0)),
+        saturated_seconds_total: round(now.saturated_seconds_total, 6),
+        response_milliseconds: StoreResponse {
+            p50: rounded(now.response_milliseconds.p50),
+            p99: rounded(now.response_milliseconds.p99),
+        },
+        ..now.clone()
     }
 }

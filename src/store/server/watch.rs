@@ -48,7 +48,7 @@ fn wait(server: &Inner) -> bool {
 /// nothing of a new one.
 fn look(server: &Arc<Inner>) {
     for _ in 0..2 {
-        let by = Instant::now() + server.config.timeout;
+        let by = Instant::now() + server.config.bounds.timeout;
         let inside = server.clone();
         let ping = move || inside.ask(|client: &mut dyn Client, by| client.ping(by), by);
         match server.pool.run(ping, || false) {

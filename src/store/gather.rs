@@ -1,0 +1,45 @@
+//! One question to all shards at once (scatter), and their answers as one (gather).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::answer::Answer;
+use super::client::{Client, Failure};
+use super::error::{Error, NoAnswer};
+use super::member::{Member, Operation};
+
+/// Asks every server, then waits for all. Each has its deadline from the same moment on, so that all together have one. The times
+/// are those of the slowest. The first server in the list that fails makes the whole fail; what the others answer is lost.
+pub(super) fn ask_all<T, F, A>(
+    members: &[Member],
+    operation: Operation,
+    question: F,
+    abandoned: Arc<A>,
+) -> Result<Answer<Vec<T>>, NoAnswer>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut dyn Client, Instant) -> Result<Vec<T>, Failure> + Clone + Send + 'static,
+    A: Fn() -> bool + Send + Sync + 'static,
+{
+    let mut waited = Vec::with_capacity(members.len());
+    for (server, member) in members.iter().enumerate() {
+        let abandoned = Arc::clone(&abandoned);
+        let started = member.start(operation, question.clone(), move || abandoned());
+        waited.push(started.map_err(|error| NoAnswer { server, error })?);
+    }
+    let mut all: Option<Answer<Vec<T>>> = None;
+    for (server, waited) in waited.into_iter().enumerate() {
+        let done = waited.answer().map_err(|error| NoAnswer { server, error })?;
+        all = Some(match all {
+            None => Answer { value: done.value, queued: done.queued, worked: done.worked, server },
+            Some(mut all) => {
+                all.value.extend(done.value);
+                if done.queued + done.worked > all.queued + all.worked {
+                    (all.queued, all.worked, all.server) = (done.queued, done.worked, server);
+                }
+                all
+            }
+        });
+    }
+    all.ok_or(NoAnswer { server: 0, error: Error::Panicked })
+}
