@@ -28,6 +28,7 @@ options:
   --unit-cpu P       a unit in percent of one core (25), by `docker run --cpus`; or none
   --balancer B       haproxy (default) or nginx: a process of this machine, by "webapp cluster"
   --port PORT        where it listens (8080, or the next that is free)
+  --bind ADDRESS     the balancer's address for clients (127.0.0.1); another one lets other machines in
   --model M          async (default) or sync
   --containers       this (the default); or --processes: the same cluster of processes, by scripts/cluster.sh, to compare with
 

@@ -3,7 +3,7 @@
 
 # The port of a node in its container.
 DOCKER_PORT=3000
-DOCKER_OPTIONS='--name --topology --units --nodes --unit-cpu --balancer --model --port --'
+DOCKER_OPTIONS='--name --topology --units --nodes --unit-cpu --balancer --model --port --bind --'
 
 # docker_require: there is a client, and an engine that answers.
 docker_require() {

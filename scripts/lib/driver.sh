@@ -6,7 +6,7 @@
 
 DRIVER_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
-NAME=webapp TOPOLOGY=horizontal UNITS=2 UNIT_CPU=25 BALANCER=haproxy MODEL=async PORT='' COMMAND='' OPERAND='' NODE_ARGUMENTS=()
+NAME=webapp TOPOLOGY=horizontal UNITS=2 UNIT_CPU=25 BALANCER=haproxy MODEL=async PORT='' BIND='' COMMAND='' OPERAND='' NODE_ARGUMENTS=()
 
 # driver_parse WHERE OPTIONS WORD…: fills the variables above. WHERE is for messages; OPTIONS are those that the driver has, such as
 # "--name --units". With "--" among them, what follows it is for the nodes.
@@ -37,7 +37,7 @@ driver_parse() {
       *)
         if [[ -z "$COMMAND" ]]; then
           COMMAND=$1
-        elif [[ "$COMMAND" == @(kill|scale) && -z "$OPERAND" ]]; then
+        elif [[ "$COMMAND" == @(kill|scale|load) && -z "$OPERAND" ]]; then
           OPERAND=$1
         else
           usage_error "one command at a time: $COMMAND or $1"
@@ -84,7 +84,7 @@ webapp_program() { find_binary "$DRIVER_ROOT"; }
 balancer() { "$(webapp_program)" cluster "$@" --name "$NAME"; }
 
 # balancer_up ADDRESS…: before these nodes.
-balancer_up() { balancer up --balancer "$BALANCER" --backend "$(joined "$@")" ${PORT:+--port "$PORT"} >/dev/null; }
+balancer_up() { balancer up --balancer "$BALANCER" --backend "$(joined "$@")" ${PORT:+--port "$PORT"} ${BIND:+--bind "$BIND"} >/dev/null; }
 
 # enough_nodes N: so many run, and answer. The driver's read_nodes fills NODES and ADDRESSES.
 enough_nodes() {

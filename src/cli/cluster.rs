@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use super::Exit;
 use crate::cluster::balancer::Kind;
 use crate::cluster::contract::Topology;
-use crate::cluster::describe::Description;
+use crate::cluster::describe::{Description, Machine};
 use crate::cluster::reporter::Reporter;
 use crate::cluster::settings::UpRequest;
 use crate::cluster::{self, Cluster, Launch, Stop};
 use up::Up;
-use values::{backend, count, name, named_address, named_process, units};
+use values::{backend, count, machine, name, named_address, named_process, units};
 
 /// Runs nodes, each under its own CPU quota, behind a real HAProxy or nginx.
 ///
@@ -140,6 +140,9 @@ struct Describe {
     /// NAME=PROCESS of a node, where that is on this machine.
     #[arg(long, value_parser = named_process)]
     pid: Vec<(String, u32)>,
+    /// NAME=UNITS:NODE,…, once for each machine under the nodes.
+    #[arg(long, value_parser = machine)]
+    machine: Vec<Machine>,
     /// Ask every node whether it is ready.
     #[arg(long)]
     ask: bool,
@@ -147,11 +150,11 @@ struct Describe {
 
 impl Describe {
     fn answer(self, name: String) -> anyhow::Result<String> {
-        let Self { topology, units, unit_cpu, mechanism, target, node: nodes, pid, balancer, .. } = self;
+        let Self { topology, units, unit_cpu, mechanism, target, node: nodes, pid, balancer, machine: machines, .. } = self;
         let balancer = balancer.zip(self.balancer_version).map(|(kind, version)| (kind, version, self.balancer_pid));
         let pids = pid.into_iter().collect();
         let ask = self.ask;
-        let description = Description { name, topology, units, unit_cpu, mechanism, target, nodes, pids, balancer };
+        let description = Description { name, topology, units, unit_cpu, mechanism, target, nodes, pids, balancer, machines };
         Ok(serde_json::to_string(&description.answer(ask))? + "\n")
     }
 }

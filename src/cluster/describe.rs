@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::balancer::Kind;
-use super::contract::{BalancerAnswer, ClusterAnswer, Limited, NodeAnswer, NodeState, Topology};
+use super::contract::{BalancerAnswer, ClusterAnswer, Limited, MachineAnswer, NodeAnswer, NodeState, Topology};
 use super::ready;
 
 /// What the driver knows.
@@ -29,6 +29,25 @@ pub struct Description {
     pub pids: BTreeMap<String, u32>,
     /// Kind, version, and its process where that is on this machine.
     pub balancer: Option<(Kind, String, Option<u32>)>,
+    /// Real machines under the nodes, where the driver can give and take them.
+    pub machines: Vec<Machine>,
+}
+
+/// A real machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// Nodes of one unit that fit on it.
+    pub units: u32,
+    /// The names of the nodes that stand on it.
+    pub nodes: Vec<String>,
+}
+
+impl From<Machine> for MachineAnswer {
+    fn from(Machine { name, units, nodes }: Machine) -> Self {
+        Self { name, units, quota_cores: None, simulated: false, nodes }
+    }
 }
 
 /// The answer of that driver.
@@ -76,7 +95,7 @@ impl Description {
             units: Some(self.units),
             target: self.target,
             nodes,
-            machines: Vec::new(),
+            machines: self.machines.into_iter().map(MachineAnswer::from).collect(),
             balancer,
             services: Vec::new(),
             tls: None,
@@ -105,12 +124,15 @@ mod tests {
             nodes,
             pids: [("node2".to_owned(), 7)].into(),
             balancer: Some((Kind::Nginx, "1.22.1".to_owned(), None)),
+            machines: vec![Machine { name: "host1".to_owned(), units: 4, nodes: vec!["node2".to_owned()] }],
         };
         let text = serde_json::to_string(&description.clone().answer(false)).unwrap();
         assert!(!text.contains("\"up\""), "{text}");
         let read: ClusterAnswer = serde_json::from_str(&text).unwrap();
         assert_eq!((read.nodes[0].pid, read.nodes[1].pid), (None, Some(7)));
         assert_eq!((read.nodes[1].quota_cores, read.limited.unwrap().total_quota_cores), (Some(0.5), Some(1.0)));
+        let machine = &read.machines[0];
+        assert_eq!((machine.units, machine.simulated, machine.nodes.as_slice()), (4, false, &["node2".to_owned()][..]));
         let asked = serde_json::to_value(description.answer(true)).unwrap();
         assert_eq!((&asked["up"]["node2"], &asked["nodes"][1]["state"]), (&false.into(), &"down".into()));
     }

@@ -50,23 +50,51 @@ second_host() {
   docker save "$WEBAPP_IMAGE" | docker --host "unix://$work/second/socket" load >/dev/null
 }
 
+both_hosts() { [[ "$(docker node ls --format '{{.Status}}' | sort -u)" == Ready ]]; }
+
+# Hosts as machines that are taken and given back.
+swarm_machines() {
+  JSON=$(swarm up --units 2 --machine-units 3) || return 1
+  TARGET=$(jq -r .target <<<"$JSON")
+  check "swarm: one host takes nodes" is "$(on_hosts "$JSON") $(jq -c '[.machines[] | .units, .simulated, .nodes]' <<<"$JSON")" '2 [3,false,["node1","node2"]]'
+  load_start 8 '/fib?number=20'
+  check "swarm: a second host is taken for more nodes" swarm scale 5 --machines 2
+  JSON=$(swarm status)
+  check "swarm: no host has more nodes than it may" is "$(jq -c '[.machines[].nodes | length] | sort' <<<"$JSON")" '[2,3]'
+  check "swarm: it is given back, and its nodes move" swarm scale 3 --machines 1
+  load_end || return 1
+  check "swarm: hosts come and go under load: no request failed" load_is_faultless
+  note "$(jq .requests_total <<<"$LOAD") requests, errors $(jq -c .errors <<<"$LOAD")"
+  check "swarm: three nodes on the host that stays" is "$(on_hosts "$(swarm status)")" 3
+  check "swarm: more machines than hosts are refused" fails swarm scale 7 --machines 3
+  check "swarm: down, and all hosts take nodes again" swarm down
+  check "swarm: all hosts are active" is "$(docker node ls --format '{{.Availability}}' | sort -u)" Active
+}
+
+# on_hosts JSON: how many nodes there are on each host.
+on_hosts() { jq -r '[.nodes[].url | sub("http://"; "") | sub(":.*"; "")] | group_by(.) | map(length) | join(" ")' <<<"$1"; }
+
 test_swarm() {
-  local hosts
+  local merged
   second_host || return 1
   docker swarm init --advertise-addr 10.77.0.1 >/dev/null || return 1
   on second docker --host "unix://$work/second/socket" swarm join --advertise-addr 10.77.0.2 \
     --token "$(docker swarm join-token --quiet worker)" 10.77.0.1:2377 >/dev/null || return 1
-  JSON=$(swarm up --units 2) || return 1
+  JSON=$(swarm up --units 2 --bind 10.77.0.1) || return 1
   TARGET=$(jq -r .target <<<"$JSON")
   check "swarm: two tasks on two hosts, behind HAProxy" is "$(jq -r '[.nodes[].url | sub("http://"; "") | sub(":.*"; "")] | sort | join(" ")' <<<"$JSON")" "10.77.0.1 10.77.0.2"
   load_start 8 '/fib?number=20'
   check "swarm: scale 2 -> 6 under load" swarm scale 6
-  hosts=$(swarm status | jq -r '[.nodes[].url | sub("http://"; "") | sub(":.*"; "")] | group_by(.) | map(length) | join(" ")')
-  check "swarm: three on each host" is "$hosts" "3 3"
+  check "swarm: three on each host" is "$(on_hosts "$(swarm status)")" "3 3"
   check "swarm: scale 6 -> 3 under load" swarm scale 3
   load_end || return 1
   check "swarm: 2 -> 6 -> 3 under load: no request failed" load_is_faultless
   note "$(jq .requests_total <<<"$LOAD") requests, errors $(jq -c .errors <<<"$LOAD")"
+  # Exit code 3: measured, and late, as a busy machine is.
+  merged=$(swarm load 3 -- "$TARGET/fib?number=15" --rate 20 --warmup 1s --duration 3s) || (($? == 3)) || return 1
+  check "swarm: three generators on two hosts, one result: every request" is "$(jq -c '[(.generators | length), .requests_total, .requests_ok]' <<<"$merged")" '[3,180,180]'
+  check "swarm: a generator that cannot measure is an error" fails env WEBAPP_LOAD_AT=1 "$root/scripts/swarm-driver.sh" --name s load 2 -- "$TARGET/whoami" 2>>"$log"
+  check "swarm: generators leave nothing" is "$(docker service ls --format '{{.Name}}')" webapp-s
   check "swarm: scale 3 -> 4" swarm scale 4
   load_start 8 '/fib?number=20'
   ip link set to-second down
@@ -75,6 +103,9 @@ test_swarm() {
   check "swarm: a host is lost under load: at most the requests in flight there fail" at_most "$(jq '.requests_total - .requests_ok' <<<"$LOAD")" 8
   note "$(jq .requests_total <<<"$LOAD") requests, errors $(jq -c .errors <<<"$LOAD")"
   check "swarm: down" swarm down
+  ip link set to-second up
+  wait_until 60 both_hosts || return 1
+  swarm_machines || return 1
   docker swarm leave --force >/dev/null
   hosts_end
   end_processes "$ENGINE_PID"

@@ -2,6 +2,7 @@
 
 use clap::builder::RangedU64ValueParser;
 
+use crate::cluster::describe::Machine;
 use crate::cluster::settings::MOST_UNITS;
 use crate::cluster::shared::MOST_SERVERS;
 
@@ -57,6 +58,18 @@ pub fn backend(text: &str) -> Result<String, String> {
         Some((host, port)) if is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(text.to_owned()),
         _ => Err("must be addresses like 192.168.56.11:3000,192.168.56.12:3000".to_owned()),
     }
+}
+
+/// NAME=UNITS:NODE,…, with no node after the colon for an empty machine.
+pub fn machine(text: &str) -> Result<Machine, String> {
+    let read = || {
+        let (name, rest) = text.split_once('=')?;
+        let (units, nodes) = rest.split_once(':')?;
+        let units = units.parse().ok().filter(|units| *units > 0)?;
+        let nodes = nodes.split(',').filter(|node| !node.is_empty()).map(str::to_owned).collect();
+        Some(Machine { name: name.to_owned(), units, nodes })
+    };
+    read().ok_or_else(|| "must be NAME=UNITS:NODE,…".to_owned())
 }
 
 /// NAME=PROCESS.
