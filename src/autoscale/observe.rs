@@ -122,15 +122,19 @@ impl Answers {
     }
 }
 
-/// CPU in percent of the quota, or of the CPUs where there is no quota. Where the kernel does not count by control group
-/// (version 1 without the accounting controller), the process is the node.
+/// CPU in percent of the quota, or of the CPUs where there is no quota: at most 100. Where the kernel does not count by control
+/// group (version 1 without the accounting controller), the process is the node.
+///
+/// A window of one second may hold the use of one period of the quota more than its own ten, and then reads up to 110 %. That is
+/// the window's edge and no need for more: counted as it is read, a target near the quota would sometimes be passed by chance.
 fn cpu_percent(stats: &Stats, quota_cores: Option<f64>) -> Option<f64> {
     let window = &stats.window;
-    window.cgroup.cpu_quota_utilization.or_else(|| {
+    let percent = window.cgroup.cpu_quota_utilization.or_else(|| {
         let cores = window.cpu.allowed_cores.or(window.cpu.cores).map(|cores| cores as f64);
         let quota = window.cgroup.cpu_quota_cores.or(quota_cores).or(cores).filter(|cores| *cores > 0.0)?;
         Some(window.process.cpu_percent? / quota)
-    })
+    })?;
+    Some(percent.min(100.0))
 }
 
 fn in_pool(stats: &Stats) -> f64 {
@@ -257,6 +261,15 @@ mod tests {
         assert_eq!(answers.reading(Metric::Cpu, Some(1.5)), Some(100.0), "the driver knows the quota");
         assert_eq!(answers.reading(Metric::Rate, None), Some(7.0));
         assert!(Answers::default().readings(None).is_empty());
+    }
+
+    #[test]
+    fn more_cpu_than_the_quota_is_the_quota() {
+        let read = |percent| {
+            let edge = stats(5.0, |window| window.cgroup.cpu_quota_utilization = Some(percent));
+            Answers { answers: vec![edge], failure: None }.reading(Metric::Cpu, None)
+        };
+        assert_eq!([99.5, 100.0, 106.0].map(read), [Some(99.5), Some(100.0), Some(100.0)]);
     }
 
     #[test]

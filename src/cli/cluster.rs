@@ -150,11 +150,14 @@ struct Describe {
 
 impl Describe {
     fn answer(self, name: String) -> anyhow::Result<String> {
-        let Self { topology, units, unit_cpu, mechanism, target, node: nodes, pid, balancer, machine: machines, .. } = self;
+        let Self {
+            topology, units, unit_cpu, mechanism, target, node: nodes, pid, balancer, machine: machines, ..
+        } = self;
         let balancer = balancer.zip(self.balancer_version).map(|(kind, version)| (kind, version, self.balancer_pid));
         let pids = pid.into_iter().collect();
         let ask = self.ask;
-        let description = Description { name, topology, units, unit_cpu, mechanism, target, nodes, pids, balancer, machines };
+        let description =
+            Description { name, topology, units, unit_cpu, mechanism, target, nodes, pids, balancer, machines };
         Ok(serde_json::to_string(&description.answer(ask))? + "\n")
     }
 }
