@@ -1,6 +1,7 @@
 //! The balancer: which node gets the next task.
 
 use super::connections::Connections;
+use super::memory::prefetch;
 use super::model::Policy;
 use super::random::{Random, below};
 
@@ -21,6 +22,8 @@ pub(super) struct Balancer {
     /// The nodes of the list by open requests; kept for least connections only.
     sorted: Option<Connections>,
     turn: usize,
+    /// What the next pick drew already: among how many, and the places.
+    drawn: (usize, usize, usize),
     /// For requests of several tasks: the last one that each node was picked for.
     picked_for: Vec<u64>,
     request: u64,
@@ -42,6 +45,7 @@ impl Balancer {
             open: Vec::new(),
             sorted,
             turn: 0,
+            drawn: (0, 0, 0),
             picked_for: Vec::new(),
             request: 0,
         }
@@ -108,7 +112,7 @@ impl Balancer {
         }
         Some(match self.policy {
             Policy::Random => {
-                let place = below(&mut self.random, count);
+                let (place, _) = self.draw(count);
                 self.at(place)
             }
             Policy::RoundRobin => {
@@ -120,11 +124,42 @@ impl Balancer {
                 return self.sorted.as_ref()?.least(&mut self.random, |node| self.open[node as usize]);
             }
             Policy::TwoChoices => {
-                let first = below(&mut self.random, count);
-                let second = below(&mut self.random, count - 1);
+                let (first, second) = self.draw(count);
                 let (first, second) = (self.at(first), self.at(second + usize::from(second >= first)));
                 if self.open[second as usize] < self.open[first as usize] { second } else { first }
             }
+        })
+    }
+
+    /// The places that were drawn for this pick; and draws those for the next one, so that it can be known in advance whom it asks.
+    #[inline]
+    fn draw(&mut self, count: usize) -> (usize, usize) {
+        let drawn = match self.drawn {
+            (among, first, second) if among == count => (first, second),
+            _ => self.draw_among(count),
+        };
+        let (first, second) = self.draw_among(count);
+        self.drawn = (count, first, second);
+        drawn
+    }
+
+    #[inline]
+    fn draw_among(&mut self, count: usize) -> (usize, usize) {
+        let first = below(&mut self.random, count);
+        let second = if self.policy == Policy::TwoChoices { below(&mut self.random, count - 1) } else { 0 };
+        (first, second)
+    }
+
+    /// The nodes that the next pick will ask, as far as that is drawn already.
+    #[inline]
+    pub fn expected(&self) -> impl Iterator<Item = u32> {
+        let (among, first, second) = self.drawn;
+        let known = among == self.list.len() && among > 1;
+        let second = (self.policy == Policy::TwoChoices).then(|| second + usize::from(second >= first));
+        [Some(first), second].into_iter().flatten().filter(move |_| known).map(|place| {
+            let node = self.at(place);
+            prefetch(&self.open[node as usize]);
+            node
         })
     }
 

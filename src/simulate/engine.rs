@@ -12,6 +12,7 @@ use super::controller::Controller;
 use super::error::SimulationError;
 use super::event::Event;
 use super::heap::Heap;
+use super::memory::prefetch;
 use super::model::Model;
 use super::outcome::{Failure, Outcome};
 use super::random::{Random, Streams, below, uniform};
@@ -24,6 +25,9 @@ use usage::Usage;
 
 /// Tasks in the system at once, beyond which the run is given up: it would fill the memory.
 const MOST_TASKS: u32 = 30_000_000;
+
+/// Nodes from which on [`Engine::look_ahead`] pays for itself.
+const LARGE: usize = 1_000;
 
 /// The layer behind the nodes.
 pub(super) struct Behind {
@@ -61,6 +65,8 @@ pub(super) struct Engine<'a> {
     arrived: u64,
     happened: u64,
     picks: Vec<u32>,
+    /// So many nodes that the caches of a core do not hold them.
+    is_large: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -106,6 +112,7 @@ impl<'a> Engine<'a> {
             arrived: 0,
             happened: 0,
             picks: Vec::new(),
+            is_large: model.nodes >= LARGE,
         };
         engine.set_up();
         Ok(engine)
@@ -124,6 +131,9 @@ impl<'a> Engine<'a> {
             if event <= self.next_arrival && event <= timeout {
                 let Some((time, event)) = self.events.pop() else { break };
                 self.now = time;
+                if self.is_large {
+                    self.look_ahead();
+                }
                 self.happen(event);
             } else if self.next_arrival <= timeout {
                 self.now = self.next_arrival;
@@ -139,6 +149,29 @@ impl<'a> Engine<'a> {
         self.recorder.end_batch();
         let events = self.happened;
         Ok(self.outcome(events))
+    }
+
+    /// Asks for what the event after this one will need, and for the tasks of those after it.
+    #[inline]
+    fn look_ahead(&self) {
+        let Some(coming) = self.events.coming() else { return };
+        let mut next = (f64::INFINITY, NONE);
+        for &(time, event) in coming {
+            if let Event::Finish(task) = event {
+                prefetch(&self.tasks[task]);
+                if time < next.0 {
+                    next = (time, task);
+                }
+            }
+        }
+        if next.1 != NONE {
+            let Task { node, request, .. } = self.tasks[next.1];
+            self.nodes.expect(node);
+            if request != NONE {
+                prefetch(&self.requests[request]);
+            }
+        }
+        self.balancer.expected().for_each(|node| self.nodes.expect(node));
     }
 
     fn happen(&mut self, event: Event) {

@@ -59,6 +59,12 @@ impl<T: Copy> Heap<T> {
         Some(self.at(ROOT))
     }
 
+    /// Those of which one comes next, once the event that was popped has happened: the root's children. Infinite times are nobody's.
+    #[inline]
+    pub fn coming(&self) -> Option<&[(f64, T); CHILDREN]> {
+        self.lines.get(ROOT - 2).map(|line| &line.0)
+    }
+
     pub fn clear(&mut self) {
         (self.end, self.hole) = (ROOT, false);
         self.lines.clear();

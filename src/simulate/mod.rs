@@ -18,6 +18,7 @@
 //! | `balancer`, `connections` | who gets a request |
 //! | `tier`, `shared`, `task` | servers with their queues; processor sharing and quotas; requests and tasks |
 //! | `heap`, `event` | what is to come |
+//! | `memory` | hints to the machine: cache lines ahead of their use, large pages |
 //! | `error` | why a run gave no result |
 //! | `recorder`, `statistics`, `outcome` | what happened, with intervals |
 //! | `controller` | an autoscaler on the simulated clock |
@@ -30,6 +31,7 @@ mod engine;
 mod error;
 mod event;
 mod heap;
+mod memory;
 mod model;
 mod model_error;
 mod outcome;

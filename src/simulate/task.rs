@@ -1,5 +1,7 @@
 //! Requests and their tasks, each in a slab: an array whose free places are used again.
 
+use super::memory::grow;
+
 /// No task, no request, no node.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -74,6 +76,9 @@ impl<T> Slab<T> {
                 index
             }
             None => {
+                if self.items.len() == self.items.capacity() {
+                    grow(&mut self.items);
+                }
                 self.items.push(item);
                 (self.items.len() - 1) as u32
             }

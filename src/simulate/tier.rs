@@ -2,6 +2,7 @@
 
 use super::event::Event;
 use super::heap::Heap;
+use super::memory::{grow, prefetch};
 use super::model::{Discipline, Server};
 use super::shared::Shared;
 use super::task::{NONE, Phase, Slab, Task};
@@ -81,6 +82,9 @@ impl Tier {
     /// One server more.
     pub fn add(&mut self, now: f64) -> u32 {
         let index = self.stations.len();
+        if index == self.stations.capacity() {
+            grow(&mut self.stations);
+        }
         self.stations.push(Station::new(now));
         if self.is_shared {
             // Periods of different servers do not begin together: the golden ratio spreads them.
@@ -89,6 +93,14 @@ impl Tier {
             self.shared.push(Shared::new(self.server.threads, self.server.quota, now + (1.0 - phase) * period));
         }
         index as u32
+    }
+
+    /// A server's event comes soon.
+    #[inline]
+    pub fn expect(&self, index: u32) {
+        if let Some(station) = self.stations.get(index as usize) {
+            prefetch(station);
+        }
     }
 
     pub fn len(&self) -> usize {
