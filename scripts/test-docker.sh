@@ -25,7 +25,7 @@ usage: scripts/test-docker.sh [PATTERN…]
   --list    the names
 
 The node is the program that WEBAPP_BIN names, else a fresh debug build. Without root, namespaces or dockerd it is skipped, and
-says so. No image is pulled: those of nginx, HAProxy and Redis are made of this machine's programs.
+says so. No image is pulled: those of nginx, HAProxy, Redis and memcached are made of this machine's programs.
 TEXT
 }
 
@@ -45,7 +45,7 @@ done
 
 # Outside: what is needed, and the namespaces, in which this script starts again.
 if [[ -z "${WEBAPP_TEST_DOCKER:-}" ]]; then
-  need curl jq haproxy nginx=nginx-light redis-server openssl ip=iproute2
+  need curl jq haproxy nginx=nginx-light redis-server memcached openssl ip=iproute2
   WEBAPP_BIN=$(tested_binary "$root")
   export WEBAPP_BIN WEBAPP_CLUSTER_BIN=$WEBAPP_BIN
   if reason=$(engine_missing); then
@@ -54,7 +54,9 @@ if [[ -z "${WEBAPP_TEST_DOCKER:-}" ]]; then
     exit
   fi
   WEBAPP_TEST_DOCKER=$(mktemp -d "${TMPDIR:-/tmp}/webapp-docker-test.XXXXXX")
-  export WEBAPP_TEST_DOCKER CGROUP_PARENT=/webapp-docker-$$
+  export WEBAPP_TEST_DOCKER CGROUP_PARENT=/webapp-docker-$$ DOCKER_CONFIG=$WEBAPP_TEST_DOCKER/client
+  # Here, since there is no network inside. Without it, what needs it is skipped.
+  compose_v2 "$DOCKER_CONFIG" || true
   code=0
   unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc -- "${BASH_SOURCE[0]}" "${patterns[@]}" || code=$?
   # The namespaces ended with every process in them; control groups and files are left.
@@ -85,6 +87,7 @@ check "the image builds" docker_build "$WEBAPP_BIN" "$WEBAPP_IMAGE"
 image_of_program test-nginx "$(command -v nginx)" '["nginx","-g","daemon off;"]'
 image_of_program test-haproxy "$(command -v haproxy)" '["haproxy"]'
 image_of_program test-redis "$(command -v redis-server)" '["redis-server"]'
+image_of_program test-memcached "$(command -v memcached)" '["memcached","-u","nobody"]'
 
 wanted() {
   local pattern

@@ -3,7 +3,8 @@
 
 # compose WORD…: in deploy/, by the Compose that COMPOSE names, with images of this machine in place of public ones.
 compose() {
-  (cd -- "$root/deploy" && env WEBAPP_NGINX_IMAGE=test-nginx WEBAPP_HAPROXY_IMAGE=test-haproxy WEBAPP_REDIS_IMAGE=test-redis "${COMPOSE[@]}" "$@" >>"$log" 2>&1)
+  (cd -- "$root/deploy" && env WEBAPP_NGINX_IMAGE=test-nginx WEBAPP_HAPROXY_IMAGE=test-haproxy WEBAPP_REDIS_IMAGE=test-redis WEBAPP_MEMCACHED_IMAGE=test-memcached \
+    "${COMPOSE[@]}" "$@" >>"$log" 2>&1)
 }
 
 answered() { curl -s "http://127.0.0.1$1" -H 'Accept: text/plain'; }
@@ -63,7 +64,17 @@ test_compose_store() {
   wait_until 20 both_answer || true
   check "redis.env: seed" env WEBAPP_ROWS=100 bash -c "cd $(printf %q "$root/deploy") && docker-compose --env-file redis.env run --rm seed"
   check "both nodes answer rows of the one Redis" is "$(for port in 3001 3002; do curl -s "http://127.0.0.1:$port/item?id=7" | jq -c '[.id, .node]'; done | paste -sd ' ')" '[7,"node1"] [7,"node2"]'
-  rm -f "$work/jar"
-  check "a session goes on at the other node" is "$(for port in 3001 3002 3001; do curl -s -b "$work/jar" -c "$work/jar" "http://127.0.0.1:$port/session" | jq .result; done | paste -sd ' ')" "1 2 3"
+  check "a session goes on at the other node" is "$(sessions)" "1 2 3"
   check "redis.env: down" compose down --timeout 5 --volumes --remove-orphans
+  COMPOSE=(docker-compose --env-file memcached.env)
+  check "memcached.env: up" compose up -d --no-build
+  wait_until 20 both_answer || true
+  check "a session goes on at the other node, by memcached" is "$(sessions)" "1 2 3"
+  check "memcached.env: down" compose down --timeout 5 --volumes --remove-orphans
+}
+
+# One user's counter, at one node, the other, and the first again.
+sessions() {
+  rm -f "$work/jar"
+  for port in 3001 3002 3001; do curl -s -b "$work/jar" -c "$work/jar" "http://127.0.0.1:$port/session" | jq .result; done | paste -sd ' '
 }

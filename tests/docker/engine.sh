@@ -15,6 +15,20 @@ engine_missing() {
   return 1
 }
 
+# compose_v2 CONFIG: Compose v2 for the client of that DOCKER_CONFIG. Debian 12 has none, so it comes from the package of Debian 13, which
+# is unpacked there and not installed.
+compose_v2() {
+  local folder=$1/apt options
+  [[ ! -x /usr/libexec/docker/cli-plugins/docker-compose ]] || return 0
+  mkdir -p "$folder"/{lists/partial,cache/archives/partial,root} "$1/cli-plugins"
+  options=(-qq -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$folder/lists"
+    -o "Dir::Cache=$folder/cache" -o Acquire::Retries=1 -o Acquire::http::Timeout=15 -o APT::Sandbox::User=root)
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main" >"$folder/sources.list"
+  (cd -- "$folder" && apt-get "${options[@]}" update && apt-get "${options[@]}" download docker-compose && dpkg -x docker-compose_*.deb root) >&2 || return 1
+  mv -- "$folder/root/usr/libexec/docker/cli-plugins/docker-compose" "$1/cli-plugins/"
+  rm -rf -- "$folder"
+}
+
 # engine_start NAME [COMMAND…]: an engine whose files are in $work/NAME; it is started by COMMAND, for instance in another network.
 # Sets ENGINE_PID. Its socket is $work/NAME/socket.
 engine_start() {
