@@ -7,6 +7,7 @@ mod healthcheck;
 mod load;
 mod plan;
 mod process;
+mod ratios;
 mod report;
 mod serve;
 mod simulate;
@@ -55,6 +56,8 @@ enum Command {
     Simulate(Box<simulate::Args>),
     /// Fit the Universal Scalability Law to a table `n,throughput`.
     Usl(usl::Args),
+    /// Compare what other programs measured in rounds, with intervals.
+    Ratios(ratios::Args),
     /// Run nodes behind a balancer, on this machine.
     Cluster(cluster::Args),
     /// Prepare a store that several nodes share.
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Simulate(args) => simulate::run(*args),
         Command::Usl(args) => usl::run(args),
+        Command::Ratios(args) => ratios::run(&args),
         Command::Cluster(args) => cluster::run(args),
         Command::Store(args) => store::run(args),
         Command::Users(args) => users::run(args),

@@ -70,7 +70,7 @@ pub fn markdown(report: &Report) -> String {
 }
 
 /// Text in which no sign means anything to Markdown.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         if matches!(letter, '|' | '*' | '_' | '`' | '<' | '[' | ']' | '\\') {

@@ -19,6 +19,7 @@ pub mod findings;
 mod logins;
 pub mod page;
 pub mod points;
+pub mod ratios;
 pub mod require;
 #[cfg(test)]
 pub(crate) mod sample;
