@@ -37,6 +37,8 @@ WEBAPP_BIN=$(unset WEBAPP_BIN && tested_binary .)
 export WEBAPP_BIN
 say "== cluster: real balancers, under load"
 scripts/test-cluster.sh
+say "== jmeter: a real one, beside webapp load"
+scripts/test-jmeter.sh
 say "== systemd: a real one, in namespaces of its own"
 scripts/test-systemd.sh
 say "== vagrant: the Vagrantfile, for both providers"
