@@ -14,6 +14,7 @@ source "$root/tests/cluster/hosts.sh"
 source "$root/tests/cluster/backends.sh"
 source "$root/tests/cluster/tls.sh"
 source "$root/tests/cluster/protect.sh"
+source "$root/tests/cluster/waf.sh"
 source "$root/tests/cluster/stores.sh"
 
 usage() {

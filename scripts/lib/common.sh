@@ -27,7 +27,8 @@ usage_error() {
 # help_wanted ARGUMENT…: where one of them asks for it, prints the script's usage and ends the script.
 help_wanted() { [[ " $* " != *" -h "* && " $* " != *" --help "* ]] || { usage && exit 0; }; }
 
-have() { command -v "$1" >/dev/null 2>&1; }
+# have COMMAND|FILE: it is there; a whole path may be that of any file.
+have() { command -v "$1" >/dev/null 2>&1 || [[ "$1" == /* && -f "$1" ]]; }
 
 # need COMMAND[=PACKAGE]…: the commands are there afterwards, or the script ends and says what to run.
 need() {

@@ -97,6 +97,17 @@ enum Command {
     },
     /// Show the balancer's configuration.
     Config,
+    /// Send attacks, disguised ones and honest texts to the balancer, and show what was refused by whom, and what wrongly.
+    Attack {
+        /// The cluster's own address, if it shall be said; any other is refused.
+        url: Option<String>,
+        /// Attacks of your own; src/cluster/attack/attacks.txt shows the form.
+        #[arg(long, value_name = "FILE")]
+        attacks: Option<PathBuf>,
+        /// Honest texts of your own.
+        #[arg(long, value_name = "FILE")]
+        honest: Option<PathBuf>,
+    },
     /// End the cluster, and leave nothing behind.
     Down,
     /// Print the answer of a driver for a cluster that somebody else made.
@@ -204,6 +215,14 @@ fn carry_out(args: Args) -> anyhow::Result<()> {
             return Cluster::find(&name, reporter)?.show_logs(which.as_deref(), follow, lines);
         }
         Command::Config => return print(&Cluster::find(&name, reporter)?.config()?),
+        Command::Attack { url, attacks, honest } => {
+            let cluster = match url {
+                Some(url) => Cluster::find_at(&url, &name, reporter)?,
+                None => Cluster::find(&name, reporter)?,
+            };
+            let report = cluster.attack(&cluster::attack::Lists { attacks, honest })?;
+            return print(&if json { serde_json::to_string(&report)? + "\n" } else { report.text() });
+        }
         Command::Down => return cluster::down(&name, reporter),
         Command::Describe(describe) => return print(&describe.answer(name)?),
         Command::Launch { record, group, command } => {

@@ -62,6 +62,7 @@ impl Cluster {
             algorithm: Some(self.settings.algorithm.name().to_owned()),
             stats_url: Some(self.stats_url()),
             config: Some(site.config_path(balancer).display().to_string()),
+            waf: self.settings.waf,
             up: ask.then_some(pid.is_some()),
         }
     }

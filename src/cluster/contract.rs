@@ -6,6 +6,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::waf::Waf;
+
 pub use crate::results::manifest::Limited;
 pub use crate::results::run::ServiceRole;
 
@@ -149,6 +151,9 @@ pub struct BalancerAnswer {
     /// The path of its configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// What its firewall does with attacks. `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waf: Option<Waf>,
     /// Whether it runs. `None` where that was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<bool>,

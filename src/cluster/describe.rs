@@ -81,6 +81,7 @@ impl Description {
             algorithm: None,
             stats_url: None,
             config: None,
+            waf: None,
             up: None,
         });
         let limited = Limited {

@@ -12,11 +12,13 @@
 //! | [`machines`], `machine_groups` | simulated machines under the nodes, for nested autoscaling |
 //! | [`bind`] | where the balancer listens |
 //! | [`balancer`] | one file a kind, and its configuration as a template |
+//! | [`waf`], [`attack`] | the firewall at the balancer, and what it is tried with |
 //! | [`shared`], [`service`] | stores and caches that the nodes share: what is asked for, and one file a kind |
 //!
 //! Nothing here runs beside the command: what must go on after it, goes on by itself.
 
 mod answer;
+pub mod attack;
 mod backends;
 pub mod balancer;
 pub mod bind;
@@ -41,6 +43,7 @@ pub mod state;
 mod stop;
 mod tls;
 mod up;
+pub mod waf;
 mod wait;
 
 use anyhow::{Context, ensure};

@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 /// Debian keeps haproxy and nginx where an ordinary user's PATH does not look.
 const FURTHER_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// A program that is needed, and the package of Debian that brings it.
+/// A program that is needed, or another file by its whole path, and the package of Debian that brings it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needed {
-    /// The program.
+    /// The program, or the path.
     pub program: &'static str,
     /// The package.
     pub package: &'static str,
@@ -33,8 +33,11 @@ impl Needed {
     }
 }
 
-/// Where a program is, if it is there.
+/// Where a program is, if it is there. A whole path may be that of any file.
 pub fn find(name: &str) -> Option<PathBuf> {
+    if name.starts_with('/') {
+        return Some(PathBuf::from(name)).filter(|path| path.is_file());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(FURTHER_FOLDERS.map(PathBuf::from))
@@ -87,6 +90,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_its_package() {
         assert!(find("sh").is_some());
+        assert!(find("/etc/passwd").is_some() && find("/etc").is_none());
         let error = Needed { program: "no-such-program", package: "its-package" }.find().unwrap_err().to_string();
         assert!(error.starts_with("no-such-program is missing; "), "{error}");
     }

@@ -13,6 +13,7 @@ use super::limits::Mechanism;
 use super::machines::{MachinesRequest, MachinesSettings};
 use super::shared::{Shared, SharedRequest};
 use super::stop::Stop;
+use super::waf::Waf;
 use crate::app::Model;
 use crate::results::balancer;
 
@@ -80,6 +81,7 @@ pub struct UpRequest {
     pub limit_requests: Option<u32>,
     pub limit_connections: Option<u32>,
     pub sticky: bool,
+    pub waf: Option<Waf>,
     pub shared: SharedRequest,
     pub machines: MachinesRequest,
     pub node_arguments: Vec<String>,
@@ -132,6 +134,9 @@ pub struct Settings {
     pub limit_connections: Option<u32>,
     /// Whether the balancer sends a user to the same node each time.
     pub sticky: bool,
+    /// The firewall at the balancer; `None` without.
+    #[serde(default)]
+    pub waf: Option<Waf>,
     /// What the nodes share.
     pub shared: Shared,
     /// Simulated machines that the nodes stand on; `None` without.
@@ -196,6 +201,13 @@ impl UpRequest {
                 "it is the balancer that keeps a user at a node: --sticky needs --behind-balancer here",
             ));
         }
+        if bare && self.waf.is_some() {
+            return Err(Stop::usage("it is the balancer that has the firewall: --waf needs --behind-balancer here"));
+        }
+        let balancer = (!bare).then(|| self.balancer.unwrap_or(balancer::Kind::Haproxy));
+        if let (Some(waf), Some(kind)) = (self.waf, balancer) {
+            waf.check(kind)?;
+        }
         let unit_cpu = if self.backend.is_some() { None } else { self.unit_cpu.unwrap_or(Some(25)) };
         Ok(Settings {
             name: name.to_owned(),
@@ -208,7 +220,7 @@ impl UpRequest {
             drain_timeout: self.drain_timeout.unwrap_or(30),
             binary: None,
             node_arguments: self.node_arguments.clone(),
-            balancer: (!bare).then(|| self.balancer.unwrap_or(balancer::Kind::Haproxy)),
+            balancer,
             behind_balancer: self.behind_balancer,
             backend: self.backend.clone(),
             algorithm: self.algorithm.unwrap_or(Algorithm::RoundRobin),
@@ -225,6 +237,7 @@ impl UpRequest {
             limit_requests: self.limit_requests,
             limit_connections: self.limit_connections,
             sticky: self.sticky,
+            waf: self.waf,
             shared: self.shared.settle(unit_cpu)?,
             machines: self.machines.settle(topology, units, unit_cpu)?,
         })
@@ -287,6 +300,7 @@ impl UpRequest {
                 settings.limit_connections.map(|it| text(&it)),
             ),
             asked("sticky", yes(self.sticky), yes(settings.sticky)),
+            asked("waf", self.waf.map(|it| it.name().into()), settings.waf.map(|it| it.name().into())),
         ];
         let mut table = table
             .into_iter()

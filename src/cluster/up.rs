@@ -12,6 +12,7 @@ use super::program::{self, Needed};
 use super::reporter::Reporter;
 use super::settings::{Settings, UpRequest};
 use super::state::Folder;
+use super::waf::Waf;
 use super::wait::Interrupt;
 use super::{Cluster, ports, process, ready, service, tls};
 
@@ -76,6 +77,7 @@ fn node_binary() -> anyhow::Result<PathBuf> {
 pub fn missing(request: &UpRequest) -> Vec<Needed> {
     let Ok(settings) = request.settle("webapp", String::new()) else { return Vec::new() };
     let mut needed: Vec<Needed> = settings.balancer.map(|kind| kind.balancer().needed()).into_iter().collect();
+    needed.extend(of_waf(&settings));
     needed.extend(service::needed(&settings));
     if settings.tls.is_some() && program::find("mkcert").is_none() {
         needed.push(tls::OPENSSL);
@@ -84,11 +86,16 @@ pub fn missing(request: &UpRequest) -> Vec<Needed> {
     needed
 }
 
+fn of_waf(settings: &Settings) -> &'static [Needed] {
+    settings.balancer.filter(|_| settings.waf.is_some()).map_or(&[], Waf::needed)
+}
+
 impl Cluster {
     fn up_new(&mut self) -> anyhow::Result<()> {
         if let Some(balancer) = self.balancer() {
             balancer.require()?;
         }
+        of_waf(&self.settings).iter().try_for_each(|needed| needed.find().map(|_| ()))?;
         ports::choose(&mut self.settings, &self.folder)?;
         if self.settings.has_quotas() {
             let machines = self.settings.machines;

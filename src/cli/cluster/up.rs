@@ -12,6 +12,7 @@ use crate::cluster::contract::Topology;
 use crate::cluster::machines::MachinesRequest;
 use crate::cluster::settings::{Algorithm, UpRequest};
 use crate::cluster::shared::{LoginCost, SessionsKind, SharedRequest, StoreKind};
+use crate::cluster::waf::Waf;
 
 /// Options of `up`.
 #[derive(clap::Args)]
@@ -87,6 +88,11 @@ pub struct Up {
     /// Send a user to the same node each time, by a cookie.
     #[arg(long, help_heading = "Balancer")]
     sticky: bool,
+    /// Refuse what looks like an attack: in nginx a firewall (ModSecurity with the OWASP Core Rule Set), in HAProxy no more than a
+    /// short list. detect: say so in nginx's log, and refuse nothing.
+    #[arg(long, value_name = "block|detect", num_args = 0..=1, default_missing_value = "block", hide_possible_values = true)]
+    #[arg(help_heading = "Balancer")]
+    waf: Option<Waf>,
     /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
     maxconn: Option<u32>,
@@ -139,6 +145,7 @@ impl Up {
             limit_requests: self.limit_requests,
             limit_connections: self.limit_connections,
             sticky: self.sticky,
+            waf: self.waf,
             shared: SharedRequest {
                 store: self.store,
                 cpu: self.store_cpu.map(|cpu| cpu.0),

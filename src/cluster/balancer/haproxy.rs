@@ -263,6 +263,8 @@ mod tests {
             "    http-request use-service prometheus-exporter if { path /metrics }\n    stats enable\n",
             "%[req.hdr(host),field(1,:)]:8443%[capture.req.uri] code 308 unless { ssl_fc }\n",
             "    default-server weight 100\n",
+            "    http-request set-var(txn.asked) url,url_dec(1)\n",
+            "    http-error status 403 content-type application/problem+json ",
             "    cookie webapp_node insert indirect nocache httponly dynamic attr \"SameSite=Lax\"\n",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
@@ -277,10 +279,11 @@ mod tests {
             data.facts.local_nodes = false;
             (data.facts.limit_requests, data.facts.limit_connections) = (None, None);
             data.facts.sticky = false;
+            data.facts.waf = false;
             data.has_prometheus = false;
             data.as_user = Some("haproxy");
         });
-        for words in ["ssl crt", "stick-table", "prometheus", "308", "cookie", "{%"] {
+        for words in ["ssl crt", "stick-table", "prometheus", "308", "cookie", "403", "{%"] {
             assert!(!text.contains(words), "{words} in\n{text}");
         }
         assert!(text.contains("    user haproxy\n    group haproxy\n") && text.contains("    option srvtcpka\n"));

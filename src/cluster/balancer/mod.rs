@@ -23,7 +23,7 @@ use super::process::{self, Record};
 use super::program::Needed;
 use super::reporter::Reporter;
 use super::settings::Settings;
-use super::state::{Folder, Rotation};
+use super::state::{self, Folder, Rotation};
 use super::tls;
 use super::wait::Interrupt;
 pub use crate::results::balancer::Kind;
@@ -93,6 +93,14 @@ pub trait Balancer {
     /// # Errors
     /// When the machine lacks something that it needs.
     fn config(&self, site: &Site<'_>) -> anyhow::Result<String>;
+
+    /// Further files that the configuration names: name within the balancer's folder, and text.
+    ///
+    /// # Errors
+    /// When a template is wrong.
+    fn further_files(&self, _site: &Site<'_>) -> anyhow::Result<Vec<(&'static str, String)>> {
+        Ok(Vec::new())
+    }
 
     /// What the program itself has to say against a configuration: empty when nothing.
     ///
@@ -175,6 +183,9 @@ impl Site<'_> {
     /// When it has, or the file cannot be written.
     pub fn write_config(&self, balancer: &dyn Balancer) -> anyhow::Result<()> {
         let (path, name) = (self.config_path(balancer), self.kind_name());
+        for (file, text) in balancer.further_files(self)? {
+            state::write_file(&self.directory().join(file), &text)?;
+        }
         let new = self.directory().join(format!("{}.new", balancer.config_file()));
         fs::write(&new, balancer.config(self)?).with_context(|| format!("cannot write {}", new.display()))?;
         let objections = balancer.objections(&self.directory(), &new)?;
@@ -262,6 +273,7 @@ impl Site<'_> {
             limit_requests: settings.limit_requests,
             limit_connections: settings.limit_connections,
             sticky: settings.sticky,
+            waf: settings.waf.is_some(),
             tls,
         }
     }
@@ -283,6 +295,7 @@ struct Facts {
     limit_requests: Option<u32>,
     limit_connections: Option<u32>,
     sticky: bool,
+    waf: bool,
     tls: Option<TlsFacts>,
 }
 
@@ -368,6 +381,7 @@ mod tests {
             limit_requests: Some(5),
             limit_connections: Some(3),
             sticky: true,
+            waf: true,
             tls: Some(TlsFacts { port: 8443, http2: true, redirect: true, strict: true, certificate }),
         }
     }

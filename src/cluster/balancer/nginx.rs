@@ -18,11 +18,15 @@ use crate::cluster::bind::Bind;
 use crate::cluster::process::Record;
 use crate::cluster::program::{self, Needed};
 use crate::cluster::ready;
+use crate::cluster::waf::{self, Waf};
 use crate::kernel::Root;
 use crate::kernel::tcp_table::{self, TcpState};
 
 /// The configuration.
 const TEMPLATE: &str = include_str!("nginx.conf");
+/// The rules of its firewall.
+const WAF_TEMPLATE: &str = include_str!("modsecurity.conf");
+const WAF_FILE: &str = "modsecurity.conf";
 /// From this version on HTTP/2 is a directive of its own, and as a word of `listen` a warning.
 const HTTP2_DIRECTIVE: &str = "1.25.1";
 /// How long a client that is connected may take until it has got the answer that ends its connection. Who stays longer asks
@@ -43,6 +47,15 @@ struct Data {
     worker_connections: u64,
     as_user: Option<&'static str>,
     http2_directive: bool,
+    waf_module: &'static str,
+    waf_rules: String,
+}
+
+/// What the template of the firewall needs to know.
+#[derive(Serialize)]
+struct WafData<'a> {
+    name: &'a str,
+    detect: bool,
 }
 
 /// What `listen` takes in front of the port.
@@ -87,8 +100,16 @@ impl Balancer for Nginx {
             worker_connections: most_connections() * 2,
             as_user: if rustix::process::geteuid().is_root() { Some(user()?) } else { None },
             http2_directive: program::is_at_least(&self.version()?, HTTP2_DIRECTIVE),
+            waf_module: waf::NGINX_MODULE,
+            waf_rules: site.directory().join(WAF_FILE).display().to_string(),
         };
         render(TEMPLATE, &data)
+    }
+
+    fn further_files(&self, site: &Site<'_>) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let Some(waf) = site.settings.waf else { return Ok(Vec::new()) };
+        let data = WafData { name: &site.settings.name, detect: waf == Waf::Detect };
+        Ok(vec![(WAF_FILE, render(WAF_TEMPLATE, &data)?)])
     }
 
     fn objections(&self, folder: &Path, file: &Path) -> anyhow::Result<String> {
@@ -96,7 +117,8 @@ impl Balancer for Nginx {
         let output = program::output(check.args(["-t", "-q", "-e", "stderr", "-p"]).arg(folder).arg("-c").arg(file))?;
         let words = program::words(&output);
         ensure!(output.status.success(), "nginx refuses the configuration {}:\n{words}", file.display());
-        Ok(words)
+        // The firewall's module tells how many rules it has read.
+        Ok(words.lines().filter(|line| !line.contains("[notice]")).collect::<Vec<_>>().join("\n"))
     }
 
     fn command(&self, site: &Site<'_>) -> Vec<String> {
@@ -219,7 +241,15 @@ mod tests {
     fn rendered(change: impl FnOnce(&mut Data)) -> String {
         let facts = super::super::tests::facts();
         let address = "[::]:".to_owned();
-        let mut data = Data { facts, address, worker_connections: 100, as_user: None, http2_directive: false };
+        let mut data = Data {
+            facts,
+            address,
+            worker_connections: 100,
+            as_user: None,
+            http2_directive: false,
+            waf_module: waf::NGINX_MODULE,
+            waf_rules: "/x/modsecurity.conf".to_owned(),
+        };
         change(&mut data);
         render(TEMPLATE, &data).unwrap()
     }
@@ -238,6 +268,7 @@ mod tests {
             "    limit_conn connections 3;\n",
             "        proxy_bind 127.0.0.2;\n",
             "        return 308 https://$host:8443$request_uri;\n",
+            "        modsecurity on;\n        modsecurity_rules_file /x/modsecurity.conf;\n",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
@@ -252,14 +283,27 @@ mod tests {
             data.facts.local_nodes = false;
             (data.facts.limit_requests, data.facts.limit_connections) = (None, None);
             data.facts.sticky = false;
+            data.facts.waf = false;
             data.as_user = Some("www-data");
         });
-        for words in ["ssl", "limit_", "proxy_bind", "308", "cookie", "{%"] {
+        for words in ["ssl", "limit_", "proxy_bind", "308", "cookie", "modsecurity", "403", "{%"] {
             assert!(!text.contains(words), "{words} in\n{text}");
         }
         assert!(text.contains("\nuser www-data;\n") && text.contains("        least_conn;\n"));
         let directive = rendered(|data| data.http2_directive = true);
         assert!(directive.contains("8443 ssl;\n        http2 on;\n"), "{directive}");
+    }
+
+    #[test]
+    fn the_rules_of_the_firewall() {
+        let block = render(WAF_TEMPLATE, &WafData { name: "t", detect: false }).unwrap();
+        assert!(
+            block.contains("\nSecRuleEngine On\n") && !block.contains("DetectionOnly") && !block.contains("{%"),
+            "{block}"
+        );
+        assert!(block.contains("SecAuditEngine Off") && block.contains(r#""@rx \$\{\s*"#), "{block}");
+        let detect = render(WAF_TEMPLATE, &WafData { name: "t", detect: true }).unwrap();
+        assert!(detect.contains("\nSecRuleEngine DetectionOnly\n") && !detect.contains("SecRuleEngine On"), "{detect}");
     }
 
     #[test]

@@ -34,6 +34,17 @@ const EXPERIMENTS: &[Entry] = &[
         &["cada nodo por turno", "el nodo con menos peticiones", "un nodo al azar"],
     ),
     (
+        "waf",
+        "¿Cuánto cuesta un firewall en el balanceador?",
+        &[
+            "nginx sin firewall",
+            "nginx con firewall",
+            "nginx con un firewall que solo mira",
+            "HAProxy",
+            "HAProxy con una lista corta",
+        ],
+    ),
+    (
         "store",
         "¿Cuántos nodos soporta un almacén compartido?",
         &["ningún almacén compartido", "un archivo SQLite", "un servidor MariaDB", "un servidor Redis"],

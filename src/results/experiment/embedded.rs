@@ -22,6 +22,7 @@ experiments![
     "workers",
     "balancer",
     "algorithm",
+    "waf",
     "store",
     "connections",
     "index",
