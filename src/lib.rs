@@ -15,6 +15,7 @@
 //! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
 //! | [`simulate`](mod@simulate) | discrete events: arrivals, queues, balancers, stores; knows no clock and no file |
 //! | [`design`] | what the live page and the report share: colours, type, cards, bars, tables |
+//! | [`cache`] | answers kept in front of work and store; one computation for many equal requests |
 //! | [`store`] | clients of shared stores, each connection a thread of a bounded pool |
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
@@ -31,6 +32,7 @@
 pub mod app;
 pub mod autoscale;
 pub mod bench;
+pub mod cache;
 mod child;
 pub mod cli;
 pub mod cluster;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use webapp::stats::{EndpointKind, EndpointReading, NodeIdentity, NodeReading, SamplerConfig, start};
+use webapp::stats::{CacheReading, EndpointKind, EndpointReading, NodeIdentity, NodeReading, SamplerConfig, start};
 
 fn node() -> NodeReading {
     let mut reading = NodeReading::default();
@@ -22,6 +22,8 @@ fn node() -> NodeReading {
         errors: 1,
     };
     reading.requests.endpoints.push(endpoint);
+    let (kind, url) = ("memory".into(), "memory:65536".into());
+    reading.cache = Some(CacheReading { kind, url, hits_total: 7, evicted_total: Some(2), ..CacheReading::default() });
     reading
 }
 
@@ -36,6 +38,8 @@ fn prometheus_reads_the_metrics() {
     let metrics = board.latest().metrics.clone();
     let text = std::str::from_utf8(&metrics).unwrap();
     assert!(text.contains("webapp_requests_total{path=\"/fib\"} 3\n"), "{text}");
+
+    assert!(text.contains("webapp_cache_answers_total{result=\"hit\"} 7\n"), "{text}");
 
     let promtool = Command::new("promtool")
         .args(["check", "metrics"])

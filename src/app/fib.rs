@@ -2,15 +2,18 @@
 //! same number by addition: what better code is worth, against a bigger machine.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use serde_json::json;
-
+use crate::cache::Key;
 use crate::http::{Problem, Reply, Request};
 
 use super::Inner;
+use super::cache;
 use super::format::Format;
+use super::json::{put_number, put_text};
+use super::place::Place;
 use super::query::Query;
-use super::work::{DemoRequest, in_pool};
+use super::question::{Question, Worked};
 
 /// The largest N whose number fits into 64 bits.
 const LARGEST: u64 = 93;
@@ -44,18 +47,59 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
         Some(Algorithm::Recursive) | None => app.config.caps.fib,
     };
     let number = query.number("number", most)?;
-    let asked = match algorithm {
-        Some(algorithm) => json!({ "number": number, "algorithm": algorithm.name() }),
-        None => json!({ "number": number }),
-    };
-    let asked = DemoRequest::new(format, asked);
-    // Both on a thread of the pool, so that they differ in nothing but the algorithm.
-    Ok(in_pool(app, asked, move |_| {
-        Ok(json!(match algorithm {
+    cache::answer(app, request, format, Fibonacci { number, algorithm })
+}
+
+/// One of the numbers.
+struct Fibonacci {
+    number: u64,
+    /// As it was asked for: the usual one where nothing was said.
+    algorithm: Option<Algorithm>,
+}
+
+impl Question for Fibonacci {
+    fn key(&self) -> Key {
+        Key { address: "fib", number: self.number, variant: self.algorithm.map_or("", Algorithm::name) }
+    }
+
+    fn is_pure(&self) -> bool {
+        true
+    }
+
+    fn is_quick(&self, _app: &Inner) -> bool {
+        false
+    }
+
+    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
+        let (number, algorithm) = (self.number, self.algorithm);
+        // Both on a thread of the pool, so that they differ in nothing but the algorithm.
+        let (value, times) = place.compute(move || match algorithm {
             Some(Algorithm::Fast) => fast(number),
             Some(Algorithm::Recursive) | None => fib(number),
-        }))
-    }))
+        })?;
+        Ok(Worked { result: value.to_string().into_bytes(), times, known: Instant::now() })
+    }
+
+    fn put_parameters(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"\"number\":");
+        put_number(body, self.number);
+        if let Some(algorithm) = self.algorithm {
+            body.extend_from_slice(b",\"algorithm\":");
+            put_text(body, algorithm.name());
+        }
+    }
+
+    fn store(&self, _app: &Inner) -> Option<&'static str> {
+        None
+    }
+
+    fn version(&self, _result: &[u8]) -> Option<(u64, u64)> {
+        None
+    }
+
+    fn text(&self, result: &[u8]) -> String {
+        String::from_utf8_lossy(result).into_owned()
+    }
 }
 
 /// The Nth Fibonacci number, from `fib(0) = 0`; right up to N = 93.

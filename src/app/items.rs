@@ -1,21 +1,26 @@
 //! `GET /items?tag=N&index=yes|no`: the rows with that tag, by an index or by a scan of every row: what an index is worth.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::http::{Peer, Problem, Reply, Request, Response};
+use crate::cache::Key;
+use crate::http::{Problem, Reply, Request};
 use crate::store::{Item, LARGEST_ID, Lookup};
 
 use super::Inner;
+use super::cache;
 use super::format::Format;
-use super::json::json;
+use super::json::put_number;
+use super::place::Place;
 use super::query::Query;
-use super::state::{Asking, ask, total_milliseconds};
-use super::work::run;
+use super::question::{Question, Worked};
+use super::state::{Asking, ask_here};
+use super::waiting::Waiting;
 
 /// A row as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Row {
     id: u64,
     tag: u64,
@@ -29,53 +34,102 @@ impl From<Item> for Row {
     }
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    tag: u64,
-    index: &'static str,
-    result: Vec<Row>,
-    store: &'static str,
-    node: &'a str,
-    milliseconds: f64,
-}
-
 pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let query = Query::new(request.query);
     let tag = query.number("tag", LARGEST_ID)?;
     let choices = [("yes", Lookup::Index), ("no", Lookup::Scan)];
     let lookup = query.choice("index", &choices)?.unwrap_or(Lookup::Index);
-    let plain = format == Format::Text;
-    let app = app.clone();
-    Ok(Reply::Later(Box::new(move |peer| find(&app, peer, tag, lookup, plain).unwrap_or_else(Response::from))))
+    cache::answer(app, request, format, Rows { tag, lookup })
 }
 
-fn find(app: &Arc<Inner>, peer: &Peer, tag: u64, lookup: Lookup, plain: bool) -> Result<Response, Problem> {
-    let store = &app.state.store;
-    let by_tag = move |asking: &mut Asking<'_>| asking.ask(|store, waiting| store.by_tag(tag, lookup, waiting.gone()));
-    let (rows, times) = if store.is_here() && lookup == Lookup::Scan {
-        // Looking at every row of the node's own store is computing, which no coroutine does.
-        let inside = app.clone();
-        let done = run(app, peer, move |peer| ask(&inside, &inside.state.store, Some(peer), by_tag))?;
-        let (rows, mut times) = done.value?;
-        times.queued += done.queued;
-        (rows, times)
-    } else {
-        ask(app, store, Some(peer), by_tag)?
-    };
-    if plain {
-        let lines: Vec<String> = rows.into_iter().map(|row| row.value).collect();
-        return Ok(times.on(Response::text(&lines.join("\n"))));
+/// The rows with a tag.
+struct Rows {
+    tag: u64,
+    lookup: Lookup,
+}
+
+impl Question for Rows {
+    fn key(&self) -> Key {
+        key(self.tag, self.lookup)
     }
-    let answer = Answer {
-        tag,
-        index: match lookup {
-            Lookup::Index => "yes",
-            Lookup::Scan => "no",
-        },
-        result: rows.into_iter().map(Row::from).collect(),
-        store: store.kind().name(),
-        node: &app.config.node,
-        milliseconds: total_milliseconds(times),
+
+    fn is_pure(&self) -> bool {
+        false
+    }
+
+    fn is_quick(&self, app: &Inner) -> bool {
+        app.state.store.is_here() && self.lookup == Lookup::Index
+    }
+
+    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
+        let (known, tag, lookup, store) = (Instant::now(), self.tag, self.lookup, &place.app.state.store);
+        let find =
+            move |asking: &mut Asking<'_>| asking.ask(|store, waiting| store.by_tag(tag, lookup, waiting.gone()));
+        let (rows, times) = if store.is_here() && lookup == Lookup::Scan {
+            // Looking at every row of the node's own store is computing, which no coroutine does.
+            let inside = store.clone();
+            let (found, computed) = place.compute(move || ask_here(&inside, Waiting::nobody(), find))?;
+            let (rows, mut times) = found?;
+            times.queued += computed.queued;
+            (rows, times)
+        } else {
+            place.ask(store, find)?
+        };
+        let rows: Vec<Row> = rows.into_iter().map(Row::from).collect();
+        // None of these values can fail to be written.
+        Ok(Worked { result: serde_json::to_vec(&rows).unwrap_or_default(), times, known })
+    }
+
+    fn put_parameters(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"\"tag\":");
+        put_number(body, self.tag);
+        body.extend_from_slice(match self.lookup {
+            Lookup::Index => b",\"index\":\"yes\"",
+            Lookup::Scan => b",\"index\":\"no\"",
+        });
+    }
+
+    fn store(&self, app: &Inner) -> Option<&'static str> {
+        Some(app.state.store.kind().name())
+    }
+
+    fn version(&self, _result: &[u8]) -> Option<(u64, u64)> {
+        None
+    }
+
+    fn text(&self, result: &[u8]) -> String {
+        values(result)
+    }
+}
+
+/// What the rows of a tag are kept under, by index and by scan.
+pub(super) fn keys(tag: u64) -> [Key; 2] {
+    [Lookup::Index, Lookup::Scan].map(|lookup| key(tag, lookup))
+}
+
+fn key(tag: u64, lookup: Lookup) -> Key {
+    let variant = match lookup {
+        Lookup::Index => "index",
+        Lookup::Scan => "scan",
     };
-    Ok(times.on(json(&answer)))
+    Key { address: "items", number: tag, variant }
+}
+
+/// The values of one row or several as JSON, each on its line.
+pub(super) fn values(result: &[u8]) -> String {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Rows {
+        Several(Vec<Row>),
+        One(Row),
+    }
+    // What was kept is what was written here.
+    let rows = serde_json::from_slice(result).map_or_else(
+        |_| Vec::new(),
+        |rows| match rows {
+            Rows::Several(rows) => rows,
+            Rows::One(row) => vec![row],
+        },
+    );
+    rows.into_iter().map(|row| row.value).collect::<Vec<_>>().join("\n")
 }

@@ -1,10 +1,13 @@
 //! The demo application: one route table, one file an endpoint, the page.
 
 mod access;
+mod cache;
 mod cluster;
 mod cookie;
 mod fib;
+mod fnv;
 mod format;
+mod freshness;
 mod health;
 mod io;
 mod item;
@@ -16,8 +19,10 @@ pub mod page;
 mod payload;
 mod peer;
 mod peers;
+mod place;
 mod primes;
 mod query;
+mod question;
 mod recorder;
 mod routes;
 mod rows;
@@ -30,6 +35,7 @@ mod stats;
 mod token;
 mod tries;
 pub mod users;
+mod waiting;
 mod whoami;
 mod work;
 
@@ -44,6 +50,7 @@ use crate::pool::Pool;
 use crate::stats::{RequestsReading, Snapshots};
 
 pub use fib::fib;
+pub use freshness::HttpCache;
 pub use peers::{MAX_PEERS, Peers};
 use recorder::AnswerRecorder;
 pub use routes::{Action, Route, addresses};
@@ -97,6 +104,8 @@ pub struct AppConfig {
     pub peers: Peers,
     /// The file in which an autoscaler tells what it does.
     pub scaling: Option<PathBuf>,
+    /// How long others may keep the answers that may be kept; else nobody is told that they may.
+    pub http_cache: Option<HttpCache>,
     /// Whether every answer is logged.
     pub access_log: bool,
 }

@@ -1,24 +1,77 @@
 //! `GET /primes?cant=N`: the first N primes by trial division: how many, and the last.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
+use crate::cache::Key;
 use crate::http::{Problem, Reply, Request};
 
 use super::Inner;
+use super::cache;
 use super::format::Format;
+use super::json::put_number;
+use super::place::Place;
 use super::query::Query;
-use super::work::{DemoRequest, in_pool};
+use super::question::{Question, Worked};
 
 pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let count = Query::new(request.query).number("cant", app.config.caps.primes)?;
-    let asked = DemoRequest::new(format, json!({ "cant": count }));
-    Ok(in_pool(app, asked, move |_| {
-        let last = last_prime(count);
-        let last = last.map_or(Value::Null, |last| json!(last));
-        Ok(if format == Format::Text { last } else { json!({ "count": count, "last": last }) })
-    }))
+    cache::answer(app, request, format, Primes { count })
+}
+
+/// The first so many.
+struct Primes {
+    count: u64,
+}
+
+/// What is answered of them.
+#[derive(Serialize, Deserialize)]
+struct Counted {
+    count: u64,
+    last: Option<u64>,
+}
+
+impl Question for Primes {
+    fn key(&self) -> Key {
+        Key { address: "primes", number: self.count, variant: "" }
+    }
+
+    fn is_pure(&self) -> bool {
+        true
+    }
+
+    fn is_quick(&self, _app: &Inner) -> bool {
+        false
+    }
+
+    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
+        let count = self.count;
+        let (last, times) = place.compute(move || last_prime(count))?;
+        // Neither of them can fail to be written.
+        let result = serde_json::to_vec(&Counted { count, last }).unwrap_or_default();
+        Ok(Worked { result, times, known: Instant::now() })
+    }
+
+    fn put_parameters(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"\"cant\":");
+        put_number(body, self.count);
+    }
+
+    fn store(&self, _app: &Inner) -> Option<&'static str> {
+        None
+    }
+
+    fn version(&self, _result: &[u8]) -> Option<(u64, u64)> {
+        None
+    }
+
+    fn text(&self, result: &[u8]) -> String {
+        // What was kept is what was written here.
+        let last = serde_json::from_slice::<Counted>(result).ok().and_then(|counted| counted.last);
+        last.map_or_else(|| "null".to_owned(), |last| last.to_string())
+    }
 }
 
 /// The last of the first `count` primes; `None` for `count` = 0. Every candidate is divided by the odd numbers up

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::cache::Cache;
 use crate::http::{Peer, Problem, Response};
 use crate::stats::StoreReading;
 use crate::store::{Answer, Error, NoAnswer, Store};
@@ -11,6 +12,7 @@ use crate::store::{Answer, Error, NoAnswer, Store};
 use super::json::put_milliseconds;
 use super::secrets::Signer;
 use super::users::Users;
+use super::waiting::Waiting;
 use super::work::{milliseconds, run};
 use super::{Inner, Model};
 
@@ -44,6 +46,8 @@ impl TokenKey {
 pub struct State {
     /// The rows.
     pub store: Arc<Store>,
+    /// What is kept of answers, in front of the rows and of work.
+    pub cache: Option<Arc<Cache>>,
     /// Where sessions are.
     pub sessions: Sessions,
     /// How long a session lasts from its beginning.
@@ -91,6 +95,8 @@ pub(super) struct Times {
     pub stored: Duration,
     /// Which of its servers was asked last.
     pub server: usize,
+    /// A cache that is shared, where one was asked.
+    pub cached: Option<Duration>,
 }
 
 impl Times {
@@ -104,29 +110,34 @@ impl Times {
 
     /// Everything but the waits.
     pub fn total(self) -> Duration {
-        self.worked + self.stored
+        self.worked + self.stored + self.cached.unwrap_or_default()
     }
 
     /// Puts the `Server-Timing` field (W3C) to an answer.
     pub fn on(self, response: Response) -> Response {
+        self.put(response, Some(self.stored))
+    }
+
+    /// The same to an answer for which no store is asked.
+    pub fn on_work(self, response: Response) -> Response {
+        self.put(response, None)
+    }
+
+    fn put(self, response: Response, stored: Option<Duration>) -> Response {
         let mut text = Vec::with_capacity(64);
-        for (name, time) in [("queue;dur=", self.queued), (", work;dur=", self.worked), (", store;dur=", self.stored)] {
+        let parts = [
+            ("queue;dur=", Some(self.queued)),
+            (", work;dur=", Some(self.worked)),
+            (", store;dur=", stored),
+            (", cache;dur=", self.cached),
+        ];
+        for (name, time) in parts {
+            let Some(time) = time else { continue };
             text.extend_from_slice(name.as_bytes());
             put_milliseconds(&mut text, time);
         }
         // It is ASCII.
         response.header("Server-Timing", String::from_utf8(text).unwrap_or_default())
-    }
-}
-
-/// Who waits for an answer; nobody has to be named where the store is in the node, so that there is no wait.
-#[derive(Clone)]
-pub(super) struct Waiting(Option<Peer>);
-
-impl Waiting {
-    /// Whether nobody waits any more, for the store to ask.
-    pub fn gone(self) -> impl Fn() -> bool + Send + Sync + 'static {
-        move || self.0.as_ref().is_some_and(|peer| peer.is_gone())
     }
 }
 
@@ -157,23 +168,27 @@ where
     T: Send + 'static,
     W: FnOnce(&mut Asking<'_>) -> Result<T, Problem> + Send + 'static,
 {
-    let asking = move |store: &Store, peer: Option<&Peer>| {
-        // Between the questions to a store in the node itself there is nothing worth two looks at the clock.
-        let start = (!store.is_here()).then(Instant::now);
-        let mut asking = Asking { store, waiting: Waiting(peer.cloned()), times: Times::default() };
-        let value = work(&mut asking)?;
-        let mut times = asking.times;
-        times.worked =
-            start.map_or(Duration::ZERO, |start| start.elapsed().saturating_sub(times.queued + times.stored));
-        Ok((value, times))
-    };
     let Some(peer) = peer.filter(|_| app.config.model == Model::Sync && !store.is_here()) else {
-        return asking(store, peer);
+        return ask_here(store, peer.map_or_else(Waiting::nobody, Waiting::of), work);
     };
     let inside = store.clone();
-    let done = run(app, peer, move |peer| asking(&inside, Some(peer)))?;
+    let done = run(app, peer, move |peer| ask_here(&inside, Waiting::of(peer), work))?;
     let (value, mut times) = done.value?;
     times.queued += done.queued;
+    Ok((value, times))
+}
+
+/// The same in this coroutine, or on this thread, in either model.
+pub(super) fn ask_here<T, W>(store: &Store, waiting: Waiting, work: W) -> Result<(T, Times), Problem>
+where
+    W: FnOnce(&mut Asking<'_>) -> Result<T, Problem>,
+{
+    // Between the questions to a store in the node itself there is nothing worth two looks at the clock.
+    let start = (!store.is_here()).then(Instant::now);
+    let mut asking = Asking { store, waiting, times: Times::default() };
+    let value = work(&mut asking)?;
+    let mut times = asking.times;
+    times.worked = start.map_or(Duration::ZERO, |start| start.elapsed().saturating_sub(times.queued + times.stored));
     Ok((value, times))
 }
 
@@ -203,5 +218,8 @@ mod tests {
         let times = Times { queued: Duration::from_millis(2), stored: Duration::from_micros(30), ..Times::default() };
         let response = times.on(Response::new(200, "", Body::Static(b"")));
         assert_eq!(response.headers[0].1, "queue;dur=2.000, work;dur=0.000, store;dur=0.030");
+        let times = Times { cached: Some(Duration::from_millis(1)), ..times };
+        let response = times.on_work(Response::new(200, "", Body::Static(b"")));
+        assert_eq!(response.headers[0].1, "queue;dur=2.000, work;dur=0.000, cache;dur=1.000");
     }
 }

@@ -73,15 +73,18 @@ where
     F: FnOnce(&Peer) -> T + Send + 'static,
 {
     let (of_job, of_pool) = (peer.clone(), peer.clone());
-    app.pool.run(move || job(&of_job), move || of_pool.is_gone()).map_err(|refused| {
-        let detail = match refused {
-            Refused::Full => "every thread of the pool is busy and its queue is full",
-            Refused::Expired => "the request waited too long for a thread of the pool",
-            Refused::TimedOut => "the work was not done in time",
-            Refused::Abandoned => "nobody waited for the answer any more",
-            // Counted and answered where every panic of a handler is.
-            Refused::Panicked => std::panic::resume_unwind(Box::new("a job of the pool panicked")),
-        };
-        Problem::new(503, detail).header("Retry-After", "1")
-    })
+    app.pool.run(move || job(&of_job), move || of_pool.is_gone()).map_err(refusal)
+}
+
+/// A refusal of the pool as an answer.
+pub(super) fn refusal(refused: Refused) -> Problem {
+    let detail = match refused {
+        Refused::Full => "every thread of the pool is busy and its queue is full",
+        Refused::Expired => "the request waited too long for a thread of the pool",
+        Refused::TimedOut => "the work was not done in time",
+        Refused::Abandoned => "nobody waited for the answer any more",
+        // Counted and answered where every panic of a handler is.
+        Refused::Panicked => std::panic::resume_unwind(Box::new("a job of the pool panicked")),
+    };
+    Problem::new(503, detail).header("Retry-After", "1")
 }

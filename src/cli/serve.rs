@@ -110,6 +110,7 @@ fn reader(
         connections: (&*counters).into(),
         requests: requests.reading(),
         store: state.reading(),
+        cache: state.cache.as_ref().map(|cache| cache.reading()),
     }
 }
 

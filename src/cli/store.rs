@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub fn layout(text: &str) -> anyhow::Result<Layout> {
 }
 
 /// What `--sessions` and its like take: a URL, or `@FILE` with the URL as its only line. No message repeats a URL.
-pub fn target(text: &str) -> anyhow::Result<Target> {
+pub fn target<T: FromStr<Err = String>>(text: &str) -> anyhow::Result<T> {
     let Some(file) = text.strip_prefix('@') else { return text.parse().map_err(anyhow::Error::msg) };
     let content =
         std::fs::read_to_string(file).with_context(|| format!("cannot read the URL of the store in {file}"))?;
@@ -140,12 +141,12 @@ mod tests {
         let file = folder.path().join("url");
         let named = format!("@{}", file.display());
         std::fs::write(&file, "\n redis://:hunter2@127.0.0.1:7000/1 \n").unwrap();
-        assert_eq!(target(&named).unwrap().to_string(), "redis://127.0.0.1:7000/1");
+        assert_eq!(target::<Target>(&named).unwrap().to_string(), "redis://127.0.0.1:7000/1");
         for content in ["", "postgres://:hunter2@db", "redis://:hunter2@a\nredis://:hunter2@b"] {
             std::fs::write(&file, content).unwrap();
-            let refusal = format!("{:#}", target(&named).unwrap_err());
+            let refusal = format!("{:#}", target::<Target>(&named).unwrap_err());
             assert!(refusal.contains("url") && !refusal.contains("hunter2"), "{refusal}");
         }
-        assert!(target("@/nowhere").is_err());
+        assert!(target::<Target>("@/nowhere").is_err());
     }
 }

@@ -17,6 +17,7 @@ pub mod client;
 mod connection;
 mod control;
 mod date;
+mod etag;
 mod head;
 mod listener;
 pub mod minihttp;
@@ -32,6 +33,7 @@ pub mod url;
 
 pub use accept_encoding::Coding;
 pub use control::{Counters, Limits};
+pub use etag::is_named as names_tag;
 pub use listener::{BACKLOG, Server, bind};
 pub use peer::Peer;
 pub use problem::Problem;

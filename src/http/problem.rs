@@ -67,7 +67,8 @@ impl From<Problem> for Response {
         bytes.push(b'\n');
         let mut response = Response::new(problem.status, "application/problem+json", Body::Bytes(bytes));
         response.headers = problem.headers;
-        response
+        // A refusal is about now: some may be kept by default (RFC 9110, section 15.1), as 404.
+        response.header("Cache-Control", "no-store")
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::accept;
 use super::accept_encoding::{self, Coding};
+use super::{accept, etag};
 
 /// Request methods this server knows (RFC 9110, section 9; PATCH from RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,11 @@ impl<'a> Request<'a> {
             .and_then(|header| std::str::from_utf8(header.value).ok())
     }
 
+    /// Whether the client has the answer with this entity tag (a quoted string) already: `If-None-Match` names it.
+    pub fn has(&self, tag: &str) -> bool {
+        etag::is_named(self.values("if-none-match"), tag)
+    }
+
     /// The place in `offers`, media types in the server's order, of the one that suits the client best; `None` when
     /// the client refuses all of them (RFC 9110, section 12.5.1).
     pub fn preferred(&self, offers: &[&str]) -> Option<usize> {
@@ -88,8 +93,8 @@ impl<'a> Request<'a> {
         accept_encoding::preferred(self.values("accept-encoding"))
     }
 
-    /// Those values of a header field that are text.
-    fn values(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
+    /// Those values of a header field that are text, in order.
+    pub fn values(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
         let fields = self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
         fields.filter_map(|header| std::str::from_utf8(header.value).ok())
     }

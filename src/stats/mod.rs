@@ -4,6 +4,7 @@
 //! thousand readers of `/stats` cost what one does.
 
 mod bottleneck;
+mod cache;
 mod endpoint;
 mod history;
 pub mod model;
@@ -17,6 +18,7 @@ mod store_target;
 mod window;
 
 pub use bottleneck::{Bottleneck, Resource, judge};
+pub use cache::CacheReading;
 pub use endpoint::EndpointKind;
 pub use model::{Stats, Window};
 pub use reading::{ConnectionsReading, EndpointReading, NodeIdentity, NodeReading, RequestsReading, SamplerConfig};

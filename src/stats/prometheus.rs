@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::bottleneck::Resource;
-use super::model::{QueueWait, Stats, StoreStats, Window};
+use super::model::{CacheStats, QueueWait, Stats, StoreStats, Window};
 use super::raw::Raw;
 use super::store_target::StoreTarget;
 use crate::kernel::pressure::Stall;
@@ -42,6 +42,7 @@ pub fn text(stats: &Stats) -> String {
     pool(&mut out, &stats.window);
     requests(&mut out, &stats.window);
     store(&mut out, &stats.window.store);
+    cache(&mut out, &stats.window.cache);
     out.0
 }
 
@@ -339,6 +340,22 @@ fn store(out: &mut Text, store: &StoreStats) {
     let series = [("0.5", response.p50), ("0.99", response.p99)]
         .map(|(percentile, time)| (vec![("percentile", percentile)], seconds(time)));
     out.family("webapp_store_response_seconds", "gauge", "Time that the store took, last minute.", series);
+}
+
+fn cache(out: &mut Text, cache: &CacheStats) {
+    let Some((kind, url)) = cache.kind.as_deref().zip(cache.url.as_deref()) else { return };
+    let up = Some(f64::from(u8::from(cache.problem.is_none())));
+    let labels = vec![("kind", kind), ("url", url)];
+    out.family("webapp_cache_up", "gauge", "1 when the cache answered the last time it was asked.", [(labels, up)]);
+    let results = [("hit", cache.hits_total), ("miss", cache.misses_total), ("collapsed", cache.collapsed_total)];
+    let series = results.map(|(result, total)| (vec![("result", result)], count(total)));
+    out.family("webapp_cache_answers_total", "counter", "Answers by what the cache had of them.", series);
+    let hits = ratio(cache.hit_percent);
+    out.gauge("webapp_cache_hit_ratio", "Of the answers of the window, those not worked out for their request.", hits);
+    out.gauge("webapp_cache_entries", "Entries in the node.", number(cache.entries));
+    out.gauge("webapp_cache_bytes", "What they take.", number(cache.bytes));
+    out.counter("webapp_cache_evicted_total", "Entries that had to go for want of room.", number(cache.evicted_total));
+    out.counter("webapp_cache_errors_total", "Questions that a server did not answer.", count(cache.errors_total));
 }
 
 fn requests(out: &mut Text, window: &Window) {

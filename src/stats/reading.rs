@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::http::Counters;
 use crate::pool::PoolReading;
 
+use super::cache::CacheReading;
 use super::endpoint::EndpointKind;
 use super::store::StoreReading;
 
@@ -104,4 +105,6 @@ pub struct NodeReading {
     pub requests: RequestsReading,
     /// The store.
     pub store: StoreReading,
+    /// The cache, where the node has one.
+    pub cache: Option<CacheReading>,
 }

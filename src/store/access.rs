@@ -225,7 +225,7 @@ impl Store {
         }
     }
 
-    fn ask<T, F, A>(
+    pub(super) fn ask<T, F, A>(
         &self,
         server: usize,
         operation: Operation,

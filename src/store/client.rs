@@ -108,6 +108,9 @@ pub struct Standing {
     pub position: u64,
 }
 
+/// What a store says that is no cache.
+const NO_CACHE: Failure = Failure::Unsupported("keep answers for a time; a cache is redis:// or memcached://");
+
 /// A blocking client of one store: one connection. `by` is when nobody waits for the answer any more.
 pub trait Client: Send {
     /// Whether the store answers at all.
@@ -141,6 +144,21 @@ pub trait Client: Send {
 
     /// Forgets a session. That there is none is no error.
     fn delete_session(&mut self, key: &SessionKey, by: Instant) -> Result<(), Failure>;
+
+    /// What a cache keeps under that name.
+    fn kept(&mut self, _name: &str, _by: Instant) -> Result<Option<Vec<u8>>, Failure> {
+        Err(NO_CACHE)
+    }
+
+    /// Keeps that for that long, and no longer; it may be forgotten sooner.
+    fn keep(&mut self, _name: &str, _bytes: &[u8], _lifetime: Duration, _by: Instant) -> Result<(), Failure> {
+        Err(NO_CACHE)
+    }
+
+    /// Forgets what is kept under these names. That there is nothing is no error.
+    fn forget(&mut self, _names: &[String], _by: Instant) -> Result<(), Failure> {
+        Err(NO_CACHE)
+    }
 
     /// Makes tables and indexes where they are missing.
     fn create_schema(&mut self, by: Instant) -> Result<(), Failure>;

@@ -1,7 +1,7 @@
 //! `memcached://`: sessions in memcached, by its text protocol (protocol.txt of memcached, sections "Storage commands" and
 //! "Increment/Decrement"). It may forget anything at any time, so it holds no rows.
 //!
-//! A session is two keys: `counter:KEY`, which the server counts up in one step, and `user:KEY`, where somebody is logged in.
+//! What a cache keeps is a key of its own. A session is two keys: `counter:KEY`, which the server counts up in one step, and `user:KEY`, where somebody is logged in.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -13,8 +13,8 @@ use super::target::Remote;
 
 /// Longest line that is read: the server's own are far shorter.
 const LONGEST_LINE: u64 = 2_048;
-/// Longest value that is read: a user's name.
-const LONGEST_VALUE: usize = 1_024;
+/// Longest value that is read: what memcached itself takes by default.
+const LONGEST_VALUE: usize = 1024 * 1024;
 /// Lifetimes from here on are read as a point in time (protocol.txt, "Expiration times"): 30 days.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60 * 24 * 30);
 
@@ -77,19 +77,20 @@ impl Memcached {
     }
 
     /// The answer to `get KEY`.
-    fn value(&mut self) -> Result<Option<String>, Failure> {
+    fn value(&mut self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         let line = self.line()?;
         if line == "END" {
             return Ok(None);
         }
-        let length = line.strip_prefix("VALUE ").and_then(|rest| rest.split(' ').nth(2)?.parse::<usize>().ok());
+        let rest = line.strip_prefix("VALUE ").and_then(|rest| rest.strip_prefix(key));
+        let length = rest.and_then(|rest| rest.split(' ').nth(2)?.parse::<usize>().ok());
         let length = length.filter(|length| *length <= LONGEST_VALUE);
         let length = length.ok_or_else(|| Failure::Lost("an answer that is no value".into()))?;
         let mut bytes = vec![0; length + 2];
         self.stream.read_exact(&mut bytes).map_err(failure)?;
         bytes.truncate(length);
         self.word(&["END"])?;
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(Some(bytes))
     }
 }
 
@@ -151,7 +152,7 @@ impl Client for Memcached {
         // Both in one packet: a second round trip would double the time.
         self.send(format!("incr counter:{key} 1\r\nget user:{key}\r\n").as_bytes(), by)?;
         let counter = self.line()?;
-        let user = self.value()?;
+        let user = self.value(&format!("user:{key}"))?.map(|user| String::from_utf8_lossy(&user).into_owned());
         if counter == "NOT_FOUND" {
             return Ok(None);
         }
@@ -165,6 +166,30 @@ impl Client for Memcached {
         self.send(format!("delete user:{key}\r\ndelete counter:{key}\r\n").as_bytes(), by)?;
         self.word(&["DELETED", "NOT_FOUND"])?;
         self.word(&["DELETED", "NOT_FOUND"]).map(drop)
+    }
+
+    fn kept(&mut self, name: &str, by: Instant) -> Result<Option<Vec<u8>>, Failure> {
+        self.send(format!("get {name}\r\n").as_bytes(), by)?;
+        self.value(name)
+    }
+
+    fn keep(&mut self, name: &str, bytes: &[u8], lifetime: Duration, by: Instant) -> Result<(), Failure> {
+        if bytes.len() > LONGEST_VALUE {
+            return Err(Failure::Unsupported("keep more than a megabyte under one name"));
+        }
+        // Whole seconds, rounded up: what is kept says itself when it is over.
+        let expiry = expiry(lifetime + Duration::from_secs(1));
+        let mut command = format!("set {name} 0 {expiry} {}\r\n", bytes.len()).into_bytes();
+        command.extend_from_slice(bytes);
+        command.extend_from_slice(b"\r\n");
+        self.send(&command, by)?;
+        self.word(&["STORED"]).map(drop)
+    }
+
+    fn forget(&mut self, names: &[String], by: Instant) -> Result<(), Failure> {
+        let commands: Vec<String> = names.iter().map(|name| format!("delete {name}\r\n")).collect();
+        self.send(commands.concat().as_bytes(), by)?;
+        names.iter().try_for_each(|_| self.word(&["DELETED", "NOT_FOUND"]).map(drop))
     }
 
     fn create_schema(&mut self, _by: Instant) -> Result<(), Failure> {

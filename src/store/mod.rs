@@ -18,6 +18,7 @@
 //! | `answer` | what a store answers, and which of its servers |
 //! | `gather` | one question to all shards at once |
 //! | `access` | what the application asks, whatever the kind |
+//! | `kept` | what a cache asks of a server |
 //! | `rows` | the rows that a fresh store has |
 //! | `seed` | makes them, by batches |
 
@@ -28,6 +29,7 @@ mod connect;
 mod error;
 mod gather;
 mod health;
+mod kept;
 mod layout;
 mod member;
 mod memcached;
@@ -48,6 +50,6 @@ pub use connect::connect;
 pub use error::{Error, NoAnswer};
 pub use layout::{Bounds, Layout};
 pub use memory::Memory;
-pub use rows::{LARGEST_ID, LONGEST_VALUE, ROWS_A_TAG};
+pub use rows::{LARGEST_ID, LONGEST_VALUE, ROWS_A_TAG, tag};
 pub use shard::Share;
 pub use target::{FORMS, Kind, Secret, Target};

@@ -213,6 +213,25 @@ impl Client for Redis {
         self.ask(&command)
     }
 
+    fn kept(&mut self, name: &str, _by: Instant) -> Result<Option<Vec<u8>>, Failure> {
+        let mut command = redis::cmd("GET");
+        command.arg(name);
+        self.ask(&command)
+    }
+
+    fn keep(&mut self, name: &str, bytes: &[u8], lifetime: Duration, _by: Instant) -> Result<(), Failure> {
+        let milliseconds = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut command = redis::cmd("SET");
+        command.arg(name).arg(bytes).arg("PX").arg(milliseconds);
+        self.ask(&command)
+    }
+
+    fn forget(&mut self, names: &[String], _by: Instant) -> Result<(), Failure> {
+        let mut command = redis::cmd("DEL");
+        command.arg(names);
+        self.ask::<u64>(&command).map(drop)
+    }
+
     fn create_schema(&mut self, by: Instant) -> Result<(), Failure> {
         // Nothing is to be made; that it takes writes is to be seen now, not after the first batch.
         self.ping(by)

@@ -119,6 +119,10 @@ pub struct Args {
     pub scaling: Option<PathBuf>,
     #[command(flatten)]
     pub state: StateArgs,
+    /// How long browsers and caches on the way may keep /fib, /primes, /item and /items, in whole seconds: Cache-Control, ETag and
+    /// 304. 0s: they keep them, but ask each time whether they are still the same [default: nobody is told that they may].
+    #[arg(long, env = "WEBAPP_HTTP_CACHE", value_name = "DURATION", value_parser = units::duration)]
+    pub http_cache: Option<Duration>,
     /// How often /stats and /metrics are sampled.
     #[arg(long, env = "WEBAPP_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "1s", value_parser = units::duration)]
     pub sample_interval: Duration,
@@ -226,6 +230,7 @@ impl Args {
             listen,
             peers: self.peers.clone(),
             scaling: self.scaling.clone(),
+            http_cache: self.http_cache.map(app::HttpCache::new),
             access_log: self.access_log,
         }
     }

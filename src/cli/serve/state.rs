@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::app::users::Users;
 use crate::app::{Sessions, State, TokenKey};
+use crate::cache::{self, Cache};
 use crate::cli::{store, units};
 use crate::kernel::limits;
 use crate::store::{Bounds, Kind, Layout, Store, Target};
@@ -33,6 +34,14 @@ pub struct StateArgs {
     /// Not ready (/readyz answers 503) while the store is away.
     #[arg(long, env = "WEBAPP_STORE_REQUIRED")]
     store_required: bool,
+    /// Where answers of /item, /items, /fib and /primes are kept, so that neither work nor store is asked again: memory:SIZE (in the
+    /// node, such as memory:64MiB), redis://HOST:PORT/NUMBER or memcached://HOST:PORT (shared by all nodes); or @FILE, which
+    /// holds that [default: nowhere].
+    #[arg(long, env = "WEBAPP_CACHE", hide_env_values = true, value_name = "WHERE")]
+    cache: Option<String>,
+    /// How long an answer is used that is kept there. A write of this node takes it out at once.
+    #[arg(long, env = "WEBAPP_CACHE_TTL", value_name = "DURATION", default_value = "10s", value_parser = units::duration)]
+    cache_ttl: Duration,
     /// Where sessions are: node (lost with it), store (that of --store), token (signed, with the user), or a store's URL
     /// (such as memcached://HOST:PORT).
     #[arg(long, env = "WEBAPP_SESSIONS", hide_env_values = true, value_name = "WHERE", default_value = "node")]
@@ -87,6 +96,7 @@ impl StateArgs {
         }
         Ok(State {
             store: rows,
+            cache: self.cache(queue)?,
             sessions,
             session_lifetime: self.session_lifetime,
             users,
@@ -94,9 +104,25 @@ impl StateArgs {
         })
     }
 
+    /// The cache, where one is asked for. One that is shared and away does not keep a node from starting, or from answering.
+    fn cache(&self, queue: u64) -> anyhow::Result<Option<Arc<Cache>>> {
+        let Some(given) = &self.cache else { return Ok(None) };
+        let target: cache::Target = store::target(given).context("--cache")?;
+        if let cache::Target::Shared(server) = &target {
+            warn_of_visible_password(server);
+        }
+        let connections = self.store_connections as usize;
+        let config = cache::Config { target, ttl: self.cache_ttl, connections, queue: queue as usize };
+        let started = Cache::start(config).map(Arc::new);
+        started.map(Some).context("cannot start the threads of the cache; lower --store-connections")
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         if self.store_timeout < Duration::from_millis(10) {
             bail!("--store-timeout is {:?}; the least is 10ms", self.store_timeout);
+        }
+        if self.cache_ttl < Duration::from_millis(100) {
+            bail!("--cache-ttl is {:?}; the least is 100ms", self.cache_ttl);
         }
         if self.session_lifetime < Duration::from_secs(1) {
             bail!("--session-lifetime is {:?}; the least is 1s", self.session_lifetime);
@@ -187,6 +213,9 @@ mod tests {
             (&["--sessions", "redis://:hunter2@db/hunter2"], "--sessions"),
             (&["--sessions", "token", "--token-key-file", short], "needs 32"),
             (&["--users", "/nowhere"], "--users"),
+            (&["--cache", "mysql://ana:hunter2@db/x"], "--cache"),
+            (&["--cache", "@/nowhere"], "/nowhere"),
+            (&["--cache-ttl", "10ms"], "the least is 100ms"),
             (&["--store-timeout", "1ms"], "the least is 10ms"),
             (&["--session-lifetime", "0"], "the least is 1s"),
         ] {

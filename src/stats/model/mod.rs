@@ -3,6 +3,7 @@
 //! Other rooms read a node's answer back through these types. A part that the answer lacks, as that of an older node
 //! may, is as one that is not known; a resource of another name is an error, because nothing could be said of it.
 
+mod cache;
 mod machine;
 mod node;
 mod store;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bottleneck::{Bottleneck, Resource};
 use super::raw::Raw;
+pub use cache::CacheStats;
 pub use machine::{
     Cgroup, Core, Cpu, CpuShares, Disk, Interface, MemoryStats, Pressure, Pressures, Process, Sockets, Tcp,
 };
@@ -96,4 +98,6 @@ pub struct Window {
     pub requests: RequestStats,
     /// The node's store.
     pub store: StoreStats,
+    /// The node's cache.
+    pub cache: CacheStats,
 }

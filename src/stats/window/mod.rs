@@ -1,5 +1,6 @@
 //! A window: rates and shares from two samples. Pure functions; a counter that went back counts as 0, as in sysstat.
 
+mod cache;
 mod cgroup;
 mod cpu;
 mod devices;
@@ -41,6 +42,7 @@ pub fn window(before: Option<&Sample>, after: &Sample) -> (Window, Unavailable) 
         connections: node::connections(span, after),
         requests: node::requests(span, after, &mut notes),
         store: store::store(span, after, &mut notes),
+        cache: cache::cache(span, after, &mut notes),
     };
     (window, notes.0)
 }

@@ -28,7 +28,7 @@ export function growth(now, before, read) {
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parts of the stats that are objects, and lists of objects; by their paths. */
-const OBJECTS = ['node', 'cpu', 'cgroup', 'memory', 'process', 'pressure', 'sockets', 'pool', 'store', 'connections', 'requests', 'bottleneck', 'resources', 'unavailable'];
+const OBJECTS = ['node', 'cpu', 'cgroup', 'memory', 'process', 'pressure', 'sockets', 'pool', 'store', 'cache', 'connections', 'requests', 'bottleneck', 'resources', 'unavailable'];
 
 /**
  * Stats in the shape that this page reads, whoever sent them: another version's node, or no node at all, must not

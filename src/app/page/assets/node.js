@@ -4,6 +4,7 @@ import { h, put, attr, figure, width, keyed } from './dom.js';
 import { forget, timeline } from './chart.js';
 import { byteRate, cores, count, memory, milliseconds, percent, perSecond, rate, short } from './format.js';
 import { cpuParts, growth, memoryPercent, reason, withoutQuota } from './model.js';
+import { cachePanel } from './cache.js';
 import { nodeHero } from './hero.js';
 import { poolPanel } from './pool.js';
 import { storePanel } from './store.js';
@@ -263,7 +264,7 @@ export function nodeView(lab) {
   requests.element.id = 'panel-requests';
   latency.element.id = 'panel-latency';
   const plain = (chart) => ({ chart, element: chart.element, update: (node, now) => chart.update(node.points, now) });
-  const panels = [cpuPanel(why), quotaPanel(), poolPanel(), storePanel(), plain(requests), plain(latency), endpointsPanel(),
+  const panels = [cpuPanel(why), quotaPanel(), poolPanel(), storePanel(), cachePanel(), plain(requests), plain(latency), endpointsPanel(),
     memoryPanel(why), diskPanel(why), networkPanel(why), pressurePanel()];
   const element = h('div', { class: 'node' }, lost, hero.element, lab, h('div', { class: 'grid' }, panels.map((panel) => panel.element)));
   return {

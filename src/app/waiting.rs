@@ -1,0 +1,33 @@
+//! Who waits for an answer.
+
+use crate::cache::Others;
+use crate::http::Peer;
+
+/// Who waits for an answer; nobody has to be named where there is no wait.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    peer: Option<Peer>,
+    others: Option<Others>,
+}
+
+impl Waiting {
+    /// Nobody: the work is always done.
+    pub fn nobody() -> Self {
+        Self { peer: None, others: None }
+    }
+
+    /// The client.
+    pub fn of(peer: &Peer) -> Self {
+        Self { peer: Some(peer.clone()), others: None }
+    }
+
+    /// These, too.
+    pub fn with(&self, others: Others) -> Self {
+        Self { others: Some(others), ..self.clone() }
+    }
+
+    /// Whether nobody waits any more, for who works to ask.
+    pub fn gone(self) -> impl Fn() -> bool + Send + Sync + 'static {
+        move || !self.others.as_ref().is_some_and(Others::wait) && self.peer.as_ref().is_some_and(Peer::is_gone)
+    }
+}
