@@ -10,6 +10,7 @@ use super::recorders::Recorders;
 use super::semaphore::Semaphore;
 use super::session::SessionChange;
 use super::user::{ExchangeContext, ExchangeProgress};
+use super::versions::{Asked, Versions};
 use crate::results::load::SessionsOutcome;
 
 /// The state of a run, from its preparation to its summary.
@@ -37,6 +38,7 @@ pub(super) struct RunContext {
     /// Coroutines that have not ended.
     pub coroutines: AtomicUsize,
     sessions: SessionCounts,
+    pub versions: Versions,
     connections: AtomicUsize,
     pub connections_peak: AtomicUsize,
     pub connections_opened: AtomicU64,
@@ -75,6 +77,7 @@ impl RunContext {
             dispatch_incomplete: AtomicBool::new(false),
             coroutines: AtomicUsize::new(0),
             sessions: SessionCounts::default(),
+            versions: Versions::default(),
             connections: AtomicUsize::new(0),
             connections_peak: AtomicUsize::new(0),
             connections_opened: AtomicU64::new(0),
@@ -139,6 +142,11 @@ impl RunContext {
                 self.sessions.lost.fetch_add(1, Ordering::Relaxed);
             }
             None => {}
+        }
+        if let Some(version) = request.answer.and_then(|answer| answer.fields.version) {
+            let reads = !self.exchange.requests[request.target].is_write;
+            let (sent, ended) = (request.sent, request.ended);
+            self.versions.note(version, Asked { sent, ended, counts: reads && self.window().holds(request.intended) });
         }
         self.recorders.mine().record(request, self.window());
         counters.ended.fetch_add(1, Ordering::Release);

@@ -36,6 +36,7 @@ pub fn outcome() -> LoadOutcome {
         sent_total: 1100,
         answered_total: 1100,
         sessions: None,
+        versions: None,
         timeline: vec![],
         longest_silence_seconds: None,
         littles_law: LittlesLaw {

@@ -54,6 +54,7 @@ mod timer;
 mod usage;
 mod user;
 mod verdict;
+mod versions;
 mod warning;
 
 pub use find::{Found, LevelOutcome, SearchEvent, find};

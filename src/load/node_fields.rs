@@ -15,8 +15,25 @@ pub(super) struct NodeFields {
     pub queue_milliseconds: Option<f64>,
     /// `Server-Timing`: `work`, milliseconds.
     pub work_milliseconds: Option<f64>,
+    /// `X-Version`: the version of the row that was asked for.
+    pub version: Option<RowVersion>,
     /// `Set-Cookie`, in their order.
     pub cookies: Vec<SetCookie>,
+}
+
+/// A row and its version, as `X-Version` has them: `7:3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RowVersion {
+    pub row: u64,
+    pub version: u64,
+}
+
+impl RowVersion {
+    /// `None` for anything else.
+    fn read(value: &[u8]) -> Option<Self> {
+        let (row, version) = std::str::from_utf8(value).ok()?.trim().split_once(':')?;
+        Some(Self { row: row.parse().ok()?, version: version.parse().ok()? })
+    }
 }
 
 /// What is recorded of a whole answer.
@@ -31,6 +48,7 @@ impl AnswerFields for NodeFields {
         self.node.clear();
         self.queue_milliseconds = None;
         self.work_milliseconds = None;
+        self.version = None;
         self.cookies.clear();
     }
 
@@ -42,6 +60,7 @@ impl AnswerFields for NodeFields {
                 let end = value.floor_char_boundary(MAX_NODE_BYTES);
                 self.node.push_str(&value[..end]);
             }
+            9 if is("x-version") => self.version = RowVersion::read(value),
             10 if is("set-cookie") => self.cookies.extend(SetCookie::read(value)),
             13 if is("server-timing") => read_server_timing(value, self),
             _ => {}
@@ -80,10 +99,20 @@ mod tests {
     }
 
     #[test]
+    fn versions_of_rows() {
+        let of =
+            |value: &str| read(&format!("HTTP/1.1 200 OK\r\nX-Version: {value}\r\nContent-Length: 0\r\n\r\n")).version;
+        assert_eq!(of("7:3"), Some(RowVersion { row: 7, version: 3 }));
+        for odd in ["", "7", "7:", ":3", "a:3", "7:-1", "7:3:4"] {
+            assert_eq!(of(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
     fn node_and_server_timing() {
         let text = "HTTP/1.1 200 OK\r\nx-node: node2 \r\nServer-Timing: queue;dur=0.125, work; desc=\"a\";dur=20\r\nContent-Length: 0\r\n\r\n";
         let fields = read(text);
-        assert_eq!(fields.node, "node2");
+        assert_eq!((fields.node.as_str(), fields.version), ("node2", None));
         assert_eq!((fields.queue_milliseconds, fields.work_milliseconds), (Some(0.125), Some(20.0)));
         for odd in ["queue", "queue;dur=", "queue;dur=-1", "queue;dur=nan", ";dur=1", "QUEUE;dur=1", "a,,;=;b"] {
             let text = format!("HTTP/1.1 200 OK\r\nServer-Timing: {odd}\r\nContent-Length: 0\r\n\r\n");

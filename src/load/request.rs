@@ -16,6 +16,8 @@ pub(super) struct PreparedRequest {
     pub origin: usize,
     /// An answer to it has no body.
     pub is_head: bool,
+    /// It changes something.
+    pub is_write: bool,
     /// It asks for the user's counter.
     pub is_session: bool,
     text: Text,
@@ -56,7 +58,13 @@ impl PreparedRequest {
             text = Text::Fixed(text.write(&mut Rng::with_seed(0), &mut buffer).to_vec());
         }
         let is_session = target.url.path.split('?').next() == Some("/session");
-        Self { origin, is_head: target.method == "HEAD", is_session, text }
+        Self {
+            origin,
+            is_head: target.method == "HEAD",
+            is_write: !matches!(&*target.method, "GET" | "HEAD"),
+            is_session,
+            text,
+        }
     }
 
     /// The whole request, with keys drawn from `random`.

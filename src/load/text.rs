@@ -20,6 +20,7 @@ fn render(outcome: &LoadOutcome, out: &mut String) -> Result {
     goodput(outcome, out)?;
     errors(outcome, out)?;
     sessions(outcome, out)?;
+    versions(outcome, out)?;
     times(outcome, out)?;
     parts(outcome, out)?;
     generators(outcome, out)?;
@@ -140,6 +141,13 @@ fn sessions(outcome: &LoadOutcome, out: &mut String) -> Result {
         ),
     };
     writeln!(out, "  {:<LABEL$}{users} users had one; {lost}", "Sessions")
+}
+
+fn versions(outcome: &LoadOutcome, out: &mut String) -> Result {
+    let Some(versions) = outcome.versions else { return Ok(()) };
+    let (answers, stale) = (grouped(versions.answers), grouped(versions.stale));
+    let share = percent(versions.stale_percent());
+    writeln!(out, "  {:<LABEL$}{stale} of {answers} answers ({share} %) were older than one seen before", "Stale")
 }
 
 fn times(outcome: &LoadOutcome, out: &mut String) -> Result {

@@ -339,6 +339,29 @@ impl SessionsOutcome {
     }
 }
 
+/// How old the answers were that told the version of their row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VersionsOutcome {
+    /// Answers to reads that told a version.
+    pub answers: u64,
+    /// Those of them that were older than one that had been seen before they were asked for.
+    pub stale: u64,
+}
+
+impl VersionsOutcome {
+    /// Of these answers and of others.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self { answers: self.answers + others.answers, stale: self.stale + others.stale }
+    }
+
+    /// Share of stale answers, in percent.
+    pub fn stale_percent(self) -> f64 {
+        100.0 * self.stale as f64 / self.answers.max(1) as f64
+    }
+}
+
 /// What became of the requests that were due in one second, whenever they ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -433,6 +456,9 @@ pub struct LoadOutcome {
     /// With cookies: what became of the users' sessions at `/session`. `None` where nobody had one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionsOutcome>,
+    /// How old answers were that told the version of their row, as those of `/item`. `None` where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<VersionsOutcome>,
     /// With a rate that changes, or a start at a moment: each second of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineSecond>,
