@@ -16,6 +16,7 @@ source "$root/tests/cluster/tls.sh"
 source "$root/tests/cluster/protect.sh"
 source "$root/tests/cluster/waf.sh"
 source "$root/tests/cluster/stores.sh"
+source "$root/tests/cluster/edge.sh"
 
 usage() {
   cat <<'TEXT'

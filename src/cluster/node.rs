@@ -93,6 +93,10 @@ impl Cluster {
         command.extend(["--scaling".into(), self.folder.scaling().into_os_string()]);
         command.extend(["--drain-timeout", &drain_timeout].map(OsString::from));
         command.extend(service::node_arguments(settings, &self.folder));
+        if let Some(seconds) = settings.edge_cache {
+            // The nodes say what may be kept, and for how long.
+            command.extend(["--http-cache".into(), format!("{seconds}s").into()]);
+        }
         command.extend(settings.node_arguments.iter().map(OsString::from));
         Ok(command)
     }

@@ -73,6 +73,8 @@ pub struct UpRequest {
     pub port: Option<u16>,
     pub bind: Option<Bind>,
     pub maxconn: Option<u32>,
+    /// Seconds.
+    pub edge_cache: Option<u32>,
     pub tls: bool,
     pub http2: bool,
     pub redirect: bool,
@@ -126,6 +128,9 @@ pub struct Settings {
     pub stats_port: u16,
     /// Requests that a node gets at once.
     pub maxconn: u32,
+    /// How long the balancer keeps answers that may be kept, in seconds; `None`: it keeps none.
+    #[serde(default)]
+    pub edge_cache: Option<u32>,
     /// `None` without TLS.
     pub tls: Option<Tls>,
     /// Requests a second from one source.
@@ -201,6 +206,11 @@ impl UpRequest {
                 "it is the balancer that keeps a user at a node: --sticky needs --behind-balancer here",
             ));
         }
+        if bare && self.edge_cache.is_some() {
+            return Err(Stop::usage(
+                "it is the balancer that keeps answers: --edge-cache needs --behind-balancer here",
+            ));
+        }
         if bare && self.waf.is_some() {
             return Err(Stop::usage("it is the balancer that has the firewall: --waf needs --behind-balancer here"));
         }
@@ -228,6 +238,7 @@ impl UpRequest {
             port: self.port.unwrap_or(0),
             stats_port: 0,
             maxconn: self.maxconn.unwrap_or(1000),
+            edge_cache: self.edge_cache,
             tls: wants_tls.then(|| Tls {
                 port: self.tls_port.unwrap_or(0),
                 http2: self.http2,
@@ -268,6 +279,7 @@ impl UpRequest {
         let yes = |said: bool| said.then(|| "yes".to_owned());
         let text = |value: &dyn ToString| value.to_string();
         let unit = |unit: Option<u32>| unit.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
+        let seconds = |seconds: u32| format!("{seconds}s");
         let list = |addresses: &Vec<String>| addresses.join(",");
         let path = |path: &PathBuf| path.display().to_string();
         let units = self.nodes.or(self.units);
@@ -283,6 +295,7 @@ impl UpRequest {
             asked("algorithm", self.algorithm.map(|it| it.name().into()), Some(settings.algorithm.name().into())),
             asked("port", self.port.map(|it| text(&it)), Some(text(&settings.port))),
             asked("bind", self.bind.map(|it| text(&it)), Some(text(&settings.bind))),
+            asked("edge-cache", self.edge_cache.map(seconds), settings.edge_cache.map(seconds)),
             asked("maxconn", self.maxconn.map(|it| text(&it)), Some(text(&settings.maxconn))),
             asked("tls", yes(self.tls || self.http2 || self.redirect), yes(tls.is_some())),
             asked("http2", yes(self.http2), yes(tls.is_some_and(|tls| tls.http2))),

@@ -39,6 +39,18 @@ pub enum SessionsKind {
     Token,
 }
 
+/// Where answers are kept, in front of work and store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheKind {
+    /// In each node.
+    Memory,
+    /// In a Redis server of its own, which forgets what was not asked for lately.
+    Redis,
+    /// In a memcached server.
+    Memcached,
+}
+
 /// The servers that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -86,6 +98,26 @@ impl SessionsKind {
     pub fn server(self) -> Option<ServerKind> {
         match self {
             Self::Node | Self::Token => None,
+            Self::Redis => Some(ServerKind::Redis),
+            Self::Memcached => Some(ServerKind::Memcached),
+        }
+    }
+}
+
+impl CacheKind {
+    /// Its word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Memcached => "memcached",
+        }
+    }
+
+    /// The server that it takes, if any.
+    pub fn server(self) -> Option<ServerKind> {
+        match self {
+            Self::Memory => None,
             Self::Redis => Some(ServerKind::Redis),
             Self::Memcached => Some(ServerKind::Memcached),
         }
@@ -144,6 +176,7 @@ pub struct SharedRequest {
     pub rows: Option<u32>,
     pub shards: Option<u32>,
     pub sessions: Option<SessionsKind>,
+    pub cache: Option<CacheKind>,
     pub login: Option<LoginCost>,
 }
 
@@ -158,6 +191,9 @@ pub struct Shared {
     pub rows: u32,
     /// Where sessions are.
     pub sessions: SessionsKind,
+    /// Where answers are kept; `None`: nowhere.
+    #[serde(default)]
+    pub cache: Option<CacheKind>,
     /// Demo users can log in, whose hashes cost so much.
     #[serde(default)]
     pub login: Option<LoginCost>,
@@ -189,6 +225,10 @@ const STORE: &str = "store";
 pub const MOST_SERVERS: u32 = 16;
 /// The name of the sessions' own server.
 const SESSIONS: &str = "sessions1";
+/// The name of the cache's server.
+const CACHE: &str = "cache1";
+/// What a cache in a node may take.
+const CACHE_SIZE: &str = "64MiB";
 
 impl SharedRequest {
     /// Whether nothing was said.
@@ -217,23 +257,26 @@ impl SharedRequest {
             ServerKind::Memcached => ServiceRole::Cache,
         };
         let own = of_sessions.map(|kind| server(SESSIONS.to_owned(), kind, sessions_role(kind)));
-        let servers: Vec<_> = store_server.into_iter().flat_map(store).chain(own).collect();
+        let cache = self.cache.and_then(CacheKind::server);
+        let cache = cache.map(|kind| server(CACHE.to_owned(), kind, ServiceRole::Cache));
+        let servers: Vec<_> = store_server.into_iter().flat_map(store).chain(own).chain(cache).collect();
         if self.cpu.is_some() && servers.is_empty() {
             return Err(Stop::usage(
-                "--store-cpu is for a server: it needs --store mariadb, --store redis or a server of sessions",
+                "--store-cpu is for a server: it needs --store mariadb, --store redis, or a server of sessions or of a cache",
             ));
         }
         if self.store.is_none() && self.rows.is_some() {
             return Err(Stop::usage("--store-rows needs --store"));
         }
         if self.connections.is_some() && self.store.is_none() && servers.is_empty() {
-            return Err(Stop::usage("--store-connections needs --store, or --sessions redis or memcached"));
+            return Err(Stop::usage("--store-connections needs --store, or --sessions or --cache redis or memcached"));
         }
         Ok(Shared {
             store: self.store,
             connections: self.connections,
             rows: self.rows.unwrap_or(ROWS),
             sessions,
+            cache: self.cache,
             login: self.login,
             cpu: if servers.is_empty() { None } else { self.cpu.unwrap_or(unit) },
             servers,
@@ -250,6 +293,7 @@ impl SharedRequest {
             ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
             ("store-connections", number(self.connections), number(shared.connections)),
             ("store-rows", number(self.rows), number(Some(shared.rows))),
+            ("cache", self.cache.map(|it| it.name().to_owned()), shared.cache.map(|it| it.name().to_owned())),
             ("login", self.login.map(|it| it.to_string()), shared.login.map(|it| it.to_string())),
             ("sessions", self.sessions.map(|it| it.name().to_owned()), Some(shared.sessions.name().to_owned())),
         ]
@@ -294,6 +338,11 @@ impl Shared {
         }
         if self.login.is_some() {
             words.extend(["--users".into(), secrets.join(USERS).into()]);
+        }
+        match self.cache {
+            None => {}
+            Some(CacheKind::Memory) => words.extend(["--cache".into(), format!("memory:{CACHE_SIZE}").into()]),
+            Some(CacheKind::Redis | CacheKind::Memcached) => words.extend(["--cache".into(), url_of(CACHE)]),
         }
         let own_server = self.servers.iter().any(|server| server.name == SESSIONS);
         match self.sessions {
@@ -369,6 +418,22 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_is_in_the_nodes_or_a_server_of_its_own() {
+        for (cache, role, word) in [
+            (CacheKind::Memory, None, "--cache memory:64MiB"),
+            (CacheKind::Redis, Some(ServiceRole::Cache), "--cache @/s/cache1"),
+            (CacheKind::Memcached, Some(ServiceRole::Cache), "--cache @/s/cache1"),
+        ] {
+            let request =
+                SharedRequest { cache: Some(cache), store: Some(StoreKind::Redis), ..SharedRequest::default() };
+            let shared = request.settle(None).unwrap();
+            assert_eq!(shared.servers.iter().find(|it| it.name == CACHE).map(|it| it.role), role, "{cache:?}");
+            let told = shared.node_arguments(Path::new("/c"), Path::new("/s"));
+            assert_eq!(told.join(" ".as_ref()), *format!("--store @/s/store1 {word}"));
+        }
+    }
+
+    #[test]
     fn costs_of_a_login() {
         assert_eq!("19456:2".parse(), Ok(LoginCost { memory_kib: 19_456, passes: 2 }));
         for text in ["", "19456", "19456:", ":2", "7:1", "8:0", "1048577:1", "8:101", "-8:1", "8:1:1"] {
@@ -401,6 +466,7 @@ mod tests {
         }
         words(StoreKind::name);
         words(SessionsKind::name);
+        words(CacheKind::name);
         words(ServerKind::name);
     }
 }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::values::{UnitCpu, backend, count, port, servers, unit_cpu, units};
+use super::values::{UnitCpu, backend, count, port, seconds, servers, unit_cpu, units};
 use crate::app::Model;
 use crate::cluster::balancer::Kind;
 use crate::cluster::bind::Bind;
 use crate::cluster::contract::Topology;
 use crate::cluster::machines::MachinesRequest;
 use crate::cluster::settings::{Algorithm, UpRequest};
-use crate::cluster::shared::{LoginCost, SessionsKind, SharedRequest, StoreKind};
+use crate::cluster::shared::{CacheKind, LoginCost, SessionsKind, SharedRequest, StoreKind};
 use crate::cluster::waf::Waf;
 
 /// Options of `up`.
@@ -59,6 +59,10 @@ pub struct Up {
     /// Where the sessions of users are: in each node, in a server, or in a signed token that the user has [default: node].
     #[arg(long, value_name = "S", help_heading = "Store")]
     sessions: Option<SessionsKind>,
+    /// Where answers of /item, /items, /fib and /primes are kept: in each node, or in a server of its own; -- --cache-ttl 1s says
+    /// for how long [default: nowhere].
+    #[arg(long, value_name = "S", help_heading = "Store")]
+    cache: Option<CacheKind>,
     /// Let the demo users user1 to user1000 log in, whose hashes (Argon2id) take KIB of memory and so many passes, such as
     /// 19456:2. Their one password is made for the cluster, and kept in its folder; the answer names a file with the body of a
     /// login.
@@ -93,6 +97,9 @@ pub struct Up {
     #[arg(long, value_name = "block|detect", num_args = 0..=1, default_missing_value = "block", hide_possible_values = true)]
     #[arg(help_heading = "Balancer")]
     waf: Option<Waf>,
+    /// Let the balancer keep the answers that may be kept for so long, such as 10s: those of /fib, /primes, /item and /items.
+    #[arg(long, value_name = "DURATION", value_parser = seconds, help_heading = "Balancer")]
+    edge_cache: Option<u32>,
     /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
     maxconn: Option<u32>,
@@ -137,6 +144,7 @@ impl Up {
             port: self.port,
             bind: self.bind,
             maxconn: self.maxconn,
+            edge_cache: self.edge_cache,
             tls: self.tls,
             http2: self.http2,
             redirect: self.redirect,
@@ -153,6 +161,7 @@ impl Up {
                 rows: self.store_rows,
                 shards: self.shards,
                 sessions: self.sessions,
+                cache: self.cache,
                 login: self.login,
             },
             machines: MachinesRequest { units: self.machine_units, count: self.machines },

@@ -2,6 +2,7 @@
 
 use clap::builder::RangedU64ValueParser;
 
+use crate::cli::units;
 use crate::cluster::describe::Machine;
 use crate::cluster::settings::MOST_UNITS;
 use crate::cluster::shared::MOST_SERVERS;
@@ -23,6 +24,14 @@ pub fn count() -> RangedU64ValueParser<u32> {
 /// A number of store servers.
 pub fn servers() -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(1..=u64::from(MOST_SERVERS))
+}
+
+/// A time of whole seconds, at least one.
+pub fn seconds(text: &str) -> Result<u32, String> {
+    let duration = units::duration(text)?;
+    let seconds = u32::try_from(duration.as_secs()).ok().filter(|seconds| (1..=31_536_000).contains(seconds));
+    let whole = seconds.filter(|_| duration.subsec_nanos() == 0);
+    whole.ok_or_else(|| format!("'{text}' is not a time of whole seconds up to a year; write for instance 10s or 5m"))
 }
 
 /// A TCP port.

@@ -257,6 +257,8 @@ mod tests {
             "    server node1 127.0.0.1:1false\n    server node2 127.0.0.1:1true disabled\n",
             "    balance leastconn\n",
             "    bind *:8080\n",
+            "\ncache edge\n    total-max-size 64\n    max-object-size 1000000\n    max-age 60\n",
+            "    http-response cache-store edge if { var(txn.edge) -m bool }\n",
             "    bind *:8443 ssl crt /x/server.pem alpn h2,http/1.1\n",
             "if { sc_http_req_rate(0) gt 50 }\n",
             "if { sc_conn_cur(0) gt 3 }\n",
@@ -280,10 +282,11 @@ mod tests {
             (data.facts.limit_requests, data.facts.limit_connections) = (None, None);
             data.facts.sticky = false;
             data.facts.waf = false;
+            data.facts.edge_cache = None;
             data.has_prometheus = false;
             data.as_user = Some("haproxy");
         });
-        for words in ["ssl crt", "stick-table", "prometheus", "308", "cookie", "403", "{%"] {
+        for words in ["ssl crt", "cache edge", "cache-use", "stick-table", "prometheus", "308", "cookie", "403", "{%"] {
             assert!(!text.contains(words), "{words} in\n{text}");
         }
         assert!(text.contains("    user haproxy\n    group haproxy\n") && text.contains("    option srvtcpka\n"));

@@ -123,8 +123,9 @@ impl Balancer for Nginx {
 
     fn command(&self, site: &Site<'_>) -> Vec<String> {
         let program = program::find("nginx").unwrap_or_else(|| "nginx".into());
-        let (folder, config) = (site.directory().display().to_string(), site.config_path(self).display().to_string());
-        [&program.display().to_string(), "-p", &folder, "-e", "log", "-c", &config].map(str::to_owned).to_vec()
+        let config = site.config_path(self).display().to_string();
+        // It runs in its folder: by that name its workers, who are another user, reach files there through whatever lies above.
+        [&program.display().to_string(), "-p", ".", "-e", "log", "-c", &config].map(str::to_owned).to_vec()
     }
 
     fn prepare(&self, site: &Site<'_>) -> anyhow::Result<()> {
@@ -263,6 +264,8 @@ mod tests {
             "        hash $route consistent;\n",
             "        add_header Set-Cookie $new_route;\n",
             "        listen [::]:8080;\n",
+            "        proxy_cache edge;\n",
+            "        add_header Cache-Status $edge_status;\n",
             "        listen [::]:8443 ssl http2;\n",
             "    limit_req zone=requests burst=10 nodelay;\n",
             "    limit_conn connections 3;\n",
@@ -284,9 +287,11 @@ mod tests {
             (data.facts.limit_requests, data.facts.limit_connections) = (None, None);
             data.facts.sticky = false;
             data.facts.waf = false;
+            data.facts.edge_cache = None;
             data.as_user = Some("www-data");
         });
-        for words in ["ssl", "limit_", "proxy_bind", "308", "cookie", "modsecurity", "403", "{%"] {
+        for words in ["ssl", "proxy_cache", "edge", "limit_", "proxy_bind", "308", "cookie", "modsecurity", "403", "{%"]
+        {
             assert!(!text.contains(words), "{words} in\n{text}");
         }
         assert!(text.contains("\nuser www-data;\n") && text.contains("        least_conn;\n"));

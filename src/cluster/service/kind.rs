@@ -19,6 +19,8 @@ pub struct Place {
     pub number: u32,
     /// What clients log in with.
     pub password: String,
+    /// Whether it may forget what was not asked for lately: a cache.
+    pub forgets: bool,
     /// Cores of its quota, rounded up; `None` without a quota.
     pub cores: Option<u32>,
     /// Whom it runs as; `None`: as this command.

@@ -154,6 +154,7 @@ mod tests {
             port: 4000,
             number: 77,
             password: "hunter2".to_owned(),
+            forgets: false,
             cores,
             account: None,
         }

@@ -20,13 +20,16 @@ impl Program for RedisProgram {
         &["redis"]
     }
 
-    /// 512 MB: a million rows take less than half of it; a store that is full refuses to write instead of forgetting.
+    /// 512 MB: a million rows take less than half of it; a store that is full refuses to write instead of forgetting. A cache has 64 MB,
+    /// and forgets.
     fn files(&self, place: &Place) -> Vec<(&'static str, String)> {
         let Place { port, password, folder, .. } = place;
         let folder = folder.display();
+        let memory =
+            if place.forgets { "64mb\nmaxmemory-policy allkeys-lru" } else { "512mb\nmaxmemory-policy noeviction" };
         let text = format!(
             "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir \"{folder}\"\nsave \"\"\nappendonly no\n\
-             maxmemory 512mb\nmaxmemory-policy noeviction\n"
+             maxmemory {memory}\n"
         );
         vec![(CONFIG, text)]
     }

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::account::{self, Account};
 use super::kind::{Place, Program};
 use super::{Service, fill, passable, secrets};
-use crate::cluster::contract::ServiceAnswer;
+use crate::cluster::contract::{ServiceAnswer, ServiceRole};
 use crate::cluster::launch::{Launch, Launched};
 use crate::cluster::limits::{self, Mechanism, Quota};
 use crate::cluster::reporter::Reporter;
@@ -95,6 +95,7 @@ impl Server<'_> {
             port: self.server.port,
             number: self.server.number,
             password: secrets::password(self.folder, &self.server.name)?,
+            forgets: self.server.role == ServiceRole::Cache,
             cores: self.percent().map(|percent| percent.div_ceil(100)),
             account,
         };

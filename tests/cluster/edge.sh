@@ -1,0 +1,35 @@
+# shellcheck shell=bash disable=SC2154 # test-cluster.sh sets root, work and log
+# Caches of a cluster: in each node, shared as a service, and at the edge, in both balancers.
+
+# edge_status PATH [curl options]: what the edge did with a request
+edge_status() { get "$1" -o /dev/null -D - "${@:2}" | tr -d '\r' | awk 'tolower($1) == "cache-status:" && $2 == "edge;" { print $3 }'; }
+field_of() { get "$1" -o /dev/null -D - "${@:3}" | tr -d '\r' | awk -v name="$2:" 'tolower($1) == name { $1 = ""; print substr($0, 2) }'; }
+computed() { for node in 0 1; do curl -s "$(field ".nodes[$node].url")/stats" | jq .pool.completed_total; done | jq -s add; }
+computed_are() { [[ "$(computed)" == "$1" ]]; }
+
+test_edge_cache() {
+  local balancer seen tag
+  for balancer in haproxy nginx; do
+    up --nodes 2 --unit-cpu none --balancer "$balancer" --edge-cache 2s || return 1
+    check "$balancer: the first time from a node, then from the edge" is "$(edge_status '/fib?number=20') $(edge_status '/fib?number=20')" \
+      "$([[ $balancer == haproxy ]] && echo fwd=miss || echo fwd=uri-miss) hit"
+    check "$balancer: it says for how long, and what it depends on" is \
+      "$(field_of '/fib?number=20' cache-control) $(field_of '/fib?number=20' vary)" "public, max-age=2 Accept"
+    check "$balancer: text is not mistaken for JSON" is "$(get '/fib?number=20' -H 'Accept: text/plain')" 6765
+    tag=$(field_of '/fib?number=20' etag)
+    check "$balancer: 304 for who has it" is "$(status_of '/fib?number=20' -H "If-None-Match: $tag")" 304
+    seen=$(for _ in 1 2 3; do field_of /session set-cookie; done | sort -u | wc -l)
+    check "$balancer: a session is never from the edge" is "$seen" 3
+    check "$balancer: nor are statistics and refusals" is "$(edge_status /stats)$(edge_status '/item?id=x' | grep hit)$(edge_status '/item?id=x' | grep hit)" ""
+    sleep 2.5
+    check "$balancer: what is over is asked for again" contains "$(edge_status '/fib?number=20') $(sleep 0.5 && edge_status '/fib?number=20')" hit
+    if [[ "$balancer" == nginx ]]; then
+      seen=$(computed)
+      seq 20 | xargs -P 20 -I{} curl -s -o /dev/null "$TARGET/fib?number=33"
+      check "nginx: of twenty at once, one reaches a node" wait_until 5 computed_are "$((seen + 1))"
+      cluster kill node1 --name t && cluster kill node2 --name t
+      check "nginx: an old answer is better than none" is "$(status_of '/fib?number=20')" 200
+    fi
+    down
+  done
+}
