@@ -52,6 +52,29 @@ const EXPERIMENTS: &[Entry] = &[
     ("connections", "¿Cuántas conexiones al almacén debería tener cada nodo?", &["MariaDB", "Redis"]),
     ("index", "¿Cuánto vale un índice, con mil filas y con muchas?", &["un índice", "un recorrido de toda la tabla"]),
     (
+        "cache",
+        "¿Cuánto vale una caché delante del almacén, en el nodo, compartida o en el borde?",
+        &[
+            "sin caché, claves Zipf",
+            "una caché en cada nodo, claves Zipf",
+            "una caché compartida, claves Zipf",
+            "una caché en el borde, claves Zipf",
+            "sin caché, claves uniformes",
+            "una caché en cada nodo, claves uniformes",
+        ],
+    ),
+    (
+        "stale",
+        "¿Cuántas respuestas son viejas, según dónde se guardan y por cuánto tiempo?",
+        &[
+            "sin caché",
+            "una caché en cada nodo durante 1 s",
+            "una caché en cada nodo durante 10 s",
+            "una caché compartida durante 10 s",
+            "una caché en el borde durante 1 s",
+        ],
+    ),
+    (
         "sessions",
         "¿Dónde deberían estar las sesiones de los usuarios, si un nodo puede morir?",
         &[

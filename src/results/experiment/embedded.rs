@@ -27,6 +27,8 @@ experiments![
     "connections",
     "index",
     "shards",
+    "cache",
+    "stale",
     "sessions",
     "login",
     "autoscale",
