@@ -27,6 +27,9 @@ fn seconds() -> Duration {
 /// Work that takes a while in a build for tests, too, and its address.
 const SLOW: &str = "/fib?number=34";
 
+/// Name, the server that it needs, and what it does with it.
+type ServerTest = (&'static str, Kind, fn(Kind));
+
 fn main() {
     let arguments = Arguments::from_args();
     let always: &[(&str, fn())] = &[
@@ -41,9 +44,9 @@ fn main() {
         ("what_others_may_keep_is_the_same_each_time", same_bytes),
         ("what_must_not_be_kept_says_so", no_store),
         ("old_answers_are_counted_by_the_load", stale_is_counted),
-        ("no_answer_is_older_than_its_time_with_a_cache_in_each_node", || under_fire_here()),
+        ("no_answer_is_older_than_its_time_with_a_cache_in_each_node", under_fire_here),
     ];
-    let with_servers: &[(&str, Kind, fn(Kind))] = &[
+    let with_servers: &[ServerTest] = &[
         ("redis_is_shared_by_nodes", Kind::Redis, shared),
         ("memcached_is_shared_by_nodes", Kind::Memcached, shared),
         ("redis_that_dies_or_hangs_is_a_miss", Kind::Redis, dies),
