@@ -5,6 +5,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 source "$root/scripts/lib/common.sh"
 source "$root/scripts/lib/checks.sh"
+source "$root/scripts/lib/link.sh"
 source "$root/tests/bottleneck/common.sh"
 source "$root/tests/bottleneck/memory.sh"
 source "$root/tests/bottleneck/network.sh"

@@ -40,6 +40,8 @@ def row($cells): "  " + ($cells[0] | . + " " * (14 - length)) + ($cells[1:] | ma
   ($amounts[] | row([.name, .cells[0], "", "", .cells[1], (.difference | fixed(2)) + " %"])),
   "",
   "  /stats alone: \($pool.active) of \($pool.threads) pool threads at work, \($pool.queued) requests waiting for one",
+  ($after[0].network[] | select(.utilization != null)
+    | "  on the wire:  \(.interface) sends \(.transmit_bytes_per_second * 8e-6 | fixed(1)) of the \(.speed_bytes_per_second * 8e-6 | fixed(0)) Mbit/s of its link"),
   "  and it says:  \($after[0].bottleneck.evidence)",
   "",
   (if ($length - $seconds | fabs) > 0.1 * $seconds
