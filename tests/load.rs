@@ -368,7 +368,7 @@ fn text_on_stdout_json_in_a_file() {
 fn bad_input_says_what_to_do() {
     let cases: [(&[&str], i32, &str); 10] = [
         (&[], 2, "<URL>"),
-        (&["https://127.0.0.1/"], 2, "TLS ends at the balancer"),
+        (&["https://u:p@127.0.0.1/"], 2, "--header"),
         (&["127.0.0.1:80"], 2, "http://127.0.0.1:3000"),
         (&["http://127.0.0.1/", "--rate", "0"], 2, "above 0"),
         (&["http://127.0.0.1/", "--connections", "0"], 2, "at least one connection"),
@@ -539,4 +539,12 @@ fn the_limit_is_found_and_bracketed() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(output.stderr.is_empty(), "off a terminal it is quiet");
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_program_without_tls_says_so() {
+    let output = load(&["https://127.0.0.1:1/"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("built without TLS"), "{}", stderr(&output));
 }

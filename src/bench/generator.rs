@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::cluster::contract::ClusterAnswer;
+use crate::http::url::Url;
+use crate::results::arm::Arm;
 use crate::results::keys::Template;
 use crate::results::load::LoadOutcome;
 use crate::results::plan::Ladder;
@@ -32,6 +35,33 @@ pub struct LoadJob<'a> {
     pub warmup_seconds: f64,
     /// The window.
     pub window_seconds: f64,
+}
+
+/// Where the generator of an arm asks, and its further arguments.
+pub struct Asked {
+    /// The address the paths are appended to.
+    pub target: String,
+    /// Those of the arm, and what HTTPS needs.
+    pub further: Vec<String>,
+}
+
+/// Where the generator asks an arm's cluster. By HTTPS the name is that of the certificate, and the connection goes to where the
+/// cluster is: nothing need stand in the machine's hosts file, and its authority need not be trusted by the machine.
+///
+/// # Errors
+/// When the arm is to be asked by HTTPS, and its cluster does not speak it.
+pub fn asked(arm: &Arm, cluster: &ClusterAnswer) -> anyhow::Result<Asked> {
+    let mut further = arm.load.clone();
+    if !arm.https {
+        return Ok(Asked { target: cluster.target.clone(), further });
+    }
+    let tls = cluster.tls.as_ref().with_context(|| {
+        format!("the arm {} is to be asked by HTTPS, but its cluster speaks none: give its up --tls", arm.name)
+    })?;
+    let (plain, secure) = (Url::parse(&cluster.target)?.origin, Url::parse_with_tls(&tls.target)?.origin);
+    let place = plain.with_port(secure.port()).authority();
+    further.extend(["--cacert".to_owned(), tls.authority.clone(), "--connect-to".to_owned(), place]);
+    Ok(Asked { target: tls.target.clone(), further })
 }
 
 /// A request that waits longer than this has no user any more.
@@ -130,6 +160,21 @@ mod tests {
     use super::*;
     use crate::results::plan::Workload;
     use crate::results::profile::Shape;
+
+    #[test]
+    fn an_arm_is_asked_by_https_where_its_cluster_speaks_it() {
+        let cluster = |tls: &str| -> ClusterAnswer {
+            serde_json::from_str(&format!(r#"{{"target":"http://127.0.0.1:8080","nodes":[]{tls}}}"#)).unwrap()
+        };
+        let tls = r#","tls":{"target":"https://dev.acme.com.ar:8443","authority":"/a.pem","http2":false}"#;
+        let arm = |https| Arm { https, load: vec!["--no-keepalive".to_owned()], ..Arm::default() };
+        let plain = asked(&arm(false), &cluster(tls)).unwrap();
+        assert_eq!((&*plain.target, plain.further.len()), ("http://127.0.0.1:8080", 1));
+        let secure = asked(&arm(true), &cluster(tls)).unwrap();
+        assert_eq!(secure.target, "https://dev.acme.com.ar:8443");
+        assert_eq!(secure.further.join(" "), "--no-keepalive --cacert /a.pem --connect-to 127.0.0.1:8443");
+        assert!(asked(&arm(true), &cluster("")).err().unwrap().to_string().contains("--tls"));
+    }
 
     #[test]
     fn asks_as_agreed() {

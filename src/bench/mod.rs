@@ -236,14 +236,15 @@ impl Bench<'_> {
         // A load that changes has no warm-up: it begins as it begins.
         let warmup_seconds = if level.ladder() == Ladder::Profile { 0.0 } else { self.plan.warmup_seconds };
         let arm = self.plan.arm(&visit.point.arm).with_context(|| format!("there is no arm {}", visit.point.arm))?;
+        let asked = generator::asked(arm, cluster)?;
         let work = login::filled(self.plan.work_at(arm, &visit.point.scale), cluster)?;
         let started_at = now();
         let watch = Watch::start(cluster);
         let from_seconds = watch.seconds() + warmup_seconds;
         let job = LoadJob {
-            target: &cluster.target,
+            target: &asked.target,
             work: &work,
-            further: &arm.load,
+            further: &asked.further,
             level,
             users: arm
                 .has_users()

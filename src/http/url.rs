@@ -1,4 +1,4 @@
-//! An `http://` address, taken apart (RFC 3986, as far as a client of plain HTTP needs it).
+//! An `http://` or `https://` address, taken apart (RFC 3986, as far as a client needs it).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -7,12 +7,38 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 const MAX_HOST_BYTES: usize = 253;
 /// How much of a text that is not an address is repeated, characters.
 const MAX_SHOWN: usize = 80;
-/// The port of `http` (RFC 9110 section 4.2.1).
-const DEFAULT_PORT: u16 = 80;
 
-/// Host and port of a server.
+/// How a server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// What stands before the colon.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port where none is written (RFC 9110 sections 4.2.1 and 4.2.2).
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// Scheme, host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
+    scheme: Scheme,
     /// A name in lower case, or an IP address without brackets.
     host: String,
     port: u16,
@@ -30,7 +56,7 @@ pub struct Url {
 /// Why a text is not an address that this program can ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UrlProblem {
-    /// It begins with `https://`.
+    /// It begins with `https://`, and who asks speaks no TLS.
     Https,
     /// It does not begin with `http://`.
     Scheme,
@@ -94,24 +120,35 @@ impl Url {
     /// # Errors
     /// [`InvalidUrl`].
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        Self::read_plain(text.trim()).map_err(|problem| invalid(text, problem, WRITE_AN_ADDRESS))
+    }
+
+    /// The same, for a client that also speaks TLS: it may begin with `https://`.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`].
+    pub fn parse_with_tls(text: &str) -> Result<Self, InvalidUrl> {
         Self::read(text.trim()).map_err(|problem| invalid(text, problem, WRITE_AN_ADDRESS))
     }
 
+    fn read_plain(text: &str) -> Result<Self, UrlProblem> {
+        let url = Self::read(text)?;
+        if url.origin.scheme == Scheme::Https { Err(UrlProblem::Https) } else { Ok(url) }
+    }
+
     fn read(text: &str) -> Result<Self, UrlProblem> {
-        let scheme = |name: &str| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        if scheme("https://") {
-            return Err(UrlProblem::Https);
-        }
-        if !scheme("http://") {
-            return Err(UrlProblem::Scheme);
-        }
-        let rest = &text["http://".len()..];
+        let begins = |begin: &str| text.get(..begin.len()).is_some_and(|start| start.eq_ignore_ascii_case(begin));
+        let (scheme, rest) = match text {
+            _ if begins("http://") => (Scheme::Http, &text["http://".len()..]),
+            _ if begins("https://") => (Scheme::Https, &text["https://".len()..]),
+            _ => return Err(UrlProblem::Scheme),
+        };
         if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(UrlProblem::Character);
         }
         let rest = rest.split('#').next().unwrap_or(rest);
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let origin = Origin::read(authority)?;
+        let origin = Origin::read(scheme, authority)?;
         Ok(Self { origin, path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") } })
     }
 
@@ -122,9 +159,9 @@ impl Url {
 }
 
 impl fmt::Display for Url {
-    /// The whole address, normalised: without the port where it is 80.
+    /// The whole address, normalised: without the port where it is that of the scheme.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "http://{}{}", self.origin.host_field(), self.path)
+        write!(out, "{}://{}{}", self.origin.scheme.name(), self.origin.host_field(), self.path)
     }
 }
 
@@ -135,11 +172,11 @@ impl Origin {
     /// [`InvalidUrl`].
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         let invalid = |problem| invalid(text, problem, GIVE_AN_ORIGIN);
-        let url = Url::read(text.trim()).map_err(invalid)?;
+        let url = Url::read_plain(text.trim()).map_err(invalid)?;
         if url.path == "/" && !text.contains('#') { Ok(url.origin) } else { Err(invalid(UrlProblem::NotAnOrigin)) }
     }
 
-    fn read(authority: &str) -> Result<Self, UrlProblem> {
+    fn read(scheme: Scheme, authority: &str) -> Result<Self, UrlProblem> {
         if authority.contains('@') {
             return Err(UrlProblem::UserName);
         }
@@ -164,8 +201,13 @@ impl Origin {
         };
         let number =
             |text: &str| text.parse().ok().filter(|port| *port > 0 && text.bytes().all(|b| b.is_ascii_digit()));
-        let port = if port.is_empty() { DEFAULT_PORT } else { number(port).ok_or(UrlProblem::Port)? };
-        Ok(Self { host, port })
+        let port = if port.is_empty() { scheme.default_port() } else { number(port).ok_or(UrlProblem::Port)? };
+        Ok(Self { scheme, host, port })
+    }
+
+    /// How it is spoken to.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// The host, without brackets.
@@ -178,6 +220,12 @@ impl Origin {
         self.port
     }
 
+    /// The same host at another port.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> Self {
+        Self { port, ..self.clone() }
+    }
+
     /// The socket address, where the host is not a name that must be looked up.
     pub fn literal(&self) -> Option<SocketAddr> {
         self.host.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, self.port))
@@ -188,9 +236,9 @@ impl Origin {
         format!("{}:{}", self.bracketed(), self.port)
     }
 
-    /// What goes into the `Host` field: the port is left out where it is 80 (RFC 9110 section 7.2).
+    /// What goes into the `Host` field: the port is left out where it is that of the scheme (RFC 9110 section 7.2).
     pub fn host_field(&self) -> String {
-        if self.port == DEFAULT_PORT { self.bracketed() } else { self.authority() }
+        if self.port == self.scheme.default_port() { self.bracketed() } else { self.authority() }
     }
 
     fn bracketed(&self) -> String {
@@ -201,7 +249,7 @@ impl Origin {
 impl fmt::Display for Origin {
     /// `http://HOST:PORT`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "http://{}", self.authority())
+        write!(out, "{}://{}", self.scheme.name(), self.authority())
     }
 }
 
@@ -254,6 +302,27 @@ mod tests {
             assert_eq!(error.problem, problem, "{text}");
             assert!(error.to_string().contains("http://127.0.0.1:3000"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn addresses_of_a_client_that_speaks_tls() {
+        for (text, scheme, port, host_field, shown) in [
+            ("https://a/x", Scheme::Https, 443, "a", "https://a/x"),
+            ("HTTPS://A:443/x", Scheme::Https, 443, "a", "https://a/x"),
+            ("https://a:80/x", Scheme::Https, 80, "a:80", "https://a:80/x"),
+            ("https://[::1]:8443?y", Scheme::Https, 8443, "[::1]:8443", "https://[::1]:8443/?y"),
+            ("http://a:443/x", Scheme::Http, 443, "a:443", "http://a:443/x"),
+        ] {
+            let url = Url::parse_with_tls(text).unwrap();
+            assert_eq!((url.origin.scheme(), url.origin.port()), (scheme, port), "{text}");
+            assert_eq!((&*url.origin.host_field(), &*url.to_string()), (host_field, shown), "{text}");
+            assert_eq!(Url::parse_with_tls(shown), Ok(url));
+        }
+        assert_ne!(
+            Url::parse_with_tls("http://a:443/").unwrap().origin,
+            Url::parse_with_tls("https://a/").unwrap().origin
+        );
+        assert_eq!(Url::parse_with_tls("ftp://a/").unwrap_err().problem, UrlProblem::Scheme);
     }
 
     #[test]

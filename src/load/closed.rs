@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use may::go;
 
 use super::context::{CoroutineGuard, RunContext};
+use super::exchange::ExchangeProgress;
 use super::interrupt::StopFlag;
 use super::recorder::EndedRequest;
 use super::semaphore::Semaphore;
-use super::user::{ExchangeProgress, VirtualUser};
+use super::user::{UserMemory, VirtualUser};
 use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
 
@@ -27,10 +29,12 @@ pub(super) fn start(run: &Arc<RunContext>, connections: usize, interrupt: &StopF
     for index in 0..connections {
         let guard = CoroutineGuard::of_connection(run);
         let (run, connecting) = (Arc::clone(run), Arc::clone(&connecting));
-        go!(move || {
+        let builder = run.exchange.coroutine();
+        let connection = move || {
             let _guard = guard;
             drive(&run, &connecting, index);
-        });
+        };
+        go!(builder, connection).context("starting a coroutine for a connection")?;
     }
     let patience = Instant::now() + Duration::from_nanos(run.timeout) + Duration::from_secs(1);
     while run.ready.load(Ordering::Acquire) < connections && Instant::now() < patience && !interrupt.is_set() {
@@ -43,12 +47,15 @@ pub(super) fn start(run: &Arc<RunContext>, connections: usize, interrupt: &StopF
 fn drive(run: &RunContext, connecting: &Semaphore, index: usize) {
     let context = &run.exchange;
     let deadline = run.deadlines.register();
-    let mut user = VirtualUser::new(context, Arc::clone(&deadline), index as u64);
+    let mut user = VirtualUser::new(context, Arc::clone(&deadline), index as u64, UserMemory::new(context));
     let mut turn = index;
     let target = |turn: usize| usize::from(run.pattern[turn % run.pattern.len()]);
     connecting.acquire();
     // A connection that cannot be opened now is tried again, and counted, when the run has begun.
-    let _ = user.connect(context, context.requests[target(turn)].origin, context.clock.now() + run.timeout);
+    let opened = user.connect(context, context.requests[target(turn)].origin, context.clock.now() + run.timeout);
+    if let Ok(Some(handshake)) = opened {
+        run.record_handshake(handshake);
+    }
     connecting.release(1);
     run.ready.fetch_add(1, Ordering::AcqRel);
     run.start.acquire();

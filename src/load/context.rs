@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::deadlines::{DeadlineMonitor, NEVER};
+use super::exchange::{ExchangeContext, ExchangeProgress};
+use super::handshake::Handshake;
 use super::recorder::{EndedRequest, MeasuredWindow};
 use super::recorders::Recorders;
 use super::semaphore::Semaphore;
 use super::session::SessionChange;
-use super::user::{ExchangeContext, ExchangeProgress};
 use super::versions::{Asked, Versions};
 use crate::results::load::SessionsOutcome;
 
@@ -120,6 +121,11 @@ impl RunContext {
         counters.ended.fetch_add(1, Ordering::Release);
     }
 
+    /// Records a handshake, on whatever thread it ended.
+    pub fn record_handshake(&self, handshake: Handshake) {
+        self.recorders.mine().handshakes.record(handshake);
+    }
+
     /// Records the end of a request, on whatever thread it ended.
     pub fn record(&self, request: EndedRequest<'_>, exchange: ExchangeProgress) {
         let counters = self.recorders.counters();
@@ -147,6 +153,9 @@ impl RunContext {
             let reads = !self.exchange.requests[request.target].is_write;
             let (sent, ended) = (request.sent, request.ended);
             self.versions.note(version, Asked { sent, ended, counts: reads && self.window().holds(request.intended) });
+        }
+        if let Some(handshake) = exchange.handshake {
+            self.record_handshake(handshake);
         }
         self.recorders.mine().record(request, self.window());
         counters.ended.fetch_add(1, Ordering::Release);

@@ -29,6 +29,8 @@ pub fn outcome() -> LoadOutcome {
         latency_uncorrected_milliseconds: Some(latency),
         queue_milliseconds: None,
         work_milliseconds: None,
+        handshake_milliseconds: None,
+        tls: None,
         spectrum: vec![],
         nodes: Default::default(),
         node_details: Default::default(),

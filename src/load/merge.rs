@@ -19,7 +19,7 @@ use super::timeline::Timeline;
 use crate::results::histogram::{EncodedHistogram, NoHistogram};
 use crate::results::load::{
     GeneratorUse, Histograms, LittlesLaw, LoadOutcome, MergedGenerator, SessionsOutcome, Subtotal, TimelineSecond,
-    Validity, VersionsOutcome,
+    TlsOutcome, Validity, VersionsOutcome,
 };
 use judge::{began, refusal, room};
 
@@ -102,6 +102,8 @@ pub fn merge(parts: &[LoadPart]) -> Result<LoadOutcome, NotOneLoad> {
         latency_uncorrected_milliseconds: percentiles(&histograms.uncorrected),
         queue_milliseconds: percentiles(&histograms.queue),
         work_milliseconds: percentiles(&histograms.work),
+        handshake_milliseconds: percentiles(&histograms.handshake),
+        tls: parts.iter().filter_map(|(_, part)| part.tls.clone()).reduce(TlsOutcome::and),
         spectrum: spectrum(&histograms.latency),
         nodes: added(parts, |part| &part.nodes),
         node_details: subtotals(parts, |part| &part.node_details)?,
@@ -135,6 +137,7 @@ fn check(parts: &[LoadPart]) -> Result<(), NotOneLoad> {
             ("closed and open loop", first.mode != other.mode),
             ("the kinds of gaps between requests", first.arrivals != other.arrivals),
             ("connections that are kept and such that are not", first.keepalive != other.keepalive),
+            ("plain HTTP and HTTPS", first.tls.is_some() != other.tls.is_some()),
             ("the timeouts", first.timeout_seconds != other.timeout_seconds),
             ("a changing and a constant rate", first.profile.is_some() != other.profile.is_some()),
         ];
@@ -184,6 +187,7 @@ struct Added {
     queue: Histogram<u64>,
     work: Histogram<u64>,
     lag: Histogram<u64>,
+    handshake: Histogram<u64>,
 }
 
 impl Added {
@@ -194,6 +198,7 @@ impl Added {
             queue: histogram(),
             work: histogram(),
             lag: histogram(),
+            handshake: histogram(),
         };
         for (name, part) in parts {
             let Some(theirs) = &part.histograms else { continue };
@@ -203,6 +208,7 @@ impl Added {
                 (&mut all.queue, &theirs.queue),
                 (&mut all.work, &theirs.work),
                 (&mut all.lag, &theirs.lag),
+                (&mut all.handshake, &theirs.handshake),
             ] {
                 add_encoded(mine, name, theirs.as_ref())?;
             }
@@ -217,6 +223,7 @@ impl Added {
             queue: EncodedHistogram::of(&self.queue),
             work: EncodedHistogram::of(&self.work),
             lag: EncodedHistogram::of(&self.lag),
+            handshake: EncodedHistogram::of(&self.handshake),
         }
     }
 }

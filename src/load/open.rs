@@ -15,11 +15,12 @@ use may::go;
 
 use super::context::{CoroutineGuard, RunContext};
 use super::deadlines::{Deadline, NEVER};
+use super::exchange::ExchangeProgress;
 use super::failure::FailedRequest;
 use super::recorder::EndedRequest;
 use super::schedule::{Pace, Schedule};
 use super::timer::PreciseTimer;
-use super::user::{ExchangeProgress, UserMemory, VirtualUser};
+use super::user::{UserMemory, VirtualUser};
 use crate::lock::lock;
 use crate::results::load::ErrorKind;
 use crate::worker;
@@ -69,7 +70,7 @@ struct PoolState {
     waiting: VecDeque<DueRequest>,
     connections: usize,
     /// What users keep whose connection has ended: the next connection is theirs.
-    memories: Vec<Vec<UserMemory>>,
+    memories: Vec<UserMemory>,
     closing: bool,
 }
 
@@ -195,7 +196,7 @@ fn dispatch(pool: &Arc<ConnectionPool>, request: DueRequest, now: u64) {
             serve_all(&pool, request);
         };
         // On the dispatcher's worker, which can then wake it at no cost.
-        if let Err(error) = go!(Builder::new().id(worker::current()), connection) {
+        if let Err(error) = go!(run.exchange.coroutine().id(worker::current()), connection) {
             log::error!("cannot start a coroutine for a connection, so that a request was lost: {error}");
         }
     }
@@ -215,17 +216,16 @@ fn close(pool: &ConnectionPool) {
 fn serve_all(pool: &ConnectionPool, first: DueRequest) {
     let run = &pool.run;
     let connection = Arc::new(PooledConnection { deadline: run.deadlines.register(), request: Mutex::new(None) });
-    let mut user = VirtualUser::new(&run.exchange, Arc::clone(&connection.deadline), first.number);
-    if let Some(memory) = lock(&pool.state).memories.pop() {
-        user.remember(memory);
-    }
+    let kept = lock(&pool.state).memories.pop();
+    let memory = kept.unwrap_or_else(|| UserMemory::new(&run.exchange));
+    let mut user = VirtualUser::new(&run.exchange, Arc::clone(&connection.deadline), first.number, memory);
     let mut next = Some(first);
     while let Some(request) = next {
         serve(run, &mut user, request);
         next = next_request(pool, &connection, &mut user, request);
     }
     connection.deadline.end();
-    if run.exchange.cookies {
+    if run.exchange.users_remember() {
         lock(&pool.state).memories.push(user.into_memory());
     }
 }

@@ -1,12 +1,16 @@
 //! What a run shall do, as plain data.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{bail, ensure};
 
+use super::connect_to::ConnectTo;
+use super::rows::{RowOrder, Rows};
 use super::start;
 use super::target::Target;
+use crate::results::keys::Template;
 use crate::results::load::Arrivals;
 use crate::results::profile::Profile;
 
@@ -34,15 +38,38 @@ pub struct LoadPlan {
     pub in_turn: bool,
     /// Makes random gaps and drawn keys repeatable.
     pub seed: u64,
-    /// Header fields added to each request, as `Name: value`.
+    /// Header fields added to each request, as `Name: value`, with columns of the table.
     pub headers: Vec<String>,
+    /// A table whose rows go into paths, header fields and bodies.
+    pub rows: Option<Rows>,
     /// Whether connections carry more than one request.
     pub keepalive: bool,
+    /// Where connections go in place of what the addresses say.
+    pub connect_to: Vec<ConnectTo>,
+    /// How servers behind `https://` are spoken to.
+    pub tls: TlsSettings,
     /// What a correct answer is.
     pub expect: Expect,
     /// Generator threads; `None` chooses by the machine. Coroutine workers are started once a process: only the
     /// first use decides.
     pub threads: Option<usize>,
+}
+
+/// How TLS is spoken: 1.2 or 1.3, as the server prefers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// A file with the authorities that are trusted, in PEM. `None`: those of this machine.
+    pub authority: Option<PathBuf>,
+    /// Any certificate will do.
+    pub insecure: bool,
+    /// Whether a user who connects again resumes its session.
+    pub resumption: bool,
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        Self { authority: None, insecure: false, resumption: true }
+    }
 }
 
 /// How requests are paced.
@@ -133,7 +160,10 @@ impl LoadPlan {
             in_turn: false,
             seed: 1,
             headers: Vec::new(),
+            rows: None,
             keepalive: true,
+            connect_to: Vec::new(),
+            tls: TlsSettings::default(),
             expect: Expect::default(),
             threads: None,
         }
@@ -167,6 +197,7 @@ impl LoadPlan {
             );
             ensure!(profile.highest_rate() <= 10_000_000.0, "the rate must be at most 10 million requests a second");
         }
+        self.check_rows()?;
         ensure!(self.threads != Some(0), "at least one thread is needed");
         let token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
         for Target { method, body, .. } in &self.targets {
@@ -199,6 +230,39 @@ impl LoadPlan {
         Ok(())
     }
 
+    /// The names of the table's columns; none without a table.
+    pub fn columns(&self) -> &[String] {
+        self.rows.as_ref().map_or(&[][..], |rows| &rows.columns)
+    }
+
+    /// Checks that the table suits the requests, and the users.
+    fn check_rows(&self) -> anyhow::Result<()> {
+        let Some(rows) = &self.rows else { return Ok(()) };
+        let fields: Vec<Template> =
+            self.headers.iter().map(|header| Template::parse_field(header, &rows.columns)).collect();
+        fields.iter().flat_map(Template::columns).try_for_each(|column| rows.check_header(column))?;
+        let templates = self.targets.iter().flat_map(|target| target.body.iter().chain([&target.path]));
+        ensure!(
+            templates.chain(&fields).any(|template| template.columns().next().is_some()),
+            "no request uses a column of the table (--csv); write {{{}}} in the address, a header field or the body",
+            rows.columns[0]
+        );
+        if rows.order == RowOrder::User {
+            let users = match self.load {
+                Load::Closed { connections } => connections,
+                Load::Open { max_connections, .. } if self.in_turn => max_connections,
+                Load::Open { .. } => bail!("one row a user needs users: --users with --rate, or a closed loop"),
+            };
+            ensure!(
+                users <= rows.count(),
+                "there are {users} users and {} rows, so some would share a row; give the table more rows, or take another \
+                 --csv-order",
+                rows.count()
+            );
+        }
+        Ok(())
+    }
+
     /// Checks that the moment to begin at is still to come.
     ///
     /// # Errors
@@ -222,8 +286,7 @@ fn is_token_byte(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::target::parse_mix;
-    use crate::results::keys::Template;
+    use crate::load::target::{parse_mix, parse_mix_with};
 
     fn plan() -> LoadPlan {
         LoadPlan::closed(parse_mix(&["http://a:81/x?y=z"]).unwrap(), 1)
@@ -261,6 +324,30 @@ mod tests {
         }
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             assert!(LoadPlan { load: open(rate), ..plan() }.check().is_err(), "{rate}");
+        }
+    }
+
+    #[test]
+    fn tables_suit_requests_and_users() {
+        let rows = |order| Rows::parse("id,name\n1,a\n2,b\n", order).unwrap();
+        let columns = rows(RowOrder::Turn).columns;
+        let with = |order, connections| LoadPlan {
+            rows: Some(rows(order)),
+            ..LoadPlan::closed(parse_mix_with(&["http://a/{id}"], &columns).unwrap(), connections)
+        };
+        with(RowOrder::Turn, 3).check().unwrap();
+        with(RowOrder::User, 2).check().unwrap();
+        let open = Load::Open { rate: 1.0, arrivals: Arrivals::Constant, max_connections: 2 };
+        LoadPlan { load: open, in_turn: true, ..with(RowOrder::User, 1) }.check().unwrap();
+        let unused = LoadPlan { rows: Some(rows(RowOrder::Turn)), ..plan() };
+        LoadPlan { headers: vec!["X: {name}".into()], ..unused.clone() }.check().unwrap();
+        for (plan, says) in [
+            (unused, "write {id}"),
+            (with(RowOrder::User, 3), "3 users and 2 rows"),
+            (LoadPlan { load: open, ..with(RowOrder::User, 1) }, "--users"),
+        ] {
+            let error = plan.check().unwrap_err().to_string();
+            assert!(error.contains(says), "{says}: {error}");
         }
     }
 

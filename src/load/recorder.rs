@@ -4,6 +4,7 @@
 use hdrhistogram::Histogram;
 
 use super::failure::FailedRequest;
+use super::handshake::Handshakes;
 use super::histograms::{add, histogram, note};
 use super::node_fields::AnswerSummary;
 use super::timeline::Timeline;
@@ -79,6 +80,8 @@ pub(super) struct ThreadRecorder {
     pub waited: u64,
     /// Open loop: requests handed out within the window.
     pub dispatched_in_window: u64,
+    /// All of the run.
+    pub handshakes: Handshakes,
     /// What became of the requests of each second, where that is kept.
     pub timeline: Option<Timeline>,
 }
@@ -125,6 +128,7 @@ impl ThreadRecorder {
             offered: 0,
             waited: 0,
             dispatched_in_window: 0,
+            handshakes: Handshakes::default(),
             timeline: None,
         }
     }
@@ -251,6 +255,7 @@ impl ThreadRecorder {
         self.offered += other.offered;
         self.waited += other.waited;
         self.dispatched_in_window += other.dispatched_in_window;
+        self.handshakes.merge(&other.handshakes);
         if let Some(theirs) = &other.timeline {
             self.timeline.get_or_insert_default().merge(theirs);
         }

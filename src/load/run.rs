@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::connect_to::ConnectTo;
 use super::context::{RunContext, nanoseconds};
 use super::deadlines::{Clock, DeadlineMonitor};
+use super::exchange::{ExchangeContext, Server};
 use super::failure::{FailedRequest, failed_to_connect};
 use super::interrupt::StopFlag;
 use super::limits::MachineLimits;
@@ -17,12 +19,13 @@ use super::progress::{Listener, ProgressReporter};
 use super::recorder::MeasuredWindow;
 use super::recorders::Recorders;
 use super::request::PreparedRequest;
+use super::rows::RowSource;
 use super::schedule::Pace;
 use super::start::Moment;
 use super::summary::Observed;
-use super::user::ExchangeContext;
+use super::tls::TlsClient;
 use super::{closed, open, summary, target, usage};
-use crate::http::url::Origin;
+use crate::http::url::{Origin, Scheme};
 use crate::results::load::LoadOutcome;
 use crate::worker;
 
@@ -95,19 +98,19 @@ fn prepare(plan: &LoadPlan, live: bool, observed: &mut Observed) -> anyhow::Resu
     let limits = MachineLimits::read();
     observed.open_files_limit = limits.open_files;
     limits.check(connections as u64, origins.len() as u64)?;
-    let addresses =
-        origins.into_iter().map(|origin| resolve(origin, plan.timeout)).collect::<anyhow::Result<Vec<_>>>()?;
+    let servers = servers(plan, &origins)?;
     observed.threads = start_workers(plan)?;
     let clock = Clock(Instant::now());
     let open_loop = matches!(plan.load, Load::Open { .. });
     let exchange = ExchangeContext {
         clock,
-        addresses,
+        servers,
         requests,
         keepalive: plan.keepalive,
         expect: plan.expect.clone(),
         cookies: plan.cookies,
         seed: plan.seed,
+        rows: plan.rows.clone().map(RowSource::new),
     };
     let mut recorders = Recorders::new(observed.threads, plan.targets.len(), open_loop, live);
     if plan.profile.is_some() || plan.at.is_some() {
@@ -117,9 +120,23 @@ fn prepare(plan: &LoadPlan, live: bool, observed: &mut Observed) -> anyhow::Resu
     Ok(Arc::new(RunContext::new(exchange, target::pattern(&plan.targets), recorders, deadlines, plan.timeout)))
 }
 
+/// Where the origins are, and how they are spoken to.
+fn servers(plan: &LoadPlan, origins: &[&Origin]) -> anyhow::Result<Vec<Server>> {
+    let is_secure = |origin: &Origin| origin.scheme() == Scheme::Https;
+    let client = match origins.iter().any(|origin| is_secure(origin)) {
+        true => Some(TlsClient::new(&plan.tls)?),
+        false => None,
+    };
+    let server = |origin: &&Origin| {
+        let tls = client.as_ref().filter(|_| is_secure(origin));
+        let tls = tls.map(|client| client.server(origin.host())).transpose()?;
+        Ok(Server { address: resolve(ConnectTo::place(&plan.connect_to, origin), plan.timeout)?, tls })
+    };
+    origins.iter().map(server).collect()
+}
+
 /// Finds the first address of a host that takes a connection.
-fn resolve(origin: &Origin, timeout: Duration) -> anyhow::Result<SocketAddr> {
-    let (host, port) = (origin.host(), origin.port());
+fn resolve((host, port): (&str, u16), timeout: Duration) -> anyhow::Result<SocketAddr> {
     let addresses: Vec<_> =
         (host, port).to_socket_addrs().with_context(|| format!("the host '{host}' cannot be found"))?.collect();
     let mut last: Option<FailedRequest> = None;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use super::context::RunContext;
+use super::handshake::Handshakes;
 use super::percentiles::{percentiles, rounded, spectrum};
 use super::plan::{Load, LoadPlan};
 use super::recorder::{Tally, ThreadRecorder};
@@ -12,9 +13,11 @@ use super::target::Target;
 use super::timeline::Timeline;
 use super::usage::CpuUsage;
 use super::verdict::{self, Evidence};
+use crate::http::url::Scheme;
 use crate::results::histogram::EncodedHistogram;
 use crate::results::load::{
-    Arrivals, ErrorKind, GeneratorUse, Histograms, LittlesLaw, LoadMode, LoadOutcome, Percentiles, Subtotal, TargetInfo,
+    Arrivals, ErrorKind, GeneratorUse, Histograms, LittlesLaw, LoadMode, LoadOutcome, Percentiles, Subtotal,
+    TargetInfo, TlsOutcome,
 };
 
 /// What the main thread observed while a run lasted.
@@ -71,6 +74,8 @@ pub(super) fn outcome(plan: &LoadPlan, run: &RunContext, observed: Observed) -> 
         latency_uncorrected_milliseconds: percentiles(&recorder.uncorrected),
         queue_milliseconds: percentiles(&recorder.queue),
         work_milliseconds: percentiles(&recorder.work),
+        handshake_milliseconds: percentiles(&recorder.handshakes.times),
+        tls: tls(plan, &recorder.handshakes),
         spectrum: spectrum(&latency),
         nodes: recorder.nodes.iter().map(|(name, tally)| (name.clone(), tally.requests)).collect(),
         node_details: recorder.nodes.iter().map(|(name, tally)| (name.clone(), part(tally))).collect(),
@@ -90,9 +95,23 @@ pub(super) fn outcome(plan: &LoadPlan, run: &RunContext, observed: Observed) -> 
             queue: EncodedHistogram::of(&recorder.queue),
             work: EncodedHistogram::of(&recorder.work),
             lag: EncodedHistogram::of(&recorder.lag),
+            handshake: EncodedHistogram::of(&recorder.handshakes.times),
         }),
         generators: Vec::new(),
     }
+}
+
+/// `None` where nothing was asked in TLS.
+fn tls(plan: &LoadPlan, handshakes: &Handshakes) -> Option<TlsOutcome> {
+    let counts = [("TLS 1.2", handshakes.tls12), ("TLS 1.3", handshakes.tls13)];
+    let is_secure = plan.targets.iter().any(|target| target.url.origin.scheme() == Scheme::Https);
+    is_secure.then(|| TlsOutcome {
+        verified: !plan.tls.insecure,
+        resumption: plan.tls.resumption,
+        handshakes_total: handshakes.tls12 + handshakes.tls13,
+        resumed_total: handshakes.resumed,
+        versions: counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, n)| (name.to_owned(), n)).collect(),
+    })
 }
 
 fn pacing(plan: &LoadPlan) -> (Option<usize>, Option<f64>, Option<Arrivals>, Option<usize>) {

@@ -30,6 +30,14 @@ const MAX_WEIGHT: u32 = 10_000;
 /// # Errors
 /// When the list is empty, or an address or a weight is malformed.
 pub fn parse_mix<T: AsRef<str>>(texts: &[T]) -> anyhow::Result<Vec<Target>> {
+    parse_mix_with(texts, &[])
+}
+
+/// The same, with columns of a table in their paths.
+///
+/// # Errors
+/// As [`parse_mix`].
+pub fn parse_mix_with<T: AsRef<str>>(texts: &[T], columns: &[String]) -> anyhow::Result<Vec<Target>> {
     ensure!(!texts.is_empty(), "give at least one address, for instance http://127.0.0.1:3000/fib?number=20");
     let mut targets: Vec<Target> = Vec::with_capacity(texts.len());
     for text in texts {
@@ -38,27 +46,27 @@ pub fn parse_mix<T: AsRef<str>>(texts: &[T]) -> anyhow::Result<Vec<Target>> {
             let before = targets.last().with_context(|| {
                 format!("'{address}' is only a path; the first address must be whole: http://HOST:PORT{address}")
             })?;
-            format!("http://{}{address}", before.url.origin.host_field())
+            before.url.with_path(address).to_string()
         } else {
             address.to_owned()
         };
-        targets.push(Target::get(weight, &url)?);
+        targets.push(Target::get(weight, &url, columns)?);
     }
     Ok(targets)
 }
 
 impl Target {
-    /// A GET of an address, which may have keys in its path.
+    /// A GET of an address, which may have keys and columns of a table in its path.
     ///
     /// # Errors
     /// When the address or a key is malformed.
-    pub fn get(weight: u32, text: &str) -> anyhow::Result<Self> {
-        let (address, template) = apart(text.trim())?;
+    pub fn get(weight: u32, text: &str, columns: &[String]) -> anyhow::Result<Self> {
+        let (address, template) = apart(text.trim(), columns)?;
         let mut url = address_of(&address)?;
         let path = match template {
             None => Template::parse(&url.path)?,
             Some(path) => {
-                let template = Template::parse(&path)?;
+                let template = Template::parse_with(&path, columns)?;
                 url.path = path;
                 template
             }
@@ -68,7 +76,7 @@ impl Target {
 }
 
 /// An address whose keys are all 0, and its path with the keys, if there are any: a key holds a space, which an address may not.
-fn apart(text: &str) -> anyhow::Result<(String, Option<String>)> {
+fn apart(text: &str, columns: &[String]) -> anyhow::Result<(String, Option<String>)> {
     if !text.contains(['{', '}']) {
         return Ok((text.to_owned(), None));
     }
@@ -80,20 +88,16 @@ fn apart(text: &str) -> anyhow::Result<(String, Option<String>)> {
     );
     let path = text[authority..].split('#').next().unwrap_or_default();
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    let fixed = Template::parse(&path)?.pieces.into_iter().map(|piece| match piece {
+    let fixed = Template::parse_with(&path, columns)?.pieces.into_iter().map(|piece| match piece {
         Piece::Text(text) => text,
-        Piece::Key(_) => "0".to_owned(),
+        Piece::Bytes(_) | Piece::Key(_) | Piece::Column { .. } => "0".to_owned(),
     });
     Ok((format!("{}{}", &text[..authority], fixed.collect::<String>()), Some(path)))
 }
 
 fn address_of(text: &str) -> anyhow::Result<Url> {
-    match Url::parse(text) {
+    match Url::parse_with_tls(text) {
         Ok(url) => Ok(url),
-        Err(error) if error.problem == UrlProblem::Https => bail!(
-            "'{text}': the load generator speaks plain HTTP only; TLS ends at the balancer. Load the http:// address \
-             behind it (the node or the balancer's plain port), so that TLS is not what is measured"
-        ),
         Err(error) if error.problem == UrlProblem::UserName => bail!("{error} (a user is named by --header)"),
         Err(error) => Err(error.into()),
     }
@@ -103,7 +107,7 @@ fn address_of(text: &str) -> anyhow::Result<Url> {
 ///
 /// # Errors
 /// When there is not one address, it has a weight or a query, or a request makes no address with it.
-pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request]) -> anyhow::Result<Vec<Target>> {
+pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request], columns: &[String]) -> anyhow::Result<Vec<Target>> {
     let [base] = texts else { bail!("the requests of a file go to one address; give http://HOST:PORT alone") };
     let base = base.as_ref().trim();
     let origin = address_of(base)?;
@@ -113,8 +117,9 @@ pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request]) -> anyhow::Resul
     );
     let before = origin.to_string();
     let target = |request: &Request| {
-        let target = Target::get(request.weight, &format!("{}{}", before.trim_end_matches('/'), request.path))?;
-        let body = request.body.as_deref().map(Template::parse_body).transpose()?;
+        let address = format!("{}{}", before.trim_end_matches('/'), request.path);
+        let target = Target::get(request.weight, &address, columns)?;
+        let body = request.body.as_deref().map(|body| Template::parse_body_with(body, columns)).transpose()?;
         Ok(Target { method: request.method.clone(), body, ..target })
     };
     work.iter().map(target).collect()
@@ -162,7 +167,6 @@ mod tests {
     #[test]
     fn refused_addresses() {
         for (text, says) in [
-            ("https://node1/", "balancer"),
             ("node1:3000", "http://127.0.0.1:3000"),
             ("ftp://x/", "not an address"),
             ("http://", "host is missing"),
@@ -186,10 +190,15 @@ mod tests {
 
     #[test]
     fn mixes() {
-        let mix = parse_mix(&["3:http://a:1/fib?number=20", "1:/whoami", "/x", "http://b/"]).unwrap();
+        let mix = parse_mix(&["3:http://a:1/fib?number=20", "1:/whoami", "/x", "2:https://b/", "/y?z"]).unwrap();
         let flat: Vec<_> = mix.iter().map(|target| (target.weight, target.url.to_string())).collect();
-        let expected =
-            [(3, "http://a:1/fib?number=20"), (1, "http://a:1/whoami"), (1, "http://a:1/x"), (1, "http://b/")];
+        let expected = [
+            (3, "http://a:1/fib?number=20"),
+            (1, "http://a:1/whoami"),
+            (1, "http://a:1/x"),
+            (2, "https://b/"),
+            (1, "https://b/y?z"),
+        ];
         assert_eq!(flat, expected.map(|(weight, text)| (weight, text.to_owned())));
         for bad in [vec![], vec!["/x"], vec!["0:http://a/"], vec!["99999:http://a/"], vec!["http://a/", "2:"]] {
             assert!(parse_mix(&bad).is_err(), "{bad:?}");
@@ -212,7 +221,7 @@ mod tests {
     #[test]
     fn patterns_are_exact_and_spread() {
         let of = |weights: &[u32]| {
-            pattern(&weights.iter().map(|weight| Target::get(*weight, "http://a/").unwrap()).collect::<Vec<_>>())
+            pattern(&weights.iter().map(|weight| Target::get(*weight, "http://a/", &[]).unwrap()).collect::<Vec<_>>())
         };
         assert_eq!(of(&[1]), [0]);
         assert_eq!(of(&[5]), [0]);

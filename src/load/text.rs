@@ -21,6 +21,7 @@ fn render(outcome: &LoadOutcome, out: &mut String) -> Result {
     errors(outcome, out)?;
     sessions(outcome, out)?;
     versions(outcome, out)?;
+    tls(outcome, out)?;
     times(outcome, out)?;
     parts(outcome, out)?;
     generators(outcome, out)?;
@@ -150,6 +151,19 @@ fn versions(outcome: &LoadOutcome, out: &mut String) -> Result {
     writeln!(out, "  {:<LABEL$}{stale} of {answers} answers ({share} %) were older than one seen before", "Stale")
 }
 
+fn tls(outcome: &LoadOutcome, out: &mut String) -> Result {
+    let Some(tls) = &outcome.tls else { return Ok(()) };
+    let versions: Vec<&str> = tls.versions.keys().map(String::as_str).collect();
+    let by = if versions.is_empty() { String::new() } else { format!(" ({})", versions.join(" and ")) };
+    let resumed = match (tls.resumption, tls.resumed_total) {
+        (false, _) => "each of them whole, as asked".to_owned(),
+        (true, resumed) => format!("{} of them resumed a session", grouped(resumed)),
+    };
+    let unverified = if tls.verified { "" } else { "; NO CERTIFICATE WAS VERIFIED (--insecure)" };
+    let text = format!("{} handshakes{by}, {resumed}{unverified}", grouped(tls.handshakes_total));
+    paragraph(out, "TLS", &text)
+}
+
 fn times(outcome: &LoadOutcome, out: &mut String) -> Result {
     let open = outcome.mode == LoadMode::Open;
     let rows = [
@@ -157,6 +171,7 @@ fn times(outcome: &LoadOutcome, out: &mut String) -> Result {
         ("uncorrected", &outcome.latency_uncorrected_milliseconds),
         ("node, queue", &outcome.queue_milliseconds),
         ("node, work", &outcome.work_milliseconds),
+        ("handshake", &outcome.handshake_milliseconds),
     ];
     if rows.iter().all(|(_, row)| row.is_none()) {
         return Ok(());

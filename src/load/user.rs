@@ -1,106 +1,100 @@
 //! One virtual user: a coroutine's connections, and the exchange of one request for one answer.
 
-use std::cell::RefCell;
-use std::io::ErrorKind as Io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
 use may::net::TcpStream;
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::body_search::BodySearch;
+use super::connection::Connection;
 use super::cookies::CookieJar;
-use super::deadlines::{Clock, Deadline, NEVER};
+use super::deadlines::{Deadline, NEVER};
 use super::draw::stream;
-use super::failure::{FailedRequest, failed_to_connect, lost};
+use super::exchange::{ExchangeContext, ExchangeProgress, Server};
+use super::failure::{FailedRequest, failed_to_connect};
+use super::handshake::Handshake;
 use super::node_fields::{AnswerSummary, NodeFields};
-use super::plan::Expect;
-use super::request::{PreparedRequest, RequestBuffer};
+use super::request::{PreparedRequest, RequestBuffer, Variables};
+use super::rows::RowSource;
 use super::session::{SessionChange, SessionWatch};
+use super::tls::{TlsServer, TlsUser};
+use super::trouble::Trouble;
 use crate::connect;
 use crate::http::answer::AnswerReader;
 use crate::results::load::ErrorKind;
 use crate::sleep::sleep;
 use crate::worker::{self, IoWaker};
 
-/// What every exchange of a run needs, fixed before the start.
-pub(super) struct ExchangeContext {
-    pub clock: Clock,
-    /// By origin.
-    pub addresses: Vec<SocketAddr>,
-    /// By target.
-    pub requests: Vec<PreparedRequest>,
-    pub keepalive: bool,
-    pub expect: Expect,
-    /// Whether each user keeps cookies.
-    pub cookies: bool,
-    /// Of all streams of keys.
-    pub seed: u64,
-}
-
-/// How one exchange went, beside its failure.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ExchangeProgress {
-    /// The request was written to a connection.
-    pub sent: bool,
-    /// A whole answer came, correct or not; it can be asked of the user.
-    pub answered: bool,
-    /// A connection was opened for it.
-    pub opened: bool,
-    /// What its answer says of the user's session.
-    pub session: Option<SessionChange>,
-}
-
-/// What a user keeps of a server beyond a connection: by origin, and only where users have cookies.
-#[derive(Default)]
+/// What a user keeps beyond its connections.
 pub(super) struct UserMemory {
+    /// Its row of the table, where each user has one.
+    row: usize,
+    /// By origin.
+    servers: Vec<ServerMemory>,
+}
+
+impl UserMemory {
+    /// Of a user who was never there.
+    pub fn new(context: &ExchangeContext) -> Self {
+        Self {
+            row: context.rows.as_ref().map_or(0, RowSource::of_user),
+            servers: context.servers.iter().map(|server| ServerMemory::new(context, server)).collect(),
+        }
+    }
+}
+
+/// What a user keeps of a server.
+struct ServerMemory {
+    /// Where users keep cookies.
+    cookies: Option<CookieMemory>,
+    /// Where it speaks TLS.
+    tls: Option<TlsUser>,
+}
+
+#[derive(Default)]
+struct CookieMemory {
     jar: CookieJar,
     session: SessionWatch,
+}
+
+impl ServerMemory {
+    fn new(context: &ExchangeContext, server: &Server) -> Self {
+        Self { cookies: context.cookies.then(CookieMemory::default), tls: server.tls.as_ref().map(TlsServer::user) }
+    }
 }
 
 /// One user: at most one connection to each origin, one request at a time.
 pub(super) struct VirtualUser {
     deadline: Arc<Deadline>,
     /// By origin.
-    streams: Vec<Option<TcpStream>>,
+    connections: Vec<Option<Connection>>,
     reader: AnswerReader<NodeFields>,
     search: Option<BodySearch>,
-    memory: Vec<UserMemory>,
+    memory: UserMemory,
     /// Of the keys.
     random: Rng,
     buffer: RequestBuffer,
 }
 
 impl VirtualUser {
-    /// A user without a connection, whose keys are those of stream `number`.
-    pub fn new(context: &ExchangeContext, deadline: Arc<Deadline>, number: u64) -> Self {
-        let streams = context.addresses.iter().map(|_| None).collect();
+    /// A user without a connection, whose keys are those of stream `number`, and who keeps what `memory` holds.
+    pub fn new(context: &ExchangeContext, deadline: Arc<Deadline>, number: u64, memory: UserMemory) -> Self {
+        let connections = context.servers.iter().map(|_| None).collect();
         let search = context.expect.body.as_deref().map(BodySearch::new);
         Self {
             deadline,
-            streams,
+            connections,
             reader: AnswerReader::default(),
             search,
-            memory: if context.cookies {
-                context.addresses.iter().map(|_| UserMemory::default()).collect()
-            } else {
-                Vec::new()
-            },
+            memory,
             random: stream(context.seed, number),
             buffer: RequestBuffer::default(),
         }
     }
 
-    /// Takes over what an earlier user kept.
-    pub fn remember(&mut self, memory: Vec<UserMemory>) {
-        self.memory = memory;
-    }
-
     /// What this user kept, for a later one.
-    pub fn into_memory(self) -> Vec<UserMemory> {
+    pub fn into_memory(self) -> UserMemory {
         self.memory
     }
 
@@ -116,51 +110,75 @@ impl VirtualUser {
 
     /// Whether there is a connection to an origin.
     pub fn is_connected(&self, origin: usize) -> bool {
-        self.streams[origin].is_some()
+        self.connections[origin].is_some()
     }
 
     /// States which connection is to be woken, before a wait without a request.
     pub fn set_waker(&mut self, origin: usize) {
-        if let (Some(stream), true) = (&self.streams[origin], self.streams.len() > 1) {
-            self.deadline.set_waker(IoWaker::new(stream));
+        if let (Some(connection), true) = (&self.connections[origin], self.connections.len() > 1) {
+            self.deadline.set_waker(IoWaker::new(connection.socket()));
         }
     }
 
     /// Waits without a request, until woken or something happens to the connection. Gives whether it can carry another
     /// request: what comes unasked would be taken for the next answer.
     pub fn wait_idle(&mut self, origin: usize) -> bool {
-        let alive = match &self.streams[origin] {
-            Some(stream) => is_usable(stream, worker::wait(stream)),
-            None => false,
-        };
+        let alive = self.connections[origin].as_mut().is_some_and(|connection| {
+            let events = worker::wait(connection.socket());
+            connection.is_usable(events)
+        });
         if !alive {
-            self.streams[origin] = None;
+            self.connections[origin] = None;
         }
         alive
     }
 
-    /// Opens the connection to an origin, if there is none, by `deadline` (nanoseconds on the clock of the run).
-    pub fn connect(&mut self, context: &ExchangeContext, origin: usize, deadline: u64) -> Result<(), FailedRequest> {
-        if self.streams[origin].is_none() {
-            let stream = connect::begin(context.addresses[origin]).map_err(failed_to_connect)?;
-            self.deadline.set_waker(IoWaker::new(&stream));
-            self.deadline.set(deadline);
-            let opened = self.open(context, &stream, deadline);
-            self.deadline.set(NEVER);
-            opened?;
-            // Requests are written whole; without this the tail of a long one could wait for an acknowledgement.
-            let _ = stream.set_nodelay(true);
-            self.streams[origin] = Some(stream);
+    /// Opens the connection to an origin, if there is none, by `deadline` (nanoseconds on the clock of the run). Gives its
+    /// handshake, where there was one.
+    pub fn connect(
+        &mut self,
+        context: &ExchangeContext,
+        origin: usize,
+        deadline: u64,
+    ) -> Result<Option<Handshake>, FailedRequest> {
+        if self.connections[origin].is_some() {
+            return Ok(None);
         }
-        Ok(())
+        let server = &context.servers[origin];
+        let socket = connect::begin(server.address).map_err(failed_to_connect)?;
+        self.deadline.set_waker(IoWaker::new(&socket));
+        self.deadline.set(deadline);
+        let opened = self.open(context, origin, socket, deadline);
+        self.deadline.set(NEVER);
+        let (connection, handshake) = opened?;
+        self.connections[origin] = Some(connection);
+        Ok(handshake)
     }
 
-    /// Waits until a connection has been made.
-    fn open(&self, context: &ExchangeContext, stream: &TcpStream, deadline: u64) -> Result<(), FailedRequest> {
-        while !connect::is_open(stream).map_err(failed_to_connect)? {
-            self.late(context, stream, deadline, "no connection within the timeout")?;
+    /// Waits until a connection has been made, and both sides have agreed on how to encrypt.
+    fn open(
+        &self,
+        context: &ExchangeContext,
+        origin: usize,
+        socket: TcpStream,
+        deadline: u64,
+    ) -> Result<(Connection, Option<Handshake>), FailedRequest> {
+        while !connect::is_open(&socket).map_err(failed_to_connect)? {
+            self.late(context, &socket, deadline, "no connection within the timeout")?;
         }
-        Ok(())
+        // Requests are written whole; without this the tail of a long one could wait for an acknowledgement.
+        let _ = socket.set_nodelay(true);
+        let tls = context.servers[origin].tls.as_ref().zip(self.memory.servers[origin].tls.as_ref());
+        let begun = context.clock.now();
+        let mut connection = Connection::new(socket, tls)?;
+        loop {
+            match connection.shake_hands() {
+                Ok(()) => break,
+                Err(trouble) => drop(self.outlast(context, &connection, trouble, deadline, NO_HANDSHAKE)?),
+            }
+        }
+        let handshake = connection.handshake(context.clock.now().saturating_sub(begun));
+        Ok((connection, handshake))
     }
 
     /// Sends a request, and reads the whole answer, by `deadline`. `exchange` tells how far it came.
@@ -173,32 +191,37 @@ impl VirtualUser {
     ) -> Result<(), FailedRequest> {
         let request = &context.requests[target];
         let origin = request.origin;
-        let usable =
-            self.streams[origin].as_ref().is_some_and(|stream| is_usable(stream, worker::noted_events(stream)));
+        let usable = self.connections[origin].as_mut().is_some_and(|connection| {
+            let events = worker::noted_events(connection.socket());
+            connection.is_usable(events)
+        });
         if !usable {
-            self.streams[origin] = None;
+            self.connections[origin] = None;
         }
-        exchange.opened = self.streams[origin].is_none();
-        self.connect(context, origin, deadline)?;
-        let Some(stream) = self.streams[origin].take() else {
+        exchange.opened = self.connections[origin].is_none();
+        exchange.handshake = self.connect(context, origin, deadline)?;
+        let Some(mut connection) = self.connections[origin].take() else {
             return Err(FailedRequest::new(ErrorKind::Other, "no connection"));
         };
         // With one origin the waker was set when the connection was opened.
-        if context.addresses.len() > 1 {
-            self.deadline.set_waker(IoWaker::new(&stream));
+        if context.servers.len() > 1 {
+            self.deadline.set_waker(IoWaker::new(connection.socket()));
         }
         self.deadline.set(deadline);
         let mut buffer = std::mem::take(&mut self.buffer);
-        let bytes = match self.memory.get(origin) {
-            None => request.write(&mut self.random, &mut buffer),
-            Some(memory) => request.write_with(&mut self.random, &memory.jar, &mut buffer),
+        let rows = context.rows.as_ref().filter(|_| request.needs_row);
+        let row = rows.map(|rows| rows.choose(&mut self.random, self.memory.row));
+        let mut variables = Variables { random: &mut self.random, row };
+        let bytes = match &self.memory.servers[origin].cookies {
+            None => request.write(&mut variables, &mut buffer),
+            Some(memory) => request.write_with(&mut variables, &memory.jar, &mut buffer),
         };
-        let result = self.converse(context, &stream, request, bytes, deadline, exchange);
+        let result = self.converse(context, &mut connection, request, bytes, deadline, exchange);
         self.buffer = buffer;
         self.deadline.set(NEVER);
         let reusable = result? && context.keepalive;
         if reusable {
-            self.streams[origin] = Some(stream);
+            self.connections[origin] = Some(connection);
         }
         exchange.answered = true;
         exchange.session = self.take_cookies(request);
@@ -215,27 +238,28 @@ impl VirtualUser {
     fn converse(
         &mut self,
         context: &ExchangeContext,
-        stream: &TcpStream,
+        connection: &mut Connection,
         request: &PreparedRequest,
         bytes: &[u8],
         deadline: u64,
         exchange: &mut ExchangeProgress,
     ) -> Result<bool, FailedRequest> {
-        self.send_request(context, stream, bytes, deadline)?;
+        let mut unsent = bytes;
+        while let Err(trouble) = connection.send(&mut unsent) {
+            self.outlast(context, connection, trouble, deadline, NO_ANSWER)?;
+        }
         exchange.sent = true;
         self.reader.start(request.is_head);
         if let Some(search) = &mut self.search {
             search.start();
         }
-        if let Some(memory) = self.memory.get_mut(request.origin) {
+        if let Some(memory) = &mut self.memory.servers[request.origin].cookies {
             memory.session.start();
         }
-        let mut events = worker::wait(stream);
+        let mut events = worker::wait(connection.socket());
         let mut reads = 0u32;
         loop {
-            let memory = if request.is_session { self.memory.get_mut(request.origin) } else { None };
-            let session = memory.map(|memory| &mut memory.session);
-            match read_some(stream.inner(), &mut self.reader, self.search.as_mut(), session) {
+            match self.read_some(connection, request) {
                 Ok(Some(true)) => break,
                 Ok(Some(false)) => {
                     reads += 1;
@@ -245,55 +269,53 @@ impl VirtualUser {
                     }
                 }
                 Ok(None) if self.reader.end_of_stream() => break,
-                Ok(None) if self.reader.begun() => {
-                    return Err(FailedRequest::new(
-                        ErrorKind::Reset,
-                        "the node closed the connection within the answer",
-                    ));
+                Ok(None) => return Err(closed(self.reader.begun())),
+                Err(Trouble::Truncated) if self.reader.end_of_stream() => {
+                    return Err(FailedRequest::new(ErrorKind::Reset, TRUNCATED));
                 }
-                Ok(None) => {
-                    return Err(FailedRequest::new(
-                        ErrorKind::Reset,
-                        "the node closed the connection without an answer",
-                    ));
-                }
-                Err(Trouble::Socket(Errno::WOULDBLOCK)) => {
+                Err(Trouble::Truncated) => return Err(closed(self.reader.begun())),
+                Err(trouble) => {
                     reads = 0;
-                    events = self.late(context, stream, deadline, NO_ANSWER)?;
+                    events = self.outlast(context, connection, trouble, deadline, NO_ANSWER)?;
                 }
-                Err(Trouble::Socket(Errno::INTR)) => {}
-                Err(Trouble::Socket(error)) => return Err(lost(error.into())),
-                Err(Trouble::Malformed(text)) => return Err(FailedRequest::new(ErrorKind::Malformed, text)),
             }
         }
-        Ok(self.reader.keep_alive() && events & (libc::EPOLLRDHUP as usize) == 0)
+        Ok(self.reader.keep_alive() && events & (libc::EPOLLRDHUP as usize) == 0 && !connection.has_ended())
     }
 
-    /// Sends a whole request.
-    fn send_request(
+    /// Reads once, and takes what came as a part of the answer to a request.
+    fn read_some(&mut self, connection: &mut Connection, request: &PreparedRequest) -> Result<Option<bool>, Trouble> {
+        let (reader, search) = (&mut self.reader, &mut self.search);
+        let cookies = self.memory.servers[request.origin].cookies.as_mut().filter(|_| request.is_session);
+        let mut session = cookies.map(|memory| &mut memory.session);
+        connection.receive(&mut |bytes| {
+            let complete = match (search.as_mut(), session.as_mut()) {
+                (None, None) => reader.feed(bytes, &mut |_| {}),
+                (search, session) => reader.feed(bytes, &mut both(search, session)),
+            };
+            Ok(complete?)
+        })
+    }
+
+    /// Waits until the connection may go on, where it only has to wait. Gives the events that ended the wait.
+    fn outlast(
         &self,
         context: &ExchangeContext,
-        stream: &TcpStream,
-        bytes: &[u8],
+        connection: &Connection,
+        trouble: Trouble,
         deadline: u64,
-    ) -> Result<(), FailedRequest> {
-        let mut rest = bytes;
-        loop {
-            match send(stream.inner(), rest, SendFlags::NOSIGNAL) {
-                Ok(count) if count == rest.len() => return Ok(()),
-                Ok(count) => rest = &rest[count..],
-                Err(Errno::WOULDBLOCK) => {
-                    self.late(context, stream, deadline, NO_ANSWER)?;
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(lost(error.into())),
-            }
+        missing: &'static str,
+    ) -> Result<usize, FailedRequest> {
+        match trouble {
+            Trouble::WouldBlock => self.late(context, connection.socket(), deadline, missing),
+            Trouble::Truncated => Err(closed(false)),
+            Trouble::Failed(failure) => Err(failure),
         }
     }
 
     /// Keeps what the whole answer sets; gives what it says of the user's session.
     fn take_cookies(&mut self, request: &PreparedRequest) -> Option<SessionChange> {
-        let memory = self.memory.get_mut(request.origin)?;
+        let memory = self.memory.servers[request.origin].cookies.as_mut()?;
         self.reader.fields().cookies.iter().for_each(|field| memory.jar.set(field));
         if request.is_session && self.reader.status() / 100 == 2 { memory.session.change() } else { None }
     }
@@ -302,12 +324,12 @@ impl VirtualUser {
     fn late(
         &self,
         context: &ExchangeContext,
-        stream: &TcpStream,
+        socket: &TcpStream,
         deadline: u64,
         missing: &'static str,
     ) -> Result<usize, FailedRequest> {
         self.in_time(context, deadline, missing)?;
-        Ok(worker::wait(stream))
+        Ok(worker::wait(socket))
     }
 
     /// Fails when the time of a request is over; `missing` says what there is not.
@@ -338,14 +360,9 @@ impl VirtualUser {
 }
 
 const NO_ANSWER: &str = "no complete answer within the timeout";
-
-/// Whether a connection without a request can carry one: the node has not closed it, and has sent nothing unasked.
-fn is_usable(stream: &TcpStream, events: usize) -> bool {
-    let noted = |event: libc::c_int| events & event as usize != 0;
-    // What was noted as readable may have been read since.
-    let silent = || matches!(stream.inner().peek(&mut [0]), Err(error) if error.kind() == Io::WouldBlock);
-    !noted(libc::EPOLLRDHUP) && (!noted(libc::EPOLLIN) || silent())
-}
+const NO_HANDSHAKE: &str = "no TLS handshake within the timeout";
+const TRUNCATED: &str =
+    "the node closed the connection without the end that TLS has (close_notify), so the answer may be cut off";
 
 /// A body that comes faster than it is read never lets its coroutine wait. After so many reads (4 MiB at most, about a
 /// millisecond) the clock is looked at, and the other connections have their turn: they need a sleep for it, however short,
@@ -353,40 +370,26 @@ fn is_usable(stream: &TcpStream, events: usize) -> bool {
 const READS_IN_A_ROW: u32 = 64;
 const REST: Duration = Duration::from_micros(1);
 
-enum Trouble {
-    Socket(Errno),
-    Malformed(std::borrow::Cow<'static, str>),
+/// The end of a connection before that of an answer, of which something has come or not.
+fn closed(begun: bool) -> FailedRequest {
+    let text = match begun {
+        true => "the node closed the connection within the answer",
+        false => "the node closed the connection without an answer",
+    };
+    FailedRequest::new(ErrorKind::Reset, text)
 }
 
-/// Large enough that a body of a megabyte does not take hundreds of reads.
-const SCRATCH_BYTES: usize = 64 * 1024;
-
-/// Reads once, into memory that all connections of the thread share, and feeds the reader: a connection that waits holds no
-/// buffer. Gives whether the answer is complete, `None` at the end of the stream. Not inlined, and without a switch
-/// inside: the coroutine may continue on another thread later.
-#[inline(never)]
-fn read_some(
-    stream: &std::net::TcpStream,
-    reader: &mut AnswerReader<NodeFields>,
-    search: Option<&mut BodySearch>,
-    session: Option<&mut SessionWatch>,
-) -> Result<Option<bool>, Trouble> {
-    thread_local! { static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into()) }
-    SCRATCH.with_borrow_mut(|scratch| {
-        let (count, _) = recv(stream, &mut **scratch, RecvFlags::empty()).map_err(Trouble::Socket)?;
-        if count == 0 {
-            return Ok(None);
+/// Hands a part of a body to those who look at it.
+fn both<'a>(
+    mut search: Option<&'a mut BodySearch>,
+    mut session: Option<&'a mut &mut SessionWatch>,
+) -> impl FnMut(&[u8]) + 'a {
+    move |part| {
+        if let Some(search) = &mut search {
+            search.feed(part);
         }
-        let bytes = &scratch[..count];
-        let fed = match (search, session) {
-            (Some(search), None) => reader.feed(bytes, &mut |part| search.feed(part)),
-            (None, Some(session)) => reader.feed(bytes, &mut |part| session.feed(part)),
-            (Some(search), Some(session)) => reader.feed(bytes, &mut |part| {
-                search.feed(part);
-                session.feed(part);
-            }),
-            (None, None) => reader.feed(bytes, &mut |_| {}),
-        };
-        fed.map(Some).map_err(|malformed| Trouble::Malformed(malformed.0))
-    })
+        if let Some(session) = &mut session {
+            session.feed(part);
+        }
+    }
 }

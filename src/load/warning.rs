@@ -20,6 +20,8 @@ pub(super) enum Warning {
     Waited { requests: u64, connections: usize },
     /// Keep-alive was asked for, but connections were opened again and again.
     Reconnected { opened: u64, answered: u64 },
+    /// Users offered their TLS sessions again and again, and the server resumed none.
+    NoneResumed { handshakes: u64 },
     /// Requests ran into the timeout; `sound`: the generator was not the limit.
     TimedOut { requests: u64, seconds: f64, sound: bool },
     /// The generator was too late to send requests that were due.
@@ -45,7 +47,7 @@ pub(super) fn warnings(outcome: &LoadOutcome) -> Vec<Warning> {
         None => [waited(outcome), unsteady(outcome)],
     };
     let all = [few_answers(outcome), lag_shows(outcome), not_sent, behind, reconnected(outcome), timed_out(outcome)];
-    all.into_iter().chain([stood_still(outcome)]).chain(symptoms).flatten().collect()
+    all.into_iter().chain([none_resumed(outcome), stood_still(outcome)]).chain(symptoms).flatten().collect()
 }
 
 fn few_answers(outcome: &LoadOutcome) -> Option<Warning> {
@@ -79,6 +81,16 @@ fn reconnected(outcome: &LoadOutcome) -> Option<Warning> {
     let answered = outcome.answered_total;
     (outcome.keepalive && opened as f64 > answered as f64 * RECONNECTED_SHARE)
         .then_some(Warning::Reconnected { opened, answered })
+}
+
+/// So many handshakes a user that a server which resumes at all would have resumed one.
+const HANDSHAKES_EACH: u64 = 3;
+
+fn none_resumed(outcome: &LoadOutcome) -> Option<Warning> {
+    let tls = outcome.tls.as_ref().filter(|tls| tls.resumption && tls.resumed_total == 0)?;
+    let handshakes = tls.handshakes_total;
+    let enough = HANDSHAKES_EACH * outcome.generator.connections_peak;
+    (handshakes > enough).then_some(Warning::NoneResumed { handshakes })
 }
 
 fn timed_out(outcome: &LoadOutcome) -> Option<Warning> {
@@ -154,6 +166,12 @@ impl fmt::Display for Warning {
                 grouped(opened),
                 grouped(answered)
             ),
+            Self::NoneResumed { handshakes } => write!(
+                out,
+                "none of {} handshakes resumed a session, although users offered theirs: the server keeps no sessions and gives \
+                 no tickets, or not for all of its nodes. Each handshake costs it a signature.",
+                grouped(handshakes)
+            ),
             Self::TimedOut { requests, seconds, sound } => {
                 let why = if sound {
                     "the node is overloaded or hangs"
@@ -197,7 +215,7 @@ impl fmt::Display for Warning {
 mod tests {
     use super::*;
     use crate::load::fixture::outcome;
-    use crate::results::load::InvalidCause;
+    use crate::results::load::{InvalidCause, TlsOutcome};
 
     fn closed(outcome: &mut LoadOutcome, connections: usize) {
         outcome.mode = LoadMode::Closed;
@@ -207,7 +225,7 @@ mod tests {
     #[test]
     fn a_clean_run_has_none_and_each_fault_has_its_own() {
         type Spoil = fn(&mut LoadOutcome);
-        let cases: [(Spoil, &str); 22] = [
+        let cases: [(Spoil, &str); 24] = [
             (|_| {}, ""),
             (|o| o.requests_ok = 999, "--duration"),
             (|o| o.requests_ok = 0, ""),
@@ -238,6 +256,11 @@ mod tests {
                 },
                 "",
             ),
+            (
+                |o| o.tls = Some(TlsOutcome { resumption: true, handshakes_total: 10, ..TlsOutcome::default() }),
+                "none of 10 handshakes",
+            ),
+            (|o| o.tls = Some(TlsOutcome { resumption: true, handshakes_total: 9, ..TlsOutcome::default() }), ""),
             (|o| o.errors = [(ErrorKind::TimedOut, 3)].into(), "--timeout"),
             (|o| o.errors = [(ErrorKind::Reset, 3)].into(), ""),
             (|o| o.errors = [(ErrorKind::TimedOut, 3)].into(), "the node is overloaded or hangs"),

@@ -52,6 +52,7 @@ pub const POINTS: &[Column<Point>] = &[
     figure("throttled %", Some("throttled %"), |point| or_dash(point.used.throttled_percent, percent)),
     figure("pool %", Some("pool %"), |point| or_dash(point.used.pool_percent, percent)),
     figure("balancer CPU %", None, |point| or_dash(point.used.balancer_cpu_percent, percent)),
+    figure("generator CPU %", None, |point| or_dash(point.used.generator_cpu_percent, percent)),
     figure("CPU of others, cores", None, |point| or_dash(point.used.foreign_cores, |cores| format!("{cores:.2}"))),
     figure("efficiency %", Some("eff. %"), |point| or_dash(point.efficiency_percent, percent)),
     words("answered by each node", Some("  served by each"), |point| {

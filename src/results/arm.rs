@@ -29,6 +29,9 @@ pub struct Arm {
     /// Requests of this arm alone; `None`: those of the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<Vec<Request>>,
+    /// Whether it is asked by HTTPS, at the address that its cluster names for that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub https: bool,
     /// Further arguments of `webapp load` for this arm: `--no-keepalive`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub load: Vec<String>,
@@ -44,6 +47,10 @@ pub struct Arm {
     /// How its CPU is bought, for prices. `None`: no claim about its cost is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machines: Option<Machines>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Arm {

@@ -18,8 +18,28 @@ pub struct Template {
 pub enum Piece {
     /// Text as it is.
     Text(String),
+    /// What is not text.
+    Bytes(Vec<u8>),
     /// A key drawn for each request.
     Key(Key),
+    /// A column of a table, from the row that the request has.
+    Column {
+        /// Its number, from 0.
+        index: usize,
+        /// How it is written.
+        form: Form,
+    },
+}
+
+/// How the value of a column is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As it is.
+    Raw,
+    /// Percent-encoded but for unreserved characters: a part of a path or a value of a query.
+    Encoded,
+    /// Percent-encoded but for unreserved and reserved characters: several parts of an address.
+    Reserved,
 }
 
 /// Whole numbers from `first` to `last`, both included, and how they are drawn.
@@ -70,7 +90,16 @@ impl Template {
     /// # Errors
     /// When a brace is not closed or not opened, or what stands between two is not a key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let mut pieces = Vec::new();
+        Self::parse_with(text, &[])
+    }
+
+    /// Takes a path apart, in which columns of a table may stand: `{name}` is percent-encoded as a whole, `{+name}` may hold what
+    /// parts a path and a query (RFC 6570, sections 3.2.2 and 3.2.3).
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_with(text: &str, columns: &[String]) -> Result<Self, KeyError> {
+        let mut pieces = Pieces::default();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let (inside, after) = after
@@ -79,19 +108,21 @@ impl Template {
             if before.contains('}') {
                 return Err(not_opened(text));
             }
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.to_owned()));
-            }
-            pieces.push(Piece::Key(Key::parse(inside).map_err(|error| KeyError(error.0 + BRACE))?));
+            pieces.text(before);
+            let (name, form) = match inside.strip_prefix('+') {
+                Some(name) => (name, Form::Reserved),
+                None => (inside, Form::Encoded),
+            };
+            pieces.list.push(match column(name, form, columns) {
+                Some(piece) => piece,
+                None => Piece::Key(Key::parse(inside).map_err(|error| no_key(error, columns))?),
+            });
             rest = after;
         }
         if rest.contains('}') {
             return Err(not_opened(text));
         }
-        if !rest.is_empty() || pieces.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
-        }
-        Ok(Self { pieces })
+        Ok(pieces.end(rest))
     }
 
     /// Takes a body apart. Bodies may hold braces, as JSON does: only those that begin with `uniform` or `zipf` are keys.
@@ -99,29 +130,112 @@ impl Template {
     /// # Errors
     /// When such a brace is not closed, or holds no key.
     pub fn parse_body(text: &str) -> Result<Self, KeyError> {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some(at) = ["{uniform", "{zipf"].iter().filter_map(|begin| rest.find(begin)).min() {
-            let (before, key) = rest.split_at(at);
-            let (inside, after) = key[1..]
-                .split_once('}')
-                .ok_or_else(|| KeyError(format!("the brace in '{}' is not closed; {HOW}", shortened(key))))?;
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.to_owned()));
+        Self::parse_body_with(text, &[])
+    }
+
+    /// Takes a body apart, in which columns of a table may stand as they are.
+    ///
+    /// # Errors
+    /// As [`Self::parse_body`].
+    pub fn parse_body_with(text: &str, columns: &[String]) -> Result<Self, KeyError> {
+        let mut pieces = Pieces::default();
+        let (mut begin, mut at) = (0, 0);
+        while let Some(brace) = text[at..].find('{') {
+            let place = at + brace;
+            let from = &text[place..];
+            let closed = from[1..].split_once('}');
+            let piece = match closed {
+                _ if from.starts_with("{uniform") || from.starts_with("{zipf") => {
+                    let (inside, _) = closed
+                        .ok_or_else(|| KeyError(format!("the brace in '{}' is not closed; {HOW}", shortened(from))))?;
+                    Some((Piece::Key(Key::parse(inside)?), inside))
+                }
+                Some((inside, _)) => column(inside, Form::Raw, columns).map(|piece| (piece, inside)),
+                None => None,
+            };
+            at = place + 1;
+            if let Some((piece, inside)) = piece {
+                pieces.text(&text[begin..place]);
+                pieces.list.push(piece);
+                at += inside.len() + 1;
+                begin = at;
             }
-            pieces.push(Piece::Key(Key::parse(inside)?));
-            rest = after;
         }
-        if !rest.is_empty() || pieces.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
+        Ok(pieces.end(&text[begin..]))
+    }
+
+    /// Takes a header field apart: only columns of a table are more than text in it.
+    pub fn parse_field(text: &str, columns: &[String]) -> Self {
+        let mut pieces = Pieces::default();
+        let (mut begin, mut at) = (0, 0);
+        while let Some(brace) = text[at..].find('{') {
+            let place = at + brace;
+            at = place + 1;
+            let inside = text[at..].split_once('}').map(|(inside, _)| inside);
+            if let Some((inside, piece)) = inside.and_then(|name| Some((name, column(name, Form::Raw, columns)?))) {
+                pieces.text(&text[begin..place]);
+                pieces.list.push(piece);
+                at += inside.len() + 1;
+                begin = at;
+            }
         }
-        Ok(Self { pieces })
+        pieces.end(&text[begin..])
+    }
+
+    /// Bytes of any kind, as they are.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self { pieces: vec![Piece::Bytes(bytes)] }
+    }
+
+    /// The columns that are used.
+    pub fn columns(&self) -> impl Iterator<Item = usize> + '_ {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Column { index, .. } => Some(*index),
+            Piece::Text(_) | Piece::Bytes(_) | Piece::Key(_) => None,
+        })
     }
 
     /// Whether it is the same text each time.
     pub fn is_constant(&self) -> bool {
-        self.pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Text(_) | Piece::Bytes(_)))
     }
+}
+
+/// The column of that name.
+fn column(name: &str, form: Form, columns: &[String]) -> Option<Piece> {
+    let index = columns.iter().position(|column| column == name)?;
+    Some(Piece::Column { index, form })
+}
+
+/// The pieces of a template, as they are found.
+#[derive(Default)]
+struct Pieces {
+    list: Vec<Piece>,
+}
+
+impl Pieces {
+    fn text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.list.push(Piece::Text(text.to_owned()));
+        }
+    }
+
+    /// All of them, with the text behind the last; a template has one at least.
+    fn end(mut self, rest: &str) -> Template {
+        if !rest.is_empty() || self.list.is_empty() {
+            self.list.push(Piece::Text(rest.to_owned()));
+        }
+        Template { pieces: self.list }
+    }
+}
+
+/// With the columns that there are, which may have been meant.
+fn no_key(error: KeyError, columns: &[String]) -> KeyError {
+    let known = match columns {
+        [] => String::new(),
+        columns => format!("; the columns are {{{}}}", columns.join("}, {")),
+    };
+    KeyError(error.0 + &known + BRACE)
 }
 
 /// Bodies may be long, and what they hold is told no more than it must.
@@ -205,6 +319,25 @@ mod tests {
             let error = Template::parse_body(text).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains("%7B"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn columns_of_a_table() {
+        let columns = ["name".to_owned(), "id".to_owned()];
+        let column = |index, form| Piece::Column { index, form };
+        let text = |text: &str| Piece::Text(text.to_owned());
+        let path = Template::parse_with("/a/{id}?n={name}&{+name}{uniform 1..2}", &columns).unwrap();
+        assert_eq!(path.pieces[..3], [text("/a/"), column(1, Form::Encoded), text("?n=")]);
+        assert_eq!(path.pieces[3..6], [column(0, Form::Encoded), text("&"), column(0, Form::Reserved)]);
+        assert!(matches!(path.pieces[6..], [Piece::Key(_)]));
+        assert!(path.columns().eq([1, 0, 0]) && !path.is_constant());
+        let body = Template::parse_body_with(r#"{"a": "{name}", {b}, {id}{"#, &columns).unwrap();
+        let expected = [text(r#"{"a": ""#), column(0, Form::Raw), text(r#"", {b}, "#), column(1, Form::Raw), text("{")];
+        assert_eq!(body.pieces, expected);
+        let error = Template::parse_with("/{nam}", &columns).unwrap_err().to_string();
+        assert!(error.contains("not a key") && error.contains("the columns are {name}, {id}"), "{error}");
+        let bytes = Template::of_bytes(vec![0, 255]);
+        assert!(bytes.is_constant() && bytes.columns().next().is_none());
     }
 
     #[test]

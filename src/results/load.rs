@@ -27,6 +27,18 @@ pub enum ErrorKind {
     UnexpectedBody,
     /// A user's counter at `/session` went back: its session was lost.
     SessionLost,
+    /// TLS: no authority that is trusted vouches for the certificate.
+    TlsAuthority,
+    /// TLS: the certificate is for other names.
+    TlsName,
+    /// TLS: the certificate has expired, or is not valid yet.
+    TlsExpiry,
+    /// TLS: anything else that is wrong with the certificate.
+    TlsCertificate,
+    /// TLS: both sides have no version in common, one refused what the other said, or the other one does not speak TLS.
+    TlsProtocol,
+    /// TLS: the connection was closed within the handshake.
+    TlsCut,
     /// The host or its network cannot be reached.
     Unreachable,
     /// The generator ran out of open files.
@@ -44,7 +56,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, in the order of their discriminants.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Refused,
         Self::Reset,
         Self::TimedOut,
@@ -52,6 +64,12 @@ impl ErrorKind {
         Self::UnexpectedStatus,
         Self::UnexpectedBody,
         Self::SessionLost,
+        Self::TlsAuthority,
+        Self::TlsName,
+        Self::TlsExpiry,
+        Self::TlsCertificate,
+        Self::TlsProtocol,
+        Self::TlsCut,
         Self::Unreachable,
         Self::OutOfFiles,
         Self::OutOfPorts,
@@ -70,6 +88,12 @@ impl ErrorKind {
             Self::UnexpectedStatus => "unexpected status",
             Self::UnexpectedBody => "unexpected body",
             Self::SessionLost => "session lost",
+            Self::TlsAuthority => "unknown authority",
+            Self::TlsName => "certificate of another name",
+            Self::TlsExpiry => "certificate out of date",
+            Self::TlsCertificate => "bad certificate",
+            Self::TlsProtocol => "TLS refused",
+            Self::TlsCut => "handshake cut",
             Self::Unreachable => "unreachable",
             Self::OutOfFiles => "out of open files",
             Self::OutOfPorts => "out of ports",
@@ -177,6 +201,9 @@ pub struct Histograms {
     /// Of the generator's `dispatch_lag_milliseconds`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag: Option<EncodedHistogram>,
+    /// Of `handshake_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<EncodedHistogram>,
 }
 
 /// A clock beside another one.
@@ -362,6 +389,37 @@ impl VersionsOutcome {
     }
 }
 
+/// The TLS handshakes of the whole run: warm-up included, and the connections that were opened before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TlsOutcome {
+    /// Whether certificates were verified; not with `--insecure`.
+    pub verified: bool,
+    /// Whether earlier sessions were to be resumed; not with `--no-resumption`.
+    pub resumption: bool,
+    /// Handshakes that came to an end, full and resumed.
+    pub handshakes_total: u64,
+    /// Those that resumed an earlier session, without a certificate.
+    pub resumed_total: u64,
+    /// Handshakes by version: `TLS 1.2`, `TLS 1.3`.
+    pub versions: BTreeMap<String, u64>,
+}
+
+impl TlsOutcome {
+    /// Of these handshakes and of others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.verified &= others.verified;
+        self.resumption &= others.resumption;
+        self.handshakes_total += others.handshakes_total;
+        self.resumed_total += others.resumed_total;
+        for (version, count) in others.versions {
+            *self.versions.entry(version).or_default() += count;
+        }
+        self
+    }
+}
+
 /// What became of the requests that were due in one second, whenever they ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -441,6 +499,13 @@ pub struct LoadOutcome {
     pub queue_milliseconds: Option<Percentiles>,
     /// Working in the node, from its `Server-Timing`.
     pub work_milliseconds: Option<Percentiles>,
+    /// With HTTPS: from an open connection to the end of its TLS handshake, for the handshakes that `tls` counts. A request that
+    /// needed a new connection waited for it, so this is a part of its latency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handshake_milliseconds: Option<Percentiles>,
+    /// With HTTPS: what was agreed on, and how often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsOutcome>,
     /// Full spectrum of `latency_milliseconds`.
     pub spectrum: Vec<SpectrumStep>,
     /// Whole answers by node (`X-Node`), of the window.

@@ -75,7 +75,7 @@ mod tests {
             ..Request::get(3, "/item?id={uniform 1..9}")
         };
         let work = [Request::get(1, "/fib?number=20"), put];
-        assert_eq!(work_file("x", &to_toml(&work)).unwrap(), work);
+        assert_eq!(work_file("x", &to_toml(&work), &[]).unwrap(), work);
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
             ("[[work]]\npath = \"/a\"\n\n[[work]]\npath = \"/{zipf 1..9}\"", 5, "needs an exponent"),
             ("[[work]]\npath = \"/a\"\nmethod = \"PUT\"\nbody = \"{uniform 9..1}\"", 4, "ends before it begins"),
         ] {
-            let error = work_file("x", text).unwrap_err();
+            let error = work_file("x", text, &[]).unwrap_err();
             assert!(error.line == line && error.problem.contains(says), "{text}: {error}");
         }
     }

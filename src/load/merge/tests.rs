@@ -46,6 +46,27 @@ fn users_of_all_parts_are_counted() {
 }
 
 #[test]
+fn handshakes_of_all_parts_are_counted_and_timed() {
+    let with = |resumed_total, verified, times: &[u64]| {
+        let mut histogram = histogram();
+        times.iter().for_each(|time| histogram.record(*time).unwrap());
+        let versions = [("TLS 1.3".to_owned(), times.len() as u64)].into();
+        let handshakes_total = times.len() as u64;
+        let mut part = part(&[1]);
+        part.tls = Some(TlsOutcome { verified, resumption: true, handshakes_total, resumed_total, versions });
+        part.histograms.as_mut().unwrap().handshake = EncodedHistogram::of(&histogram);
+        part
+    };
+    let merged = merge(&named(&[with(1, true, &[1_000_000, 2_000_000]), with(2, false, &[9_000_000; 3])])).unwrap();
+    let tls = merged.tls.unwrap();
+    assert_eq!((tls.handshakes_total, tls.resumed_total, tls.verified, tls.versions["TLS 1.3"]), (5, 3, false, 5));
+    let times = merged.handshake_milliseconds.unwrap();
+    assert!((times.p50 - 9.0).abs() < 0.1 && (times.mean - 6.0).abs() < 0.1, "{times:?}");
+    let error = merge(&named(&[with(0, true, &[1]), part(&[1])])).unwrap_err().to_string();
+    assert!(error.contains("plain HTTP and HTTPS"), "{error}");
+}
+
+#[test]
 fn percentiles_are_those_of_one_histogram_of_all_samples() {
     let mut random = fastrand::Rng::with_seed(22);
     let mut all = histogram();

@@ -17,6 +17,7 @@ const HEADS: &[(&str, &str, &str, &str)] = &[
     ("throttled %", "throttled", "frenado", "% of periods"),
     ("pool %", "pool", "pool", "%"),
     ("balancer CPU %", "balancer CPU", "CPU del balanceador", "% of a core"),
+    ("generator CPU %", "generator CPU", "CPU del generador", "% of a core"),
     ("CPU of others, cores", "CPU of others", "CPU de otros", "cores"),
     ("efficiency %", "efficiency", "eficiencia", "%"),
     ("answered by each node", "answered by each node", "respondidas por cada nodo", ""),

@@ -29,6 +29,17 @@ const EXPERIMENTS: &[Entry] = &[
         &["ningún balanceador", "HAProxy delante", "nginx delante"],
     ),
     (
+        "https",
+        "¿Cuánto cuesta HTTPS en el balanceador y en el cliente, y cuánto de eso es el saludo TLS?",
+        &[
+            "HTTP sin cifrar",
+            "HTTPS sobre conexiones que se mantienen",
+            "HTTP sin cifrar, con una conexión nueva cada vez",
+            "un saludo TLS completo para cada petición",
+            "una sesión TLS retomada para cada petición",
+        ],
+    ),
+    (
         "algorithm",
         "Con peticiones desiguales: ¿importa cómo elige nodo el balanceador?",
         &["cada nodo por turno", "el nodo con menos peticiones", "un nodo al azar"],

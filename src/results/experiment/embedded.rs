@@ -21,6 +21,7 @@ experiments![
     "threads",
     "workers",
     "balancer",
+    "https",
     "algorithm",
     "waf",
     "store",

@@ -73,6 +73,7 @@ pub struct ArmTable {
     pub up: Option<Spanned<String>>,
     pub target: Option<Spanned<String>>,
     pub work: Option<Spanned<Vec<Spanned<WorkEntry>>>>,
+    pub https: Option<Spanned<bool>>,
     pub load: Option<Spanned<String>>,
     pub autoscale: Option<Spanned<String>>,
     pub pid: Option<Spanned<u32>>,

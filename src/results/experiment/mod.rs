@@ -23,12 +23,13 @@ use super::plan::{Event, Plan, PlannedProfile, Workload};
 use super::profile::Shape;
 use super::work::Request;
 
-/// Reads a file that holds work alone, as the load generator takes it: `[[work]]` as in an experiment, without `{scale}`.
+/// Reads a file that holds work alone, as the load generator takes it: `[[work]]` as in an experiment, without `{scale}`, and with
+/// the columns of a table.
 ///
 /// # Errors
 /// At the first thing that is wrong, with its line.
-pub fn work_file(file: &str, text: &str) -> Result<Vec<Request>, ExperimentError> {
-    check::work_file(file, text)
+pub fn work_file(file: &str, text: &str, columns: &[String]) -> Result<Vec<Request>, ExperimentError> {
+    check::work_file(file, text, columns)
 }
 
 /// An experiment that makes sense: every check has passed.

@@ -3,7 +3,7 @@
 use super::Placeholder;
 
 /// Flags of `webapp load` that an arm may set. All others are the bench's own: its windows, its levels, its output.
-pub const LOAD_FLAGS: [&str; 8] = [
+pub const LOAD_FLAGS: [&str; 12] = [
     "--no-keepalive",
     "--header",
     "--expect-status",
@@ -12,6 +12,10 @@ pub const LOAD_FLAGS: [&str; 8] = [
     "--poisson",
     "--threads",
     "--cookies",
+    "--no-resumption",
+    "--cacert",
+    "--insecure",
+    "--connect-to",
 ];
 
 /// Flags of `webapp autoscale` that an arm may set. All others are the bench's own: its driver, its cluster, its log.

@@ -72,6 +72,7 @@ impl Checker<'_> {
         Ok(Arm {
             label: arm.label.map(|label| self.sentence(label, "label")).transpose()?,
             up: words(arm.up, words::up)?,
+            https: self.https(arm.https, arm.target.is_some())?,
             target: arm.target.map(Spanned::into_inner),
             work: arm.work.map(|work| self.work(work)).transpose()?,
             load: words(arm.load, words::load)?,
@@ -83,9 +84,19 @@ impl Checker<'_> {
         })
     }
 
+    /// `is_running`: the arm's target says how it is asked.
+    fn https(&self, https: Option<Spanned<bool>>, is_running: bool) -> Checked<bool> {
+        let Some(https) = https else { return Ok(false) };
+        self.ensure(!is_running, &https.span(), || {
+            "https belongs to up; a target begins with https:// itself".to_owned()
+        })?;
+        Ok(https.into_inner())
+    }
+
     fn target(&self, target: &Spanned<String>) -> Checked<()> {
         let (at, text) = (target.span(), target.get_ref());
-        let authority = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        let authority = rest.map(|rest| rest.trim_end_matches('/'));
         let right = authority.is_some_and(|authority| {
             !authority.is_empty()
                 && authority.chars().all(|character| character.is_ascii_graphic() && !"/?#@".contains(character))

@@ -61,7 +61,7 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
             check.sizes(size, defaults, &common)?,
             &own.map(Spanned::into_inner).unwrap_or_default(),
         )?;
-        check.work_at_scales(&arms_at, &arms, &work, &sizes.scales)?;
+        check.work_at_scales(&arms_at, &arms, &work, &sizes.scales, &[])?;
         Ok(sizes)
     };
     let (quick, full) = (sizes(Size::Quick, read.quick)?, sizes(Size::Full, read.full)?);

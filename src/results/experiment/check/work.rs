@@ -19,7 +19,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Reads and judges a file that holds `[[work]]` alone.
-pub fn work_file(file: &str, text: &str) -> Checked<Vec<Request>> {
+pub fn work_file(file: &str, text: &str, columns: &[String]) -> Checked<Vec<Request>> {
     let check = Checker { file, text };
     let read: WorkFile = toml::from_str(text)
         .map_err(|error| check.error(&error.span().unwrap_or(0..0), error.message().replace('\n', ", ")))?;
@@ -28,7 +28,7 @@ pub fn work_file(file: &str, text: &str) -> Checked<Vec<Request>> {
         .ok_or_else(|| check.error(&(0..0), "there is no work; write [[work]] with a path for each kind of request"))?;
     let at = work.span();
     let work = check.work(work)?;
-    check.keys(&at, &work)?;
+    check.keys(&at, &work, columns)?;
     Ok(work)
 }
 
@@ -89,18 +89,19 @@ impl Checker<'_> {
         arms: &[Arm],
         work: &[Request],
         scales: &[Scale],
+        columns: &[String],
     ) -> Checked<()> {
         let requests = work.iter().chain(arms.iter().filter_map(|arm| arm.work.as_ref()).flatten());
-        type Parse = fn(&str) -> Result<Template, KeyError>;
+        type Parse = fn(&str, &[String]) -> Result<Template, KeyError>;
         let texts = requests.flat_map(|request| {
-            let body = request.body.as_ref().map(|body| (body, Template::parse_body as Parse));
-            [Some((&request.path, Template::parse as Parse)), body]
+            let body = request.body.as_ref().map(|body| (body, Template::parse_body_with as Parse));
+            [Some((&request.path, Template::parse_with as Parse)), body]
         });
         for (text, parse) in texts.flatten() {
             // The place of the text itself, where it is written as it is.
             let found = self.text.find(text.as_str()).map_or(at.clone(), |start| start..start);
             for scale in scales {
-                parse(&text.replace(Placeholder::Scale.text(), scale.as_str()))
+                parse(&text.replace(Placeholder::Scale.text(), scale.as_str()), columns)
                     .map_err(|error| self.error(&found, error.to_string()))?;
             }
         }
@@ -108,9 +109,9 @@ impl Checker<'_> {
     }
 
     /// Keys of a file that has no scale.
-    fn keys(&self, at: &Range<usize>, work: &[Request]) -> Checked<()> {
+    fn keys(&self, at: &Range<usize>, work: &[Request], columns: &[String]) -> Checked<()> {
         // A text without `{scale}` is the same at any step.
-        self.work_at_scales(at, &[], work, &[Scale::from(Placeholder::Scale.text())])
+        self.work_at_scales(at, &[], work, &[Scale::from(Placeholder::Scale.text())], columns)
     }
 
     /// The scale must make a difference to every arm, or it would measure the same several times under other names.
