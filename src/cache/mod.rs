@@ -21,6 +21,8 @@ mod key;
 mod memory;
 mod shared;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use access::{Cache, Config, Entered, Lead, Wait};
 pub use entry::Entry;
