@@ -14,6 +14,7 @@
 //! | [`app`] | the demo application: one route table, one file an endpoint, the page |
 //! | [`results`] | what `load` and `bench` write and everybody reads: load outcome, plan, manifest, run, folder; statistics and numbers |
 //! | [`simulate`](mod@simulate) | discrete events: arrivals, queues, balancers, stores; knows no clock and no file |
+//! | [`flame`] | flame graphs: stacks -> one picture, and two of them compared; knows no file and no process |
 //! | [`design`] | what the live page and the report share: colours, type, cards, bars, tables |
 //! | [`cache`] | answers kept in front of work and store; one computation for many equal requests |
 //! | [`store`] | clients of shared stores, each connection a thread of a bounded pool |
@@ -38,6 +39,7 @@ pub mod cli;
 pub mod cluster;
 mod connect;
 pub mod design;
+pub mod flame;
 pub mod http;
 pub mod kernel;
 pub mod load;

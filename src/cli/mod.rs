@@ -3,6 +3,7 @@
 mod autoscale;
 mod bench;
 mod cluster;
+mod flame;
 mod healthcheck;
 mod load;
 mod plan;
@@ -64,6 +65,8 @@ enum Command {
     Store(store::Args),
     /// Manage the users that may log in.
     Users(users::Args),
+    /// Draw which functions a program spends its time in: a flame graph.
+    Flame(flame::Args),
     /// Exit 0 when an address answers 2xx, else 1.
     Healthcheck(healthcheck::Args),
 }
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Cluster(args) => cluster::run(args),
         Command::Store(args) => store::run(args),
         Command::Users(args) => users::run(args),
+        Command::Flame(args) => flame::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };
     match result {

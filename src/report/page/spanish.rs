@@ -63,6 +63,11 @@ const EXPERIMENTS: &[Entry] = &[
     ("connections", "¿Cuántas conexiones al almacén debería tener cada nodo?", &["MariaDB", "Redis"]),
     ("index", "¿Cuánto vale un índice, con mil filas y con muchas?", &["un índice", "un recorrido de toda la tabla"]),
     (
+        "shards",
+        "¿Cuánto más soportan cuatro almacenes pequeños que uno, si cada uno tiene una parte de las filas?",
+        &["un almacén", "dos shards", "cuatro shards"],
+    ),
+    (
         "cache",
         "¿Cuánto vale una caché delante del almacén, en el nodo, compartida o en el borde?",
         &[
@@ -99,6 +104,16 @@ const EXPERIMENTS: &[Entry] = &[
         "login",
         "¿Cuántos inicios de sesión por segundo deja un hash seguro de contraseñas?",
         &["una pasada por la memoria", "tres pasadas por la memoria"],
+    ),
+    (
+        "recursion",
+        "Cuando una dirección quema la CPU: ¿el doble de máquina, o mejor código?",
+        &["la recursión", "la recursión con el doble de CPU", "sumas en su lugar"],
+    ),
+    (
+        "binary",
+        "¿Cuánto vale una forma binaria frente a JSON, y cuánto vale gzip?",
+        &["JSON", "protobuf", "JSON comprimido", "protobuf comprimido"],
     ),
     (
         "autoscale",

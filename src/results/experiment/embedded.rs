@@ -32,6 +32,8 @@ experiments![
     "stale",
     "sessions",
     "login",
+    "recursion",
+    "binary",
     "autoscale",
     "nested",
     "containers",
