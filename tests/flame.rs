@@ -172,6 +172,6 @@ fn waiting_is_recorded() -> Result<(), Failed> {
     let node = Node::start(&["--model", "sync", "--pool-threads", "2"]);
     let url = node.url("/sleep?seg=0.05");
     let table = drawn(folder.path(), &["--url", &url, "--connections", "2", "--seconds", "2", "--off-cpu"]);
-    assert!(table.contains("s of waiting") && table.contains("sleep"), "{table}");
+    assert!(table.contains("s of waiting") && table.contains("webapp::app::sleep"), "{table}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::UnreadableStacks;
+use super::kind::FunctionKind;
 
 /// What a weight counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct FunctionShare {
     pub name: String,
     /// Share of the weight in whose stacks it stands, anywhere, in percent.
     pub total_percent: f64,
-    /// Share of the weight in which it is the innermost, in percent.
+    /// Share of the weight in which it is the innermost (where threads wait: the innermost of this program), in percent.
     pub own_percent: f64,
 }
 
@@ -90,6 +91,18 @@ impl Stacks {
         }
     }
 
+    /// The function to which the weight of a stack belongs: the innermost; where threads wait, the innermost of this program, since
+    /// every wait ends in the scheduler.
+    fn taker<'a>(&self, frames: &[&'a str]) -> Option<&'a str> {
+        let of_program =
+            |name: &&&str| matches!(FunctionKind::of(name, usize::MAX), FunctionKind::Endpoint | FunctionKind::Program);
+        let own = match self.sampled {
+            Sampled::Cpu(_) => None,
+            Sampled::OffCpu => frames.iter().rfind(of_program),
+        };
+        own.or(frames.last()).copied()
+    }
+
     /// What each function took, those first that took most themselves. A function that called itself counts once a stack. The
     /// names of the threads are left out.
     pub fn shares(&self) -> Vec<FunctionShare> {
@@ -99,7 +112,7 @@ impl Stacks {
             for name in frames.iter().collect::<BTreeSet<_>>() {
                 sums.entry(name).or_default().0 += weight;
             }
-            if let Some(innermost) = frames.last() {
+            if let Some(innermost) = self.taker(&frames) {
                 sums.entry(innermost).or_default().1 += weight;
             }
         }
@@ -134,6 +147,16 @@ mod tests {
         assert_eq!((of("fib"), of("work"), of("send")), ((70.0, 70.0), (80.0, 10.0), (20.0, 0.0)));
         assert_eq!(shares[0].name, "fib");
         assert!(!shares.iter().any(|share| share.name == "pool"));
+    }
+
+    #[test]
+    fn a_wait_belongs_to_the_program() {
+        let mut stacks =
+            Stacks::parse("pool;webapp::app::sleep::wait;nanosleep;schedule_[k] 3\nx;poll;schedule_[k] 1\n").unwrap();
+        stacks.sampled = Sampled::OffCpu;
+        let own: Vec<_> = stacks.shares().into_iter().filter(|share| share.own_percent > 0.0).collect();
+        let seen: Vec<_> = own.iter().map(|share| (share.name.as_str(), share.own_percent)).collect();
+        assert_eq!(seen, [("webapp::app::sleep::wait", 75.0), ("schedule_[k]", 25.0)]);
     }
 
     #[test]
