@@ -3,6 +3,7 @@
 //! A further kind is a file beside this one with its [`Balancer`], a template of its configuration, a line in [`Kind`], and
 //! one in [`Kind::balancer`].
 
+mod facts;
 mod haproxy;
 mod haproxy_socket;
 mod nginx;
@@ -23,10 +24,10 @@ use super::process::{self, Record};
 use super::program::Needed;
 use super::reporter::Reporter;
 use super::settings::Settings;
-use super::state::{self, Folder, Rotation};
-use super::tls;
+use super::state::{self, Folder};
 use super::wait::Interrupt;
 pub use crate::results::balancer::Kind;
+use facts::Facts;
 
 /// The address from which the balancer talks to local nodes; all of 127.0.0.0/8 is this machine. It differs from a client's
 /// 127.0.0.1, so a node can believe X-Forwarded-For from the balancer and from nobody else.
@@ -236,89 +237,9 @@ impl Site<'_> {
         self.settings.balancer.map_or("the balancer", Kind::name)
     }
 
-    fn nodes(&self) -> Vec<ServerLine> {
-        let server = |name: String| ServerLine {
-            address: self.folder.node_address(&name),
-            out: self.folder.rotation(&name) == Rotation::Out,
-            name,
-        };
-        self.folder.nodes().into_iter().map(server).collect()
-    }
-
     fn drain_limit(&self) -> Duration {
         Duration::from_secs(self.settings.drain_timeout.into())
     }
-
-    /// What both templates need to know.
-    fn facts(&self) -> Facts {
-        let settings = self.settings;
-        let tls = settings.tls.as_ref().map(|it| TlsFacts {
-            port: it.port,
-            http2: it.http2,
-            redirect: it.redirect,
-            strict: it.redirect && tls::may_be_strict(it),
-            certificate: tls::folder(it, self.folder).join("server.pem").display().to_string(),
-        });
-        Facts {
-            name: settings.name.clone(),
-            nodes: self.nodes(),
-            local_nodes: settings.nodes_are_local(),
-            source: SOURCE,
-            algorithm: settings.algorithm.name(),
-            algorithm_reason: settings.algorithm.reason(),
-            port: settings.port,
-            stats_port: settings.stats_port,
-            maxconn: settings.maxconn,
-            drain_timeout: settings.drain_timeout,
-            edge_cache: settings.edge_cache,
-            limit_requests: settings.limit_requests,
-            limit_connections: settings.limit_connections,
-            sticky: settings.sticky,
-            waf: settings.waf.is_some(),
-            tls,
-        }
-    }
-}
-
-/// The part of a template's data that is the same for all kinds.
-#[derive(Serialize)]
-struct Facts {
-    name: String,
-    nodes: Vec<ServerLine>,
-    local_nodes: bool,
-    source: &'static str,
-    algorithm: &'static str,
-    algorithm_reason: &'static str,
-    port: u16,
-    stats_port: u16,
-    maxconn: u32,
-    drain_timeout: u32,
-    /// Seconds.
-    edge_cache: Option<u32>,
-    limit_requests: Option<u32>,
-    limit_connections: Option<u32>,
-    sticky: bool,
-    waf: bool,
-    tls: Option<TlsFacts>,
-}
-
-#[derive(Serialize)]
-struct ServerLine {
-    name: String,
-    address: String,
-    /// Meant to take no requests.
-    out: bool,
-}
-
-#[derive(Serialize)]
-struct TlsFacts {
-    port: u16,
-    http2: bool,
-    redirect: bool,
-    /// Whether browsers are told to ask in TLS only.
-    strict: bool,
-    /// The path of certificate and key.
-    certificate: String,
 }
 
 /// Fills a template. A name in it that the data has not got is an error, not an empty text.
@@ -352,6 +273,7 @@ fn has_user(name: &str) -> bool {
 mod tests {
     use clap::ValueEnum as _;
 
+    use super::facts::{ServerLine, TlsFacts};
     use super::*;
 
     #[test]
