@@ -74,14 +74,21 @@ has_lines() { [[ -s "$2" && $(wc -l <"$2") -ge $1 ]]; }
 # within PERCENT A B
 within() { awk -v p="$1" -v a="$2" -v b="$3" 'BEGIN { exit !(a - b <= b * p / 100 && b - a <= b * p / 100) }' || { echo "$2 and $3 differ by more than $1 %" && return 1; }; }
 
+jmeter_end() {
+  [[ -z "$node" ]] || { kill -CONT "$node" 2>/dev/null && end_processes "$node"; } || true
+  "$cluster" down --quiet --name jmeter || true
+  rm -rf -- "$work"
+}
+
 jmeter_tests() {
-  local work node cluster webapp jmeter url port
+  local webapp jmeter url port
   have python3 && JMETER=$(jmeter_home) && [[ -n "$JMETER" ]] || { skip "jmeter: its jars cannot be had here" && return 0; }
   need curl jq java=openjdk-17-jre-headless haproxy
-  WEBAPP_BIN=$(tested_binary "$root") work=$(mktemp -d)
+  WEBAPP_BIN=$(tested_binary "$root") work=$(mktemp -d) node=''
   export WEBAPP_BIN WEBAPP_CLUSTER_BIN=$WEBAPP_BIN WEBAPP_STATE_DIR=$work/state
   cluster=$root/scripts/cluster.sh
-  trap 'kill -CONT ${node:-} 2>/dev/null; end_processes ${node:-}; "$cluster" down --quiet --name jmeter; rm -rf -- "$work"' EXIT
+  # work, node and cluster are no locals: the trap needs them when this function has returned.
+  trap jmeter_end EXIT
   trap 'exit 130' INT TERM
   "$WEBAPP_BIN" serve --listen 127.0.0.1:0 --model sync --pool-threads 4 --log-level error >"$work/node" 2>"$work/node.log" &
   node=$!
