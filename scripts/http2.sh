@@ -30,8 +30,8 @@ csv=${csv:-$work/csv}
 trap 'for name in haproxy nginx; do "$cluster" down --quiet --name "http2-$$-$name" || true; done; rm -rf -- "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# cpu PID: nanoseconds that the process and its children had of a CPU, by the scheduler's account.
-cpu() { for pid in "$1" $(<"/proc/$1/task/$1/children"); do cat "/proc/$pid"/task/*/schedstat; done | awk '{ sum += $1 } END { printf "%d", sum }'; }
+# cpu PID: nanoseconds that the process and its children had of a CPU, by the scheduler's account. (mawk's %d ends at 2^31.)
+cpu() { for pid in "$1" $(<"/proc/$1/task/$1/children"); do cat "/proc/$pid"/task/*/schedstat 2>/dev/null || true; done | awk '{ sum += $1 } END { printf "%.0f", sum }'; }
 
 # asked PID URL COUNT CONNECTIONS STREAMS [options]: "seconds nanoseconds" of so many requests, of which none may fail.
 asked() {
@@ -45,9 +45,9 @@ asked() {
 # wire COUNT URL …: bytes of TCP's payload of that, both ways, by tcpdump; nothing where that may not listen.
 wire() {
   [[ $EUID -eq 0 ]] && have tcpdump || return 0
-  tcpdump -i lo --immediate-mode -l -nn -q "tcp port ${2##*:}" >"$work/wire" 2>"$work/tcpdump" &
+  tcpdump -i lo -B 8192 --immediate-mode -l -nn -q "tcp port ${2##*:}" >"$work/wire" 2>"$work/tcpdump" &
   wait_until 5 grep -q 'listening on' "$work/tcpdump"
-  asked $$ "$2/whoami" "$1" "${@:3}" >/dev/null && sleep 0.2 && end_processes $!
+  asked $$ "$2/whoami" "$1" "${@:3}" >/dev/null && sleep 1 && end_processes $!
   awk '{ sum += $NF } END { print sum }' "$work/wire"
 }
 
