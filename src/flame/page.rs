@@ -84,8 +84,10 @@ pub fn compare(before: &Stacks, after: &Stacks) -> String {
 }
 
 fn page(width: f64, height: f64, heading: &str, below: &str, description: &str, body: &Markup) -> String {
+    // As wide as the window and as high as that asks for: without the style, a browser makes it as small as its window is low.
     let document = html! {
-        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {height}")) width="100%" lang="en"
+        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {height}")) preserveAspectRatio="xMidYMin" lang="en"
+            style=(format!("width:100%;height:auto;aspect-ratio:{width}/{height}"))
             role="graphics-document" aria-labelledby="flame-title flame-description" {
             title #flame-title { (heading) ": " (below) }
             desc #flame-description { (description) }

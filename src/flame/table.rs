@@ -14,7 +14,7 @@ pub fn table(stacks: &Stacks) -> String {
     text
 }
 
-/// Those that took most themselves; after them those that only called, but are of this program and stand for a good part.
+/// Those that took most themselves.
 pub fn listed(shares: &[FunctionShare]) -> Vec<&FunctionShare> {
     let took = shares.iter().filter(|share| share.own_percent >= 0.05);
     took.take(ROWS).collect()

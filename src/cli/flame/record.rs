@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 
 use crate::child::{self, Finished};
-use crate::cli::Exit;
 use crate::flame::{self, Sampled, Stacks};
 use crate::results::load::LoadOutcome;
 use crate::results::number::plain;
@@ -62,7 +61,8 @@ pub fn record(watched: &Watched, recording: Recording, interrupted: &AtomicBool)
     words.extend(meanwhile(watched, recording.seconds, &load)?);
     let finished = perf(&words, recording.seconds, interrupted)?;
     let mut title = watched.title.clone();
-    if watched.load.is_some() && finished.status.code() != Some(Exit::Failed as i32) && load.exists() {
+    // perf ends as what it started ended, and a load that was the limit itself, or got no answer, says so in its own file.
+    if load.exists() {
         title += &format!(" at {} answers/s", plain(answered(&load)?.throughput_per_second));
     } else {
         successful("record", &finished)?;
