@@ -56,6 +56,7 @@ pub(super) fn answer<Q: Question>(
         return Ok(Reply::Now(unchanged));
     }
     match &app.state.cache {
+        Some(_) if question.must_be_fresh() => {}
         Some(cache) => {
             if let Some(entry) = cache.look(&question.key()) {
                 return Ok(Reply::Now(respond(app, &question, &wanted, &Found::hit(entry))));
@@ -89,7 +90,8 @@ fn later<Q: Question>(app: &Arc<Inner>, peer: &Peer, question: Q, wanted: &Wante
 }
 
 fn find<Q: Question>(place: &Place<'_>, question: &Q) -> Result<Found, Problem> {
-    let Some(cache) = &place.app.state.cache else { return work_out(place, question) };
+    let cache = place.app.state.cache.as_ref().filter(|_| !question.must_be_fresh());
+    let Some(cache) = cache else { return work_out(place, question) };
     loop {
         match cache.enter(question.key()) {
             Entered::Hit(entry) => return Ok(Found::hit(entry)),
@@ -165,6 +167,10 @@ fn respond<Q: Question>(app: &Inner, question: &Q, wanted: &Wanted, found: &Foun
         if asked && question.is_of_one_server() && app.state.store.has_several() && !wanted.may_be_kept() {
             body.extend_from_slice(b",\"server\":");
             put_text(&mut body, app.state.store.url(found.times.server));
+        }
+        if let Some(lag) = found.times.lag.filter(|_| asked && !wanted.may_be_kept()) {
+            body.extend_from_slice(b",\"lag_milliseconds\":");
+            put_milliseconds(&mut body, lag);
         }
         if !wanted.may_be_kept() {
             if let Some(from) = found.from.name() {

@@ -9,9 +9,14 @@ pub(super) const NAME: &str = "session";
 
 /// Its value in a request, if there is one; the first, when a client sends several.
 pub(super) fn value<'a>(request: &Request<'a>) -> Option<&'a str> {
+    named(request, NAME)
+}
+
+/// The value of any cookie; the first, when a client sends several.
+pub(super) fn named<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
     let fields = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("cookie"));
     let mut pairs = fields.filter_map(|field| std::str::from_utf8(field.value).ok()).flat_map(|text| text.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='))
+    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// A `Set-Cookie` field that gives it. Scripts cannot read it (`HttpOnly`), other sites' forms do not send it (`SameSite`), and

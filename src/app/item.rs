@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use crate::cache::Key;
 use crate::http::{Peer, Problem, Reply, Request, Response};
-use crate::store::{self, Item, LARGEST_ID, LONGEST_VALUE, Store};
+use crate::store::{self, Item, LARGEST_ID, LONGEST_VALUE, Reads, Store};
 
 use super::Inner;
 use super::cache::{self, VERSION};
 use super::format::Format;
 use super::items;
 use super::json::{put_milliseconds, put_number, put_text, uncached};
+use super::own_writes;
 use super::place::Place;
 use super::query::Query;
 use super::question::{Question, Worked};
@@ -20,12 +21,13 @@ use super::state::{Asking, Times, ask};
 /// `GET /item?id=N`
 pub(super) fn get(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let id = Query::new(request.query).number("id", LARGEST_ID)?;
-    cache::answer(app, request, format, Row { id })
+    cache::answer(app, request, format, Row { id, reads: own_writes::reads(app, request) })
 }
 
 /// One row.
 struct Row {
     id: u64,
+    reads: Reads,
 }
 
 impl Question for Row {
@@ -42,11 +44,11 @@ impl Question for Row {
     }
 
     fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
-        let (known, id, store) = (Instant::now(), self.id, &place.app.state.store);
-        let read = move |asking: &mut Asking<'_>| asking.ask(|store, waiting| store.get(id, waiting.gone()));
+        let (asked, id, reads, store) = (Instant::now(), self.id, self.reads, &place.app.state.store);
+        let read = move |asking: &mut Asking<'_>| asking.ask(|store, waiting| store.get(id, reads, waiting.gone()));
         let (row, times) = place.ask(store, read)?;
         let row = row.ok_or_else(|| no_such_row(store, id))?;
-        Ok(Worked { result: json_of(&row), times, known })
+        Ok(Worked { result: json_of(&row), times, known: times.known(asked) })
     }
 
     fn put_parameters(&self, body: &mut Vec<u8>) {
@@ -60,6 +62,10 @@ impl Question for Row {
 
     fn version(&self, result: &[u8]) -> Option<(u64, u64)> {
         version_of(result).map(|version| (self.id, version))
+    }
+
+    fn must_be_fresh(&self) -> bool {
+        self.reads == Reads::Primary
     }
 
     fn is_of_one_server(&self) -> bool {
@@ -127,7 +133,7 @@ fn write(app: &Inner, peer: &Peer, id: u64, body: Vec<u8>, plain: bool) -> Resul
     } else {
         written(app, id, times, version)
     };
-    Ok(response.header(VERSION, cache::row_version(id, version)))
+    Ok(own_writes::remember(app, response.header(VERSION, cache::row_version(id, version))))
 }
 
 /// The answer: what was asked, the new version, which store and node answered, and how long it took.
@@ -165,6 +171,6 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json_of(&row)).unwrap();
         assert_eq!(json, serde_json::json!({"id": 7, "tag": 0, "value": row.value, "version": 3}));
         assert_eq!(version_of(&json_of(&row)), Some(3));
-        assert_eq!(Row { id: 7 }.text(&json_of(&row)), row.value);
+        assert_eq!(Row { id: 7, reads: Reads::Any }.text(&json_of(&row)), row.value);
     }
 }

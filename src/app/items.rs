@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Key;
 use crate::http::{Problem, Reply, Request};
-use crate::store::{Item, LARGEST_ID, Lookup};
+use crate::store::{Item, LARGEST_ID, Lookup, Reads};
 
 use super::Inner;
 use super::cache;
 use super::format::Format;
 use super::json::put_number;
+use super::own_writes;
 use super::place::Place;
 use super::query::Query;
 use super::question::{Question, Worked};
@@ -39,13 +40,14 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
     let tag = query.number("tag", LARGEST_ID)?;
     let choices = [("yes", Lookup::Index), ("no", Lookup::Scan)];
     let lookup = query.choice("index", &choices)?.unwrap_or(Lookup::Index);
-    cache::answer(app, request, format, Rows { tag, lookup })
+    cache::answer(app, request, format, Rows { tag, lookup, reads: own_writes::reads(app, request) })
 }
 
 /// The rows with a tag.
 struct Rows {
     tag: u64,
     lookup: Lookup,
+    reads: Reads,
 }
 
 impl Question for Rows {
@@ -62,9 +64,11 @@ impl Question for Rows {
     }
 
     fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
-        let (known, tag, lookup, store) = (Instant::now(), self.tag, self.lookup, &place.app.state.store);
-        let find =
-            move |asking: &mut Asking<'_>| asking.ask(|store, waiting| store.by_tag(tag, lookup, waiting.gone()));
+        let (asked, store) = (Instant::now(), &place.app.state.store);
+        let (tag, lookup, reads) = (self.tag, self.lookup, self.reads);
+        let find = move |asking: &mut Asking<'_>| {
+            asking.ask(|store, waiting| store.by_tag(tag, lookup, reads, waiting.gone()))
+        };
         let (rows, times) = if store.is_here() && lookup == Lookup::Scan {
             // Looking at every row of the node's own store is computing, which no coroutine does.
             let inside = store.clone();
@@ -77,7 +81,7 @@ impl Question for Rows {
         };
         let rows: Vec<Row> = rows.into_iter().map(Row::from).collect();
         // None of these values can fail to be written.
-        Ok(Worked { result: serde_json::to_vec(&rows).unwrap_or_default(), times, known })
+        Ok(Worked { result: serde_json::to_vec(&rows).unwrap_or_default(), times, known: times.known(asked) })
     }
 
     fn put_parameters(&self, body: &mut Vec<u8>) {
@@ -95,6 +99,10 @@ impl Question for Rows {
 
     fn version(&self, _result: &[u8]) -> Option<(u64, u64)> {
         None
+    }
+
+    fn must_be_fresh(&self) -> bool {
+        self.reads == Reads::Primary
     }
 
     fn text(&self, result: &[u8]) -> String {

@@ -33,6 +33,11 @@ pub(super) trait Question: Send + Sync + 'static {
     /// The row that it is, and its version, where it is one row.
     fn version(&self, result: &[u8]) -> Option<(u64, u64)>;
 
+    /// Whether a kept result will not do: its user has just written.
+    fn must_be_fresh(&self) -> bool {
+        false
+    }
+
     /// Whether the result comes from one server of the store, where that has several.
     fn is_of_one_server(&self) -> bool {
         false

@@ -56,6 +56,8 @@ pub struct State {
     pub users: Option<Users>,
     /// Whether the node is not ready while a store of its is away.
     pub required: bool,
+    /// For how long after a write its user reads from the primary.
+    pub read_your_writes: Option<Duration>,
 }
 
 impl State {
@@ -97,6 +99,8 @@ pub(super) struct Times {
     pub server: usize,
     /// A cache that is shared, where one was asked.
     pub cached: Option<Duration>,
+    /// Where a replica answered: what it said may be so old at most.
+    pub lag: Option<Duration>,
 }
 
 impl Times {
@@ -104,8 +108,13 @@ impl Times {
     fn add<T>(&mut self, answer: Answer<T>) -> T {
         self.queued += answer.queued;
         self.stored += answer.worked;
-        self.server = answer.server;
+        (self.server, self.lag) = (answer.server, answer.lag);
         answer.value
+    }
+
+    /// Since when a result is known to be right that was asked for at `asked`: a replica may have given an older one.
+    pub fn known(self, asked: Instant) -> Instant {
+        self.lag.and_then(|lag| asked.checked_sub(lag)).unwrap_or(asked)
     }
 
     /// Everything but the waits.

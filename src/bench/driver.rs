@@ -148,6 +148,7 @@ pub fn running(arm: &Arm, target: String) -> anyhow::Result<ClusterAnswer> {
         tls: None,
         login: None,
         limited: None,
+        promotions: Vec::new(),
         scaling_file: None,
     })
 }

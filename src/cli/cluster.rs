@@ -77,6 +77,11 @@ enum Command {
         #[allow(missing_docs)]
         node: String,
     },
+    /// Make a replica of the store the primary: after the primary's death, or on purpose. Says what is lost.
+    Promote {
+        /// Its name, such as store2.
+        store: String,
+    },
     /// Bring a node back after kill or drain, or a store after kill.
     Start {
         #[allow(missing_docs)]
@@ -209,6 +214,11 @@ fn carry_out(args: Args) -> anyhow::Result<()> {
         }
         Command::Kill { node } => changed(change()?, |cluster| cluster.kill(&node))?,
         Command::Drain { node } => changed(change()?, |cluster| cluster.drain(&node))?,
+        Command::Promote { store } => {
+            let (mut cluster, lock) = change()?;
+            cluster.promote(&store)?;
+            (cluster, true, Some(lock))
+        }
         Command::Start { node } => changed(change()?, |cluster| cluster.start(&node))?,
         Command::RollingRestart => changed(change()?, Cluster::rolling_restart)?,
         Command::Logs { which, follow, lines } => {

@@ -1,7 +1,9 @@
 //! What a command answers: the contract for a program, a table for a person at a terminal.
 
 use super::balancer::{Kind, NodeShare};
-use super::contract::{BalancerAnswer, ClusterAnswer, Limited, MachineAnswer, NodeAnswer, NodeState, ServiceAnswer};
+use super::contract::{
+    BalancerAnswer, ClusterAnswer, Limited, MachineAnswer, NodeAnswer, NodeState, ServiceAnswer, ServiceRole,
+};
 use super::limits::{self, Mechanism};
 use super::state::Rotation;
 use super::{Cluster, process, ready, service, tls};
@@ -23,6 +25,7 @@ impl Cluster {
             tls: settings.tls.as_ref().map(|tls| tls::answer(tls, &self.folder)),
             login: service::login_body(settings, &self.folder),
             limited: Some(self.limited()),
+            promotions: settings.shared.promotions.clone(),
             scaling_file: Some(self.folder.scaling().display().to_string()),
         }
     }
@@ -148,10 +151,20 @@ fn service_line(service: &ServiceAnswer) -> String {
         &format!("{} {}", service.kind, service.address),
         &or_dash(service.pid.map(|pid| pid.to_string())),
         &or_dash(service.quota_cores.map(|cores| cores.to_string())),
-        if service.up { "ready" } else { "down" },
+        service_state(service),
         "-",
         "-",
     ])
+}
+
+/// What a store is among others; a lone one is ready.
+fn service_state(service: &ServiceAnswer) -> &'static str {
+    match (service.up, service.role) {
+        (false, _) => "down",
+        (true, ServiceRole::Primary | ServiceRole::Cache) => "ready",
+        (true, ServiceRole::Replica) => "replica",
+        (true, ServiceRole::Shard) => "shard",
+    }
 }
 
 /// A machine, and whether its nodes find room.

@@ -65,6 +65,9 @@ pub struct ClusterAnswer {
     /// What was limited, and how.
     #[serde(default)]
     pub limited: Option<Limited>,
+    /// What became of the stores' primaries, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promotions: Vec<PromotionAnswer>,
     /// A file in which an autoscaler may tell what it does, for the live page of the nodes. `None` where they show nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling_file: Option<String>,
@@ -89,6 +92,17 @@ pub struct NodeAnswer {
     /// Together with `up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<NodeState>,
+}
+
+/// A replica was made the primary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotionAnswer {
+    /// Its name.
+    pub promoted: String,
+    /// The primary before it.
+    pub instead_of: String,
+    /// Writes that the old one had not passed on, which are lost. `None` where nobody can count them.
+    pub lost_writes: Option<u64>,
 }
 
 /// A machine that nodes stand on.

@@ -100,6 +100,7 @@ impl Description {
             balancer,
             services: Vec::new(),
             tls: None,
+            promotions: Vec::new(),
             scaling_file: None,
             login: None,
             limited: Some(limited),

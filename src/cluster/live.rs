@@ -235,6 +235,14 @@ impl Cluster {
         Ok(())
     }
 
+    /// Makes a replica of the store the primary. The nodes find out by themselves.
+    ///
+    /// # Errors
+    /// When it is none, or cannot become it without losing what another one has.
+    pub fn promote(&mut self, store: &str) -> anyhow::Result<()> {
+        service::promote(&mut self.settings, &self.folder, self.reporter, store)
+    }
+
     /// All nodes, one after the other, without a lost request.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::contract::ServiceRole;
+use super::contract::{PromotionAnswer, ServiceRole};
 use super::stop::Stop;
 
 /// Rows of a store, where nothing else is said.
@@ -175,6 +175,9 @@ pub struct SharedRequest {
     pub connections: Option<u32>,
     pub rows: Option<u32>,
     pub shards: Option<u32>,
+    pub replicas: Option<u32>,
+    /// Units of CPU of each server.
+    pub units: Option<u32>,
     pub sessions: Option<SessionsKind>,
     pub cache: Option<CacheKind>,
     pub login: Option<LoginCost>,
@@ -197,10 +200,16 @@ pub struct Shared {
     /// Demo users can log in, whose hashes cost so much.
     #[serde(default)]
     pub login: Option<LoginCost>,
-    /// What each server may use, in percent of one core; `None` without a quota.
+    /// A unit of CPU for servers, in percent of one core; `None` without a quota.
     pub cpu: Option<u32>,
+    /// Units of each server of the store.
+    #[serde(default = "one")]
+    pub units: u32,
     /// The servers, in the order in which they start.
     pub servers: Vec<ServerSettings>,
+    /// What became of the store's primaries, in order.
+    #[serde(default)]
+    pub promotions: Vec<PromotionAnswer>,
 }
 
 /// A server that is started for the nodes.
@@ -223,6 +232,13 @@ pub struct ServerSettings {
 const STORE: &str = "store";
 /// Most servers of a store.
 pub const MOST_SERVERS: u32 = 16;
+impl ServerSettings {
+    /// Whether it has rows of the store.
+    pub fn is_of_store(&self) -> bool {
+        self.name.starts_with(STORE)
+    }
+}
+
 /// The name of the sessions' own server.
 const SESSIONS: &str = "sessions1";
 /// The name of the cache's server.
@@ -249,9 +265,25 @@ impl SharedRequest {
         if self.shards.is_some() && store_server.is_none() {
             return Err(Stop::usage("--shards needs --store mariadb or --store redis"));
         }
-        let shards = self.shards.unwrap_or(1);
-        let role = if shards > 1 { ServiceRole::Shard } else { ServiceRole::Primary };
-        let store = |kind| (1..=shards).map(move |number| server(format!("{STORE}{number}"), kind, role));
+        if self.units.is_some() && store_server.is_none() {
+            return Err(Stop::usage("--store-units needs --store mariadb or --store redis"));
+        }
+        let (shards, replicas) = (self.shards.unwrap_or(1), self.replicas.unwrap_or(0));
+        if self.replicas.is_some() && store_server.is_none() {
+            return Err(Stop::usage("--replicas needs --store mariadb or --store redis"));
+        }
+        if shards > 1 && replicas > 0 {
+            return Err(Stop::usage("--shards and --replicas cannot be had together"));
+        }
+        let role = move |number| match (shards, number) {
+            (2.., _) => ServiceRole::Shard,
+            (_, 1) => ServiceRole::Primary,
+            (_, _) => ServiceRole::Replica,
+        };
+        let store = |kind| {
+            let name = move |number| server(format!("{STORE}{number}"), kind, role(number));
+            (1..=shards + replicas).map(name)
+        };
         let sessions_role = |kind| match kind {
             ServerKind::Mariadb | ServerKind::Redis => ServiceRole::Primary,
             ServerKind::Memcached => ServiceRole::Cache,
@@ -279,7 +311,9 @@ impl SharedRequest {
             cache: self.cache,
             login: self.login,
             cpu: if servers.is_empty() { None } else { self.cpu.unwrap_or(unit) },
+            units: self.units.unwrap_or(1),
             servers,
+            promotions: Vec::new(),
         })
     }
 
@@ -287,9 +321,12 @@ impl SharedRequest {
     pub fn against(&self, shared: &Shared) -> Vec<(&'static str, Option<String>, Option<String>)> {
         let percent = |cpu: Option<u32>| cpu.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
         let number = |number: Option<u32>| number.map(|number| number.to_string());
+        let count = |shared: &Shared, role| shared.store_servers().filter(|server| server.role == role).count() as u32;
         vec![
             ("store", self.store.map(|it| it.name().to_owned()), shared.store.map(|it| it.name().to_owned())),
-            ("shards", number(self.shards), number(Some(shared.store_servers().count().max(1) as u32))),
+            ("shards", number(self.shards), number(Some(count(shared, ServiceRole::Shard).max(1)))),
+            ("store-units", number(self.units), number(Some(shared.units))),
+            ("replicas", number(self.replicas), number(Some(count(shared, ServiceRole::Replica)))),
             ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
             ("store-connections", number(self.connections), number(shared.connections)),
             ("store-rows", number(self.rows), number(Some(shared.rows))),
@@ -307,10 +344,27 @@ pub const USERS: &str = "users";
 /// The file of a SQLite store, in the cluster's folder.
 pub const SQLITE: &str = "store.db";
 
+/// Of a cluster that was made before servers had units.
+fn one() -> u32 {
+    1
+}
+
 impl Shared {
+    /// What a server may use, in percent of one core; `None` without a quota.
+    pub fn percent(&self, server: &ServerSettings) -> Option<u32> {
+        let units = if server.is_of_store() { self.units } else { 1 };
+        self.cpu.map(|unit| unit.saturating_mul(units))
+    }
+
     /// The servers that have the rows, in the order that nodes know them by.
     pub fn store_servers(&self) -> impl Iterator<Item = &ServerSettings> {
-        self.servers.iter().filter(|server| server.name.starts_with(STORE))
+        self.servers.iter().filter(|server| server.is_of_store())
+    }
+
+    /// The store's primary, where it has replicas.
+    pub fn primary_of_replicas(&self) -> Option<&ServerSettings> {
+        self.store_servers().find(|server| server.role == ServiceRole::Replica)?;
+        self.store_servers().find(|server| server.role == ServiceRole::Primary)
     }
 
     /// What `webapp serve` is told: no word of it is secret. Passwords and keys are in files of the folder `secrets`.
@@ -329,8 +383,15 @@ impl Shared {
                 words.extend(["--store".into(), word]);
             }
             Some(StoreKind::Mariadb | StoreKind::Redis) => {
-                let urls: Vec<OsString> = self.store_servers().map(|server| url_of(&server.name)).collect();
-                words.extend(["--store".into(), urls.join(",".as_ref())]);
+                let urls = |replicas| {
+                    let some =
+                        self.store_servers().filter(move |server| (server.role == ServiceRole::Replica) == replicas);
+                    some.map(|server| url_of(&server.name)).collect::<Vec<_>>().join(",".as_ref())
+                };
+                words.extend(["--store".into(), urls(false)]);
+                if self.primary_of_replicas().is_some() {
+                    words.extend(["--store-replicas".into(), urls(true)]);
+                }
             }
         }
         if let Some(connections) = self.connections {
@@ -413,7 +474,14 @@ mod tests {
         assert_eq!(names, ["store1", "store2", "store3"].map(|name| (name, ServiceRole::Shard)));
         let told = shared.node_arguments(Path::new("/c"), Path::new("/s"));
         assert_eq!(told.join(" ".as_ref()), "--store @/s/store1,@/s/store2,@/s/store3");
-        let one = SharedRequest { shards: Some(1), ..three };
+        assert!(shared.primary_of_replicas().is_none());
+        let copies = SharedRequest { shards: None, replicas: Some(2), ..three.clone() }.settle(None).unwrap();
+        assert_eq!(copies.primary_of_replicas().unwrap().name, "store1");
+        let told = copies.node_arguments(Path::new("/c"), Path::new("/s"));
+        assert_eq!(told.join(" ".as_ref()), "--store @/s/store1 --store-replicas @/s/store2,@/s/store3");
+        let one = SharedRequest { shards: Some(1), replicas: Some(0), units: Some(4), ..three };
+        let big = one.settle(Some(10)).unwrap();
+        assert_eq!(big.percent(&big.servers[0]), Some(40));
         assert_eq!(one.settle(None).unwrap().servers[0].role, ServiceRole::Primary);
     }
 
@@ -450,6 +518,12 @@ mod tests {
             (SharedRequest { rows: Some(10), ..nothing.clone() }, "--store-rows"),
             (SharedRequest { connections: Some(2), ..nothing.clone() }, "--store-connections"),
             (SharedRequest { shards: Some(2), ..nothing.clone() }, "--shards"),
+            (SharedRequest { replicas: Some(0), ..nothing.clone() }, "--replicas"),
+            (SharedRequest { units: Some(2), ..nothing.clone() }, "--store-units"),
+            (
+                SharedRequest { store: Some(StoreKind::Redis), shards: Some(2), replicas: Some(1), ..nothing.clone() },
+                "--shards and --replicas",
+            ),
             (SharedRequest { shards: Some(2), store: Some(StoreKind::Sqlite), ..nothing.clone() }, "--shards"),
         ] {
             assert!(request.settle(Some(10)).unwrap_err().to_string().starts_with(flag), "{flag}");

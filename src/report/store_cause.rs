@@ -25,6 +25,9 @@ const SLOW_FACTOR: f64 = 20.0;
 pub struct StoreUse {
     /// The service whose CPU was nearest to its limit.
     pub service: Option<ServiceMedian>,
+    /// What the other servers of its kind used of their limits, in percent, rising: a hot shard stands out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others_percent: Vec<f64>,
     /// Connections of each node.
     pub connections: Option<f64>,
     /// Time of an answer of the store at the nodes, the median, in milliseconds.
@@ -90,13 +93,19 @@ pub fn cpu_milliseconds(service: &ServiceMedian, runs: &[&Run]) -> Option<f64> {
 /// What was used in these runs of one level.
 pub fn used(runs: &[&Run]) -> StoreUse {
     let share = |service: &ServiceMedian| service.used_percent().unwrap_or(100.0 * service.cpu_cores);
-    let service = services(runs).into_iter().max_by(|a, b| share(a).total_cmp(&share(b)));
+    let mut services = services(runs);
+    services.sort_by(|a, b| share(a).total_cmp(&share(b)));
+    let service = services.pop();
+    let kind = |service: &ServiceMedian| service.name.split_once(' ').map(|(_, kind)| kind.to_owned());
+    let same = |other: &&ServiceMedian| service.as_ref().is_some_and(|service| kind(service) == kind(other));
+    let others_percent = services.iter().filter(same).filter_map(ServiceMedian::used_percent).collect();
     let of_nodes = |value: fn(&crate::results::run::NodeUse) -> Option<f64>| {
         median(runs, |run| Spread::of(run.nodes.iter().filter_map(value)).map(|spread| spread.median))
     };
     StoreUse {
         cpu_milliseconds: service.as_ref().and_then(|service| cpu_milliseconds(service, runs)),
         service,
+        others_percent,
         connections: of_nodes(|node| node.store_connections),
         response_milliseconds: of_nodes(|node| node.store_response_milliseconds),
     }
@@ -149,7 +158,8 @@ pub fn evidence(used: &StoreUse) -> Option<String> {
         Cause::AtLimit => {
             let throttled = service.throttled_percent;
             let throttled = throttled.map(|share| format!(", throttled in {} % of periods", percent(share)));
-            Some(format!("{name} {cpu}{}", throttled.unwrap_or_default()))
+            let others = others(&used.others_percent);
+            Some(format!("{name} {cpu}{}{}", throttled.unwrap_or_default(), others.unwrap_or_default()))
         }
         Cause::TooFewConnections => Some(format!(
             "{each} of each node are all in use, the store is idle: {name} {cpu} and answers in {response} ms; more connections \
@@ -161,6 +171,19 @@ pub fn evidence(used: &StoreUse) -> Option<String> {
         )),
         Cause::Unclear => None,
     }
+}
+
+/// What the other servers used of their limits; `None` where there are none.
+fn others(percents: &[f64]) -> Option<String> {
+    let (least, most) = (percents.first()?, percents.last()?);
+    let used = match percents.len() {
+        1 => format!("; the other one used {} % of its own", percent(*most)),
+        count if percent(*least) == percent(*most) => {
+            format!("; the other {count} used {} % of theirs", percent(*most))
+        }
+        count => format!("; the other {count} used {} to {} % of theirs", percent(*least), percent(*most)),
+    };
+    Some(used)
 }
 
 #[cfg(test)]
@@ -178,6 +201,7 @@ mod tests {
         };
         StoreUse {
             service: Some(service),
+            others_percent: Vec::new(),
             connections: Some(8.0),
             response_milliseconds: Some(response),
             cpu_milliseconds: Some(1000.0 * cpu / rate),
@@ -209,6 +233,22 @@ mod tests {
             assert_eq!(cause(&used), expected, "{used:?}");
             let evidence = evidence(&used).unwrap();
             assert!(evidence.contains(words), "{words} in {evidence}");
+        }
+    }
+
+    #[test]
+    fn a_hot_shard_stands_beside_the_others() {
+        let used = |others: &[f64]| {
+            let used = store(Some(0.1), 0.0993, Some(100.0), 31.0, 960.0);
+            evidence(&StoreUse { others_percent: others.to_vec(), ..used }).unwrap()
+        };
+        for (others, end) in [
+            (&[][..], "periods"),
+            (&[52.4], "periods; the other one used 52 % of its own"),
+            (&[98.0, 98.4], "periods; the other 2 used 98 % of theirs"),
+            (&[38.0, 41.0, 52.0], "periods; the other 3 used 38 to 52 % of theirs"),
+        ] {
+            assert!(used(others).ends_with(end), "{}", used(others));
         }
     }
 

@@ -306,6 +306,9 @@ fn store(out: &mut Text, store: &StoreStats) {
     let of_each = |value: fn(&StoreTarget) -> Option<f64>| {
         store.targets.iter().map(move |target| (vec![("url", &*target.url)], value(target)))
     };
+    let lag = of_each(|target| seconds(target.lag_milliseconds));
+    let help = "How far a replica was behind the primary when it was last asked, at most.";
+    out.family("webapp_store_server_lag_seconds", "gauge", help, lag);
     let waiting = of_each(|target| count(target.waiting));
     out.family("webapp_store_server_waiting_requests", "gauge", "Requests waiting for a connection to it.", waiting);
     let saturated = of_each(|target| ratio(target.saturated_percent));

@@ -14,8 +14,11 @@ pub struct StoreTarget {
     pub up: bool,
     /// Why it did not.
     pub problem: Option<String>,
-    /// `shard` where several servers hold a part of the rows each.
+    /// `shard` where several servers hold a part of the rows each; `primary` or `replica` where all have the same.
     pub role: Option<String>,
+    /// Of a replica: it had every write that was acknowledged so long before it was last asked. Asking takes a moment, so that this
+    /// is never quite 0.
+    pub lag_milliseconds: Option<f64>,
     /// Connections that may be open at once; 0 where the store is in the node.
     pub connections: u64,
     /// Of them, those that wait for the server, at the sample.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answer::Answer;
-use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
+use super::answer::{Answer, Reads};
+use super::client::{Client, Failure, Item, Lookup, Part, Session, SessionKey};
 use super::error::{Error, NoAnswer};
 use super::gather;
 use super::layout::{Bounds, Layout};
-use super::member::{Counters, Member, Operation, Waited};
+use super::member::{Counters, Member, Operation};
 use super::memory::Memory;
-use super::server::{Config, Server};
+use super::servers::Servers;
 use super::shard;
 use super::target::{Kind, Target};
 use crate::stats::{StoreReading, StoreTarget};
@@ -25,8 +25,8 @@ pub struct Store {
 enum Backend {
     /// In the node: answered where it is asked.
     Here(Memory, Counters),
-    /// Elsewhere: asked over connections. In the order of the layout.
-    There(Vec<Member>),
+    /// Elsewhere: asked over connections.
+    There(Servers),
 }
 
 impl Store {
@@ -37,9 +37,8 @@ impl Store {
     pub fn start(layout: Layout, bounds: Bounds) -> std::io::Result<Self> {
         let backend = match &layout {
             Layout::One(Target::Memory(rows)) => Backend::Here(Memory::new(*rows), Counters::default()),
-            Layout::One(_) | Layout::Shards(_) => {
-                let start = |target: &Target| Server::start(Config { target: target.clone(), bounds }).map(Member::new);
-                Backend::There(layout.targets().iter().map(start).collect::<Result<_, _>>()?)
+            Layout::One(_) | Layout::Shards(_) | Layout::Replicated { .. } => {
+                Backend::There(Servers::start(&layout, bounds)?)
             }
         };
         Ok(Self { layout, backend, timeout: bounds.timeout })
@@ -64,18 +63,17 @@ impl Store {
     pub fn url(&self, server: usize) -> &str {
         match &self.backend {
             Backend::Here(..) => self.kind().name(),
-            Backend::There(members) => members.get(server).map_or("", Member::url),
+            Backend::There(servers) => servers.members().get(server).map_or("", Member::url),
         }
     }
 
-    /// What messages call a server: its URL, and which of the shards it is.
+    /// What messages call a server: its URL, and what it is among the others.
     pub fn name(&self, server: usize) -> String {
+        let url = self.url(server);
         match &self.layout {
             Layout::One(target) => target.to_string(),
-            Layout::Shards(targets) => match targets.get(server) {
-                Some(target) => format!("{target} (shard {} of {})", server + 1, targets.len()),
-                None => String::new(),
-            },
+            Layout::Shards(targets) => format!("{url} (shard {} of {})", server + 1, targets.len()),
+            Layout::Replicated { .. } => format!("{url} ({})", self.role(server).unwrap_or("replica")),
         }
     }
 
@@ -84,35 +82,47 @@ impl Store {
         match &self.layout {
             Layout::One(target) => target.to_string(),
             Layout::Shards(targets) => format!("of {} shards", targets.len()),
+            Layout::Replicated { servers, .. } => format!("of a primary and {} replicas", servers.len() - 1),
+        }
+    }
+
+    /// What a server is among the others; `None` where it has no others.
+    fn role(&self, server: usize) -> Option<&'static str> {
+        match (&self.layout, &self.backend) {
+            (Layout::One(_), _) | (_, Backend::Here(..)) => None,
+            (Layout::Shards(_), _) => Some("shard"),
+            (Layout::Replicated { .. }, Backend::There(servers)) => Some(match servers.role(server)?.part {
+                Part::Primary => "primary",
+                Part::Replica => "replica",
+            }),
         }
     }
 
     /// Why it cannot be used at all now; `None` when it can, if only in part.
     pub fn problem(&self) -> Option<String> {
-        let Backend::There(members) = &self.backend else { return None };
-        let problems = self.problems();
-        (problems.len() == members.len()).then(|| problems.join("; "))
+        let Backend::There(servers) = &self.backend else { return None };
+        let away = servers.members().iter().all(|member| member.problem().is_some());
+        away.then(|| self.problems().join("; "))
     }
 
-    /// What is wrong with each server that does not answer.
+    /// What is wrong with each server that does not answer, or answers too late to be asked.
     pub fn problems(&self) -> Vec<String> {
-        let Backend::There(members) = &self.backend else { return Vec::new() };
-        let problem =
-            |(server, member): (usize, &Member)| Some(format!("the store {} {}", self.name(server), member.problem()?));
-        members.iter().enumerate().filter_map(problem).collect()
+        let Backend::There(servers) = &self.backend else { return Vec::new() };
+        let problem = |server| Some(format!("the store {} {}", self.name(server), servers.problem(server)?));
+        (0..servers.members().len()).filter_map(problem).collect()
     }
 
-    /// The place of the server that has the row.
-    pub fn place(&self, id: u64) -> usize {
+    /// The place of the server that has the row, where each has a part of them.
+    fn place(&self, id: u64) -> usize {
         match &self.layout {
-            Layout::One(_) => 0,
+            Layout::One(_) | Layout::Replicated { .. } => 0,
             Layout::Shards(targets) => shard::of_id(id, targets.len()),
         }
     }
 
     fn place_of_session(&self, key: &SessionKey) -> usize {
         match &self.layout {
-            Layout::One(_) => 0,
+            Layout::One(_) | Layout::Replicated { .. } => 0,
             Layout::Shards(targets) => shard::of_session(key, targets.len()),
         }
     }
@@ -121,11 +131,15 @@ impl Store {
     ///
     /// # Errors
     /// As all questions: see [`NoAnswer`]. `abandoned` is asked before the store is; when it says yes, the store is not asked.
-    pub fn get<A>(&self, id: u64, abandoned: A) -> Result<Answer<Option<Item>>, NoAnswer>
+    pub fn get<A>(&self, id: u64, reads: Reads, abandoned: A) -> Result<Answer<Option<Item>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(self.place(id), Operation::Read, move |client, by| client.get(id, by), abandoned)
+        let question = move |client: &mut dyn Client, by: Instant| client.get(id, by);
+        match &self.backend {
+            Backend::Here(memory, counters) => self.here(memory, counters, Operation::Read, question),
+            Backend::There(servers) => servers.read(self.place(id), reads, question, abandoned),
+        }
     }
 
     /// Writes a row that is there; gives its new version.
@@ -136,27 +150,30 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.ask(self.place(id), Operation::Write, move |client, by| client.put(id, &value, by), abandoned)
+        self.write(self.place(id), move |client, by| client.put(id, &value, by), abandoned)
     }
 
-    /// The rows with that tag, by id. They may be on every shard: all are asked at once, and the answer is there when the
-    /// slowest has answered.
+    /// The rows with that tag, by id. Those of shards may be on every one of them: all are asked at once, and the answer is there
+    /// when the slowest has answered.
     ///
     /// # Errors
     /// See [`Self::get`]. Where one shard gives no answer there is none: rows that are missing would look like rows that are not
     /// there.
-    pub fn by_tag<A>(&self, tag: u64, lookup: Lookup, abandoned: A) -> Result<Answer<Vec<Item>>, NoAnswer>
+    pub fn by_tag<A>(&self, tag: u64, lookup: Lookup, reads: Reads, abandoned: A) -> Result<Answer<Vec<Item>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         let question = move |client: &mut dyn Client, by: Instant| client.by_tag(tag, lookup, by);
-        match &self.backend {
-            Backend::There(members) if self.has_several() => {
-                let mut answer = gather::ask_all(members, Operation::Read, question, Arc::new(abandoned))?;
+        match (&self.backend, &self.layout) {
+            (Backend::Here(memory, counters), _) => self.here(memory, counters, Operation::Read, question),
+            (Backend::There(servers), Layout::Shards(_)) => {
+                let mut answer = gather::ask_all(servers.members(), Operation::Read, question, Arc::new(abandoned))?;
                 answer.value.sort_by_key(|row| row.id);
                 Ok(answer)
             }
-            Backend::Here(..) | Backend::There(_) => self.ask(0, Operation::Read, question, abandoned),
+            (Backend::There(servers), Layout::One(_) | Layout::Replicated { .. }) => {
+                servers.read(0, reads, question, abandoned)
+            }
         }
     }
 
@@ -176,7 +193,7 @@ impl Store {
     {
         let place = self.place_of_session(&key);
         let create = move |client: &mut dyn Client, by| client.create_session(&key, &session, lifetime, by);
-        self.ask(place, Operation::Write, create, abandoned)
+        self.write(place, create, abandoned)
     }
 
     /// Counts a session one up; `None` when there is none.
@@ -188,7 +205,7 @@ impl Store {
         A: Fn() -> bool + Send + Sync + 'static,
     {
         let place = self.place_of_session(&key);
-        self.ask(place, Operation::Write, move |client, by| client.next_of_session(&key, by), abandoned)
+        self.write(place, move |client, by| client.next_of_session(&key, by), abandoned)
     }
 
     /// Forgets a session.
@@ -200,31 +217,46 @@ impl Store {
         A: Fn() -> bool + Send + Sync + 'static,
     {
         let place = self.place_of_session(&key);
-        self.ask(place, Operation::Write, move |client, by| client.delete_session(&key, by), abandoned)
+        self.write(place, move |client, by| client.delete_session(&key, by), abandoned)
     }
 
     /// What `/stats` is told of it.
     pub fn reading(&self) -> StoreReading {
         match &self.backend {
             Backend::Here(_, counters) => {
-                let target = StoreTarget {
-                    kind: self.kind().name().to_owned(),
-                    url: self.whole_name(),
-                    up: true,
-                    ..StoreTarget::default()
-                };
-                counters.reading(target)
+                let (kind, url) = (self.kind().name().to_owned(), self.whole_name());
+                counters.reading(StoreTarget { kind, url, up: true, ..StoreTarget::default() })
             }
-            Backend::There(members) => {
-                let role = match &self.layout {
-                    Layout::One(_) => None,
-                    Layout::Shards(_) => Some("shard"),
+            Backend::There(servers) => {
+                let reading = |(server, member): (usize, &Member)| {
+                    let mut reading = member.reading(servers.problem(server));
+                    for target in &mut reading.targets {
+                        target.role = self.role(server).map(str::to_owned);
+                        let lag = servers.role(server).and_then(|role| role.lag);
+                        target.lag_milliseconds = lag.map(|lag| lag.as_secs_f64() * 1e3);
+                    }
+                    reading
                 };
-                members.iter().map(|member| member.reading(role)).reduce(StoreReading::and).unwrap_or_default()
+                let readings = servers.members().iter().enumerate().map(reading);
+                readings.reduce(StoreReading::and).unwrap_or_default()
             }
         }
     }
 
+    fn write<T, F, A>(&self, place: usize, question: F, abandoned: A) -> Result<Answer<T>, NoAnswer>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
+    {
+        let server = match &self.backend {
+            Backend::Here(..) => 0,
+            Backend::There(servers) => servers.writer(place),
+        };
+        self.ask(server, Operation::Write, question, abandoned)
+    }
+
+    /// Asks that server.
     pub(super) fn ask<T, F, A>(
         &self,
         server: usize,
@@ -238,19 +270,23 @@ impl Store {
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => {
-                let start = Instant::now();
-                let value = question(&mut memory.clone(), start + self.timeout).map_err(Error::from);
-                counters.count(operation, &value);
-                let value = value.map_err(|error| NoAnswer { server, error })?;
-                Ok(Answer { value, queued: Duration::ZERO, worked: start.elapsed(), server })
-            }
-            Backend::There(members) => {
-                let member = members.get(server).ok_or(NoAnswer { server, error: Error::Panicked })?;
-                let done = member.start(operation, question, abandoned).and_then(Waited::answer);
-                let done = done.map_err(|error| NoAnswer { server, error })?;
-                Ok(Answer { value: done.value, queued: done.queued, worked: done.worked, server })
-            }
+            Backend::Here(memory, counters) => self.here(memory, counters, operation, question),
+            Backend::There(servers) => servers.ask(server, operation, question, abandoned),
         }
+    }
+
+    /// Asks the store in the node itself.
+    fn here<T>(
+        &self,
+        memory: &Memory,
+        counters: &Counters,
+        operation: Operation,
+        question: impl FnOnce(&mut dyn Client, Instant) -> Result<T, Failure>,
+    ) -> Result<Answer<T>, NoAnswer> {
+        let start = Instant::now();
+        let value = question(&mut memory.clone(), start + self.timeout).map_err(Error::from);
+        counters.count(operation, &value);
+        let value = value.map_err(|error| NoAnswer { server: 0, error })?;
+        Ok(Answer { value, queued: Duration::ZERO, worked: start.elapsed(), server: 0, lag: None })
     }
 }

@@ -31,7 +31,7 @@ where
     for (server, waited) in waited.into_iter().enumerate() {
         let done = waited.answer().map_err(|error| NoAnswer { server, error })?;
         all = Some(match all {
-            None => Answer { value: done.value, queued: done.queued, worked: done.worked, server },
+            None => Answer { value: done.value, queued: done.queued, worked: done.worked, server, lag: None },
             Some(mut all) => {
                 all.value.extend(done.value);
                 if done.queued + done.worked > all.queued + all.worked {

@@ -15,6 +15,13 @@ pub enum Layout {
     One(Target),
     /// Each has the rows that rendezvous hashing gives it; the order of the list counts.
     Shards(Vec<Target>),
+    /// All have the same rows.
+    Replicated {
+        /// The first is the primary, until they say otherwise.
+        servers: Vec<Target>,
+        /// A replica that may be further behind gets no reads.
+        most_lag: Duration,
+    },
 }
 
 /// Size and patience of the connections to each server.
@@ -49,24 +56,54 @@ impl Layout {
             Kind::Memcached => return Err("memcached holds no rows and cannot be a shard".to_owned()),
             Kind::Sqlite | Kind::Mysql | Kind::Redis => {}
         }
-        let mut seen = HashSet::new();
-        if let Some(twice) = targets.iter().find(|target| !seen.insert(target.to_string())) {
-            return Err(format!("{twice} stands twice in the list of shards"));
-        }
+        refuse_twice(&targets)?;
         Ok(Self::Shards(targets))
+    }
+
+    /// This store with replicas, servers that repeat what it writes. One that may be further behind than `most_lag` gets no reads.
+    ///
+    /// # Errors
+    /// When it can have none.
+    pub fn with_replicas(self, replicas: Vec<Target>, most_lag: Duration) -> Result<Self, String> {
+        if replicas.is_empty() {
+            return Ok(self);
+        }
+        let Self::One(primary) = self else { return Err("shards with replicas are not supported".to_owned()) };
+        let kind = primary.kind();
+        match kind {
+            Kind::Mysql | Kind::Redis => {}
+            Kind::Memory | Kind::Sqlite | Kind::Memcached => return Err(format!("{} has no replicas", kind.name())),
+        }
+        if replicas.iter().any(|replica| replica.kind() != kind) {
+            return Err("a replica is of the kind of its primary".to_owned());
+        }
+        let servers: Vec<Target> = std::iter::once(primary).chain(replicas).collect();
+        if servers.len() > MOST {
+            return Err(format!("a store may have {MOST} servers at most"));
+        }
+        refuse_twice(&servers)?;
+        Ok(Self::Replicated { servers, most_lag })
     }
 
     /// All servers, in order.
     pub fn targets(&self) -> &[Target] {
         match self {
             Self::One(target) => std::slice::from_ref(target),
-            Self::Shards(targets) => targets,
+            Self::Shards(targets) | Self::Replicated { servers: targets, .. } => targets,
         }
     }
 
     /// What kind they are, all the same.
     pub fn kind(&self) -> Kind {
         self.targets().first().map_or(Kind::Memory, Target::kind)
+    }
+}
+
+fn refuse_twice(targets: &[Target]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    match targets.iter().find(|target| !seen.insert(target.to_string())) {
+        Some(twice) => Err(format!("{twice} stands twice in the list of servers")),
+        None => Ok(()),
     }
 }
 
@@ -85,6 +122,26 @@ mod tests {
         assert!(matches!(two, Layout::Shards(_)));
         assert_eq!((two.targets().len(), two.kind()), (2, Kind::Redis));
         assert!(layout(&["sqlite:/a", "sqlite:/b"]).is_ok());
+    }
+
+    #[test]
+    fn replicas_are_of_one_primary_and_of_its_kind() {
+        let with = |urls: &[&str], replicas: &[&str]| {
+            let replicas = replicas.iter().map(|url| url.parse().unwrap()).collect();
+            layout(urls)?.with_replicas(replicas, Duration::from_secs(1))
+        };
+        assert_eq!(with(&["sqlite:/a"], &[]), layout(&["sqlite:/a"]));
+        let three = with(&["mysql://a/x"], &["mysql://b/x", "mysql://c/x"]).unwrap();
+        assert!(matches!(&three, Layout::Replicated { servers, .. } if servers.len() == 3));
+        for (urls, replicas, words) in [
+            (&["redis://a", "redis://b"][..], "redis://c", "not supported"),
+            (&["redis://a"], "mysql://c", "the kind of its primary"),
+            (&["sqlite:/a"], "sqlite:/b", "sqlite has no replicas"),
+            (&["redis://a"], "redis://a", "stands twice"),
+        ] {
+            let refusal = with(urls, &[replicas]).unwrap_err();
+            assert!(refusal.contains(words), "{refusal}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A server of a store, and what was asked of it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::client::{Client, Failure};
@@ -56,12 +56,14 @@ pub(super) struct Member {
     server: Server,
     url: String,
     counters: Counters,
+    /// Questions that were asked and are not answered yet.
+    in_flight: AtomicUsize,
 }
 
 impl Member {
     pub fn new(server: Server) -> Self {
         let url = server.target().to_string();
-        Self { server, url, counters: Counters::default() }
+        Self { server, url, counters: Counters::default(), in_flight: AtomicUsize::new(0) }
     }
 
     /// Without secrets.
@@ -78,6 +80,16 @@ impl Member {
         }
     }
 
+    /// Whether it is known not to answer.
+    pub fn is_away(&self) -> bool {
+        self.server.is_away()
+    }
+
+    /// Questions under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
     /// Asks, and does not wait yet.
     pub fn start<T, F, A>(&self, operation: Operation, question: F, abandoned: A) -> Result<Waited<'_, T>, Error>
     where
@@ -86,7 +98,11 @@ impl Member {
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match self.server.start_asking(question, abandoned) {
-            Ok(asked) => Ok(Waited { asked, operation, counters: &self.counters }),
+            Ok(asked) => {
+                self.in_flight.fetch_add(1, Ordering::Relaxed);
+                let in_flight = InFlight(&self.in_flight);
+                Ok(Waited { asked, operation, counters: &self.counters, _in_flight: in_flight })
+            }
             Err(error) => {
                 self.counters.count::<T>(operation, &Err(error.clone()));
                 Err(error)
@@ -94,17 +110,15 @@ impl Member {
         }
     }
 
-    /// What `/stats` is told of it.
-    pub fn reading(&self, role: Option<&str>) -> StoreReading {
+    /// What `/stats` is told of it, without its part among the others. `problem` is the end of a sentence.
+    pub fn reading(&self, problem: Option<String>) -> StoreReading {
         let pool = self.server.pool().reading();
         let [p50, p99] = self.server.answers().quantiles([0.5, 0.99], Instant::now());
-        let problem = self.problem();
         let reading = self.counters.reading(StoreTarget {
             kind: self.server.target().kind().name().to_owned(),
             url: self.url.clone(),
-            up: problem.is_none(),
+            up: self.problem().is_none(),
             problem: problem.map(|problem| format!("the store {} {problem}", self.url)),
-            role: role.map(str::to_owned),
             connections: pool.threads,
             in_use: pool.active,
             waiting: pool.queued,
@@ -121,6 +135,16 @@ pub(super) struct Waited<'a, T> {
     asked: Asked<T>,
     operation: Operation,
     counters: &'a Counters,
+    _in_flight: InFlight<'a>,
+}
+
+/// One question less when it is dropped, answered or not.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<T> Waited<'_, T> {

@@ -12,13 +12,16 @@
 //! | `server` | connections to one store server: pool, deadlines, counters |
 //! | `health` | whether that server answers, and when it is asked again: pure |
 //! | `watch` | asks a silent server again, until it is back |
-//! | `layout` | which servers hold the rows: one, or shards |
+//! | `layout` | which servers hold the rows: one, shards, or a primary with replicas |
 //! | `shard` | which shard has a key: pure |
+//! | `replication`, `lag` | who is the primary, and how far behind the others are |
+//! | `servers` | who is asked for a read, who for a write |
 //! | `member` | one server of a store, and what was asked of it |
 //! | `answer` | what a store answers, and which of its servers |
 //! | `gather` | one question to all shards at once |
 //! | `access` | what the application asks, whatever the kind |
 //! | `kept` | what a cache asks of a server |
+//! | `operator`, `operate` | makes servers primaries and replicas |
 //! | `rows` | the rows that a fresh store has |
 //! | `seed` | makes them, by batches |
 
@@ -30,26 +33,33 @@ mod error;
 mod gather;
 mod health;
 mod kept;
+mod lag;
 mod layout;
 mod member;
 mod memcached;
 mod memory;
 mod mysql;
+mod operate;
+mod operator;
 mod redis;
+mod replication;
 mod rows;
 pub mod seed;
 mod server;
+mod servers;
 mod shard;
 mod sqlite;
 mod target;
 
 pub use access::Store;
-pub use answer::Answer;
-pub use client::{Client, Failure, Item, Lookup, Session, SessionKey};
+pub use answer::{Answer, Reads};
+pub use client::{Client, Failure, Item, Lookup, Part, Session, SessionKey, Standing};
 pub use connect::connect;
 pub use error::{Error, NoAnswer};
 pub use layout::{Bounds, Layout};
 pub use memory::Memory;
+pub use operate::operate;
+pub use operator::Operator;
 pub use rows::{LARGEST_ID, LONGEST_VALUE, ROWS_A_TAG, tag};
 pub use shard::Share;
 pub use target::{FORMS, Kind, Secret, Target};

@@ -1,5 +1,7 @@
 //! `mysql://`: MariaDB, or another server of its protocol.
 
+mod operate;
+
 use std::error::Error as _;
 use std::io;
 use std::time::{Duration, Instant};

@@ -2,6 +2,8 @@
 //!
 //! A row is a hash `item:ID`; the index is one set a tag, `tag:TAG`, of ids. A session is a hash that expires.
 
+mod operate;
+
 use std::time::{Duration, Instant};
 
 use redis::{
@@ -120,12 +122,16 @@ fn failure(error: &RedisError) -> Failure {
 
 /// What `INFO replication` says. A replica that lost its primary, or copies all of it anew, has no position.
 fn standing(info: &str) -> Option<Standing> {
-    let field = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
-    let position = |name| field(name).and_then(|text| text.parse().ok());
-    Some(match field("role")? {
+    let position = |name| field(info, name).and_then(|text| text.parse().ok());
+    Some(match field(info, "role")? {
         "master" => Standing { part: Part::Primary, position: position("master_repl_offset")? },
         _ => Standing { part: Part::Replica, position: position("slave_repl_offset")? },
     })
+}
+
+/// A field of what `INFO` answers.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))
 }
 
 fn row(id: u64) -> Cmd {

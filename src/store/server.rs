@@ -88,6 +88,11 @@ impl Server {
         &self.inner.answers
     }
 
+    /// Whether it is known not to answer.
+    pub fn is_away(&self) -> bool {
+        self.inner.away.load(Ordering::Acquire)
+    }
+
     pub fn health(&self) -> Health {
         lock(&self.inner.health).clone()
     }
@@ -107,7 +112,7 @@ impl Server {
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        if self.inner.away.load(Ordering::Acquire) {
+        if self.is_away() {
             return Err(self.inner.away_error());
         }
         let by = Instant::now() + self.inner.config.bounds.timeout;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::values::{UnitCpu, backend, count, port, seconds, servers, unit_cpu, units};
+use super::values::{UnitCpu, backend, count, port, replicas, seconds, servers, unit_cpu, units};
 use crate::app::Model;
 use crate::cluster::balancer::Kind;
 use crate::cluster::bind::Bind;
@@ -47,6 +47,9 @@ pub struct Up {
     /// What a store's server may use, in percent of one core, or none: no quota [default: a unit].
     #[arg(long, value_name = "P", value_parser = unit_cpu, help_heading = "Store")]
     store_cpu: Option<UnitCpu>,
+    /// How many such shares each of the store's servers has: one bigger store, where --shards makes several [default: 1].
+    #[arg(long, value_name = "N", value_parser = units(), help_heading = "Store")]
+    store_units: Option<u32>,
     /// Connections of each node to each store server [default: 4].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Store")]
     store_connections: Option<u32>,
@@ -56,6 +59,9 @@ pub struct Up {
     /// So many store servers, each with a part of the rows, which the nodes find by a hash of the id [default: 1].
     #[arg(long, value_name = "N", value_parser = servers(), help_heading = "Store")]
     shards: Option<u32>,
+    /// So many further store servers that repeat what the first one writes, and answer reads, too [default: 0].
+    #[arg(long, value_name = "N", value_parser = replicas(), help_heading = "Store")]
+    replicas: Option<u32>,
     /// Where the sessions of users are: in each node, in a server, or in a signed token that the user has [default: node].
     #[arg(long, value_name = "S", help_heading = "Store")]
     sessions: Option<SessionsKind>,
@@ -160,6 +166,8 @@ impl Up {
                 connections: self.store_connections,
                 rows: self.store_rows,
                 shards: self.shards,
+                replicas: self.replicas,
+                units: self.store_units,
                 sessions: self.sessions,
                 cache: self.cache,
                 login: self.login,

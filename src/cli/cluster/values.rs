@@ -34,6 +34,11 @@ pub fn seconds(text: &str) -> Result<u32, String> {
     whole.ok_or_else(|| format!("'{text}' is not a time of whole seconds up to a year; write for instance 10s or 5m"))
 }
 
+/// A number of store servers beside the first.
+pub fn replicas() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(0..u64::from(MOST_SERVERS))
+}
+
 /// A TCP port.
 pub fn port() -> RangedU64ValueParser<u16> {
     RangedU64ValueParser::new().range(1..=65_535)

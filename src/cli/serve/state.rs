@@ -25,6 +25,16 @@ pub struct StateArgs {
     /// order. A password is best given by the environment or a file: arguments are seen by every user.
     #[arg(long, env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL,…", default_value = "memory")]
     store: String,
+    /// Replicas of the store, as URLs or @FILE with commas: they answer reads, too, and only the primary takes writes. Which of them
+    /// all is the primary, each is asked.
+    #[arg(long, env = "WEBAPP_STORE_REPLICAS", hide_env_values = true, value_name = "URL,…", value_delimiter = ',')]
+    store_replicas: Vec<String>,
+    /// A replica that may be further behind gets no reads.
+    #[arg(long, env = "WEBAPP_STORE_MAX_LAG", value_name = "DURATION", default_value = "5s", value_parser = units::duration)]
+    store_max_lag: Duration,
+    /// For so long after a write its user, known by a cookie, reads from the primary [default: whoever may answer].
+    #[arg(long, env = "WEBAPP_READ_YOUR_WRITES", value_name = "DURATION", value_parser = units::duration)]
+    read_your_writes: Option<Duration>,
     /// Connections to each store server; more requests wait for one.
     #[arg(long, env = "WEBAPP_STORE_CONNECTIONS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     store_connections: u64,
@@ -66,7 +76,7 @@ impl StateArgs {
     /// Names the argument, without what it holds.
     pub fn start(&self, queue: u64, cpus: usize) -> anyhow::Result<State> {
         self.check()?;
-        let layout = store::layout(&self.store).context("--store")?;
+        let layout = self.layout()?;
         if layout.kind() == Kind::Memcached {
             bail!(
                 "--store: memcached holds no rows, as it may forget them; --sessions memcached://HOST:PORT is what it is for"
@@ -101,6 +111,7 @@ impl StateArgs {
             session_lifetime: self.session_lifetime,
             users,
             required: self.store_required,
+            read_your_writes: self.read_your_writes,
         })
     }
 
@@ -115,6 +126,21 @@ impl StateArgs {
         let config = cache::Config { target, ttl: self.cache_ttl, connections, queue: queue as usize };
         let started = Cache::start(config).map(Arc::new);
         started.map(Some).context("cannot start the threads of the cache; lower --store-connections")
+    }
+
+    /// The servers of `--store` and `--store-replicas`.
+    fn layout(&self) -> anyhow::Result<Layout> {
+        let layout = store::layout(&self.store).context("--store")?;
+        let targets = self.store_replicas.iter().map(|text| store::target(text.trim())).collect::<anyhow::Result<_>>();
+        let targets = targets.context("--store-replicas")?;
+        let layout = layout.with_replicas(targets, self.store_max_lag).map_err(anyhow::Error::msg);
+        let layout = layout.context("--store-replicas")?;
+        match layout {
+            Layout::One(_) | Layout::Shards(_) if self.read_your_writes.is_some() => {
+                bail!("--read-your-writes needs --store-replicas: one store always has what was written")
+            }
+            Layout::One(_) | Layout::Shards(_) | Layout::Replicated { .. } => Ok(layout),
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -209,6 +235,9 @@ mod tests {
             (&["--store", "redis://a,mysql://ana:hunter2@db/x"], "of one kind"),
             (&["--store", "redis://:hunter2@a,redis://:hunter2@a"], "stands twice"),
             (&["--store", "redis://a,"], "--store"),
+            (&["--store-replicas", "redis://:hunter2@a"], "--store-replicas"),
+            (&["--store", "redis://a", "--store-replicas", "hunter2"], "--store-replicas"),
+            (&["--store", "redis://a", "--read-your-writes", "1s"], "needs --store-replicas"),
             (&["--sessions", "hunter2"], "--sessions"),
             (&["--sessions", "redis://:hunter2@db/hunter2"], "--sessions"),
             (&["--sessions", "token", "--token-key-file", short], "needs 32"),

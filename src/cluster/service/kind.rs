@@ -25,6 +25,17 @@ pub struct Place {
     pub cores: Option<u32>,
     /// Whom it runs as; `None`: as this command.
     pub account: Option<Account>,
+    /// Among servers with the same rows.
+    pub replication: Option<Replication>,
+}
+
+/// What a server needs that has replicas, or is one.
+#[derive(Clone, Debug)]
+pub struct Replication {
+    /// What whoever makes replicas logs in with.
+    pub operator_password: String,
+    /// The port on 127.0.0.1 of the primary that it follows.
+    pub follows: Option<u16>,
 }
 
 /// A kind of server.
@@ -51,4 +62,9 @@ pub trait Program {
 
     /// Where clients find it, with the password.
     fn url(&self, place: &Place) -> String;
+
+    /// Where whoever makes replicas finds it, with the password; and where replicas find their primary.
+    fn operator_url(&self, place: &Place) -> String {
+        self.url(place)
+    }
 }

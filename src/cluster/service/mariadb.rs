@@ -66,11 +66,15 @@ impl Program for MariadbProgram {
     /// The one user that there is, and the database. Root without a password, whom every MariaDB begins with, goes.
     fn files(&self, place: &Place) -> Vec<(&'static str, String)> {
         let password = &place.password;
+        let operator = place.replication.as_ref().map(|replication| operator(&replication.operator_password));
+        let operator = operator.unwrap_or_default();
+        // Not in the binary log: each server has its own users.
         let text = format!(
-            "DELETE FROM mysql.global_priv WHERE User <> 'webapp' AND User <> 'mariadb.sys';\nFLUSH PRIVILEGES;\n\
+            "SET SESSION sql_log_bin = 0;\n\
+             DELETE FROM mysql.global_priv WHERE User NOT IN ('webapp', 'operator', 'mariadb.sys');\nFLUSH PRIVILEGES;\n\
              CREATE DATABASE IF NOT EXISTS webapp;\n\
              CREATE USER IF NOT EXISTS 'webapp'@'%' IDENTIFIED BY '{password}';\n\
-             GRANT ALL PRIVILEGES ON webapp.* TO 'webapp'@'%';\n"
+             GRANT ALL PRIVILEGES ON webapp.* TO 'webapp'@'%';\n{operator}"
         );
         vec![(INIT, text)]
     }
@@ -131,6 +135,9 @@ impl Program for MariadbProgram {
             "--sync-binlog=0",
         ];
         words.extend(fixed.map(OsString::from));
+        if place.replication.as_ref().is_some_and(|replication| replication.follows.is_some()) {
+            words.push("--read-only".into());
+        }
         if let Some(cores) = cores {
             words.extend(["--thread-handling=pool-of-threads".into(), format!("--thread-pool-size={cores}").into()]);
         }
@@ -140,6 +147,20 @@ impl Program for MariadbProgram {
     fn url(&self, place: &Place) -> String {
         format!("mysql://webapp:{}@127.0.0.1:{}/webapp", place.password, place.port)
     }
+
+    fn operator_url(&self, place: &Place) -> String {
+        let password = place.replication.as_ref().map_or("", |replication| &replication.operator_password);
+        format!("mysql://operator:{password}@127.0.0.1:{}", place.port)
+    }
+}
+
+/// Who makes replicas, and as whom a replica asks its primary: may do just that.
+fn operator(password: &str) -> String {
+    format!(
+        "CREATE USER IF NOT EXISTS 'operator'@'%' IDENTIFIED BY '{password}';\n\
+         GRANT REPLICATION SLAVE, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, BINLOG MONITOR, \
+         SLAVE MONITOR ON *.* TO 'operator'@'%';\n"
+    )
 }
 
 fn last_error(said: &str) -> &str {

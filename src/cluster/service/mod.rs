@@ -4,10 +4,12 @@
 //! which people ask for it are in `shared.rs`.
 
 mod account;
+mod binlog;
 mod kind;
 mod login;
 mod mariadb;
 mod memcached;
+mod promote;
 mod redis;
 mod secrets;
 mod server;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
+pub use promote::promote;
+
 use super::contract::ServiceAnswer;
 use super::program::Needed;
 use super::reporter::Reporter;
@@ -25,7 +29,7 @@ use super::settings::Settings;
 use super::shared::{self, ServerKind, SessionsKind, StoreKind};
 use super::state::Folder;
 use super::wait::Interrupt;
-use crate::store::{Share, Target, seed};
+use crate::store::{Failure, Share, Target, seed};
 
 /// Longest wait for one batch of rows.
 const SEED_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,11 +71,17 @@ fn program_of(kind: ServerKind) -> &'static dyn kind::Program {
 
 /// The services of a cluster, in the order in which they start.
 pub fn of<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
-    let server = |server: &'a shared::ServerSettings| -> Box<dyn Service + 'a> {
-        let program = program_of(server.kind);
-        Box::new(server::Server { settings, server, program, folder, reporter })
-    };
-    settings.shared.servers.iter().map(server).collect()
+    let boxed = |server| -> Box<dyn Service + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
+    settings.shared.servers.iter().map(boxed).collect()
+}
+
+fn server_of<'a>(
+    settings: &'a Settings,
+    server: &'a shared::ServerSettings,
+    folder: &'a Folder,
+    reporter: Reporter,
+) -> server::Server<'a> {
+    server::Server { settings, server, program: program_of(server.kind), folder, reporter }
 }
 
 /// The programs that its services need.
@@ -125,12 +135,22 @@ fn fill(
         Err(_) => ControlFlow::Break(()),
     });
     interrupt.check()?;
-    made.map_err(|failure| anyhow!("{failure:?}")).with_context(|| format!("{name} does not take its rows"))?;
+    made.map_err(said).with_context(|| format!("{name} does not take its rows"))?;
     match share.of {
         1 => reporter.step(format_args!("{name} has {rows} rows")),
         shards => reporter.step(format_args!("{name} has its part of {rows} rows, as one of {shards} shards")),
     }
     Ok(())
+}
+
+/// A failure of a store as an error.
+fn said(failure: Failure) -> anyhow::Error {
+    match failure {
+        Failure::Lost(why) | Failure::Refused(why) => anyhow!(why),
+        Failure::TimedOut | Failure::Stopped => anyhow!("no answer in time"),
+        Failure::Unseeded => anyhow!("it has no rows yet"),
+        Failure::Unsupported(what) => anyhow!("this kind of store cannot {what}"),
+    }
 }
 
 /// A folder of this user that others may pass through, but not list.
@@ -157,6 +177,7 @@ mod tests {
             forgets: false,
             cores,
             account: None,
+            replication: None,
         }
     }
 
@@ -179,6 +200,29 @@ mod tests {
             assert_eq!(target.password().is_some(), files.contains("hunter2"), "{kind:?}");
             assert!(target.to_string().contains("127.0.0.1:4000"));
             assert!(!program.accounts().is_empty() && !program.accounts().contains(&"root"));
+        }
+    }
+
+    #[test]
+    fn replicas_are_read_only_and_know_their_primary() {
+        for (kind, in_command, in_files) in [
+            (ServerKind::Mariadb, "--read-only", "'operator'@'%'"),
+            (ServerKind::Redis, "", "replicaof 127.0.0.1 4001"),
+        ] {
+            let program = program_of(kind);
+            let replication = |follows| Some(kind::Replication { operator_password: "hunter3".to_owned(), follows });
+            let (replica, primary) = (
+                kind::Place { replication: replication(Some(4001)), ..place(None) },
+                kind::Place { replication: replication(None), ..place(None) },
+            );
+            let command =
+                |place: &kind::Place| program.command(place).join(" ".as_ref()).to_string_lossy().into_owned();
+            let files =
+                |place: &kind::Place| program.files(place).into_iter().map(|(_, text)| text).collect::<String>();
+            assert!(command(&replica).contains(in_command) && !command(&replica).contains("hunter"));
+            assert!(files(&replica).contains(in_files), "{}", files(&replica));
+            assert!(!command(&primary).contains("--read-only") && !files(&primary).contains("replicaof"));
+            assert!(program.operator_url(&replica).parse::<Target>().unwrap().password().is_some());
         }
     }
 

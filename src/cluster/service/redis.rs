@@ -27,9 +27,13 @@ impl Program for RedisProgram {
         let folder = folder.display();
         let memory =
             if place.forgets { "64mb\nmaxmemory-policy allkeys-lru" } else { "512mb\nmaxmemory-policy noeviction" };
+        // A replica logs in with the password that all of them have.
+        let follows = place.replication.as_ref().and_then(|replication| replication.follows);
+        let follows = follows.map(|port| format!("replicaof 127.0.0.1 {port}\nmasterauth {password}\n"));
+        let follows = follows.unwrap_or_default();
         let text = format!(
             "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir \"{folder}\"\nsave \"\"\nappendonly no\n\
-             maxmemory {memory}\n"
+             maxmemory {memory}\nrepl-diskless-sync-delay 0\n{follows}"
         );
         vec![(CONFIG, text)]
     }

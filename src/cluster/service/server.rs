@@ -9,26 +9,31 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
 
 use super::account::{self, Account};
-use super::kind::{Place, Program};
-use super::{Service, fill, passable, secrets};
+use super::kind::{Place, Program, Replication};
+use super::{Service, fill, passable, said, secrets};
 use crate::cluster::contract::{ServiceAnswer, ServiceRole};
 use crate::cluster::launch::{Launch, Launched};
 use crate::cluster::limits::{self, Mechanism, Quota};
-use crate::cluster::reporter::Reporter;
+use crate::cluster::reporter::{Reporter, command_name};
 use crate::cluster::settings::Settings;
-use crate::cluster::shared::ServerSettings;
+use crate::cluster::shared::{ServerKind, ServerSettings};
 use crate::cluster::state::{Folder, make_private, write_file};
 use crate::cluster::{logs, process, wait};
-use crate::store::{Share, Target, connect};
+use crate::store::{Operator, Share, Target, connect, operate};
 
 /// How long a server may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long one answer may take, while it is waited for.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// How long one step of making it a replica may take.
+const OPERATE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a replica may take to repeat all that its primary has.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(120);
 /// How long a process may take to be gone after SIGKILL.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// One server.
+#[derive(Clone, Copy)]
 pub struct Server<'a> {
     pub settings: &'a Settings,
     pub server: &'a ServerSettings,
@@ -49,7 +54,7 @@ impl Server<'_> {
     }
 
     fn percent(&self) -> Option<u32> {
-        self.settings.shared.cpu.filter(|_| self.settings.mechanism != Mechanism::None)
+        self.settings.shared.percent(self.server).filter(|_| self.settings.mechanism != Mechanism::None)
     }
 
     fn address(&self) -> String {
@@ -65,20 +70,83 @@ impl Server<'_> {
     fn share(&self) -> Option<Share> {
         let shared = &self.settings.shared;
         let place = shared.store_servers().position(|server| server == self.server)?;
-        Some(Share { place, of: shared.store_servers().count() })
+        match self.server.role {
+            ServiceRole::Shard => Some(Share { place, of: shared.store_servers().count() }),
+            ServiceRole::Primary => Some(Share::ALL),
+            ServiceRole::Replica | ServiceRole::Cache => None,
+        }
+    }
+
+    /// The primary that it follows, where it is a replica.
+    fn follows(&self) -> Option<Server<'_>> {
+        let primary =
+            self.settings.shared.primary_of_replicas().filter(|_| self.server.role == ServiceRole::Replica)?;
+        Some(Server { server: primary, ..*self })
+    }
+
+    /// Where its own user keeps its data.
+    pub fn data(&self) -> PathBuf {
+        self.directory().join("own").join("data")
+    }
+
+    /// It begins anew when it starts again: what it has, nobody else has, and nobody will.
+    pub fn forget_data(&self) -> anyhow::Result<()> {
+        match fs::remove_dir_all(self.data()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| self.data().display().to_string())
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Where replicas find it.
+    pub fn operator_target(&self) -> anyhow::Result<Target> {
+        self.program.operator_url(&self.place()?).parse().map_err(anyhow::Error::msg)
+    }
+
+    /// A connection of somebody who may change what it is.
+    pub fn operate(&self) -> anyhow::Result<Box<dyn Operator>> {
+        operate(&self.operator_target()?, OPERATE_LIMIT).map_err(said).with_context(|| self.server.name.clone())
+    }
+
+    pub fn record_path(&self) -> PathBuf {
+        self.directory().join("process")
     }
 
     /// Whether it speaks its protocol and takes the password.
-    fn answers(&self) -> bool {
+    pub fn answers(&self) -> bool {
         let by = Instant::now() + ANSWER_LIMIT;
         let ask = |target: Target| connect(&target, ANSWER_LIMIT).and_then(|mut client| client.ping(by));
         self.target().is_some_and(|target| ask(target).is_ok())
     }
 
+    fn place(&self) -> anyhow::Result<Place> {
+        let primary = self.settings.shared.primary_of_replicas().filter(|_| self.server.is_of_store());
+        let replication = |primary: &ServerSettings| -> anyhow::Result<Replication> {
+            Ok(Replication {
+                operator_password: secrets::password(self.folder, "operator")?,
+                follows: (primary != self.server).then_some(primary.port),
+            })
+        };
+        // Servers that may follow each other have one password.
+        let password = if primary.is_some() { "store" } else { &self.server.name };
+        Ok(Place {
+            program: self.program.needed().find()?,
+            folder: self.directory().join("own"),
+            port: self.server.port,
+            number: self.server.number,
+            password: secrets::password(self.folder, password)?,
+            forgets: self.server.role == ServiceRole::Cache,
+            cores: self.percent().map(|percent| percent.div_ceil(100)),
+            account: Account::for_server(self.program.accounts())?,
+            replication: primary.map(replication).transpose()?,
+        })
+    }
+
     /// The folders and files, for the user that it runs as.
     fn prepare(&self) -> anyhow::Result<Place> {
-        let account = Account::for_server(self.program.accounts())?;
-        let own = self.directory().join("own");
+        let place = self.place()?;
+        let (account, own) = (place.account, place.folder.clone());
         if account.is_some() {
             // What others have no business with is closed before the folders above it are opened.
             make_private(&self.folder.path().join("nodes"))?;
@@ -89,16 +157,6 @@ impl Server<'_> {
             passable(&self.directory())?;
         }
         make_private(&own).with_context(|| own.display().to_string())?;
-        let place = Place {
-            program: self.program.needed().find()?,
-            folder: own,
-            port: self.server.port,
-            number: self.server.number,
-            password: secrets::password(self.folder, &self.server.name)?,
-            forgets: self.server.role == ServiceRole::Cache,
-            cores: self.percent().map(|percent| percent.div_ceil(100)),
-            account,
-        };
         account.map_or(Ok(()), |account| account.own(&place.folder))?;
         for (name, text) in self.program.files(&place) {
             let path = place.folder.join(name);
@@ -161,6 +219,56 @@ impl Server<'_> {
     }
 }
 
+impl Server<'_> {
+    /// A Redis that starts has nothing, and its replicas would have nothing a moment later.
+    fn must_not_empty_its_replicas(&self) -> anyhow::Result<()> {
+        let shared = &self.settings.shared;
+        let is_primary = shared.primary_of_replicas() == Some(self.server);
+        if !is_primary || self.server.kind != ServerKind::Redis {
+            return Ok(());
+        }
+        let replicas = shared.store_servers().filter(|server| *server != self.server);
+        let alive = replicas.map(|server| Server { server, ..*self }).find(Server::answers);
+        match alive {
+            None => Ok(()),
+            Some(alive) => bail!(
+                "{} kept its rows in memory alone: started again it would be empty, and so would be its replicas; {} promote {} \
+                 --name {} first",
+                self.server.name,
+                command_name(),
+                alive.server.name,
+                self.settings.name
+            ),
+        }
+    }
+
+    /// Lets it repeat what the primary writes; returns when it has what that has now. Without a primary it begins when there is one.
+    fn follow(&self, primary: &Server<'_>, interrupt: &wait::Interrupt) -> anyhow::Result<()> {
+        let (name, of) = (&self.server.name, &primary.server.name);
+        let mut operator = self.operate()?;
+        operator.follow(&primary.operator_target()?).map_err(said).with_context(|| name.clone())?;
+        if !primary.answers() {
+            self.reporter.step(format_args!("{name} will follow {of} when that answers"));
+            return Ok(());
+        }
+        let last = primary.operate()?.standing(Instant::now() + OPERATE_LIMIT).map_err(said)?.position;
+        let mut refusal = None;
+        let caught_up = interrupt.wait(CATCH_UP_LIMIT, || match operator.following() {
+            Ok(position) => position.is_some_and(|position| position >= last),
+            Err(failure) => {
+                refusal = Some(failure);
+                true
+            }
+        })?;
+        if let Some(failure) = refusal {
+            return Err(said(failure)).with_context(|| format!("{name} does not follow {of}"));
+        }
+        ensure!(caught_up, "{name} has not caught up with {of} within {CATCH_UP_LIMIT:?}");
+        self.reporter.step(format_args!("{name} follows {of}, and has all of its {last} writes"));
+        Ok(())
+    }
+}
+
 impl Service for Server<'_> {
     fn name(&self) -> &str {
         &self.server.name
@@ -170,12 +278,16 @@ impl Service for Server<'_> {
         if process::alive(&self.record()).is_some() {
             return Ok(());
         }
+        self.must_not_empty_its_replicas()?;
         let place = self.prepare()?;
         interrupt.check()?;
         let mut launched = self.launch(&place)?;
         self.wait_until_it_answers(&mut launched, interrupt)?;
         if let Some((target, share)) = self.target().zip(self.share()) {
             fill(&target, share, self.settings.shared.rows, self.reporter, &self.server.name, interrupt)?;
+        }
+        if let Some(primary) = self.follows() {
+            self.follow(&primary, interrupt)?;
         }
         let quota = self.limit()?;
         let (name, kind) = (&self.server.name, self.server.kind.name());
@@ -211,6 +323,6 @@ impl Service for Server<'_> {
     }
 
     fn record(&self) -> PathBuf {
-        self.directory().join("process")
+        self.record_path()
     }
 }

@@ -28,6 +28,8 @@ experiments![
     "connections",
     "index",
     "shards",
+    "replicas",
+    "bigger-store",
     "cache",
     "stale",
     "sessions",

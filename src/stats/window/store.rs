@@ -74,6 +74,7 @@ fn target(span: Option<&Span<'_>>, now: &StoreTarget) -> StoreTarget {
     StoreTarget {
         saturated_percent: saturated.map(|share| share.min(100.0)),
         saturated_seconds_total: round(now.saturated_seconds_total, 6),
+        lag_milliseconds: rounded(now.lag_milliseconds),
         response_milliseconds: StoreResponse {
             p50: rounded(now.response_milliseconds.p50),
             p99: rounded(now.response_milliseconds.p99),

@@ -59,8 +59,7 @@ const endpoints = (stats) => stats?.requests?.endpoints ?? [];
 const demo = (stats) => endpoints(stats).filter((endpoint) => endpoint.kind === 'demo');
 
 /**
- * The stores that the nodes share, each once. Counts are those of all nodes that have it, the response time that of the slowest; a
- * node with several has them over the same connections.
+ * The stores that the nodes share, each once. Counts are those of all nodes that have it, the response time that of the slowest.
  */
 export function storesOf(nodes) {
   const stores = new Map();
@@ -70,9 +69,9 @@ export function storesOf(nodes) {
       const one = stores.get(target.url) ?? { url: target.url, kind: target.kind, nodes: 0, up: 0, connections: 0, in_use: 0, waiting: 0, errors: 0, response50: null };
       one.nodes += 1;
       one.up += target.up === true ? 1 : 0;
-      for (const key of ['connections', 'in_use', 'waiting']) one[key] += number(store[key]) ?? 0;
-      one.errors += number(store.errors_total) ?? 0;
-      one.response50 = most([one.response50, store.response_milliseconds?.p50]);
+      for (const key of ['connections', 'in_use', 'waiting']) one[key] += number(target[key]) ?? number(store[key]) ?? 0;
+      one.errors += number(target.errors_total) ?? number(store.errors_total) ?? 0;
+      one.response50 = most([one.response50, (target.response_milliseconds ?? store.response_milliseconds)?.p50]);
       stores.set(target.url, one);
     }
   }

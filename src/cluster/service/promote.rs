@@ -1,0 +1,166 @@
+//! Another primary: on purpose, without loss, while the old one lives; or after its death, with what it took along counted.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use super::server::Server;
+use super::{binlog, said, server_of};
+use crate::cluster::contract::{PromotionAnswer, ServiceRole};
+use crate::cluster::process;
+use crate::cluster::reporter::{Reporter, command_name};
+use crate::cluster::settings::Settings;
+use crate::cluster::shared::ServerKind;
+use crate::cluster::state::Folder;
+use crate::cluster::wait;
+use crate::store::Operator;
+
+/// How long the new primary may take to repeat what it received.
+const REPEAT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Makes the server `name` the primary, and the others its replicas. Changes `settings`, which the caller keeps.
+///
+/// # Errors
+/// When that cannot be done, or would lose what another replica has. Nothing has changed then, but for the last steps.
+pub fn promote(settings: &mut Settings, folder: &Folder, reporter: Reporter, name: &str) -> anyhow::Result<()> {
+    let (new, old) = places(settings, name)?;
+    let lost = {
+        let settings: &Settings = settings;
+        let server = |place: usize| server_of(settings, &settings.shared.servers[place], folder, reporter);
+        let promotion = Promotion { new: server(new), old: server(old), reporter };
+        let others = (0..settings.shared.servers.len()).filter(|place| ![new, old].contains(place));
+        let others = others.filter(|place| settings.shared.servers[*place].role == ServiceRole::Replica).map(server);
+        promotion.run(&others.collect::<Vec<_>>())?
+    };
+    let servers = &mut settings.shared.servers;
+    (servers[new].role, servers[old].role) = (ServiceRole::Primary, ServiceRole::Replica);
+    let (promoted, instead_of) = (servers[new].name.clone(), servers[old].name.clone());
+    if lost != Lost::Nothing {
+        // A server of the same number would not repeat what the old one wrote: it would take it for its own.
+        servers[old].number = fastrand::u32(1..);
+    }
+    let lost_writes = match lost {
+        Lost::Nothing => Some(0),
+        Lost::Writes(count) => Some(count),
+        Lost::Unknown => None,
+    };
+    settings.shared.promotions.push(PromotionAnswer { promoted, instead_of, lost_writes });
+    folder.save(settings)
+}
+
+/// The places of the server to promote, and of the primary.
+fn places(settings: &Settings, name: &str) -> anyhow::Result<(usize, usize)> {
+    let servers = &settings.shared.servers;
+    let place = servers.iter().position(|server| server.name == name);
+    let place = place.with_context(|| format!("the cluster {} has no store {name}", settings.name))?;
+    match servers[place].role {
+        ServiceRole::Replica => {}
+        ServiceRole::Primary => bail!("{name} is a primary already"),
+        ServiceRole::Shard => bail!("{name} is a shard: nobody else has its rows"),
+        ServiceRole::Cache => bail!("{name} holds no rows"),
+    }
+    let primary = servers.iter().position(|server| server.role == ServiceRole::Primary && server.is_of_store());
+    Ok((place, primary.context("there is no primary")?))
+}
+
+/// What a promotion loses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    Nothing,
+    Writes(u64),
+    /// The old primary kept nothing by which it could be counted.
+    Unknown,
+}
+
+struct Promotion<'a> {
+    new: Server<'a>,
+    old: Server<'a>,
+    reporter: Reporter,
+}
+
+impl Promotion<'_> {
+    fn run(&self, others: &[Server<'_>]) -> anyhow::Result<Lost> {
+        let names = (&self.new.server.name, &self.old.server.name);
+        let mut new = self.new.operate().with_context(|| format!("{} does not answer", names.0))?;
+        let old = if self.old.answers() { Some(self.old.operate()?) } else { None };
+        let lost = match old {
+            Some(mut old) => {
+                if let Err(error) = self.hand_over(&mut *old, &mut *new) {
+                    let _ = old.allow_writes();
+                    return Err(error);
+                }
+                Lost::Nothing
+            }
+            None => self.take_over(&mut *new, others)?,
+        };
+        new.promote().map_err(said).with_context(|| format!("{} does not become the primary", names.0))?;
+        self.reporter.step(format_args!(
+            "{} is the primary now, instead of {}: {}",
+            names.0,
+            names.1,
+            words(lost, names.1)
+        ));
+        let target = self.new.operator_target()?;
+        let still = if lost == Lost::Nothing { Some(&self.old) } else { None };
+        for follower in others.iter().chain(still).filter(|follower| follower.answers()) {
+            let follow = follower.operate()?.follow(&target).map_err(said);
+            follow.with_context(|| format!("{} does not follow {}", follower.server.name, names.0))?;
+            self.reporter.step(format_args!("{} follows {}", follower.server.name, names.0));
+        }
+        if lost != Lost::Nothing {
+            self.old.forget_data()?;
+        }
+        Ok(lost)
+    }
+
+    /// The old one lives: it takes no more writes, and the new one repeats the last of them.
+    fn hand_over(&self, old: &mut dyn Operator, new: &mut dyn Operator) -> anyhow::Result<()> {
+        let name = &self.old.server.name;
+        old.stop_writes().map_err(said).with_context(|| format!("{name} does not stop to write"))?;
+        let last = old.standing(Instant::now() + REPEAT_LIMIT).map_err(said)?.position;
+        self.reporter.step(format_args!("{name} takes no more writes; its last one is {last}"));
+        let there = || new.following().is_ok_and(|position| position.is_some_and(|position| position >= last));
+        ensure!(
+            wait::until(REPEAT_LIMIT, there),
+            "{} has not repeated the last write of {name} within {REPEAT_LIMIT:?}; nothing was changed",
+            self.new.server.name
+        );
+        Ok(())
+    }
+
+    /// The old one is dead: the new one repeats all that it received.
+    fn take_over(&self, new: &mut dyn Operator, others: &[Server<'_>]) -> anyhow::Result<Lost> {
+        let (name, old) = (&self.new.server.name, &self.old.server.name);
+        ensure!(
+            process::alive(&self.old.record_path()).is_none(),
+            "{old} runs, though it does not answer: if it came back, both would take writes; {} kill {old} first",
+            command_name()
+        );
+        let repeated = wait::until(REPEAT_LIMIT, || new.has_repeated_all().unwrap_or(false));
+        ensure!(repeated, "{name} has not repeated within {REPEAT_LIMIT:?} what it received; nothing was changed");
+        let by = || Instant::now() + REPEAT_LIMIT;
+        let position = new.standing(by()).map_err(said)?.position;
+        for other in others.iter().filter(|other| other.answers()) {
+            let further = other.operate()?.standing(by()).map_err(said)?.position;
+            let other = &other.server.name;
+            ensure!(further <= position, "{other} has writes that {name} has not; promote {other}, or they are lost");
+        }
+        match self.old.server.kind {
+            ServerKind::Mariadb => {
+                let count = binlog::transactions_after(&self.old.data(), position);
+                Ok(Lost::Writes(count.with_context(|| format!("cannot count what {old} takes along"))?))
+            }
+            ServerKind::Redis | ServerKind::Memcached => Ok(Lost::Unknown),
+        }
+    }
+}
+
+fn words(lost: Lost, old: &str) -> String {
+    match lost {
+        Lost::Nothing => "nothing is lost".to_owned(),
+        Lost::Writes(0) => format!("{old} had passed on all of its writes, nothing is lost"),
+        Lost::Writes(1) => format!("1 write that {old} had not passed on is lost"),
+        Lost::Writes(count) => format!("{count} writes that {old} had not passed on are lost"),
+        Lost::Unknown => format!("{old} kept no log, so that nobody can count the writes that it had not passed on"),
+    }
+}

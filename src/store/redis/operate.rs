@@ -1,0 +1,60 @@
+//! Making Redis servers replicas.
+
+use std::time::{Duration, Instant};
+
+use super::{Redis, field};
+use crate::store::client::{Client, Failure, Part, Standing};
+use crate::store::operator::Operator;
+use crate::store::target::{Remote, Target};
+
+/// How long a primary holds writes back, unless it is told otherwise: a command that breaks off must not stop it for ever.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+impl Redis {
+    fn run(&mut self, words: &[&str]) -> Result<(), Failure> {
+        let mut command = redis::cmd(words[0]);
+        words[1..].iter().for_each(|word| _ = command.arg(*word));
+        self.ask::<String>(&command).map(drop)
+    }
+}
+
+impl Operator for Redis {
+    fn standing(&mut self, by: Instant) -> Result<Standing, Failure> {
+        Client::standing(self, by)
+    }
+
+    fn follow(&mut self, primary: &Target) -> Result<(), Failure> {
+        let Target::Redis(Remote { host, port, password, .. }) = primary else {
+            return Err(Failure::Refused("a Redis server follows a Redis server".to_owned()));
+        };
+        let password = password.as_ref().map_or("", |password| password.reveal());
+        self.run(&["CONFIG", "SET", "masterauth", password])?;
+        self.run(&["REPLICAOF", host, &port.to_string()])
+    }
+
+    fn following(&mut self) -> Result<Option<u64>, Failure> {
+        let mut command = redis::cmd("INFO");
+        command.arg("replication");
+        let text: String = self.ask(&command)?;
+        let standing = super::standing(&text).filter(|standing| standing.part == Part::Replica);
+        let linked = field(&text, "master_link_status") == Some("up");
+        Ok(standing.filter(|_| linked).map(|standing| standing.position))
+    }
+
+    /// It repeats a command as soon as it has received it.
+    fn has_repeated_all(&mut self) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
+    fn stop_writes(&mut self) -> Result<(), Failure> {
+        self.run(&["CLIENT", "PAUSE", &LONGEST_PAUSE.as_millis().to_string(), "WRITE"])
+    }
+
+    fn allow_writes(&mut self) -> Result<(), Failure> {
+        self.run(&["CLIENT", "UNPAUSE"])
+    }
+
+    fn promote(&mut self) -> Result<(), Failure> {
+        self.run(&["REPLICAOF", "NO", "ONE"])
+    }
+}

@@ -1,0 +1,181 @@
+//! The servers of a store over the network: who is asked for a read, who for a write, and how old what a replica says may be.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::answer::{Answer, Reads};
+use super::client::{Client, Failure, Part};
+use super::error::{Error, NoAnswer};
+use super::layout::{Bounds, Layout};
+use super::member::{Member, Operation, Waited};
+use super::replication::{Replication, Role};
+use super::server::{Config, Server};
+use super::target::Target;
+
+/// All servers of a layout, in its order.
+pub(super) struct Servers {
+    members: Vec<Member>,
+    replicas: Option<Replicas>,
+}
+
+/// Where all servers have the same rows.
+struct Replicas {
+    replication: Replication,
+    /// A replica that may be further behind is asked for nothing.
+    most_lag: Duration,
+    /// Counts reads, so that servers with nothing to do take turns.
+    turn: AtomicUsize,
+}
+
+impl Servers {
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(layout: &Layout, bounds: Bounds) -> std::io::Result<Self> {
+        let start = |target: &Target| Server::start(Config { target: target.clone(), bounds }).map(Member::new);
+        let members = layout.targets().iter().map(start).collect::<Result<_, _>>()?;
+        let replicas = match layout {
+            Layout::One(_) | Layout::Shards(_) => None,
+            Layout::Replicated { servers, most_lag } => Some(Replicas {
+                replication: Replication::start(servers, bounds.timeout)?,
+                most_lag: *most_lag,
+                turn: AtomicUsize::new(0),
+            }),
+        };
+        Ok(Self { members, replicas })
+    }
+
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// How a server takes part, where they have the same rows.
+    pub fn role(&self, server: usize) -> Option<Role> {
+        Some(self.replicas.as_ref()?.replication.role(server))
+    }
+
+    /// What is wrong with a server, as the end of a sentence.
+    pub fn problem(&self, server: usize) -> Option<String> {
+        let away = self.members.get(server)?.problem();
+        away.or_else(|| self.replicas.as_ref().and_then(|replicas| replicas.too_old(server)))
+    }
+
+    /// The server that takes writes of keys whose place is `place`.
+    pub fn writer(&self, place: usize) -> usize {
+        self.replicas.as_ref().map_or(place, |replicas| replicas.replication.primary())
+    }
+
+    /// Reads from the server with that place; where several have the same rows, from the one with the fewest questions under way,
+    /// and from another one when its connection is lost.
+    ///
+    /// # Errors
+    /// See [`NoAnswer`].
+    pub fn read<T, F, A>(&self, place: usize, reads: Reads, question: F, abandoned: A) -> Result<Answer<T>, NoAnswer>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Clone + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
+    {
+        let replicas = match (&self.replicas, reads) {
+            (Some(replicas), Reads::Any) => replicas,
+            (Some(_), Reads::Primary) | (None, _) => {
+                return self.ask(self.writer(place), Operation::Read, question, abandoned);
+            }
+        };
+        let abandoned = Arc::new(abandoned);
+        let ask = |server, question: F| {
+            let abandoned = Arc::clone(&abandoned);
+            self.ask(server, Operation::Read, question, move || abandoned())
+        };
+        let first = replicas.reader(&self.members, None).unwrap_or_else(|| replicas.replication.primary());
+        match ask(first, question.clone()) {
+            Err(NoAnswer { server, error: Error::Away(why) }) => match replicas.reader(&self.members, Some(server)) {
+                Some(other) => ask(other, question),
+                None => Err(NoAnswer { server, error: Error::Away(why) }),
+            },
+            answer => answer,
+        }
+    }
+
+    /// Asks that server.
+    ///
+    /// # Errors
+    /// See [`NoAnswer`].
+    pub fn ask<T, F, A>(
+        &self,
+        server: usize,
+        operation: Operation,
+        question: F,
+        abandoned: A,
+    ) -> Result<Answer<T>, NoAnswer>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
+        A: Fn() -> bool + Send + Sync + 'static,
+    {
+        let member = self.members.get(server).ok_or(NoAnswer { server, error: Error::Panicked })?;
+        let done = member.start(operation, question, abandoned).and_then(Waited::answer);
+        let done = done.map_err(|error| NoAnswer { server, error })?;
+        let lag = self.replicas.as_ref().and_then(|replicas| replicas.age_of_answer(server));
+        Ok(Answer { value: done.value, queued: done.queued, worked: done.worked, server, lag })
+    }
+}
+
+impl Replicas {
+    /// The server that should read next: one that is there, and not too far behind. `except` was tried already.
+    fn reader(&self, members: &[Member], except: Option<usize>) -> Option<usize> {
+        let primary = self.replication.primary();
+        let young = |server| self.replication.age(server).is_some_and(|age| age <= self.most_lag);
+        let busy = |(server, member): (usize, &Member)| {
+            let fit = Some(server) != except && !member.is_away() && (server == primary || young(server));
+            fit.then(|| member.in_flight())
+        };
+        let busy: Vec<Option<usize>> = members.iter().enumerate().map(busy).collect();
+        least_busy(&busy, self.turn.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What `server` has just answered may be so old; `None` for the primary.
+    fn age_of_answer(&self, server: usize) -> Option<Duration> {
+        match self.replication.role(server).part {
+            Part::Primary => None,
+            // Without a bound it was not asked, or has lost it since.
+            Part::Replica => self.replication.age(server),
+        }
+    }
+
+    fn too_old(&self, server: usize) -> Option<String> {
+        let most = self.most_lag;
+        match self.replication.age(server) {
+            Some(age) if age <= most => None,
+            Some(age) => Some(format!("is up to {age:.1?} behind, more than {most:?}: it gets no reads")),
+            None => Some("has not caught up yet: it gets no reads".to_owned()),
+        }
+    }
+}
+
+/// The place with the fewest questions under way; of several the first from `turn` on. `None` is a server that is not to be asked.
+fn least_busy(busy: &[Option<usize>], turn: usize) -> Option<usize> {
+    let places = (0..busy.len()).map(|step| (turn.wrapping_add(step)) % busy.len());
+    places.filter_map(|place| Some((busy[place]?, place))).min_by_key(|(busy, _)| *busy).map(|(_, place)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_busy_is_asked_and_equals_take_turns() {
+        for (busy, turn, chosen) in [
+            (&[][..], 0, None),
+            (&[None, None], 7, None),
+            (&[Some(3), Some(1), Some(2)], 0, Some(1)),
+            (&[Some(3), None, Some(9)], 1, Some(0)),
+            (&[Some(0), Some(0), Some(0)], 0, Some(0)),
+            (&[Some(0), Some(0), Some(0)], 1, Some(1)),
+            (&[Some(0), Some(1), Some(0)], 4, Some(2)),
+            (&[Some(0), Some(0)], usize::MAX, Some(1)),
+        ] {
+            assert_eq!(least_busy(busy, turn), chosen, "{busy:?} {turn}");
+        }
+    }
+}
