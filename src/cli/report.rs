@@ -2,7 +2,8 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 
@@ -128,7 +129,7 @@ fn write_series(folders: &[PathBuf], args: &Args, prices: Option<&Prices>) -> an
     folder::write_whole(&args.cover, &page::series(&entries))?;
     let mut stdout = std::io::stdout().lock();
     for entry in &entries {
-        let answer = format!("{}: {} {}", entry.name, entry.report.question, entry.report.headline);
+        let answer = format!("{}: {} {}", entry.name, entry.report.question, entry.report.headline.en());
         writeln!(stdout, "{}\n", crate::report::table::wrap(&answer, 2))?;
     }
     writeln!(stdout, "reports: {}", args.cover.display())?;
@@ -220,17 +221,31 @@ impl Written {
 /// Programs that show a file in the browser of a desktop, of Linux and of macOS.
 const OPENERS: [&str; 2] = ["xdg-open", "open"];
 
+/// A program that still runs after this time shows the page: on a desktop without a session manager it is the browser itself,
+/// which ends when its user closes it.
+const STARTED: Duration = Duration::from_secs(3);
+
 /// Hands a file to the browser of this desktop.
 fn show(file: &Path) -> anyhow::Result<()> {
     for opener in OPENERS {
-        match Command::new(opener).arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status() {
-            Ok(status) => {
-                ensure!(status.success(), "{opener} could not show {}: {status}", file.display());
-                return Ok(());
-            }
+        match Command::new(opener).arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+            Ok(child) => return shown(child, opener, file),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).with_context(|| format!("cannot run {opener}")),
         }
     }
     bail!("there is neither {} here: open {} yourself", OPENERS.join(" nor "), file.display())
+}
+
+/// Waits until the program has handed the file on, or has become the browser.
+fn shown(mut child: Child, opener: &str, file: &Path) -> anyhow::Result<()> {
+    let end = Instant::now() + STARTED;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait().with_context(|| format!("cannot wait for {opener}"))? {
+            ensure!(status.success(), "{opener} could not show {0} ({status}): open it yourself", file.display());
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }

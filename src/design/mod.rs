@@ -2,7 +2,8 @@
 
 mod text;
 
-pub use text::{Text, spanish_numbers};
+pub(crate) use text::both;
+pub use text::{Part, Text, spanish_numbers};
 
 /// The style sheet; each page adds what it alone has.
 pub const BASE: &str = include_str!("base.css");

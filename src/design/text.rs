@@ -1,11 +1,16 @@
 //! A text in English and in Spanish, both in the page: the reader chooses which is shown.
+//!
+//! There is no way from a string to a text but through a constructor that asks for both languages, or that says why one is
+//! enough: a sentence without its Spanish does not compile.
 
 use maud::{Markup, Render, html};
+use serde::{Serialize, Serializer};
 
-/// The same in two languages. Where there is no Spanish, the English is shown in both, and marked as English.
+/// The same in two languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     en: String,
+    /// `None`: the English is shown in both, and marked as English.
     es: Option<String>,
 }
 
@@ -33,6 +38,11 @@ impl Text {
         Self::new(text.clone(), text)
     }
 
+    /// Words that came in English from outside: from a file of results, or from somebody's own experiment.
+    pub fn as_written(text: impl Into<String>) -> Self {
+        Self { en: text.into(), es: None }
+    }
+
     /// The English.
     pub fn en(&self) -> &str {
         &self.en
@@ -42,21 +52,114 @@ impl Text {
     pub fn es(&self) -> &str {
         self.es.as_deref().unwrap_or(&self.en)
     }
-}
 
-/// English alone.
-impl From<String> for Text {
-    fn from(en: String) -> Self {
-        Self { en, es: None }
+    /// True without a letter.
+    pub fn is_empty(&self) -> bool {
+        self.en.is_empty()
+    }
+
+    /// Some texts one after the other.
+    pub fn join(texts: impl IntoIterator<Item = Self>, between: &str) -> Self {
+        let texts: Vec<Self> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+        let all = |of: fn(&Self) -> &str| texts.iter().map(of).collect::<Vec<_>>().join(between);
+        Self::new(all(Self::en), all(Self::es))
+    }
+
+    /// As a sentence enumerates them: `a`, `a and b`, `a, b and c`.
+    pub fn list(texts: impl IntoIterator<Item = Self>) -> Self {
+        let mut texts: Vec<Self> = texts.into_iter().collect();
+        let Some(last) = texts.pop() else { return Self::default() };
+        if texts.is_empty() {
+            return last;
+        }
+        let first = Self::join(texts, ", ");
+        Self::new(
+            format!("{} and {}", first.en(), last.en()),
+            format!("{} {} {}", first.es(), and(last.es()), last.es()),
+        )
+    }
+
+    /// As the begin of a sentence.
+    #[must_use]
+    pub fn upper_first(&self) -> Self {
+        let upper = |text: &str| {
+            let mut letters = text.chars();
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        };
+        Self { en: upper(&self.en), es: self.es.as_deref().map(upper) }
     }
 }
 
-/// English alone.
-impl From<&str> for Text {
-    fn from(en: &str) -> Self {
-        en.to_owned().into()
+/// The Spanish "and", which is "e" before the sound of an i.
+fn and(next: &str) -> &'static str {
+    let next = next.trim_start_matches(['«', '"', ' ']).to_lowercase();
+    let sounds_as_i = next.starts_with(['i', 'í']) || (next.starts_with("hi") && !next.starts_with("hie"));
+    if sounds_as_i { "e" } else { "y" }
+}
+
+/// In JSON a text is its English.
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.en)
     }
 }
+
+/// What can stand within a sentence of both languages.
+pub trait Part {
+    /// It, in both.
+    fn part(&self) -> Text;
+}
+
+impl Part for Text {
+    fn part(&self) -> Text {
+        self.clone()
+    }
+}
+
+/// A figure as it was formatted: Spanish gets its decimal comma.
+impl Part for str {
+    fn part(&self) -> Text {
+        Text::figure(self)
+    }
+}
+
+impl Part for String {
+    fn part(&self) -> Text {
+        Text::figure(self)
+    }
+}
+
+impl<T: Part + ?Sized> Part for &T {
+    fn part(&self) -> Text {
+        (**self).part()
+    }
+}
+
+macro_rules! counts {
+    ($($kind:ty),*) => {
+        $(impl Part for $kind {
+            fn part(&self) -> Text {
+                Text::name(self.to_string())
+            }
+        })*
+    };
+}
+counts!(u32, u64, usize);
+
+/// A sentence in both languages with the same parts: `both!("{rate} with {arm}", "{rate} con {arm}", rate = plain(x), arm)`. A
+/// part is a [`Text`], a figure that is formatted already, or a count. Both sentences must use each of them.
+macro_rules! both {
+    (@part $name:ident) => { $crate::design::Part::part(&$name) };
+    (@part $name:ident = $value:expr) => { $crate::design::Part::part(&$value) };
+    ($en:literal, $es:literal, $($name:ident $(= $value:expr)?),+ $(,)?) => {{
+        $(let $name = $crate::design::both!(@part $name $(= $value)?);)+
+        $crate::design::Text::new(
+            { $(let $name = $name.en();)+ format!($en) },
+            { $(let $name = $name.es();)+ format!($es) },
+        )
+    }};
+}
+pub(crate) use both;
 
 impl Render for Text {
     fn render(&self) -> Markup {
@@ -101,7 +204,36 @@ mod tests {
         assert_eq!(page(Text::new("<b>", "si")), "<span lang=\"en\">&lt;b&gt;</span><span lang=\"es\">si</span>");
         assert_eq!(page(Text::figure("12")), "12");
         assert_eq!(page(Text::figure("1.5")), "<span lang=\"en\">1.5</span><span lang=\"es\">1,5</span>");
-        assert_eq!(page("yes".into()), "<span class=\"only\" lang=\"en\">yes</span>");
-        assert_eq!((Text::from("yes").es(), Text::new("a", "b").es()), ("yes", "b"));
+        assert_eq!(page(Text::as_written("yes")), "<span class=\"only\" lang=\"en\">yes</span>");
+        assert_eq!((Text::as_written("yes").es(), Text::new("a", "b").es()), ("yes", "b"));
+    }
+
+    #[test]
+    fn parts_stand_in_both_sentences() {
+        let arm = Text::new("two threads", "dos hilos");
+        let said = both!(
+            "{rate}/s with {arm} in {blocks} blocks",
+            "{rate}/s con {arm} en {blocks} bloques",
+            rate = "1,234.5",
+            arm,
+            blocks = 6_usize
+        );
+        assert_eq!(said.en(), "1,234.5/s with two threads in 6 blocks");
+        assert_eq!(said.es(), "1.234,5/s con dos hilos en 6 bloques");
+        assert_eq!(serde_json::to_value(&said).unwrap(), said.en());
+    }
+
+    #[test]
+    fn lists_know_their_last_word() {
+        let list = |parts: &[&str]| Text::list(parts.iter().map(|part| Text::name(*part)));
+        for (parts, english, spanish) in [
+            (&["a"][..], "a", "a"),
+            (&["a", "b"], "a and b", "a y b"),
+            (&["a", "b", "inicio"], "a, b and inicio", "a, b e inicio"),
+            (&["a", "hierro"], "a and hierro", "a y hierro"),
+        ] {
+            assert_eq!((list(parts).en(), list(parts).es()), (english, spanish));
+        }
+        assert_eq!(Text::new("él", "élla").upper_first().en(), "Él");
     }
 }

@@ -8,6 +8,7 @@ use super::evidence::ArmEvidence;
 use super::figure::{Class, Figure, PREDICTED_TO};
 use super::goal::Goal;
 use super::usable::{Usable, UsableSource};
+use crate::design::{Text, both};
 use crate::report::words;
 use crate::results::arm::Scale;
 use crate::results::experiment::{self, DEFAULT};
@@ -18,9 +19,9 @@ use crate::results::plan::{Ladder, Plan};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Advice {
     /// What it would change.
-    pub effect: String,
+    pub effect: Text,
     /// How to make it.
-    pub command: String,
+    pub command: Text,
     /// About how long it takes.
     pub seconds: f64,
 }
@@ -38,9 +39,14 @@ pub fn of(evidence: &ArmEvidence, goal: &Goal, usable: &Usable, effort: &Effort)
     if usable.source == UsableSource::Assumed {
         let plan = Plan { fractions: vec![0.5, 0.7, 0.8, 0.9], ..evidence.plan.clone() };
         advice.push(Advice {
-            effect: "how much of the ceiling meets the objective is assumed: an open ladder would measure it"
-                .to_owned(),
-            command: format!("webapp bench --experiment {} --fractions 0.5,0.7,0.8,0.9", evidence.plan.experiment),
+            effect: Text::new(
+                "how much of the ceiling meets the objective is assumed: an open ladder would measure it",
+                "qué parte del techo cumple el objetivo es una suposición: una escalera abierta la mediría",
+            ),
+            command: Text::name(format!(
+                "webapp bench --experiment {} --fractions 0.5,0.7,0.8,0.9",
+                evidence.plan.experiment
+            )),
             seconds: plan.seconds(),
         });
     }
@@ -48,8 +54,8 @@ pub fn of(evidence: &ArmEvidence, goal: &Goal, usable: &Usable, effort: &Effort)
         && let Some(balancer) = experiment::embedded("balancer")
     {
         advice.push(Advice {
-            effect: "what a balancer can carry is not known".to_owned(),
-            command: "webapp bench --experiment balancer".to_owned(),
+            effect: Text::new("what a balancer can carry is not known", "no se sabe cuánto soporta un balanceador"),
+            command: Text::name("webapp bench --experiment balancer"),
             seconds: balancer.plan(experiment::Size::Quick).seconds(),
         });
     }
@@ -73,11 +79,13 @@ fn narrower(evidence: &ArmEvidence, goal: &Goal, usable: &Usable, effort: &Effor
     let after = (stays + (whole.powi(2) - stays).max(0.0) / f64::from(FOR_HALF)).sqrt();
     let (command, seconds) = more_blocks(&evidence.plan, &size.scale, blocks);
     Some(Advice {
-        effect: format!(
-            "the runs at {} make the number of nodes unsure by ± {} %; {blocks} blocks of them would leave about ± {} %",
-            words::scale(&evidence.plan, &size.scale),
-            percent(50.0 * whole),
-            percent(50.0 * after)
+        effect: both!(
+            "the runs at {at} make the number of nodes unsure by ± {now} %; {blocks} blocks of them would leave about ± {left} %",
+            "las corridas con {at} dejan la cantidad de nodos insegura en ± {now} %; con {blocks} bloques quedaría en unos ± {left} %",
+            at = words::scale(&evidence.plan, &size.scale),
+            now = percent(50.0 * whole),
+            blocks,
+            left = percent(50.0 * after)
         ),
         command,
         seconds,
@@ -85,15 +93,21 @@ fn narrower(evidence: &ArmEvidence, goal: &Goal, usable: &Usable, effort: &Effor
 }
 
 /// How to have so many blocks at a scale, and what they take in seconds.
-fn more_blocks(plan: &Plan, scale: &Scale, blocks: u32) -> (String, f64) {
+fn more_blocks(plan: &Plan, scale: &Scale, blocks: u32) -> (Text, f64) {
     let mut longer = plan.clone();
     if plan.further_blocks > 0 && plan.scales.last() != Some(scale) {
         // A bench that goes on measures its last scale alone: the others need a new one.
         (longer.blocks, longer.further_blocks) = (blocks, 0);
-        return (format!("webapp bench --blocks {blocks}, into a new folder"), longer.seconds());
+        let command = both!(
+            "webapp bench --blocks {blocks}, into a new folder",
+            "webapp bench --blocks {blocks}, en una carpeta nueva",
+            blocks
+        );
+        return (command, longer.seconds());
     }
     longer.extend_to(blocks);
-    (format!("webapp bench --out DIR --resume --blocks {blocks}"), closed_seconds(&longer) - closed_seconds(plan))
+    let command = Text::name(format!("webapp bench --out DIR --resume --blocks {blocks}"));
+    (command, closed_seconds(&longer) - closed_seconds(plan))
 }
 
 /// Width of the 95 % interval of what a node can do, as a share.
@@ -126,21 +140,28 @@ fn farther(evidence: &ArmEvidence) -> Option<Advice> {
     plan.scales.push(further.into());
     let scales: Vec<String> = plan.scales.iter().map(ToString::to_string).collect();
     let nodes = f64::from(cell.nodes) * f64::from(further) / f64::from(largest);
-    let machine = evidence.plan.unit_cpu_percent.map_or_else(String::new, |percent| {
+    let machine = evidence.plan.unit_cpu_percent.map_or_else(Text::default, |percent| {
         // As much again for the generator, the balancer and the bench.
-        format!(" (on a machine with {} cores or more)", (2.0 * f64::from(further * percent) / 100.0).ceil())
+        let cores = (2.0 * f64::from(further * percent) / 100.0).ceil().to_string();
+        both!(" (on a machine with {cores} cores or more)", " (en una máquina con {cores} núcleos o más)", cores)
     });
     let unit = evidence.plan.unit_cpu_percent.map_or_else(String::new, |percent| format!(" --unit-cpu {percent}"));
     Some(Advice {
-        effect: format!(
-            "with {} measured, too{machine}, up to {:.0} nodes would be a prediction instead of a scenario",
-            words::scale(&evidence.plan, &further.into()),
-            nodes * PREDICTED_TO
+        effect: both!(
+            "with {at} measured, too{machine}, up to {nodes} nodes would be a prediction instead of a scenario",
+            "si se miden también {at}{machine}, hasta {nodes} nodos serían una predicción en vez de un caso hipotético",
+            at = words::scale(&evidence.plan, &further.into()),
+            machine,
+            nodes = format!("{:.0}", nodes * PREDICTED_TO)
         ),
         command: if evidence.plan.experiment == DEFAULT {
-            format!("webapp bench --units {}{unit}", scales.join(","))
+            Text::name(format!("webapp bench --units {}{unit}", scales.join(",")))
         } else {
-            format!("give the experiment the scale {} and run it again", scales.join(", "))
+            both!(
+                "give the experiment the scale {scales} and run it again",
+                "dale al experimento la escala {scales} y volvé a correrlo",
+                scales = Text::name(scales.join(", "))
+            )
         },
         seconds: plan.seconds(),
     })

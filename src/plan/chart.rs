@@ -4,6 +4,7 @@ use super::figure::Class;
 use super::limits::PlanTier;
 use super::proposal::{CapacityPlan, CurvePoint};
 use super::text::plain_count;
+use crate::design::{Text, both};
 use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
 use crate::results::number::plain;
 
@@ -18,28 +19,37 @@ pub fn chart(plan: &CapacityPlan) -> Chart {
         let sizes = plan.measured.iter().filter(|size| size.nodes_were_the_limit == limit);
         sizes.map(|size| (f64::from(size.nodes), size.per_second)).collect::<Vec<_>>()
     };
-    series.push(Series::new("measured ceilings", Ink::Text, Stroke::Only(Marker::Dot), dots(true)));
+    let ceilings = Text::new("measured ceilings", "techos medidos");
+    series.push(Series::new(ceilings, Ink::Text, Stroke::Only(Marker::Dot), dots(true)));
     if !dots(false).is_empty() {
-        let name = "measured, stopped by something else";
+        let name = Text::new("measured, stopped by something else", "medido; el límite fue otra cosa");
         series.push(Series::new(name, Ink::Mark, Stroke::Only(Marker::Cross), dots(false)));
     }
     series.push(planned(plan));
-    let rule = |name: String, at: f64| Rule { name, upright: false, at };
-    let mut rules = vec![rule(format!("peak {}/s", plain(plan.peak_per_second)), plan.peak_per_second)];
+    let peak = plain(plan.peak_per_second);
+    let peak_name = both!("peak {peak}/s", "pico {peak}/s", peak);
+    let mut rules = vec![Rule { name: peak_name, upright: false, at: plan.peak_per_second }];
     let tiers = plan.limits.iter().filter(|limit| matches!(limit.tier, PlanTier::Balancer | PlanTier::Store));
-    rules.extend(tiers.map(|limit| {
-        let name = format!("{} gives way ({})", limit.name, limit.per_second.class.name());
-        rule(name, limit.per_second.value)
+    rules.extend(tiers.map(|limit| Rule {
+        name: both!(
+            "{name} gives way ({class})",
+            "{name} cede ({class})",
+            name = limit.name,
+            class = limit.per_second.class.name()
+        ),
+        upright: false,
+        at: limit.per_second.value,
     }));
     Chart {
-        title: format!(
-            "What nodes can do at most; {} are planned for {}/s, since the objective, headroom and failures leave a part unused",
-            plain_count(plan.nodes.value),
-            plain(plan.peak_per_second)
+        title: both!(
+            "What nodes can do at most; {nodes} are planned for {peak}/s, since the objective, headroom and failures leave a part unused",
+            "Lo máximo que pueden los nodos; se planean {nodes} para {peak}/s, porque el objetivo, la reserva y las fallas dejan una parte sin usar",
+            nodes = plain_count(plan.nodes.value),
+            peak
         ),
         alternative: alternative(plan),
-        x: "nodes, log scale".into(),
-        y: "requests a second, log scale".into(),
+        x: Text::new("nodes, log scale", "nodos, escala logarítmica"),
+        y: Text::new("requests a second, log scale", "peticiones por segundo, escala logarítmica"),
         whole: true,
         log_x: true,
         log: true,
@@ -56,9 +66,21 @@ fn curve(plan: &CapacityPlan, number: usize, class: Class) -> Option<Series> {
         plan.curve[from.saturating_sub(1)..].iter().take_while(|point| point.per_second.class <= class).collect();
     let at = |point: &&CurvePoint| (f64::from(point.nodes), point.per_second.value);
     let (name, stroke) = match class {
-        Class::Measured => ("measured: the fitted law, with its 95 % band", Stroke::Solid),
-        Class::Predicted => ("predicted: to twice what was measured", Stroke::Dashed),
-        Class::Scenario => ("scenario: cells side by side, if nothing else gives way", Stroke::Dashed),
+        Class::Measured => (
+            Text::new("measured: the fitted law, with its 95 % band", "medido: la ley ajustada, con su banda del 95 %"),
+            Stroke::Solid,
+        ),
+        Class::Predicted => (
+            Text::new("predicted: to twice what was measured", "predicho: hasta el doble de lo medido"),
+            Stroke::Dashed,
+        ),
+        Class::Scenario => (
+            Text::new(
+                "scenario: cells side by side, if nothing else gives way",
+                "hipotético: celdas una al lado de la otra, si ninguna otra cosa cede",
+            ),
+            Stroke::Dashed,
+        ),
     };
     let mut series = Series::new(name, Ink::Series(number), stroke, points.iter().map(at).collect());
     let band = |point: &&CurvePoint| {
@@ -79,23 +101,31 @@ fn planned(plan: &CapacityPlan) -> Series {
         let each = point.per_second.value / f64::from(point.nodes);
         (plan.nodes.value, plan.nodes.value * each)
     });
-    Series::new("the plan", Ink::Series(3), Stroke::Only(Marker::Diamond), at.into_iter().collect())
+    Series::new(
+        Text::new("the plan", "el plan"),
+        Ink::Series(3),
+        Stroke::Only(Marker::Diamond),
+        at.into_iter().collect(),
+    )
 }
 
-fn alternative(plan: &CapacityPlan) -> String {
+fn alternative(plan: &CapacityPlan) -> Text {
     let some = plan.curve.iter().step_by(plan.curve.len().div_ceil(8));
-    let points: Vec<String> = some
-        .map(|point| {
-            let [low, high] = point.per_second.interval_95;
-            format!(
-                "{} nodes: {} (95 %: {} to {}), {}",
-                point.nodes,
-                plain(point.per_second.value),
-                plain(low),
-                plain(high),
-                point.per_second.class.name()
-            )
-        })
-        .collect();
-    format!("Requests a second at most over nodes, both on log scales. {}.", points.join("; "))
+    let points = some.map(|point| {
+        let [low, high] = point.per_second.interval_95.map(plain);
+        both!(
+            "{nodes} nodes: {rate} (95 %: {low} to {high}), {class}",
+            "{nodes} nodos: {rate} (95 %: {low} a {high}), {class}",
+            nodes = point.nodes,
+            rate = plain(point.per_second.value),
+            low,
+            high,
+            class = point.per_second.class.name()
+        )
+    });
+    both!(
+        "Requests a second at most over nodes, both on log scales. {points}.",
+        "Peticiones por segundo, como máximo, según los nodos; las dos escalas son logarítmicas. {points}.",
+        points = Text::join(points, "; ")
+    )
 }

@@ -12,6 +12,7 @@ use super::figure::{Class, Figure};
 use super::latency::{LatencyModel, STEADY};
 use super::random::Draws;
 use super::resample::{self, Resample};
+use crate::design::{Text, both};
 use crate::report::usl::Observation;
 use crate::results::number::percent;
 use crate::results::objective::LatencyFigure;
@@ -33,7 +34,7 @@ pub struct Check {
     /// The open ladder, rising in rate. Empty where it was not climbed, or where CPU does not tell response times.
     pub latency: Vec<LatencyCheck>,
     /// What the check could not do, and why.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
 }
 
 /// One figure.
@@ -94,22 +95,27 @@ pub fn check(evidence: &ArmEvidence, effort: &Effort) -> Result<Check, PlanError
     let ceiling = of(&ceilings).ok_or(PlanError::NothingToCheck("the law could not be fitted"))?;
     let mut notes = Vec::new();
     let latency = if evidence.open.is_empty() {
-        notes.push("no open ladder was climbed at the largest size, so no response times can be compared".to_owned());
+        notes.push(Text::new(
+            "no open ladder was climbed at the largest size, so no response times can be compared",
+            "con el tamaño más grande no se subió ninguna escalera abierta, así que no se puede comparar ningún tiempo de respuesta",
+        ));
         Vec::new()
     } else {
         let found = latencies(evidence, &small, &ceilings, ceiling.predicted.value, effort);
         if found.is_empty() {
-            notes.push(
-                "a request waits for something other than CPU, which the model of response times does not have"
-                    .to_owned(),
-            );
+            notes.push(Text::new(
+                "a request waits for something other than CPU, which the model of response times does not have",
+                "una petición espera por algo que no es CPU, y el modelo de los tiempos de respuesta no lo tiene",
+            ));
         }
         found
     };
     let above = evidence.open.len() - latency.len();
     if above > 0 && !latency.is_empty() {
-        notes.push(format!(
-            "{above} of the rates are at or above the predicted ceiling, where no response time is steady"
+        notes.push(both!(
+            "{above} of the rates are at or above the predicted ceiling, where no response time is steady",
+            "{above} de las tasas están en el techo predicho o por encima, donde ningún tiempo de respuesta es estable",
+            above
         ));
     }
     notes.extend(pace(&latency));
@@ -125,15 +131,17 @@ pub fn check(evidence: &ArmEvidence, effort: &Effort) -> Result<Check, PlanError
 }
 
 /// What the machine's own pace does to the comparison.
-fn pace(latency: &[LatencyCheck]) -> Option<String> {
+fn pace(latency: &[LatencyCheck]) -> Option<Text> {
     let errors = latency.iter().filter_map(|point| Some(point.cpu?.error_percent));
     let farthest =
         errors.max_by(|a, b| a.abs().total_cmp(&b.abs())).filter(|error| error.abs() > ANOTHER_PACE_PERCENT)?;
-    Some(format!(
-        "a request took up to {} % {} CPU in the open runs than the closed runs told: the machine changed its pace in between, and response \
-         times are off by as much, or by more near the ceiling",
-        percent(100.0 * (1.0 / (1.0 + farthest / 100.0) - 1.0).abs()),
-        if farthest < 0.0 { "more" } else { "less" }
+    Some(both!(
+        "a request took up to {share} % {way} CPU in the open runs than the closed runs told: the machine changed its pace in between, and \
+         response times are off by as much, or by more near the ceiling",
+        "una petición tomó hasta un {share} % {way} de CPU en las corridas abiertas de lo que decían las cerradas: la máquina cambió de ritmo \
+         entre unas y otras, y los tiempos de respuesta se desvían otro tanto, o más cerca del techo",
+        share = percent(100.0 * (1.0 / (1.0 + farthest / 100.0) - 1.0).abs()),
+        way = if farthest < 0.0 { Text::new("more", "más") } else { Text::new("less", "menos") }
     ))
 }
 
@@ -230,7 +238,7 @@ mod tests {
         let by_cells = check.ceiling_by_cells.unwrap();
         assert!((by_cells.predicted.value - 396.0).abs() < 4.0, "{by_cells:?}");
         assert_eq!(check.latency.len(), 2, "above the ceiling nothing is steady");
-        assert!(check.notes[0].starts_with("1 of the rates"), "{:?}", check.notes);
+        assert!(check.notes[0].en().starts_with("1 of the rates"), "{:?}", check.notes);
         for point in &check.latency {
             assert!(point.p50.error_percent.abs() < 10.0 && point.p99.error_percent.abs() < 35.0, "{point:?}");
             let [low, high] = point.p99.predicted.interval_95;
@@ -243,7 +251,7 @@ mod tests {
         let evidence = sample::evidence(&[(1, 100.0), (2, 198.0), (4, 200.0)], 0.01);
         let check = check(&evidence, &EFFORT).unwrap();
         assert!(check.ceiling.error_percent > 50.0, "{:?}", check.ceiling);
-        assert!(check.latency.is_empty() && check.notes[0].contains("no open ladder"), "{:?}", check.notes);
+        assert!(check.latency.is_empty() && check.notes[0].en().contains("no open ladder"), "{:?}", check.notes);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::error::PlanError;
 use super::measurement::{Measurement, StoreMeasurement};
+use crate::design::Text;
 use crate::report::analysis::{self, Point};
 use crate::report::binding::Limit;
 use crate::results::arm::{Arm, PointKey, Scale};
@@ -45,7 +46,7 @@ pub struct ClusterSize {
     /// False: more connections might have brought more.
     pub is_limit: bool,
     /// What stopped it, with its figures.
-    pub evidence: String,
+    pub evidence: Text,
 }
 
 /// A size at which not the nodes were the limit.
@@ -141,7 +142,7 @@ impl ArmEvidence {
 }
 
 fn one_size(arm: &Arm, left_out: &[LeftOut]) -> PlanError {
-    let words = |left: &LeftOut| format!("at {} it was something else: {}", left.size.scale, left.size.evidence);
+    let words = |left: &LeftOut| format!("at {} it was something else: {}", left.size.scale, left.size.evidence.en());
     PlanError::OneSize { arm: arm.name.clone(), left_out: left_out.iter().map(words).collect() }
 }
 
@@ -180,7 +181,7 @@ fn sizes(results: &Results, points: &[Point], arm: &str) -> (Vec<ClusterSize>, V
             scale: point.key.scale.clone(),
             runs: runs.into_iter().filter_map(Measurement::of).collect(),
             is_limit: point.is_limit,
-            evidence: point.binding.evidence.clone(),
+            evidence: point.binding.words(),
         };
         match point.binding.resource {
             _ if size.runs.is_empty() || size.nodes == 0 => {}

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::design::Text;
+
 /// How far a figure is from what was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -32,11 +34,11 @@ impl Class {
     }
 
     /// As it is printed.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> Text {
         match self {
-            Self::Measured => "measured",
-            Self::Predicted => "predicted",
-            Self::Scenario => "scenario",
+            Self::Measured => Text::new("measured", "medido"),
+            Self::Predicted => Text::new("predicted", "predicho"),
+            Self::Scenario => Text::new("scenario", "hipotético"),
         }
     }
 }

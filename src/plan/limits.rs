@@ -7,8 +7,8 @@ use super::evidence::ArmEvidence;
 use super::figure::{Class, Figure};
 use super::resample;
 use super::size::TIER_USE;
+use crate::design::{Text, both};
 use crate::report::binding::Limit;
-use crate::results::number::counted;
 use crate::stats::Resource;
 
 /// A tier that gives way.
@@ -31,11 +31,11 @@ pub struct TierLimit {
     /// Which tier.
     pub tier: PlanTier,
     /// What it is: `one node`, `a cell of 4 nodes`.
-    pub name: String,
+    pub name: Text,
     /// The most that it is planned for, in requests a second.
     pub per_second: Figure,
     /// What to do then.
-    pub then: String,
+    pub then: Text,
 }
 
 /// The limits of all tiers, the lowest first.
@@ -45,31 +45,42 @@ pub fn of(evidence: &ArmEvidence, draws: &[Draw]) -> Vec<TierLimit> {
         Figure::of(&draws.iter().filter_map(of).collect::<Vec<_>>(), class)
     };
     let mut limits = Vec::new();
-    let mut add = |tier, name: String, per_second: Option<Figure>, then: String| {
+    let mut add = |tier, name: Text, per_second: Option<Figure>, then: Text| {
         limits.extend(per_second.map(|per_second| TierLimit { tier, name, per_second, then }));
     };
     let one = figure(&|draw| Some(draw.capacity.per_second(1)), Class::Measured);
-    add(PlanTier::Node, "one node".to_owned(), one, "more nodes, behind a balancer".to_owned());
+    let more = Text::new("more nodes, behind a balancer", "más nodos, detrás de un balanceador");
+    add(PlanTier::Node, Text::new("one node", "un nodo"), one, more);
     if cell.nodes > 1 {
         let whole = figure(&|draw| Some(draw.capacity.cell_per_second()), Class::Measured);
-        let name = format!("a cell of {}", counted(cell.nodes, "node"));
+        let name = both!("a cell of {nodes} nodes", "una celda de {nodes} nodos", nodes = cell.nodes);
         add(
             PlanTier::Cell,
             name,
             whole,
-            "more cells of this size beside it, which share nothing but what stands below".to_owned(),
+            Text::new(
+                "more cells of this size beside it, which share nothing but what stands below",
+                "más celdas de este tamaño al lado, que no comparten nada más que lo que está abajo",
+            ),
         );
     }
     let busiest = busiest_with(evidence, |run| run.balancer_seconds.is_some());
     let ceiling = figure(&|draw| draw.balancers.map(|(ceiling, _)| ceiling), Class::Measured);
     let class = ceiling.map_or(Class::Scenario, |ceiling| Class::of(TIER_USE * ceiling.value, busiest));
     let usable = figure(&|draw| draw.balancers.map(|(ceiling, _)| TIER_USE * ceiling), class);
-    let then = "several balancers, behind DNS or a balancer of layer 4".to_owned();
-    add(PlanTier::Balancer, "one balancer on one core".to_owned(), usable, then);
+    let then = Text::new(
+        "several balancers, behind DNS or a balancer of layer 4",
+        "varios balanceadores, detrás de DNS o de un balanceador de capa 4",
+    );
+    add(PlanTier::Balancer, Text::new("one balancer on one core", "un balanceador en un núcleo"), usable, then);
     if let Some(name) = store_name(evidence) {
         let usable = figure(&|draw| draw.stores.map(|(ceiling, _)| TIER_USE * ceiling), store_class(evidence, draws));
-        let then = "more of it: a cache before it, replicas for reads, shards for writes".to_owned();
-        add(PlanTier::Store, format!("one store: {name}"), usable, then);
+        let then = Text::new(
+            "more of it: a cache before it, replicas for reads, shards for writes",
+            "más de lo mismo: una caché delante, réplicas para leer, fragmentos para escribir",
+        );
+        let name = both!("one store: {name}", "un almacén: {name}", name = Text::name(name));
+        add(PlanTier::Store, name, usable, then);
     }
     limits.sort_by(|a, b| a.per_second.value.total_cmp(&b.per_second.value));
     limits

@@ -6,6 +6,7 @@ use super::chart;
 use super::check::Check;
 use super::proposal::CapacityPlan;
 use super::text;
+use crate::design::{Text, both};
 use crate::report::page;
 
 /// The whole page.
@@ -15,35 +16,49 @@ pub fn render(plan: &CapacityPlan) -> String {
         &title,
         &[],
         &html! {
-            section.hero lang="en" {
+            section.hero {
                 div.headline {
-                    p.question { "How many nodes, balancers and stores?" }
+                    p.question { (Text::new("How many nodes, balancers and stores?", "¿Cuántos nodos, balanceadores y almacenes?")) }
                     h1.plan { (text::headline(plan)) }
-                    p.evidence { "Planned from what was measured of '" (plan.arm) "'. Measured: within what was measured; predicted: to twice as far; scenario: beyond." }
+                    p.evidence { (planned_from(plan)) }
                 }
             }
-            div.grid lang="en" { (sections(plan)) }
+            div.grid { (sections(plan)) }
         },
+    )
+}
+
+fn planned_from(plan: &CapacityPlan) -> Text {
+    both!(
+        "Planned from what was measured of '{arm}'. Measured: within what was measured; predicted: to twice as far; scenario: beyond.",
+        "Planeado con lo que se midió de '{arm}'. Medido: dentro de lo que se midió; predicho: hasta el doble; hipotético: más allá.",
+        arm = Text::name(&plan.arm)
     )
 }
 
 fn sections(plan: &CapacityPlan) -> Markup {
     html! {
-        (panel("The plan", &html! {
+        (panel(&Text::new("The plan", "El plan"), &html! {
             (table(&["", "number", "95 %", "class"], &text::tier_rows(plan)))
-            p { "Usable: " (text::usable_words(plan)) "." }
-            @if let Some(cost) = &plan.cost { p { (text::cost_words(cost)) } }
+            p { (Text::new("Usable: ", "Lo que se puede usar: ")) (text::usable_words(plan)) "." }
+            @if let Some(cost) = &plan.cost { p { (text::cost_words(cost).upper_first()) } }
         }))
-        (panel("Throughput over nodes", &page::figure(&chart::chart(plan))))
-        (panel("What gives way first", &html! {
-            p { "If there were one of each: requests a second within the objective." }
+        (panel(&Text::new("Throughput over nodes", "Rendimiento según los nodos"), &page::figure(&chart::chart(plan))))
+        (panel(&Text::new("What gives way first", "Qué cede primero"), &html! {
+            p { (Text::new(
+                "If there were one of each: requests a second within the objective.",
+                "Si hubiera uno de cada uno: peticiones por segundo dentro del objetivo."
+            )) }
             (table(&["first to last", "at", "95 %", "class", "then"], &text::limit_rows(plan)))
         }))
-        (panel("What it assumes", &html! {
+        (panel(&Text::new("What it assumes", "Qué supone"), &html! {
             (list(&plan.assumes))
-            @if !plan.cannot_know.is_empty() { h3 { "What it cannot know" } (list(&plan.cannot_know)) }
+            @if !plan.cannot_know.is_empty() {
+                h3 { (Text::new("What it cannot know", "Qué no puede saber")) }
+                (list(&plan.cannot_know))
+            }
             @if !plan.advice.is_empty() {
-                h3 { "What would make it surer" }
+                h3 { (Text::new("What would make it surer", "Qué lo haría más seguro")) }
                 (list(&plan.advice.iter().map(text::advice_words).collect::<Vec<_>>()))
             }
         }))
@@ -54,23 +69,23 @@ fn sections(plan: &CapacityPlan) -> Markup {
 /// Predicted against measured: a section of the plan, and of the report.
 pub fn check_section(check: &Check) -> Markup {
     panel(
-        "The model, checked",
+        &Text::new("The model, checked", "El modelo, puesto a prueba"),
         &html! {
             p { (text::check_headline(check)) }
             (table(&["", "predicted", "95 %", "measured", "error"], &text::check_rows(check)))
-            @for note in &check.notes { p.note { (note) "." } }
+            @for note in &check.notes { p.note { (note.upper_first()) "." } }
         },
     )
 }
 
-fn panel(name: &str, content: &Markup) -> Markup {
-    page::panel("", "wide", &name.into(), content)
+fn panel(name: &Text, content: &Markup) -> Markup {
+    page::panel("", "wide", name, content)
 }
 
-fn list(items: &[String]) -> Markup {
+fn list(items: &[Text]) -> Markup {
     html! { ul.prose { @for item in items { li { (item) } } } }
 }
 
-fn table(heads: &[&str], rows: &[Vec<String>]) -> Markup {
+fn table(heads: &[&str], rows: &[Vec<Text>]) -> Markup {
     page::table(heads, rows.iter().cloned())
 }

@@ -217,17 +217,21 @@ mod tests {
         big.node_units = 1000;
         let priced = plan(&big, &goal(1e4), Some(&Prices::example()), &EFFORT).unwrap();
         assert!(
-            priced.cost.is_none() && priced.cannot_know.iter().any(|words| words.contains("no machine of 1000 units"))
+            priced.cost.is_none()
+                && priced.cannot_know.iter().any(|words| words.en().contains("no machine of 1000 units"))
         );
     }
 
     #[test]
     fn two_sizes_say_what_they_cannot_know() {
         let two = of(&sample::evidence(&[(1, 100.0), (2, 195.0)], 0.02), 1e4);
-        assert!(two.cannot_know.iter().any(|words| words.contains("cannot tell contention from coherency")), "{two:?}");
+        assert!(
+            two.cannot_know.iter().any(|words| words.en().contains("cannot tell contention from coherency")),
+            "{two:?}"
+        );
         assert!(two.check.is_none());
         let three = of(&three_sizes(), 1e4);
-        assert!(!three.cannot_know.iter().any(|words| words.contains("contention")));
+        assert!(!three.cannot_know.iter().any(|words| words.en().contains("contention")));
         assert!(three.check.is_some());
     }
 
@@ -236,11 +240,15 @@ mod tests {
         let noisy = of(&sample::evidence(&[(1, 100.0), (2, 195.0), (4, 370.0)], 0.06), 1e5);
         let calm = of(&three_sizes(), 1e5);
         assert!(noisy.nodes.relative_width() > 1.8 * calm.nodes.relative_width());
-        assert!(noisy.advice[0].effect.contains("make the number of nodes unsure"), "{:?}", noisy.advice);
-        assert!(noisy.advice.iter().all(|advice| advice.seconds > 0.0 && advice.command.contains("webapp bench")));
-        assert!(noisy.advice.iter().any(|advice| advice.command.contains("--units 1,2,4,8")), "{:?}", noisy.advice);
+        assert!(noisy.advice[0].effect.en().contains("make the number of nodes unsure"), "{:?}", noisy.advice);
+        assert!(noisy.advice.iter().all(|advice| advice.seconds > 0.0 && advice.command.en().contains("webapp bench")));
+        assert!(
+            noisy.advice.iter().any(|advice| advice.command.en().contains("--units 1,2,4,8")),
+            "{:?}",
+            noisy.advice
+        );
         let exact = of(&sample::evidence(&[(1, 100.0), (2, 195.0), (4, 370.0)], 0.0001), 1e5);
-        assert!(!exact.advice.iter().any(|advice| advice.effect.contains("unsure by")), "{:?}", exact.advice);
+        assert!(!exact.advice.iter().any(|advice| advice.effect.en().contains("unsure by")), "{:?}", exact.advice);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::goal::Goal;
 use super::limits::TierLimit;
 use super::size::Because;
 use super::usable::UsableSource;
+use crate::design::Text;
 
 /// A size for a goal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,9 +43,9 @@ pub struct CapacityPlan {
     /// What would narrow it, the most useful first.
     pub advice: Vec<Advice>,
     /// What it takes for granted.
-    pub assumes: Vec<String>,
+    pub assumes: Vec<Text>,
     /// What it cannot know from these runs.
-    pub cannot_know: Vec<String>,
+    pub cannot_know: Vec<Text>,
     /// What so many nodes can do at most, from one to beyond the plan.
     pub curve: Vec<CurvePoint>,
     /// What was measured at each size.

@@ -2,6 +2,7 @@
 
 use super::evidence::{ArmEvidence, ClusterSize, OpenPoint};
 use super::measurement::{Measurement, StoreMeasurement, Work};
+use crate::design::Text;
 use crate::results::load::Arrivals;
 use crate::results::plan::Plan;
 use crate::simulate::Policy;
@@ -13,7 +14,7 @@ pub fn evidence(sizes: &[(u32, f64)], noise: f64) -> ArmEvidence {
         scale: nodes.into(),
         runs: [-2.0, -1.0, 1.0, 2.0].map(|step| run(nodes, per_second * (noise * step).exp())).to_vec(),
         is_limit: true,
-        evidence: "the nodes used 99 % of their quota".to_owned(),
+        evidence: Text::name("the nodes used 99 % of their quota"),
     };
     ArmEvidence {
         arm: "horizontal".to_owned(),

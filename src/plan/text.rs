@@ -6,15 +6,16 @@ use super::figure::Figure;
 use super::proposal::{CapacityPlan, PlannedCost};
 use super::size::Because;
 use super::usable::UsableSource;
-use crate::report::{table, words};
-use crate::results::number::{counted, milliseconds, percent, plain, price, signed_percent};
+use crate::design::{Text, both};
+use crate::report::table;
+use crate::results::number::{milliseconds, percent, plain, price, signed_percent};
 
 /// Everything, as text.
 pub fn text(plan: &CapacityPlan) -> String {
-    let mut out = table::wrap(&headline(plan), 0) + "\n\n";
+    let mut out = table::wrap(headline(plan).en(), 0) + "\n\n";
     out += &tiers(plan);
     if let Some(cost) = &plan.cost {
-        out += &paragraph(&cost_words(cost));
+        out += &paragraph(cost_words(cost).en());
     }
     out += "\nWhat gives way, if there is one of each (requests a second, within the objective):\n";
     out += &limits(plan);
@@ -39,38 +40,59 @@ fn paragraph(text: &str) -> String {
     table::wrap(text, 2) + "\n"
 }
 
-fn list(items: &[String]) -> String {
-    items.iter().map(|item| paragraph(&format!("- {item}"))).collect()
+fn list(items: &[Text]) -> String {
+    items.iter().map(|item| paragraph(&format!("- {}", item.en()))).collect()
+}
+
+/// Rows of texts for a terminal.
+fn english(rows: &[Vec<Text>]) -> Vec<Vec<String>> {
+    rows.iter().map(|row| row.iter().map(|cell| cell.en().to_owned()).collect()).collect()
 }
 
 /// What was asked, and the answer in one sentence.
-pub fn headline(plan: &CapacityPlan) -> String {
+pub fn headline(plan: &CapacityPlan) -> Text {
     let goal = &plan.goal;
     let peak = if goal.peak_to_mean > 1.0 {
-        format!(" on average and {} at the peak", plain(plan.peak_per_second))
+        both!(
+            " on average and {peak} at the peak",
+            " en promedio y {peak} en el pico",
+            peak = plain(plan.peak_per_second)
+        )
     } else {
-        String::new()
+        Text::default()
     };
     let because = match plan.because {
-        Because::Headroom => format!("so many because {} % stay unused at the peak", percent(100.0 * goal.headroom)),
-        Because::Failures => "so many because of the nodes that may be away at the peak".to_owned(),
+        Because::Headroom => both!(
+            "so many because {share} % stay unused at the peak",
+            "tantos porque en el pico queda sin usar el {share} %",
+            share = percent(100.0 * goal.headroom)
+        ),
+        Because::Failures => Text::new(
+            "so many because of the nodes that may be away at the peak",
+            "tantos por los nodos que pueden faltar en el pico",
+        ),
     };
-    format!(
-        "For {} requests a second{peak}, with {}: {} ({}), built as '{}'; {because}.",
-        plain(goal.rate_per_second),
-        goal.objective,
-        counted_figure(&plan.nodes, "node"),
-        plan.nodes.class.name(),
-        plan.arm,
+    both!(
+        "For {rate} requests a second{peak}, with {objective}: {nodes} ({class}), built as '{arm}'; {because}.",
+        "Para {rate} peticiones por segundo{peak}, con {objective}: {nodes} ({class}), armados como '{arm}'; {because}.",
+        rate = plain(goal.rate_per_second),
+        peak,
+        objective = goal.objective.to_string(),
+        nodes = counted_nodes(&plan.nodes),
+        class = plan.nodes.class.name(),
+        arm = Text::name(&plan.arm),
+        because
     )
 }
 
 /// `12 nodes (95 %: 11 to 14)`.
-fn counted_figure(figure: &Figure, word: &str) -> String {
-    let count = |value: f64| plain_count(value);
-    let plural = if figure.value == 1.0 { "" } else { "s" };
-    let [low, high] = figure.interval_95;
-    format!("{} {word}{plural} (95 %: {} to {})", count(figure.value), count(low), count(high))
+fn counted_nodes(figure: &Figure) -> Text {
+    let [low, high] = figure.interval_95.map(plain_count);
+    let count = plain_count(figure.value);
+    if figure.value == 1.0 {
+        return both!("{count} node (95 %: {low} to {high})", "{count} nodo (95 %: {low} a {high})", count, low, high);
+    }
+    both!("{count} nodes (95 %: {low} to {high})", "{count} nodos (95 %: {low} a {high})", count, low, high)
 }
 
 /// A whole number: `12`, `12,345`.
@@ -78,80 +100,87 @@ pub fn plain_count(value: f64) -> String {
     if value < 100.0 { format!("{value:.0}") } else { plain(value) }
 }
 
+/// `11 to 14`.
+fn interval(figure: &Figure, number: impl Fn(f64) -> String) -> Text {
+    let [low, high] = figure.interval_95.map(number);
+    both!("{low} to {high}", "{low} a {high}", low, high)
+}
+
 /// Tier, number, interval, class.
-pub fn tier_rows(plan: &CapacityPlan) -> Vec<Vec<String>> {
-    let row = |name: &str, figure: &Figure| {
-        let [low, high] = figure.interval_95;
-        vec![
-            name.to_owned(),
-            plain_count(figure.value),
-            format!("{} to {}", plain_count(low), plain_count(high)),
-            figure.class.name().to_owned(),
-        ]
+pub fn tier_rows(plan: &CapacityPlan) -> Vec<Vec<Text>> {
+    let row = |name: Text, figure: &Figure, number: &dyn Fn(f64) -> String| {
+        vec![name, Text::figure(number(figure.value)), interval(figure, number), figure.class.name()]
     };
-    let tiers =
-        [("nodes", Some(&plan.nodes)), ("balancers", plan.balancers.as_ref()), ("stores", plan.stores.as_ref())];
-    let mut rows: Vec<Vec<String>> = tiers.into_iter().filter_map(|(name, figure)| Some(row(name, figure?))).collect();
-    let share = &plan.usable_fraction;
-    let [low, high] = share.interval_95.map(|end| percent(100.0 * end));
-    rows.push(vec![
-        "of the ceiling usable, %".to_owned(),
-        percent(100.0 * share.value),
-        format!("{low} to {high}"),
-        share.class.name().to_owned(),
-    ]);
-    rows
+    let tiers = [
+        (Text::new("nodes", "nodos"), Some(&plan.nodes)),
+        (Text::new("balancers", "balanceadores"), plan.balancers.as_ref()),
+        (Text::new("stores", "almacenes"), plan.stores.as_ref()),
+    ];
+    let counts = tiers.into_iter().filter_map(|(name, figure)| Some(row(name, figure?, &plain_count)));
+    let usable = Text::new("of the ceiling usable, %", "del techo se puede usar, %");
+    let share = row(usable, &plan.usable_fraction, &|share| percent(100.0 * share));
+    counts.chain([share]).collect()
 }
 
 fn tiers(plan: &CapacityPlan) -> String {
-    let mut out = table::render(&["", "number", "95 %", "class"], &[0, 3], &tier_rows(plan));
+    let mut out = table::render(&["", "number", "95 %", "class"], &[0, 3], &english(&tier_rows(plan)));
     out.push('\n');
-    out += &paragraph(&format!("usable: {}", usable_words(plan)));
+    out += &paragraph(&format!("usable: {}", usable_words(plan).en()));
     out
 }
 
 /// Where the usable share of the ceiling is from.
-pub fn usable_words(plan: &CapacityPlan) -> String {
-    let objective = plan.goal.objective;
+pub fn usable_words(plan: &CapacityPlan) -> Text {
+    let objective = plan.goal.objective.to_string();
     match plan.usable_source {
-        UsableSource::Simulated => {
-            format!("the highest share at which the simulator meets {objective} with random arrivals")
-        }
-        UsableSource::Ladder => format!("the open ladder missed {objective} above it; the simulator would allow more"),
-        UsableSource::LadderAlone => format!(
-            "the open ladder missed {objective} above it; the time of a request is not mainly CPU, so it is not simulated"
+        UsableSource::Simulated => both!(
+            "the highest share at which the simulator meets {objective} with random arrivals",
+            "la parte más alta con la que el simulador cumple {objective} con llegadas al azar",
+            objective
         ),
-        UsableSource::Assumed => {
-            "a rule of thumb: nothing that was measured tells how response time grows with load".to_owned()
-        }
+        UsableSource::Ladder => both!(
+            "the open ladder missed {objective} above it; the simulator would allow more",
+            "por encima, la escalera abierta no cumplió {objective}; el simulador permitiría más",
+            objective
+        ),
+        UsableSource::LadderAlone => both!(
+            "the open ladder missed {objective} above it; the time of a request is not mainly CPU, so it is not simulated",
+            "por encima, la escalera abierta no cumplió {objective}; el tiempo de una petición no es sobre todo CPU, así que no se simula",
+            objective
+        ),
+        UsableSource::Assumed => Text::new(
+            "a rule of thumb: nothing that was measured tells how response time grows with load",
+            "una regla práctica: nada de lo que se midió dice cómo crece el tiempo de respuesta con la carga",
+        ),
     }
 }
 
 /// Cost with its interval.
-pub fn cost_words(cost: &PlannedCost) -> String {
+pub fn cost_words(cost: &PlannedCost) -> Text {
     let range = |figure: &Figure| {
-        let [low, high] = figure.interval_95;
-        format!("{} (95 %: {} to {})", price(figure.value), price(low), price(high))
+        let (value, interval) = (price(figure.value), interval(figure, price));
+        both!("{value} (95 %: {interval})", "{value} (95 %: {interval})", value, interval)
     };
-    format!(
-        "cost in {} ({}): {} an hour, {} for a million requests. {}",
-        cost.currency,
-        cost.per_hour.class.name(),
-        range(&cost.per_hour),
-        range(&cost.per_million),
-        cost.about
+    both!(
+        "cost in {currency} ({class}): {hour} an hour, {million} for a million requests. {about}",
+        "costo en {currency} ({class}): {hour} por hora, {million} por un millón de peticiones. {about}",
+        currency = Text::name(&cost.currency),
+        class = cost.per_hour.class.name(),
+        hour = range(&cost.per_hour),
+        million = range(&cost.per_million),
+        about = Text::as_written(&cost.about)
     )
 }
 
 /// Order, tier, where it gives way, interval, class, what then.
-pub fn limit_rows(plan: &CapacityPlan) -> Vec<Vec<String>> {
+pub fn limit_rows(plan: &CapacityPlan) -> Vec<Vec<Text>> {
     let row = |limit: &super::limits::TierLimit| {
-        let [low, high] = limit.per_second.interval_95;
+        let at = &limit.per_second;
         vec![
             limit.name.clone(),
-            plain(limit.per_second.value),
-            format!("{} to {}", plain(low), plain(high)),
-            limit.per_second.class.name().to_owned(),
+            Text::figure(plain(at.value)),
+            interval(at, plain),
+            at.class.name(),
             limit.then.clone(),
         ]
     };
@@ -159,65 +188,80 @@ pub fn limit_rows(plan: &CapacityPlan) -> Vec<Vec<String>> {
 }
 
 fn limits(plan: &CapacityPlan) -> String {
-    table::render_with_gap(&["first to last", "at", "95 %", "class", "then"], &[0, 3, 4], &limit_rows(plan), 2) + "\n"
+    let rows = english(&limit_rows(plan));
+    table::render_with_gap(&["first to last", "at", "95 %", "class", "then"], &[0, 3, 4], &rows, 2) + "\n"
 }
 
 /// What to measure, and for how long.
-pub fn advice_words(advice: &Advice) -> String {
-    format!("{}: {} (about {})", advice.effect, advice.command, duration(advice.seconds))
+pub fn advice_words(advice: &Advice) -> Text {
+    both!(
+        "{effect}: {command} (about {time})",
+        "{effect}: {command} (unos {time})",
+        effect = advice.effect,
+        command = advice.command,
+        time = duration(advice.seconds)
+    )
 }
 
-fn duration(seconds: f64) -> String {
-    let minutes = (seconds / 60.0).round().max(1.0) as u32;
-    if minutes < 120 { counted(minutes, "minute") } else { format!("{:.0} hours", f64::from(minutes) / 60.0) }
+fn duration(seconds: f64) -> Text {
+    match (seconds / 60.0).round().max(1.0) as u32 {
+        1 => Text::new("1 minute", "1 minuto"),
+        minutes if minutes < 120 => both!("{minutes} minutes", "{minutes} minutos", minutes),
+        minutes => {
+            let hours = format!("{:.0}", f64::from(minutes) / 60.0);
+            both!("{hours} hours", "{hours} horas", hours)
+        }
+    }
 }
 
 /// Predicted against measured.
 pub fn check_text(check: &Check) -> String {
-    let mut out = table::wrap(&check_headline(check), 0) + "\n";
-    out += &table::render(&["", "predicted", "95 %", "measured", "error"], &[0], &check_rows(check));
+    let mut out = table::wrap(check_headline(check).en(), 0) + "\n";
+    out += &table::render(&["", "predicted", "95 %", "measured", "error"], &[0], &english(&check_rows(check)));
     out.push('\n');
     for note in &check.notes {
-        out += &paragraph(&format!("! {note}"));
+        out += &paragraph(&format!("! {}", note.en()));
     }
     out
 }
 
 /// What is compared.
-pub fn check_headline(check: &Check) -> String {
-    let from: Vec<String> = check.from_nodes.iter().map(ToString::to_string).collect();
-    let from = words::list(&from);
-    format!(
-        "The model against what was measured ('{}'): {} predicted from {} nodes and closed runs alone; rates with their share of the \
-         measured ceiling.",
-        check.arm,
-        counted(check.at_nodes, "node"),
-        from,
+pub fn check_headline(check: &Check) -> Text {
+    both!(
+        "The model against what was measured ('{arm}'): {nodes} nodes predicted from {from} nodes and closed runs alone; rates with \
+         their share of the measured ceiling.",
+        "El modelo contra lo que se midió ('{arm}'): {nodes} nodos predichos solo con {from} nodos y corridas cerradas; las tasas, con su \
+         parte del techo medido.",
+        arm = Text::name(&check.arm),
+        nodes = check.at_nodes,
+        from = Text::list(check.from_nodes.iter().map(|nodes| Text::name(nodes.to_string())))
     )
 }
 
 /// Figure, predicted, interval, measured, error.
-pub fn check_rows(check: &Check) -> Vec<Vec<String>> {
-    let row = |name: String, compared: &Compared, number: fn(f64) -> String| {
-        let [low, high] = compared.predicted.interval_95;
+pub fn check_rows(check: &Check) -> Vec<Vec<Text>> {
+    let row = |name: Text, compared: &Compared, number: fn(f64) -> String| {
         vec![
             name,
-            number(compared.predicted.value),
-            format!("{} to {}", number(low), number(high)),
-            number(compared.measured),
-            signed_percent(compared.error_percent),
+            Text::figure(number(compared.predicted.value)),
+            interval(&compared.predicted, number),
+            Text::figure(number(compared.measured)),
+            Text::figure(signed_percent(compared.error_percent)),
         ]
     };
-    let mut rows = vec![row("ceiling by the law, requests/s".to_owned(), &check.ceiling, plain)];
-    rows.extend(
-        check.ceiling_by_cells.iter().map(|cells| row("ceiling by cells, requests/s".to_owned(), cells, plain)),
-    );
+    let law = Text::new("ceiling by the law, requests/s", "techo según la ley, peticiones/s");
+    let cells = || Text::new("ceiling by cells, requests/s", "techo según las celdas, peticiones/s");
+    let mut rows = vec![row(law, &check.ceiling, plain)];
+    rows.extend(check.ceiling_by_cells.iter().map(|compared| row(cells(), compared, plain)));
     for point in &check.latency {
         // With its share of the ceiling.
-        let at = format!("at {}/s ({} %), ms", plain(point.rate_per_second), percent(100.0 * point.fraction));
-        rows.push(row(format!("p50 {at}"), &point.p50, milliseconds));
-        rows.push(row(format!("p99 {at}"), &point.p99, milliseconds));
-        rows.extend(point.cpu.iter().map(|cpu| row(format!("CPU a request {at}"), cpu, milliseconds)));
+        let (rate, share) = (plain(point.rate_per_second), percent(100.0 * point.fraction));
+        let at = both!("at {rate}/s ({share} %), ms", "a {rate}/s ({share} %), ms", rate, share);
+        let named = |figure: Text| both!("{figure} {at}", "{figure} {at}", figure, at);
+        rows.push(row(named(Text::name("p50")), &point.p50, milliseconds));
+        rows.push(row(named(Text::name("p99")), &point.p99, milliseconds));
+        let cpu_name = Text::new("CPU a request", "CPU por petición");
+        rows.extend(point.cpu.iter().map(|cpu| row(named(cpu_name.clone()), cpu, milliseconds)));
     }
     rows
 }

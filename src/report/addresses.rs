@@ -64,7 +64,11 @@ mod tests {
         assert_eq!(addresses.iter().map(|it| &*it.address).collect::<Vec<_>>(), ["/whoami", "POST /login"]);
         assert_eq!((addresses[1].goodput_per_second, addresses[1].p99_milliseconds), (20.0, Some(300.0)));
         let logins = "Logins a second at 1 unit, 2 units and 4 units: 20.0, 20.0 and 20.0 with one big node; 20.0, 20.0 and 20.0 with many small nodes.";
-        assert!(report.headline.contains(logins) && !alone.headline.contains("Logins"), "{}", report.headline);
+        assert!(
+            report.headline.en().contains(logins) && !alone.headline.en().contains("Logins"),
+            "{:?}",
+            report.headline
+        );
         let text = findings::text(&report);
         assert!(text.contains("by address:") && text.contains("POST /login"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::addresses::{self, AddressUse};
 use super::binding::{self, Binding};
+use super::invalid;
 use super::store_cause::{self, StoreFinding};
 use super::usage::{self, Use, median, sum};
 use super::usl::{self, Fit};
+use crate::design::Text;
 use crate::results::arm::{Arm, PointKey, Scale};
 use crate::results::folder::Results;
 use crate::results::ladder;
@@ -71,7 +73,7 @@ pub struct Point {
     /// True when all runs behind the ceiling are valid.
     pub valid: bool,
     /// Why not.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Text>,
 }
 
 impl Point {
@@ -179,7 +181,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
     for (node, answers) in runs.iter().flat_map(|run| &run.load.nodes) {
         *served.entry(node.clone()).or_insert(0) += answers;
     }
-    let reasons: Vec<String> = runs.iter().flat_map(|run| run.verdict.reasons.clone()).collect();
+    let reasons = runs.iter().flat_map(|run| invalid::reasons(run)).collect();
     let used = usage::used(&runs);
     let latency = latency_points(results, key);
     Some(Point {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::invalid;
 use super::store_cause::{self, Cause};
 use super::usage::Use;
-use crate::design::Text;
-use crate::results::load::Validity;
+use crate::design::{Text, both};
 use crate::results::number::{or_dash, percent, plain, significant};
 use crate::results::run::Run;
 use crate::stats::{Bottleneck, Resource};
@@ -64,21 +64,30 @@ pub struct Binding {
     pub evidence_es: Option<String>,
 }
 
+impl Binding {
+    fn new(resource: Limit, words: &Text) -> Self {
+        let spanish = (words.en() != words.es()).then(|| words.es().to_owned());
+        Self { resource, evidence: words.en().to_owned(), evidence_es: spanish }
+    }
+
+    /// The sentence in both languages.
+    pub fn words(&self) -> Text {
+        match &self.evidence_es {
+            Some(spanish) => Text::new(&self.evidence, spanish),
+            None => Text::as_written(&self.evidence),
+        }
+    }
+}
+
 /// What stopped these runs of one level, of which `used` tells the medians and `quota` the cores that all nodes may use.
 pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
-    let binding = |resource, evidence: String| Binding { resource, evidence, evidence_es: None };
-    let both = |resource, text: Text| Binding {
-        resource,
-        evidence: text.en().to_owned(),
-        evidence_es: Some(text.es().to_owned()),
-    };
-    if let Some(reason) = runs.iter().find_map(|run| generator_bound(run)) {
-        return binding(Limit::Generator, reason);
+    if let Some(reason) = runs.iter().find_map(|run| invalid::generator(run)) {
+        return Binding::new(Limit::Generator, &reason);
     }
     if let Some(cpu) = used.balancer_cpu_percent.filter(|&cpu| cpu >= BALANCER_BUSY_PERCENT) {
         let cpu = percent(cpu);
-        let spanish = format!("el balanceador usó el {cpu} % de un núcleo");
-        return both(Limit::Balancer, Text::counted(format!("the balancer used {cpu} % of one core"), spanish));
+        let words = both!("the balancer used {cpu} % of one core", "el balanceador usó el {cpu} % de un núcleo", cpu);
+        return Binding::new(Limit::Balancer, &words);
     }
     let store = store_cause::used(runs);
     // A store that is used up stops nodes that have CPU left, whatever these believe.
@@ -86,36 +95,38 @@ pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
         && used.cpu_percent.is_none_or(|percent| percent < NODES_BUSY_PERCENT)
         && let Some(evidence) = store_cause::evidence(&store)
     {
-        return binding(Limit::Node(Resource::Store), evidence);
+        return Binding::new(Limit::Node(Resource::Store), &evidence);
     }
     let Some(named) = most_named(runs) else {
         let spanish = "los nodos no nombraron ningún cuello de botella";
-        return both(Limit::Node(Resource::None), Text::new("the nodes named nothing as their bottleneck", spanish));
+        let words = Text::new("the nodes named nothing as their bottleneck", spanish);
+        return Binding::new(Limit::Node(Resource::None), &words);
     };
     if let (Resource::Cpu, Some((foreign, cores))) = (named.resource, used.foreign_cores.zip(used.machine_cores))
         && 100.0 * foreign >= FOREIGN_PERCENT * cores
     {
-        let spanish = format!("otros procesos usaron {foreign:.1} de {cores:.0} núcleos mientras tanto");
-        let english = format!("other processes used {foreign:.1} of {cores:.0} cores meanwhile");
-        return both(Limit::Others, Text::counted(english, spanish));
+        let words = both!(
+            "other processes used {foreign} of {cores} cores meanwhile",
+            "otros procesos usaron {foreign} de {cores} núcleos mientras tanto",
+            foreign = format!("{foreign:.1}"),
+            cores = format!("{cores:.0}")
+        );
+        return Binding::new(Limit::Others, &words);
     }
     let resource = Limit::Node(named.resource);
-    match (named.resource, quota) {
-        (Resource::CpuQuota, Some(quota)) => both(resource, throttled(used, quota)),
-        (Resource::Pool, _) => both(resource, pool(used)),
-        (Resource::Store, _) => match store_cause::evidence(&store) {
-            Some(evidence) => binding(resource, evidence),
-            None => both(resource, own_words(named)),
-        },
-        (Resource::None, _) => both(
-            resource,
-            Text::new(
-                "nothing at the nodes was used up: more connections may bring more",
-                "nada se agotó en los nodos: más conexiones pueden dar más",
-            ),
+    let words = match (named.resource, quota) {
+        (Resource::CpuQuota, Some(quota)) => throttled(used, quota),
+        (Resource::Pool, _) => pool(used),
+        (Resource::Store, _) => store_cause::evidence(&store).unwrap_or_else(|| own_words(named)),
+        (Resource::None, _) => Text::new(
+            "nothing at the nodes was used up: more connections may bring more",
+            "nada se agotó en los nodos: más conexiones pueden dar más",
         ),
-        _ => both(resource, own_words(named)),
-    }
+        (Resource::CpuQuota, None) | (Resource::Cpu | Resource::Io | Resource::Memory | Resource::Network, _) => {
+            own_words(named)
+        }
+    };
+    Binding::new(resource, &words)
 }
 
 fn throttled(used: &Use, quota: f64) -> Text {
@@ -147,15 +158,8 @@ fn own_words(named: &Bottleneck) -> Text {
     };
     let english = rest(&named.evidence);
     match rest(&named.evidence_es) {
-        spanish if spanish.is_empty() => Text::name(english),
+        spanish if spanish.is_empty() => Text::as_written(english),
         spanish => Text::new(english, spanish),
-    }
-}
-
-fn generator_bound(run: &Run) -> Option<String> {
-    match run.load.generator.verdict {
-        Validity::Valid => None,
-        Validity::GeneratorBound => Some(run.load.generator.reason.clone()),
     }
 }
 

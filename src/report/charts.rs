@@ -4,17 +4,14 @@
 
 mod axis;
 mod draw;
-mod phrases;
 #[cfg(test)]
 mod tests;
 
 use draw::Frame;
 use serde_json::{Value, json};
 
-use crate::design::Text;
+use crate::design::{Text, both};
 use crate::results::number;
-
-pub use phrases::phrase;
 
 /// A colour by what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +102,9 @@ pub enum Stroke {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// For the legend.
-    pub name: String,
+    pub name: Text,
+    /// Whose it is: series of one arm are switched off together. `None`: its own.
+    pub arm: Option<String>,
     /// Its colour.
     pub ink: Ink,
     /// How it is drawn.
@@ -133,8 +132,14 @@ pub struct Note {
 
 impl Series {
     /// A line without ranges and band.
-    pub fn new(name: impl Into<String>, ink: Ink, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), ink, stroke, points, ranges: Vec::new(), band: Vec::new(), notes: Vec::new() }
+    pub fn new(name: Text, ink: Ink, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
+        Self { name, arm: None, ink, stroke, points, ranges: Vec::new(), band: Vec::new(), notes: Vec::new() }
+    }
+
+    /// One of several lines of an arm: what it shows of it.
+    pub fn of(arm: &str, what: &Text, ink: Ink, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
+        let name = both!("{arm}, {what}", "{arm}, {what}", arm = Text::name(arm), what);
+        Self { arm: Some(arm.to_owned()), ..Self::new(name, ink, stroke, points) }
     }
 }
 
@@ -142,7 +147,7 @@ impl Series {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// What it marks.
-    pub name: String,
+    pub name: Text,
     /// True: at an x; false: at a y.
     pub upright: bool,
     /// Where.
@@ -153,13 +158,13 @@ pub struct Rule {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
     /// Its finding, in one sentence.
-    pub title: String,
+    pub title: Text,
     /// What it shows, for those who cannot see it.
-    pub alternative: String,
+    pub alternative: Text,
     /// Quantity and unit of x.
-    pub x: String,
+    pub x: Text,
     /// Quantity and unit of y.
-    pub y: String,
+    pub y: Text,
     /// True: only whole numbers are written along x.
     pub whole: bool,
     /// True: x grows by factors.
@@ -170,8 +175,6 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Marks.
     pub rules: Vec<Rule>,
-    /// The title in Spanish, where there is one.
-    pub title_es: Option<String>,
     /// True: x is one answer in so many, and is written as a percentile.
     pub percentiles: bool,
     /// True: y may be below 0.
@@ -179,14 +182,6 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The title in both languages.
-    pub fn name(&self) -> Text {
-        match &self.title_es {
-            Some(spanish) => Text::new(&self.title, spanish),
-            None => self.title.as_str().into(),
-        }
-    }
-
     /// The chart as an `<svg>` element that is called by the element with this id.
     pub fn svg(&self, labelled_by: &str) -> String {
         draw::svg(self, &format!("aria-labelledby=\"{labelled_by}\""))
@@ -194,9 +189,7 @@ impl Chart {
 
     /// The group of a series, which is switched off as one: the number of the first series of the same arm.
     pub fn group(&self, number: usize) -> usize {
-        let key = |series: &Series| {
-            (series.ink, series.name.split_once(", ").map_or_else(|| series.name.clone(), |(arm, _)| arm.to_owned()))
-        };
+        let key = |series: &Series| (series.ink, series.arm.clone().unwrap_or_else(|| series.name.en().to_owned()));
         let own = self.series.get(number).map(key);
         self.series.iter().position(|series| Some(key(series)) == own).unwrap_or(number)
     }
@@ -216,7 +209,7 @@ impl Chart {
                     None => json!([place, label, words(&Text::figure(tick(y)))]),
                 }
             });
-            json!([self.group(number), words(&phrase(&series.name)), points.collect::<Vec<Value>>()])
+            json!([self.group(number), words(&series.name), points.collect::<Vec<Value>>()])
         };
         let told = self.series.iter().enumerate().filter(|(_, series)| !only_noted || !series.notes.is_empty());
         told.map(read).collect()

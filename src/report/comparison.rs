@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::analysis::{LatencyPoint, Point};
+use crate::design::{Text, both};
 use crate::results::arm::Scale;
 use crate::results::comparison::{self, Measured, Verdict};
 use crate::results::plan::Plan;
@@ -33,7 +34,7 @@ pub struct Comparison {
     /// False where one of the two has no valid run.
     pub valid: bool,
     /// What took the difference, where there is one worth explaining.
-    pub because: Option<String>,
+    pub because: Option<Text>,
     /// Response times at the highest rate that both were offered below their ceilings.
     pub same_load: Option<SameLoad>,
 }
@@ -97,12 +98,12 @@ fn one(
 }
 
 /// Goodput is CPU used divided by CPU an answer costs: the larger of the two changes explains the difference.
-fn because(baseline: &Point, arm: &Point, goodput: &comparison::Comparison) -> Option<String> {
+fn because(baseline: &Point, arm: &Point, goodput: &comparison::Comparison) -> Option<Text> {
     let used = baseline.used.cpu_percent.zip(arm.used.cpu_percent);
     let demand = baseline.demand_milliseconds.zip(arm.demand_milliseconds);
     let ((used_baseline, used_arm), (demand_baseline, demand_arm)) = used.zip(demand)?;
     let difference = goodput.difference_percent().filter(|difference| difference.abs() >= WORTH_EXPLAINING_PERCENT)?;
-    let (arm_name, baseline_name) = (&arm.key.arm, &baseline.key.arm);
+    let (arm_name, baseline_name) = (Text::name(&arm.key.arm), Text::name(&baseline.key.arm));
     let by_use = 100.0 * (used_arm / used_baseline - 1.0);
     let by_demand = 100.0 * (demand_baseline.median / demand_arm.median - 1.0);
     // What explains a loss is itself a loss, and a gain a gain.
@@ -112,21 +113,41 @@ fn because(baseline: &Point, arm: &Point, goodput: &comparison::Comparison) -> O
         return None;
     }
     if by_use.abs() >= by_demand.abs() {
-        let of = if arm.quota_cores.is_some() { "of its quota" } else { "of one core" };
-        return Some(format!("{arm_name} used {used_arm:.0} % {of}, {baseline_name} {used_baseline:.0} %"));
+        let of = if arm.quota_cores.is_some() {
+            Text::new("of its quota", "de su cuota")
+        } else {
+            Text::new("of one core", "de un núcleo")
+        };
+        return Some(both!(
+            "{arm_name} used {used_arm} % {of}, {baseline_name} {used_baseline} %",
+            "{arm_name} usó el {used_arm} % {of}; {baseline_name}, el {used_baseline} %",
+            arm_name,
+            used_arm = format!("{used_arm:.0}"),
+            of,
+            baseline_name,
+            used_baseline = format!("{used_baseline:.0}")
+        ));
     }
-    let mut words = format!(
-        "an answer cost {:.2} ms of CPU with {arm_name}, {:.2} ms with {baseline_name}",
-        demand_arm.median, demand_baseline.median
-    );
-    if let Some((reference, here)) = baseline.machine_speed_per_second.zip(arm.machine_speed_per_second) {
-        let machine = 100.0 * (here.median / reference.median - 1.0);
-        if machine.abs() >= 2.0 {
-            let way = if machine > 0.0 { "faster" } else { "slower" };
-            words += &format!("; the machine itself was {:.0} % {way} meanwhile", machine.abs());
-        }
-    }
-    Some(words)
+    let machine = baseline.machine_speed_per_second.zip(arm.machine_speed_per_second);
+    let machine = machine.map(|(reference, here)| 100.0 * (here.median / reference.median - 1.0));
+    let machine = machine.filter(|machine| machine.abs() >= 2.0).map_or_else(Text::default, |machine| {
+        let way = if machine > 0.0 { Text::new("faster", "más rápida") } else { Text::new("slower", "más lenta") };
+        both!(
+            "; the machine itself was {change} % {way} meanwhile",
+            "; la propia máquina estuvo un {change} % {way} mientras tanto",
+            change = format!("{:.0}", machine.abs()),
+            way
+        )
+    });
+    Some(both!(
+        "an answer cost {own} ms of CPU with {arm_name}, {reference} ms with {baseline_name}{machine}",
+        "una respuesta costó {own} ms de CPU con {arm_name}, {reference} ms con {baseline_name}{machine}",
+        own = format!("{:.2}", demand_arm.median),
+        arm_name,
+        reference = format!("{:.2}", demand_baseline.median),
+        baseline_name,
+        machine
+    ))
 }
 
 /// The highest rate that both were offered and that is at most 80 % of the ceiling of each: near the ceiling, figures are
@@ -170,14 +191,15 @@ mod tests {
         assert!(one.because.is_none() && one.same_load.is_none(), "{one:?}");
         assert_eq!(four.verdict(), Some(Verdict::Different));
         assert!((four.goodput.difference_percent().unwrap() + 13.0).abs() < 0.1, "{four:?}");
-        assert!(four.because.as_ref().unwrap().contains("an answer cost"), "{four:?}");
+        assert!(four.because.as_ref().unwrap().en().contains("an answer cost"), "{four:?}");
         let same = four.same_load.unwrap();
         assert!((same.fraction - 0.8).abs() < 1e-9 && same.baseline_p99_milliseconds == Some(100.0));
         let sentence = words::sentence(four, &results.manifest.plan);
         assert!(
             sentence
+                .en()
                 .starts_with("4 units: horizontal 313/s, vertical 360/s; different: -13.0 % (95 %: -13.0 % to -13.0 %"),
-            "{sentence}"
+            "{sentence:?}"
         );
     }
 
@@ -203,7 +225,10 @@ mod tests {
         let equal = four.at_equal_speed.unwrap();
         assert!((equal.difference_percent().unwrap() + 10.0).abs() < 0.1, "{equal:?}");
         let sentence = words::sentence(four, &results.manifest.plan);
-        assert!(sentence.contains("at equal speed of the machine -10.0 % (95 %: -10.0 % to -10.0 %)"), "{sentence}");
+        assert!(
+            sentence.en().contains("at equal speed of the machine -10.0 % (95 %: -10.0 % to -10.0 %)"),
+            "{sentence:?}"
+        );
         assert!(comparisons[0].at_equal_speed.is_none(), "fewer than six blocks");
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::analysis::Point;
+use crate::design::{Text, both};
 use crate::results::arm::{Arm, Machines};
 use crate::results::prices::Prices;
 
@@ -112,26 +113,40 @@ fn break_even(rows: &[CostRow]) -> BreakEven {
 
 impl Cost {
     /// Whose prices they are.
-    pub fn source(&self) -> &'static str {
-        if self.given { "your prices" } else { "example prices; --prices FILE takes yours" }
+    pub fn source(&self) -> Text {
+        if self.given {
+            Text::new("your prices", "tus precios")
+        } else {
+            Text::new("example prices; --prices FILE takes yours", "precios de ejemplo; --prices FILE toma los tuyos")
+        }
     }
 }
 
 impl BreakEven {
     /// In one sentence.
-    pub fn sentence(&self) -> String {
+    pub fn sentence(&self) -> Text {
         match self {
-            Self::Unknown => "Two unit counts with prices are needed to find where the two ways break even.".to_owned(),
-            Self::AlwaysHorizontal => {
-                "A request costs less on many small machines at every unit count measured.".to_owned()
-            }
-            Self::AlwaysVertical => {
-                "A request costs less on the one big machine at every unit count measured.".to_owned()
-            }
-            Self::At { units } => format!("From {units:.1} units on, a request costs less on many small machines."),
-            Self::Several => {
-                "Which way is cheaper changes more than once: the figures scatter too much for a break-even.".to_owned()
-            }
+            Self::Unknown => Text::new(
+                "Two unit counts with prices are needed to find where the two ways break even.",
+                "Hacen falta dos cantidades de unidades con precio para encontrar dónde se igualan los dos caminos.",
+            ),
+            Self::AlwaysHorizontal => Text::new(
+                "A request costs less on many small machines at every unit count measured.",
+                "Una petición cuesta menos en muchas máquinas pequeñas con cada cantidad de unidades que se midió.",
+            ),
+            Self::AlwaysVertical => Text::new(
+                "A request costs less on the one big machine at every unit count measured.",
+                "Una petición cuesta menos en la única máquina grande con cada cantidad de unidades que se midió.",
+            ),
+            Self::At { units } => both!(
+                "From {units} units on, a request costs less on many small machines.",
+                "Desde {units} unidades, una petición cuesta menos en muchas máquinas pequeñas.",
+                units = format!("{units:.1}")
+            ),
+            Self::Several => Text::new(
+                "Which way is cheaper changes more than once: the figures scatter too much for a break-even.",
+                "Cuál de los dos caminos es más barato cambia más de una vez: las cifras se dispersan demasiado para un punto de equilibrio.",
+            ),
         }
     }
 }

@@ -58,7 +58,7 @@ fn judged(now: &Point, then: &Point, effect_percent: f64) -> String {
     }
     let Some(welch) = Welch::of(now, then) else { return "undecided: each needs two blocks".to_owned() };
     let difference = signed_percent(100.0 * (welch.mean.exp() - 1.0));
-    let range = |outside: f64| comparison::range(welch.interval(outside));
+    let range = |outside: f64| comparison::range(welch.interval(outside)).en().to_owned();
     match welch.verdict((1.0 + effect_percent / 100.0).ln()) {
         Verdict::Different => format!("different: {difference} (95 %: {})", range(0.05)),
         Verdict::Equivalent => format!("equivalent within {effect_percent} %: {difference} (90 %: {})", range(0.1)),

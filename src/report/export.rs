@@ -46,7 +46,7 @@ fn written(lines: &[Vec<String>]) -> String {
 pub fn markdown(report: &Report) -> String {
     let shown: Vec<&Column<_>> = columns::POINTS.iter().filter(|column| column.short.is_some()).collect();
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut out = format!("**{}**\n\n{}\n\n", escaped(&report.question), escaped(&report.headline));
+    let mut out = format!("**{}**\n\n{}\n\n", escaped(&report.question), escaped(report.headline.en()));
     out += &line(shown.iter().map(|column| escaped(column.head)).chain(["stopped by".to_owned()]).collect());
     out += &line(
         shown
@@ -61,10 +61,10 @@ pub fn markdown(report: &Report) -> String {
     }
     out.push('\n');
     for comparison in &report.comparisons {
-        out += &format!("- {}\n", escaped(&words::sentence(comparison, &report.manifest.plan)));
+        out += &format!("- {}\n", escaped(words::sentence(comparison, &report.manifest.plan).en()));
     }
-    for doubt in report.incomplete.iter().chain(&report.cautions) {
-        out += &format!("- **!** {}\n", escaped(doubt));
+    for doubt in report.doubts() {
+        out += &format!("- **!** {}\n", escaped(doubt.words().en()));
     }
     out
 }

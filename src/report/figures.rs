@@ -1,10 +1,13 @@
 //! The charts of a report: which lines, and the finding that each title states.
 
 mod compared;
+mod death;
 mod notes;
 
 pub use compared::{differences, percentiles};
-use notes::{ceiling_note, comparison_es, fullest_es, latency_note};
+pub use death::death;
+pub use notes::number_of;
+use notes::{ceiling_note, latency_note};
 
 use super::Report;
 use super::analysis::{LatencyPoint, Point};
@@ -12,7 +15,9 @@ use super::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
 use super::columns;
 use super::cost::BreakEven;
 use super::findings::objective_words;
+use super::spanish;
 use super::words;
+use crate::design::{Text, both};
 use crate::results::arm::{Arm, Scale};
 use crate::results::number::{milliseconds, or_dash, percent, plain, price};
 
@@ -33,7 +38,7 @@ pub fn throughput(report: &Report) -> Option<Chart> {
     if let Some((first, at)) = first.and_then(|point| Some((point, point.key.scale.number()?))) {
         let one = first.ceiling_per_second.median / at;
         series.push(Series::new(
-            "ideal growth",
+            Text::new("ideal growth", "crecimiento ideal"),
             Ink::Mark,
             Stroke::Dashed,
             vec![(least, one * least), (most, one * most)],
@@ -43,23 +48,40 @@ pub fn throughput(report: &Report) -> Option<Chart> {
         series.extend(law(report, number, &arm.name, least, most));
         series.extend(measured(report, number, &arm.name));
     }
-    let alternative = listing(report, |point| format!("{}: {} requests a second", point.key, columns::ceiling(point)));
+    let name = spanish::scale_name(plan);
     Some(Chart {
-        title: report
-            .comparisons
-            .last()
-            .map_or_else(|| format!("Throughput over {}", plan.scale_name), |last| words::sentence(last, plan)),
-        alternative: format!("Requests a second over {}. {alternative}", plan.scale_name),
-        x: plan.scale_name.clone(),
-        y: "requests a second".into(),
+        title: report.comparisons.last().map_or_else(
+            || both!("Throughput over {name}", "Rendimiento según {name}", name),
+            |last| words::sentence(last, plan),
+        ),
+        alternative: both!(
+            "Requests a second over {name}. {points}.",
+            "Peticiones por segundo según {name}. {points}.",
+            name,
+            points = ceilings(report)
+        ),
+        x: name,
+        y: requests_a_second(),
         whole: numbers.iter().all(|number| number.fract() == 0.0),
-        log_x: false,
-        log: false,
         series,
-        rules: Vec::new(),
-        title_es: report.comparisons.last().map(comparison_es),
         ..Chart::default()
     })
+}
+
+fn requests_a_second() -> Text {
+    Text::new("requests a second", "peticiones por segundo")
+}
+
+fn ceilings(report: &Report) -> Text {
+    let one = |point: &Point| {
+        both!(
+            "{at}: {rate} requests a second",
+            "{at}: {rate} peticiones por segundo",
+            at = Text::name(point.key.to_string()),
+            rate = columns::ceiling(point)
+        )
+    };
+    Text::join(report.points.iter().map(one), "; ")
 }
 
 /// The law of an arm with its band.
@@ -67,7 +89,8 @@ fn law(report: &Report, number: usize, arm: &str, least: f64, most: f64) -> Opti
     let fit = report.law(arm)?;
     let at = |step: usize| least + (most - least) * step as f64 / (CURVE - 1) as f64;
     let curve = (0..CURVE).map(|step| (at(step), fit.throughput(at(step)))).collect();
-    let mut line = Series::new(format!("{arm}, law and its 95 % band"), Ink::Series(number), Stroke::Solid, curve);
+    let what = Text::new("law and its 95 % band", "la ley y su banda del 95 %");
+    let mut line = Series::of(arm, &what, Ink::Series(number), Stroke::Solid, curve);
     // A band wider than the chart says no more than one that fills it.
     let top = 1.3 * report.points.iter().map(|point| point.ceiling_per_second.high).fold(0.0, f64::max);
     line.band = (0..CURVE)
@@ -78,21 +101,22 @@ fn law(report: &Report, number: usize, arm: &str, least: f64, most: f64) -> Opti
 
 /// What was measured of an arm; points without a valid run in a series of their own.
 fn measured(report: &Report, number: usize, arm: &str) -> Vec<Series> {
-    let of = |valid: bool, name: String, ink, marker| {
+    let of = |valid: bool, what: Text, ink, marker| {
         let points: Vec<(f64, &Point)> = report
             .of_arm(arm)
             .filter(|point| point.valid == valid)
             .filter_map(|point| Some((point.key.scale.number()?, point)))
             .collect();
         let middle = points.iter().map(|(at, point)| (*at, point.ceiling_per_second.median)).collect();
-        let mut series = Series::new(name, ink, Stroke::Only(marker), middle);
+        let mut series = Series::of(arm, &what, ink, Stroke::Only(marker), middle);
         let ends = |(at, point): &(f64, &Point)| (*at, point.ceiling_per_second.low, point.ceiling_per_second.high);
         series.ranges = points.iter().map(ends).collect();
         series.notes = points.iter().map(|(_, point)| ceiling_note(report, point)).collect();
         series
     };
-    let valid = of(true, format!("{arm}, median and range of the blocks"), Ink::Series(number), Marker::of(number));
-    let invalid = of(false, format!("{arm}, not valid"), Ink::Mark, Marker::of(number));
+    let blocks = Text::new("median and range of the blocks", "mediana y rango de los bloques");
+    let valid = of(true, blocks, Ink::Series(number), Marker::of(number));
+    let invalid = of(false, Text::new("not valid", "no válido"), Ink::Mark, Marker::of(number));
     [valid, invalid].into_iter().filter(|series| !series.points.is_empty()).collect()
 }
 
@@ -112,51 +136,72 @@ pub fn latency(report: &Report, scale: &Scale) -> Option<Chart> {
             valid.filter_map(|at| Some((at.rate_per_second, of(at)?))).collect::<Vec<_>>()
         };
         let (ink, stroke) = (Ink::Series(number), Stroke::Marked(Marker::of(number)));
-        let mut slow = Series::new(format!("{arm}, 99 %"), ink, stroke, line(|at| at.p99_milliseconds));
+        let mut slow = Series::of(arm, &Text::name("99 %"), ink, stroke, line(|at| at.p99_milliseconds));
         let noted = point.latency.iter().filter(|at| at.valid && at.p99_milliseconds.is_some());
         slow.notes = noted.map(|at| latency_note(report, point, at)).collect();
         series.push(slow);
-        series.push(Series::new(format!("{arm}, half"), ink, Stroke::Dashed, line(|at| at.p50_milliseconds)));
-        limits.push(format!("{arm}: {}", objective_words(point)));
-        values.extend(point.latency.iter().map(|at| {
-            format!(
-                "{arm} at {}/s: p50 {}, p99 {} ms{}",
-                plain(at.rate_per_second),
-                or_dash(at.p50_milliseconds, milliseconds),
-                or_dash(at.p99_milliseconds, milliseconds),
-                if at.valid { "" } else { " (not valid)" }
-            )
-        }));
+        let half = Text::new("half", "la mitad");
+        series.push(Series::of(arm, &half, ink, Stroke::Dashed, line(|at| at.p50_milliseconds)));
+        limits.push(both!("{arm}: {limit}", "{arm}: {limit}", arm = Text::name(arm), limit = objective_words(point)));
+        values.extend(point.latency.iter().map(|at| response(arm, at)));
     }
     if series.iter().all(|series| series.points.is_empty()) {
         return None;
     }
     let objective = report.manifest.plan.objective;
     Some(Chart {
-        title: format!("{}, {objective}: {}", words::scale(&report.manifest.plan, scale), limits.join("; ")),
-        alternative: format!("Response time over offered load, log scale. {}.", values.join("; ")),
-        x: "requests offered a second".into(),
-        y: "response time, ms".into(),
-        whole: false,
-        log_x: false,
+        title: both!(
+            "{at}, {objective}: {limits}",
+            "{at}, {objective}: {limits}",
+            at = words::scale(&report.manifest.plan, scale),
+            objective = objective.to_string(),
+            limits = Text::join(limits, "; ")
+        ),
+        alternative: both!(
+            "Response time over offered load, log scale. {values}.",
+            "Tiempo de respuesta según la carga ofrecida, escala logarítmica. {values}.",
+            values = Text::join(values, "; ")
+        ),
+        x: offered(),
+        y: response_time(),
         log: true,
         series,
-        rules: vec![Rule { name: objective.to_string(), upright: false, at: objective.milliseconds }],
-        title_es: Some(format!("Escala {scale}: tiempo de respuesta según la carga, objetivo {objective}")),
+        rules: vec![Rule { name: Text::figure(objective.to_string()), upright: false, at: objective.milliseconds }],
         ..Chart::default()
     })
+}
+
+fn offered() -> Text {
+    Text::new("requests offered a second", "peticiones ofrecidas por segundo")
+}
+
+fn response_time() -> Text {
+    Text::new("response time, ms", "tiempo de respuesta, ms")
+}
+
+/// Response times of an arm at one rate.
+fn response(arm: &str, at: &LatencyPoint) -> Text {
+    both!(
+        "{arm} at {rate}/s: p50 {p50}, p99 {p99} ms{valid}",
+        "{arm} a {rate}/s: p50 {p50}, p99 {p99} ms{valid}",
+        arm = Text::name(arm),
+        rate = plain(at.rate_per_second),
+        p50 = or_dash(at.p50_milliseconds, milliseconds),
+        p99 = or_dash(at.p99_milliseconds, milliseconds),
+        valid = if at.valid { Text::default() } else { Text::new(" (not valid)", " (no válido)") }
+    )
 }
 
 /// What each resource was used over load, of one point.
 pub fn utilization(point: &Point) -> Option<Chart> {
     type Of = fn(&LatencyPoint) -> Option<f64>;
-    let lines: [(&str, Of); 6] = [
-        ("CPU quota", |at| at.used.cpu_percent),
-        ("throttled periods", |at| at.used.throttled_percent),
-        ("pool threads", |at| at.used.pool_percent),
-        ("balancer (of one core)", |at| at.used.balancer_cpu_percent),
-        ("generator (of one core)", |at| at.used.generator_cpu_percent),
-        ("I/O wait", |at| at.used.iowait_percent),
+    let lines: [(Text, Of); 6] = [
+        (Text::new("CPU quota", "cuota de CPU"), |at| at.used.cpu_percent),
+        (Text::new("throttled periods", "períodos frenados"), |at| at.used.throttled_percent),
+        (Text::new("pool threads", "hilos del pool"), |at| at.used.pool_percent),
+        (Text::new("balancer (of one core)", "balanceador (de un núcleo)"), |at| at.used.balancer_cpu_percent),
+        (Text::new("generator (of one core)", "generador (de un núcleo)"), |at| at.used.generator_cpu_percent),
+        (Text::new("I/O wait", "espera de E/S"), |at| at.used.iowait_percent),
     ];
     let series: Vec<Series> = lines
         .into_iter()
@@ -172,31 +217,28 @@ pub fn utilization(point: &Point) -> Option<Chart> {
         .iter()
         .filter_map(|series| Some((series.points.last()?.1, &series.name)))
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let used = series.iter().filter_map(|series| {
+        let used = percent(series.points.last()?.1);
+        Some(both!("{name} {used} %", "{name} {used} %", name = series.name, used))
+    });
     Some(Chart {
-        title: format!(
-            "{}: the fullest at {}/s is {} ({} %)",
-            point.key,
-            plain(last.rate_per_second),
-            highest.1,
-            percent(highest.0)
+        title: both!(
+            "{at}: the fullest at {rate}/s is {name} ({used} %)",
+            "{at}: a {rate}/s lo más lleno es {name} ({used} %)",
+            at = Text::name(point.key.to_string()),
+            rate = plain(last.rate_per_second),
+            name = highest.1,
+            used = percent(highest.0)
         ),
-        alternative: format!(
-            "Use of each resource over offered load, {}. At the highest load: {}.",
-            point.key,
-            series
-                .iter()
-                .filter_map(|series| Some(format!("{} {} %", series.name, percent(series.points.last()?.1))))
-                .collect::<Vec<_>>()
-                .join(", ")
+        alternative: both!(
+            "Use of each resource over offered load, {at}. At the highest load: {used}.",
+            "Uso de cada recurso según la carga ofrecida, {at}. Con la carga más alta: {used}.",
+            at = Text::name(point.key.to_string()),
+            used = Text::join(used, ", ")
         ),
-        title_es: Some(fullest_es(&point.key, last.rate_per_second, highest)),
-        x: "requests offered a second".into(),
-        y: "used, %".into(),
-        whole: false,
-        log_x: false,
-        log: false,
+        x: offered(),
+        y: Text::new("used, %", "usado, %"),
         series,
-        rules: Vec::new(),
         ..Chart::default()
     })
 }
@@ -209,53 +251,54 @@ pub fn cost(report: &Report) -> Option<Chart> {
     };
     let series = vec![
         Series::new(
-            "one big machine",
+            Text::new("one big machine", "una máquina grande"),
             Ink::Series(0),
             Stroke::Marked(Marker::of(0)),
             of(|row| row.vertical_per_million),
         ),
         Series::new(
-            "small machines and a balancer",
+            Text::new("small machines and a balancer", "máquinas pequeñas y un balanceador"),
             Ink::Series(1),
             Stroke::Marked(Marker::of(1)),
             of(|row| row.horizontal_per_million),
         ),
     ];
     let rules = match cost.break_even {
-        BreakEven::At { units } => vec![Rule { name: "break-even".into(), upright: true, at: units }],
+        BreakEven::At { units } => {
+            vec![Rule { name: Text::new("break-even", "punto de equilibrio"), upright: true, at: units }]
+        }
         _ => Vec::new(),
     };
     let values = cost.rows.iter().map(|row| {
-        format!(
-            "{} units: {} against {}",
-            row.units,
-            or_dash(row.vertical_per_million, price),
-            or_dash(row.horizontal_per_million, price)
+        both!(
+            "{units} units: {big} against {small}",
+            "{units} unidades: {big} contra {small}",
+            units = row.units,
+            big = or_dash(row.vertical_per_million, price),
+            small = or_dash(row.horizontal_per_million, price)
         )
     });
+    let currency = Text::name(&cost.prices.currency);
     Some(Chart {
         title: if cost.given {
-            cost.break_even.sentence().trim_end_matches('.').to_owned()
+            cost.break_even.sentence()
         } else {
-            "What a million requests would cost at example prices".to_owned()
+            Text::new(
+                "What a million requests would cost at example prices",
+                "Lo que costaría un millón de peticiones a los precios del ejemplo",
+            )
         },
-        alternative: format!(
-            "Cost of a million requests in {}, one big machine against small ones. {}.",
-            cost.prices.currency,
-            values.collect::<Vec<_>>().join("; ")
+        alternative: both!(
+            "Cost of a million requests in {currency}, one big machine against small ones. {values}.",
+            "Costo de un millón de peticiones en {currency}, una máquina grande contra máquinas pequeñas. {values}.",
+            currency,
+            values = Text::join(values, "; ")
         ),
-        x: "units of CPU".into(),
-        y: format!("{} a million requests", cost.prices.currency),
+        x: Text::new("units of CPU", "unidades de CPU"),
+        y: both!("{currency} a million requests", "{currency} por millón de peticiones", currency),
         whole: true,
-        log_x: false,
-        log: false,
         series,
         rules,
         ..Chart::default()
     })
-}
-
-fn listing(report: &Report, words: impl Fn(&Point) -> String) -> String {
-    let all: Vec<String> = report.points.iter().map(words).collect();
-    format!("{}.", all.join("; "))
 }

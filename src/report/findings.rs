@@ -8,6 +8,7 @@ use super::usl::{Coefficient, Fit};
 use super::verdict::Answer;
 use super::{Law, Report};
 use super::{bars, table, words};
+use crate::design::{Text, both};
 use crate::results::number::{or_dash, plain, price};
 
 /// Where there are more rows by address, a terminal shows those of the last scale; the page has all.
@@ -20,7 +21,7 @@ pub fn text(report: &Report) -> String {
 
 /// Everything, as text, with `further` findings before the paragraph and the answer, which comes last.
 pub fn text_with(report: &Report, further: &str) -> String {
-    let answer = table::wrap(&report.question, 0) + "\n" + &table::wrap(&report.headline, 0) + "\n";
+    let answer = table::wrap(&report.question, 0) + "\n" + &table::wrap(report.headline.en(), 0) + "\n";
     if report.answer == Answer::NothingAnswered {
         return answer;
     }
@@ -34,7 +35,7 @@ pub fn text_with(report: &Report, further: &str) -> String {
         out += &format!("{bars}\n");
     }
     for comparison in &report.comparisons {
-        out += &paragraph(&words::sentence(comparison, &report.manifest.plan));
+        out += &paragraph(words::sentence(comparison, &report.manifest.plan).en());
     }
     out += "\nwhat stopped each, and the ceiling that its CPU allows:\n";
     out += &short_table(columns::LIMITS, &report.points, 2);
@@ -67,11 +68,11 @@ pub fn text_with(report: &Report, further: &str) -> String {
         out.push('\n');
     }
     if let Some(cost) = &report.cost {
-        out += &format!("\ncost of a million requests in {} ({}):\n", cost.prices.currency, cost.source());
+        out += &format!("\ncost of a million requests in {} ({}):\n", cost.prices.currency, cost.source().en());
         out += &cost_table(cost);
         out.push('\n');
         if cost.given {
-            out += &paragraph(&cost.break_even.sentence());
+            out += &paragraph(cost.break_even.sentence().en());
         }
     }
     if !report.laws.is_empty() {
@@ -83,17 +84,16 @@ pub fn text_with(report: &Report, further: &str) -> String {
     if !report.bends.is_empty() {
         out += "\nwhere the nodes use up what they share (the law bends where ideal growth reaches its maximum):\n";
         for bend in &report.bends {
-            out += &paragraph(&bend.arithmetic(&report.manifest.plan));
+            out += &paragraph(bend.arithmetic(&report.manifest.plan).en());
         }
     }
     out += further;
-    let cautions = report.incomplete.iter().chain(&report.cautions);
-    for (index, caution) in cautions.enumerate() {
+    for (index, caution) in report.doubts().into_iter().enumerate() {
         out += if index == 0 { "\n" } else { "" };
-        out += &paragraph(&format!("! {caution}"));
+        out += &paragraph(&format!("! {}", caution.words().en()));
     }
     out.push('\n');
-    out += &table::wrap(&report.verdict, 0);
+    out += &table::wrap(report.verdict.en(), 0);
     out.push_str("\n\n");
     out + &answer
 }
@@ -107,7 +107,7 @@ fn followed_text(followed: &Followed) -> String {
     }
     out += &format!("\n{}\n", short_table(scaling::text::COST, &rows, 2));
     out += &format!("\n{}\n", short_table(scaling::text::ELASTICITY, &rows, 2));
-    out + &paragraph(scaling::text::ELASTICITY_NOTE)
+    out + &paragraph(scaling::text::elasticity_note().en())
 }
 
 fn paragraph(text: &str) -> String {
@@ -126,21 +126,32 @@ fn short_table<T>(columns: &[Column<T>], rows: &[T], gap: u8) -> String {
 
 fn objectives(points: &[Point]) -> String {
     let measured = points.iter().filter(|point| !point.latency.is_empty());
-    measured.map(|point| format!("\n{}: {}", point.key, objective_words(point))).collect()
+    measured.map(|point| format!("\n{}: {}", point.key, objective_words(point).en())).collect()
 }
 
 /// The limit by the objective, with the word lower bound where nothing failed above it.
-pub fn objective_words(point: &Point) -> String {
+pub fn objective_words(point: &Point) -> Text {
     let limit = &point.objective;
     let words = match (limit.last_success_per_second, limit.first_failure_per_second) {
-        (Some(success), Some(failure)) => {
-            format!("last success {}/s, first failure {}/s", plain(success), plain(failure))
-        }
-        (Some(success), None) => format!("last success {}/s, no failure: a lower bound", plain(success)),
-        (None, Some(failure)) => format!("no success, first failure {}/s", plain(failure)),
-        (None, None) => "not measured".to_owned(),
+        (Some(success), Some(failure)) => both!(
+            "last success {success}/s, first failure {failure}/s",
+            "último éxito {success}/s, primer fallo {failure}/s",
+            success = plain(success),
+            failure = plain(failure)
+        ),
+        (Some(success), None) => both!(
+            "last success {success}/s, no failure: a lower bound",
+            "último éxito {success}/s, ningún fallo: una cota inferior",
+            success = plain(success)
+        ),
+        (None, Some(failure)) => both!(
+            "no success, first failure {failure}/s",
+            "ningún éxito, primer fallo {failure}/s",
+            failure = plain(failure)
+        ),
+        (None, None) => Text::new("not measured", "no se midió"),
     };
-    if limit.valid { words } else { words + " (not valid)" }
+    if limit.valid { words } else { both!("{words} (not valid)", "{words} (no válido)", words) }
 }
 
 fn cost_table(cost: &Cost) -> String {
@@ -159,29 +170,45 @@ fn cost_table(cost: &Cost) -> String {
 
 /// A law in one or two sentences.
 fn law_words(law: &Law) -> String {
-    let fitted = law.fit.as_ref().map_or_else(|| "no law fitted".to_owned(), parameters);
-    format!("{}: {fitted}. {}", law.arm, law.notes.join(". "))
+    let fitted = law.fit.as_ref().map_or_else(|| Text::new("no law fitted", ""), parameters);
+    let notes: Vec<&str> = law.notes.iter().map(Text::en).collect();
+    format!("{}: {}. {}", law.arm, fitted.en(), notes.join(". "))
 }
 
 /// The parameters of a fit with their intervals, and where it bends.
-pub fn parameters(fit: &Fit) -> String {
+pub fn parameters(fit: &Fit) -> Text {
     let parameter = |estimate: &Coefficient| {
-        let interval = estimate.interval_95.map_or_else(String::new, |[low, high]| format!(" [{low:.4}, {high:.4}]"));
-        format!("{:.4}{interval}", estimate.value)
+        let interval = estimate.interval_95.map_or_else(Text::default, |[low, high]| {
+            both!(" [{low}, {high}]", " [{low}; {high}]", low = format!("{low:.4}"), high = format!("{high:.4}"))
+        });
+        Text::join([Text::figure(format!("{:.4}", estimate.value)), interval], "")
     };
     let peak = fit.peak.as_ref().map_or_else(
-        || "no peak".to_owned(),
-        |peak| format!("peak {}/s at {:.0} units", plain(peak.throughput), peak.n),
+        || Text::new("no peak", "sin máximo"),
+        |peak| {
+            let (throughput, n) = (plain(peak.throughput), format!("{:.0}", peak.n));
+            both!("peak {throughput}/s at {n} units", "máximo {throughput}/s con {n} unidades", throughput, n)
+        },
     );
     let bends = fit.asymptote.zip(fit.optimum).map_or_else(
-        || "no asymptote".to_owned(),
-        |(asymptote, optimum)| format!("asymptote {}/s, optimum {} units", plain(asymptote), plain(optimum)),
+        || Text::new("no asymptote", "sin asíntota"),
+        |(asymptote, optimum)| {
+            both!(
+                "asymptote {asymptote}/s, optimum {optimum} units",
+                "asíntota {asymptote}/s, óptimo {optimum} unidades",
+                asymptote = plain(asymptote),
+                optimum = plain(optimum)
+            )
+        },
     );
-    format!(
-        "contention {}, coherency {}, {}/s a unit, {bends}, {peak}",
-        parameter(&fit.contention),
-        parameter(&fit.coherency),
-        plain(fit.scale.value)
+    both!(
+        "contention {contention}, coherency {coherency}, {scale}/s a unit, {bends}, {peak}",
+        "contención {contention}, coherencia {coherency}, {scale}/s por unidad, {bends}, {peak}",
+        contention = parameter(&fit.contention),
+        coherency = parameter(&fit.coherency),
+        scale = plain(fit.scale.value),
+        bends,
+        peak
     )
 }
 
@@ -208,6 +235,6 @@ mod tests {
         ] {
             assert!(text.contains(words), "no '{words}' in\n{text}");
         }
-        assert!(text.trim_end().ends_with(&table::wrap(&report.headline, 0)), "the answer comes last:\n{text}");
+        assert!(text.trim_end().ends_with(&table::wrap(report.headline.en(), 0)), "the answer comes last:\n{text}");
     }
 }

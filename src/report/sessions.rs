@@ -2,50 +2,73 @@
 
 use super::Report;
 use super::analysis::DeathResult;
-use super::words;
+use super::spanish::label;
+use crate::design::{Text, both};
 use crate::results::arm::Scale;
 use crate::results::load::SessionsOutcome;
 use crate::results::number::percent;
 
 /// For the headline: which share of the users lost their session with each arm, and what arithmetic says. `None` where no users
 /// had sessions when a node died.
-pub fn sentence(report: &Report, scale: &Scale) -> Option<String> {
+pub fn sentence(report: &Report, scale: &Scale) -> Option<Text> {
     let points = report.points.iter().filter(|point| point.key.scale == *scale);
-    let died: Vec<(&str, &DeathResult, SessionsOutcome)> = points
+    let died: Vec<(Text, &DeathResult, SessionsOutcome)> = points
         .filter_map(|point| {
             let death = point.death.as_ref().filter(|death| death.valid)?;
-            let label = report.manifest.plan.arm(&point.key.arm).map_or(point.key.arm.as_str(), |arm| arm.label());
-            Some((label, death, death.sessions?))
+            Some((label(&report.manifest.plan, &point.key.arm), death, death.sessions?))
         })
         .collect();
     let (_, first, _) = died.first()?;
-    let parts: Vec<String> =
-        died.iter().map(|(label, _, sessions)| format!("{} with {label}", share(*sessions))).collect();
-    let mut sentence = format!("When a node dies, so many users lose their session: {}.", words::list(&parts));
-    if first.nodes > 1 && died.iter().all(|(_, death, _)| death.nodes == first.nodes) {
-        sentence +=
-            &format!(" One of {} nodes has {} % of the users.", first.nodes, percent(100.0 / first.nodes as f64));
-    }
-    Some(sentence)
+    let part = |(arm, _, sessions): &(Text, &DeathResult, SessionsOutcome)| {
+        both!("{share} with {arm}", "{share} con {arm}", share = share(*sessions), arm)
+    };
+    let sentence = both!(
+        "When a node dies, so many users lose their session: {parts}.",
+        "Cuando muere un nodo, pierden su sesión tantos usuarios: {parts}.",
+        parts = Text::list(died.iter().map(part))
+    );
+    let same = first.nodes > 1 && died.iter().all(|(_, death, _)| death.nodes == first.nodes);
+    let arithmetic = same.then(|| {
+        both!(
+            "One of {nodes} nodes has {share} % of the users.",
+            "Uno de {nodes} nodos tiene el {share} % de los usuarios.",
+            nodes = first.nodes,
+            share = percent(100.0 / first.nodes as f64)
+        )
+    });
+    Some(Text::join(std::iter::once(sentence).chain(arithmetic), " "))
 }
 
-fn share(sessions: SessionsOutcome) -> String {
+fn share(sessions: SessionsOutcome) -> Text {
     match sessions.users_that_lost {
-        0 => "none".to_owned(),
-        _ => format!("{} %", percent(sessions.lost_percent())),
+        0 => Text::new("none", "ninguno"),
+        _ => Text::figure(format!("{} %", percent(sessions.lost_percent()))),
     }
 }
 
 /// A part of the sentence about one death, behind the requests that fail; empty where users had no sessions.
-pub fn lost(death: &DeathResult) -> String {
-    let Some(SessionsOutcome { users, users_that_lost, lost_total }) = death.sessions else { return String::new() };
+pub fn lost(death: &DeathResult) -> Text {
+    let Some(SessionsOutcome { users, users_that_lost, lost_total }) = death.sessions else { return Text::default() };
     match users_that_lost {
-        0 => format!(", none of the {users} users loses a session"),
+        0 => both!(
+            ", none of the {users} users loses a session",
+            ", ninguno de los {users} usuarios pierde su sesión",
+            users
+        ),
         // More often than once each: a session is lost again at every request that another node answers.
-        lost if lost_total > lost => {
-            format!(", {lost} of {users} users lose their session, {lost_total} times in all")
-        }
-        lost => format!(", {lost} of {users} users lose their session"),
+        lost if lost_total > lost => both!(
+            ", {lost} of {users} users lose their session, {lost_total} times in all",
+            ", {lost} de {users} usuarios pierden su sesión, {lost_total} veces en total",
+            lost,
+            users,
+            lost_total
+        ),
+        lost => both!(
+            ", {lost} of {users} users lose their session",
+            ", {lost} de {users} usuarios pierden su sesión",
+            lost,
+            users
+        ),
     }
 }
 
@@ -78,8 +101,15 @@ mod tests {
         assert_eq!(deaths.iter().map(|death| death.failed).collect::<Vec<_>>(), [10, 10]);
         let words = "When a node dies, so many users lose their session: 100 % with one big node and 25 % with many small nodes.";
         let sentence = sentence(&report, &4.into()).unwrap();
-        assert_eq!(sentence, words);
-        assert!(report.headline.contains(&sentence) && report.verdict.contains("16 of 64 users lose their session"));
+        assert_eq!(sentence.en(), words);
+        assert!(
+            sentence.es().ends_with("100 % con un nodo grande y 25 % con muchos nodos pequeños."),
+            "{}",
+            sentence.es()
+        );
+        assert!(
+            report.headline.en().contains(words) && report.verdict.en().contains("16 of 64 users lose their session")
+        );
         let text = crate::report::findings::text(&report);
         assert!(text.contains("lost users") && text.contains("16 of 64"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
@@ -93,13 +123,13 @@ mod tests {
         results.runs.retain(|run| run.point.arm == "horizontal");
         let report = Report::of(&results, None).unwrap();
         let words = "25 % with many small nodes. One of 4 nodes has 25 % of the users.";
-        assert!(sentence(&report, &4.into()).unwrap().ends_with(words));
+        assert!(sentence(&report, &4.into()).unwrap().en().ends_with(words));
     }
 
     #[test]
     fn without_users_nothing_is_said_of_sessions() {
         let report = Report::of(&sample::results(), None).unwrap();
         assert_eq!(sentence(&report, &4.into()), None);
-        assert!(!report.headline.contains("session"), "{}", report.headline);
+        assert!(!report.headline.en().contains("session"), "{:?}", report.headline);
     }
 }

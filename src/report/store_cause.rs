@@ -6,7 +6,8 @@
 use serde::Serialize;
 
 use super::usage::median;
-use crate::results::number::{percent, significant};
+use crate::design::{Text, both};
+use crate::results::number::{or_dash, percent, significant};
 use crate::results::run::Run;
 use crate::results::statistics::Spread;
 
@@ -144,46 +145,82 @@ pub fn cause(used: &StoreUse) -> Cause {
 }
 
 /// The cause as a sentence with its figures; `None` where they say nothing.
-pub fn evidence(used: &StoreUse) -> Option<String> {
+pub fn evidence(used: &StoreUse) -> Option<Text> {
     let service = used.service.as_ref()?;
-    let name = &service.name;
+    let name = Text::name(&service.name);
     let cpu = match (service.used_percent(), service.quota_cores) {
-        (Some(share), Some(quota)) => format!("used {} % of its {quota:.2} cores", percent(share)),
-        _ => format!("used {} cores", significant(service.cpu_cores, 2)),
+        (Some(share), Some(quota)) => both!(
+            "used {share} % of its {quota} cores",
+            "usó el {share} % de sus {quota} núcleos",
+            share = percent(share),
+            quota = format!("{quota:.2}")
+        ),
+        _ => both!("used {cores} cores", "usó {cores} núcleos", cores = significant(service.cpu_cores, 2)),
     };
-    let each = used.connections.map_or_else(|| "all connections".to_owned(), |count| format!("{count:.0} connections"));
-    let response = used.response_milliseconds.map(|time| significant(time, 2)).unwrap_or_default();
-    let busy = used.cpu_milliseconds.map(|time| significant(time, 2)).unwrap_or_default();
+    let figure = |milliseconds: Option<f64>| or_dash(milliseconds, |time| significant(time, 2));
+    let (response, busy) = (figure(used.response_milliseconds), figure(used.cpu_milliseconds));
     match cause(used) {
         Cause::AtLimit => {
-            let throttled = service.throttled_percent;
-            let throttled = throttled.map(|share| format!(", throttled in {} % of periods", percent(share)));
-            let others = others(&used.others_percent);
-            Some(format!("{name} {cpu}{}{}", throttled.unwrap_or_default(), others.unwrap_or_default()))
+            let throttled = service.throttled_percent.map_or_else(Text::default, |share| {
+                both!(
+                    ", throttled in {share} % of periods",
+                    ", frenado en el {share} % de los períodos",
+                    share = percent(share)
+                )
+            });
+            let others = others(&used.others_percent).unwrap_or_default();
+            Some(both!("{name} {cpu}{throttled}{others}", "{name} {cpu}{throttled}{others}", name, cpu, throttled, others))
         }
-        Cause::TooFewConnections => Some(format!(
-            "{each} of each node are all in use, the store is idle: {name} {cpu} and answers in {response} ms; more connections \
-             may bring more"
+        Cause::TooFewConnections => Some(both!(
+            "{connections} of each node are all in use, the store is idle: {name} {cpu} and answers in {response} ms; more \
+             connections may bring more",
+            "{connections} de cada nodo están en uso, todas, y el almacén está ocioso: {name} {cpu} y responde en {response} ms; más \
+             conexiones pueden dar más",
+            connections = connections(used),
+            name,
+            cpu,
+            response
         )),
-        Cause::Slow => Some(format!(
+        Cause::Slow => Some(both!(
             "the store is slow: {name} takes {response} ms for an answer, of which {busy} ms are CPU, and {cpu}; it waits for a \
-             disk, a lock or the network"
+             disk, a lock or the network",
+            "el almacén es lento: {name} tarda {response} ms en una respuesta, de los que {busy} ms son CPU, y {cpu}; espera por un \
+             disco, un bloqueo o la red",
+            name,
+            response,
+            busy,
+            cpu
         )),
         Cause::Unclear => None,
     }
 }
 
 /// What the other servers used of their limits; `None` where there are none.
-fn others(percents: &[f64]) -> Option<String> {
-    let (least, most) = (percents.first()?, percents.last()?);
-    let used = match percents.len() {
-        1 => format!("; the other one used {} % of its own", percent(*most)),
-        count if percent(*least) == percent(*most) => {
-            format!("; the other {count} used {} % of theirs", percent(*most))
-        }
-        count => format!("; the other {count} used {} to {} % of theirs", percent(*least), percent(*most)),
-    };
-    Some(used)
+fn others(percents: &[f64]) -> Option<Text> {
+    let (least, most) = (percent(*percents.first()?), percent(*percents.last()?));
+    Some(match percents.len() {
+        1 => both!("; the other one used {most} % of its own", "; el otro usó el {most} % del suyo", most),
+        count if least == most => both!(
+            "; the other {count} used {most} % of theirs",
+            "; los otros {count} usaron el {most} % del suyo",
+            count = count.to_string(),
+            most
+        ),
+        count => both!(
+            "; the other {count} used {least} to {most} % of theirs",
+            "; los otros {count} usaron del {least} al {most} % del suyo",
+            count = count.to_string(),
+            least,
+            most
+        ),
+    })
+}
+
+fn connections(used: &StoreUse) -> Text {
+    match used.connections {
+        None => Text::new("all connections", "las conexiones"),
+        Some(count) => both!("{count} connections", "las {count} conexiones", count = format!("{count:.0}")),
+    }
 }
 
 #[cfg(test)]
@@ -232,7 +269,7 @@ mod tests {
         ] {
             assert_eq!(cause(&used), expected, "{used:?}");
             let evidence = evidence(&used).unwrap();
-            assert!(evidence.contains(words), "{words} in {evidence}");
+            assert!(evidence.en().contains(words), "{words} in {evidence:?}");
         }
     }
 

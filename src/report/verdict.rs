@@ -1,5 +1,9 @@
 //! The answer to the experiment's question, made from the figures alone: a headline, and the findings in one paragraph.
 
+mod paragraph;
+
+pub use paragraph::paragraph;
+
 use serde::Serialize;
 
 use super::Report;
@@ -8,11 +12,13 @@ use super::bend;
 use super::comparison::Comparison;
 use super::logins;
 use super::sessions;
+use super::spanish::label;
 use super::words;
 use crate::bench::steps;
+use crate::design::{Text, both};
 use crate::results::arm::Scale;
 use crate::results::comparison::{Verdict, further, range};
-use crate::results::number::{milliseconds, or_dash, percent, plain, price, significant};
+use crate::results::number::percent;
 use crate::results::run::Run;
 
 /// What kind of answer a report gives.
@@ -59,78 +65,90 @@ fn largest(report: &Report) -> Vec<&Comparison> {
 }
 
 /// The answer in one or two sentences.
-pub fn headline(report: &Report, runs: &[Run]) -> String {
+pub fn headline(report: &Report, runs: &[Run]) -> Text {
     match report.answer {
         Answer::NothingAnswered => nothing_answered(report, runs),
         Answer::NotValid => not_valid(report),
         // Those have words of their own.
-        Answer::Followed => String::new(),
-        Answer::OneArm => {
-            let alone = report.points.last().map_or_else(String::new, alone);
-            bends(report).fold(alone, |headline, bend| format!("{headline} {bend}"))
-        }
+        Answer::Followed => Text::default(),
+        Answer::OneArm => Text::join(report.points.last().map(words::alone).into_iter().chain(bends(report)), " "),
         Answer::Different | Answer::Equivalent | Answer::Undecided => {
             let largest = largest(report);
             let scale = &largest[0].scale;
-            let parts: Vec<String> = largest.iter().map(|comparison| claim(report, comparison)).collect();
+            let claims = Text::join(largest.iter().map(|comparison| claim(report, comparison)), "; ");
             let at = words::at_scale(&report.manifest.plan, scale);
-            let mut headline = match at.is_empty() {
-                true => words::upper_first(&parts.join("; ")),
-                false => format!("{at}, {}", parts.join("; ")),
-            } + ".";
-            for bend in bends(report) {
-                headline += &format!(" {bend}");
-            }
-            let deaths = deaths(report, scale).into_iter().chain(sessions::sentence(report, scale));
-            for sentence in deaths.chain(logins::sentence(report)) {
-                headline += &format!(" {sentence}");
-            }
-            if let Some(next) = next_step(report, &largest) {
-                headline += &format!(" {next}");
-            }
-            headline
+            let answer = if at.is_empty() {
+                both!("{claims}.", "{claims}.", claims = claims.upper_first())
+            } else {
+                both!("At {at}, {claims}.", "Con {at}, {claims}.", at, claims)
+            };
+            let further = [
+                deaths(report, scale),
+                sessions::sentence(report, scale),
+                logins::sentence(report),
+                next_step(report, &largest),
+            ];
+            let all = std::iter::once(answer).chain(bends(report)).chain(further.into_iter().flatten());
+            Text::join(all, " ")
         }
     }
 }
 
 /// Where the nodes of each arm use up what they share.
-fn bends(report: &Report) -> impl Iterator<Item = String> {
+fn bends(report: &Report) -> impl Iterator<Item = Text> {
     report.bends.iter().map(|bend| bend::sentence(bend, &report.manifest.plan, &report.points))
 }
 
 /// What one comparison says of the two arms.
-fn claim(report: &Report, comparison: &Comparison) -> String {
-    let label =
-        |name: &str| report.manifest.plan.arm(name).map_or_else(|| name.to_owned(), |arm| arm.label().to_owned());
-    let (arm, baseline) = (label(&comparison.arm), label(&comparison.baseline));
+fn claim(report: &Report, comparison: &Comparison) -> Text {
+    let plan = &report.manifest.plan;
+    let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
     let goodput = &comparison.goodput;
     let difference = goodput.difference_percent().unwrap_or_default();
-    let interval = |interval: Option<[f64; 2]>, level: &str| {
-        interval.map_or_else(String::new, |interval| format!(" ({level}: {})", range(interval)))
+    let size = format!("{:.0}", difference.abs());
+    let interval = |interval: Option<[f64; 2]>, level: Text| {
+        interval.map_or_else(Text::default, |interval| {
+            both!(" ({level}: {range})", " ({level}: {range})", level, range = range(interval))
+        })
     };
+    let sure = interval(goodput.interval_95, goodput.level_words());
     match goodput.verdict {
-        Verdict::Different => {
-            let way = if difference > 0.0 { "more" } else { "fewer" };
-            format!(
-                "{:.0} % {way} requests are answered with {arm} than with {baseline}{}",
-                difference.abs(),
-                interval(goodput.interval_95, &goodput.level_words())
-            )
-        }
-        Verdict::Equivalent => format!(
-            "as many requests are answered with {arm} as with {baseline}, within {} %{}",
-            goodput.smallest_effect_percent,
-            interval(goodput.interval_90, "90 %")
+        Verdict::Different if difference > 0.0 => both!(
+            "{size} % more requests are answered with {arm} than with {baseline}{sure}",
+            "se responde un {size} % más de peticiones con {arm} que con {baseline}{sure}",
+            size,
+            arm,
+            baseline,
+            sure
         ),
-        Verdict::Undecided { .. } => format!(
-            "it is undecided whether {arm} or {baseline} answers more requests{}",
-            interval(goodput.interval_95, &goodput.level_words())
+        Verdict::Different => both!(
+            "{size} % fewer requests are answered with {arm} than with {baseline}{sure}",
+            "se responde un {size} % menos de peticiones con {arm} que con {baseline}{sure}",
+            size,
+            arm,
+            baseline,
+            sure
+        ),
+        Verdict::Equivalent => both!(
+            "as many requests are answered with {arm} as with {baseline}, within {effect} %{sure}",
+            "se responden tantas peticiones con {arm} como con {baseline}, dentro del {effect} %{sure}",
+            arm,
+            baseline,
+            effect = goodput.smallest_effect_percent.to_string(),
+            sure = interval(goodput.interval_90, Text::name("90 %"))
+        ),
+        Verdict::Undecided { .. } => both!(
+            "it is undecided whether {arm} or {baseline} answers more requests{sure}",
+            "no está decidido si se responden más peticiones con {arm} o con {baseline}{sure}",
+            arm,
+            baseline,
+            sure
         ),
     }
 }
 
 /// What the death of a node cost at this scale, where it was measured with more than one arm.
-fn deaths(report: &Report, scale: &Scale) -> Option<String> {
+fn deaths(report: &Report, scale: &Scale) -> Option<Text> {
     let measured: Vec<(&Point, &DeathResult)> = report
         .points
         .iter()
@@ -140,20 +158,24 @@ fn deaths(report: &Report, scale: &Scale) -> Option<String> {
     if measured.len() < 2 {
         return None;
     }
-    let parts: Vec<String> = measured
-        .iter()
-        .map(|(point, death)| {
-            let label = report.manifest.plan.arm(&point.key.arm).map_or(point.key.arm.as_str(), |arm| arm.label());
-            let share = percent(100.0 * death.failed as f64 / death.requests as f64);
-            format!("{share} % of the requests fail with {label}")
-        })
-        .collect();
-    let window = measured[0].1.window_seconds;
-    Some(format!("When a node dies, {} (over {window:.1} s, a third of them before its death).", words::list(&parts)))
+    let part = |(point, death): &(&Point, &DeathResult)| {
+        both!(
+            "{share} % of the requests fail with {arm}",
+            "falla el {share} % de las peticiones con {arm}",
+            share = percent(100.0 * death.failed as f64 / death.requests as f64),
+            arm = label(&report.manifest.plan, &point.key.arm)
+        )
+    };
+    Some(both!(
+        "When a node dies, {parts} (over {window} s, a third of them before its death).",
+        "Cuando muere un nodo, {parts} (en {window} s, un tercio de ellos antes de su muerte).",
+        parts = Text::list(measured.iter().map(part)),
+        window = format!("{:.1}", measured[0].1.window_seconds)
+    ))
 }
 
 /// What to type when the figures do not decide.
-fn next_step(report: &Report, largest: &[&Comparison]) -> Option<String> {
+fn next_step(report: &Report, largest: &[&Comparison]) -> Option<Text> {
     let blocks = |comparison: &&Comparison| match comparison.goodput.verdict {
         Verdict::Undecided { further_blocks } => Some(further_blocks),
         Verdict::Different | Verdict::Equivalent => None,
@@ -162,199 +184,36 @@ fn next_step(report: &Report, largest: &[&Comparison]) -> Option<String> {
     let most = undecided.iter().copied().collect::<Option<Vec<usize>>>().and_then(|all| all.into_iter().max());
     match (undecided.is_empty(), most) {
         (true, _) => None,
-        (false, Some(most)) => Some(format!(
-            "{}: --out FOLDER --resume --blocks {}.",
-            words::upper_first(&further(Some(most))),
-            report.manifest.plan.closed_blocks() as usize + most
+        (false, Some(most)) => Some(both!(
+            "{further}: --out FOLDER --resume --blocks {blocks}.",
+            "{further}: --out FOLDER --resume --blocks {blocks}.",
+            further = further(Some(most)).upper_first(),
+            blocks = report.manifest.plan.closed_blocks() as usize + most
         )),
-        (false, None) => Some(
-            "The spread of the blocks is too wide to say how many more would decide: measure on a quieter machine, or with a longer --window."
-                .to_owned(),
-        ),
+        (false, None) => Some(Text::new(
+            "The spread of the blocks is too wide to say how many more would decide: measure on a quieter machine, or with a longer --window.",
+            "Los bloques se dispersan demasiado para decir cuántos más decidirían: medí en una máquina más tranquila, o con un --window más largo.",
+        )),
     }
 }
 
-fn not_valid(report: &Report) -> String {
-    let mut reasons: Vec<&String> = report.points.iter().flat_map(|point| &point.reasons).collect();
-    reasons.dedup();
-    let why = reasons.first().map_or_else(|| "a point has no valid run".to_owned(), |reason| (*reason).clone());
-    format!("Not valid, so nothing is claimed: {why}.")
+fn not_valid(report: &Report) -> Text {
+    let why = report.points.iter().flat_map(|point| &point.reasons).next();
+    let why = why
+        .map_or_else(|| Text::new("a point has no valid run", "un punto no tiene ninguna corrida válida"), Text::clone);
+    both!("Not valid, so nothing is claimed: {why}.", "No válido, así que no se afirma nada: {why}.", why)
 }
 
-fn nothing_answered(report: &Report, runs: &[Run]) -> String {
+fn nothing_answered(report: &Report, runs: &[Run]) -> Text {
     let plan = &report.manifest.plan;
     let paths: Vec<&str> = plan.work.iter().map(|request| request.path.as_str()).collect();
-    let instead = steps::answers_nothing(plan, runs).map_or_else(String::new, |instead| format!(": {instead}"));
-    format!("No request was answered correctly, so nothing was measured{instead}. Asked was {}.", paths.join(", "))
-}
-
-/// The findings: who did how much, what stopped it, how fast it answered, what a death and a request cost.
-pub fn paragraph(report: &Report) -> String {
-    let plan = &report.manifest.plan;
-    if report.answer == Answer::NothingAnswered {
-        return String::new();
-    }
-    let mut sentences = Vec::new();
-    if let Some(incomplete) = &report.incomplete {
-        sentences.push(format!("This bench is {incomplete}."));
-    }
-    match report.points.last().map(|point| point.key.scale.clone()) {
-        Some(scale) if !report.comparisons.is_empty() => {
-            let points: Vec<&Point> = report.points.iter().filter(|point| point.key.scale == scale).collect();
-            sentences.push(ceilings(report, &scale, &points));
-            sentences.extend(largest(report).iter().map(|comparison| {
-                format!("{} against {}: {}.", comparison.arm, comparison.baseline, words::judged(comparison))
-            }));
-            sentences.extend(stopped(&points));
-            sentences.extend(growth(report));
-            sentences.extend(largest(report).into_iter().filter_map(latencies));
-            sentences.extend(objectives(report, &points));
-            sentences.extend(points.iter().filter_map(|point| one_dead(point)));
-        }
-        Some(_) => sentences.extend(report.points.last().map(alone)),
-        None => {}
-    }
-    if let Some(cost) = report.cost.as_ref().filter(|cost| cost.given) {
-        let row = cost.rows.last().and_then(|row| Some((row, row.vertical_per_million?, row.horizontal_per_million?)));
-        if let Some((row, vertical, horizontal)) = row {
-            sentences.push(format!(
-                "At your prices a million requests cost {} {} on one machine of {} units, and {} on as many machines of one unit.",
-                price(vertical),
-                cost.prices.currency,
-                row.units,
-                price(horizontal)
-            ));
-        }
-        sentences.push(cost.break_even.sentence());
-    }
-    if !report.valid {
-        sentences.push("Not every point is valid: the figures of the others are not ceilings.".to_owned());
-    }
-    if !plan.look_at.is_empty() {
-        sentences.push(plan.look_at.clone());
-    }
-    sentences.join(" ")
-}
-
-fn ceilings(report: &Report, scale: &Scale, points: &[&Point]) -> String {
-    let plan = &report.manifest.plan;
-    let quota = points.iter().rev().find_map(|point| point.quota_cores);
-    let cores = quota.map_or_else(String::new, |cores| format!(" ({} cores)", significant(cores, 2)));
-    let parts: Vec<String> = points
-        .iter()
-        .map(|point| {
-            let label = plan.arm(&point.key.arm).map_or(point.key.arm.as_str(), |arm| arm.label());
-            let bound = if point.is_limit { "" } else { "at least " };
-            let valid = if point.valid { "" } else { " (not valid)" };
-            format!("{bound}{} with {label}{valid}", plain(point.ceiling_per_second.median))
-        })
-        .collect();
-    let at = words::at_scale(plan, scale);
-    let at = if at.is_empty() {
-        "Requests answered a second".to_owned()
-    } else {
-        format!("{at}{cores}, requests answered a second")
-    };
-    format!("{at}: {}.", words::list(&parts))
-}
-
-fn stopped(points: &[&Point]) -> Vec<String> {
-    let (first, rest) = match points {
-        [first, rest @ ..] => (first, rest),
-        [] => return Vec::new(),
-    };
-    if !rest.is_empty() && rest.iter().all(|point| point.binding.resource == first.binding.resource) {
-        let last = points[points.len() - 1];
-        let all = if points.len() == 2 { "Both" } else { "All" };
-        return vec![format!("{all} were stopped by {}: {}.", words::limit(last), last.binding.evidence)];
-    }
-    points
-        .iter()
-        .map(|point| format!("{} was stopped by {}: {}.", point.key.arm, words::limit(point), point.binding.evidence))
-        .collect()
-}
-
-fn growth(report: &Report) -> Option<String> {
-    let plan = &report.manifest.plan;
-    let of = |arm: &str| {
-        let points: Vec<&Point> = report.points.iter().filter(|point| point.key.arm == arm && point.valid).collect();
-        let (first, last) = (points.first()?, points.last()?);
-        let grown = last.key.scale.number()? > first.key.scale.number()?;
-        let growth = last.ceiling_per_second.median / first.ceiling_per_second.median;
-        grown.then(|| (first.key.scale.clone(), last.key.scale.clone(), format!("{arm} {growth:.1}-fold")))
-    };
-    let grown: Vec<(Scale, Scale, String)> =
-        plan.arms.iter().filter(|arm| arm.grows()).filter_map(|arm| of(&arm.name)).collect();
-    let (first, last, _) = grown.first()?;
-    let parts: Vec<String> = grown.iter().map(|(_, _, words)| words.clone()).collect();
-    Some(format!("From {first} to {}, throughput grew: {}.", words::scale(plan, last), words::list(&parts)))
-}
-
-fn latencies(comparison: &Comparison) -> Option<String> {
-    let same = comparison.same_load?;
-    Some(format!(
-        "At the same load of {} requests a second, half of the answers came within {} ms with {} and {} ms with {}, 99 % within {} and {} ms.",
-        plain(same.rate_per_second),
-        or_dash(same.baseline_p50_milliseconds, milliseconds),
-        comparison.baseline,
-        or_dash(same.arm_p50_milliseconds, milliseconds),
-        comparison.arm,
-        or_dash(same.baseline_p99_milliseconds, milliseconds),
-        or_dash(same.arm_p99_milliseconds, milliseconds),
-    ))
-}
-
-fn objectives(report: &Report, points: &[&Point]) -> Option<String> {
-    let measured: Vec<String> = points
-        .iter()
-        .filter(|point| !point.latency.is_empty())
-        .map(|point| format!("{} for {}", kept(point), point.key.arm))
-        .collect();
-    let objective = report.manifest.plan.objective;
-    (!measured.is_empty()).then(|| format!("The objective {objective} held {}.", words::list(&measured)))
-}
-
-/// Up to which rate the objective held.
-fn kept(point: &Point) -> String {
-    let limit = &point.objective;
-    let words = match (limit.last_success_per_second, limit.first_failure_per_second) {
-        (Some(success), Some(failure)) => format!("up to {}/s and failed at {}/s", plain(success), plain(failure)),
-        (Some(success), None) => format!("up to {}/s at least (a lower bound)", plain(success)),
-        (None, _) => "at no rate that was tried".to_owned(),
-    };
-    if limit.valid { words } else { words + " (not valid)" }
-}
-
-/// What the death of a node did at a point, and what is left of its ceiling by arithmetic.
-fn one_dead(point: &Point) -> Option<String> {
-    let death = point.death.as_ref()?;
-    let left = match death.nodes {
-        0 | 1 => "no node is left".to_owned(),
-        nodes => format!(
-            "{} of {nodes} nodes are left, by arithmetic {}/s",
-            nodes - 1,
-            plain(point.ceiling_per_second.median * (nodes - 1) as f64 / nodes as f64)
-        ),
-    };
-    let valid = if death.valid { "" } else { " (not valid)" };
-    Some(format!(
-        "{}: {} is killed under {} requests a second, {} of {} requests fail{valid}{}, and {left}.",
-        point.key.arm,
-        death.node,
-        plain(death.rate_per_second),
-        death.failed,
-        death.requests,
-        sessions::lost(death)
-    ))
-}
-
-fn alone(point: &Point) -> String {
-    format!(
-        "{}: {} requests a second, stopped by {}: {}.",
-        point.key,
-        plain(point.ceiling_per_second.median),
-        words::limit(point),
-        point.binding.evidence
+    let instead = steps::answers_nothing(plan, runs);
+    let instead = instead.map_or_else(Text::default, |instead| Text::as_written(format!(": {instead}")));
+    both!(
+        "No request was answered correctly, so nothing was measured{instead}. Asked was {paths}.",
+        "Ninguna petición fue respondida correctamente, así que no se midió nada{instead}. Se pidió {paths}.",
+        instead,
+        paths = Text::name(paths.join(", "))
     )
 }
 

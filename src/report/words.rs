@@ -3,81 +3,117 @@
 use super::analysis::Point;
 use super::binding::Limit;
 use super::comparison::Comparison;
+use super::spanish::scale_word;
+use crate::design::{Text, both};
 use crate::results::arm::Scale;
-use crate::results::comparison::{Comparison as Ratios, range};
+use crate::results::comparison::{Comparison as Ratios, Verdict, range};
 use crate::results::number::{counted, plain, signed_percent};
 use crate::results::plan::Plan;
+use crate::results::profile::Shape;
 use crate::stats::Resource;
 
 /// A step of the scale: `4 units`, `1 unit`, `rows 1000`.
-pub fn scale(plan: &Plan, scale: &Scale) -> String {
-    match (scale.whole(), plan.scale_name.strip_suffix('s')) {
+pub fn scale(plan: &Plan, scale: &Scale) -> Text {
+    let english = match (scale.whole(), plan.scale_name.strip_suffix('s')) {
         (Some(count), Some(word)) => counted(count, word),
         _ => format!("{} {scale}", plan.scale_name),
-    }
+    };
+    let word = scale_word(&plan.scale_name, scale.whole() == Some(1));
+    Text::new(english.trim(), format!("{scale} {word}").trim())
 }
 
-/// Where the figures stand, as the begin of a sentence: `At 4 units`. Empty where the plan has one scale without a name.
-pub fn at_scale(plan: &Plan, at: &Scale) -> String {
-    if plan.scale_name.is_empty() { String::new() } else { format!("At {}", scale(plan, at)) }
+/// Where the figures stand, within a sentence: `4 units`. Empty where the plan has one scale without a name.
+pub fn at_scale(plan: &Plan, at: &Scale) -> Text {
+    if plan.scale_name.is_empty() { Text::default() } else { scale(plan, at) }
 }
 
 /// The verdict of a comparison with its figures, without a full stop.
-pub fn judged(comparison: &Comparison) -> String {
-    if comparison.valid { comparison.goodput.words() } else { "not valid: no claim".to_owned() }
+pub fn judged(comparison: &Comparison) -> Text {
+    if comparison.valid {
+        comparison.goodput.words()
+    } else {
+        Text::new("not valid: no claim", "no válido: no se afirma nada")
+    }
+}
+
+/// The name of a verdict.
+pub fn verdict(verdict: Verdict) -> Text {
+    match verdict {
+        Verdict::Different => Text::new("different", "diferente"),
+        Verdict::Equivalent => Text::new("equivalent", "equivalente"),
+        Verdict::Undecided { .. } => Text::new("undecided", "sin decidir"),
+    }
 }
 
 /// The comparison of the ceilings in one sentence, without its full stop.
-pub fn sentence(comparison: &Comparison, plan: &Plan) -> String {
+pub fn sentence(comparison: &Comparison, plan: &Plan) -> Text {
     let at = |equal| Some((equal, Ratios::difference_percent(equal)?, equal.interval_95?));
-    let mut sentence = format!(
-        "{}: {} {}/s, {} {}/s; {}",
-        scale(plan, &comparison.scale),
-        comparison.arm,
-        plain(comparison.arm_per_second),
-        comparison.baseline,
-        plain(comparison.baseline_per_second),
-        judged(comparison)
-    );
-    if let Some((equal, difference, interval)) =
-        comparison.at_equal_speed.as_ref().filter(|_| comparison.valid).and_then(at)
-    {
-        sentence += &format!(
-            "; a second look, which is not the verdict: at equal speed of the machine {} ({}: {})",
-            signed_percent(difference),
-            equal.level_words(),
-            range(interval)
-        );
-    }
-    if let Some(because) = &comparison.because {
-        sentence += "; ";
-        sentence += because;
-    }
-    sentence
+    let equal = comparison.at_equal_speed.as_ref().filter(|_| comparison.valid).and_then(at);
+    let second_look = equal.map_or_else(Text::default, |(equal, difference, interval)| {
+        both!(
+            "; a second look, which is not the verdict: at equal speed of the machine {difference} ({level}: {range})",
+            "; una segunda mirada, que no es el veredicto: a igual velocidad de la máquina {difference} ({level}: {range})",
+            difference = signed_percent(difference),
+            level = equal.level_words(),
+            range = range(interval)
+        )
+    });
+    let because =
+        comparison.because.as_ref().map_or_else(Text::default, |because| both!("; {because}", "; {because}", because));
+    both!(
+        "{at}: {arm} {rate}/s, {baseline} {reference}/s; {judged}{second_look}{because}",
+        "{at}: {arm} {rate}/s, {baseline} {reference}/s; {judged}{second_look}{because}",
+        at = scale(plan, &comparison.scale),
+        arm = Text::name(&comparison.arm),
+        rate = plain(comparison.arm_per_second),
+        baseline = Text::name(&comparison.baseline),
+        reference = plain(comparison.baseline_per_second),
+        judged = judged(comparison),
+        second_look,
+        because
+    )
 }
 
 /// What stopped a point, as one says it after "stopped by".
-pub fn limit(point: &Point) -> &'static str {
-    match point.binding.resource {
-        Limit::Node(Resource::None) => "nothing that was seen",
-        Limit::Node(resource) => resource.label(),
-        Limit::Balancer => "the balancer",
-        Limit::Generator => "the load generator, so this is not a ceiling",
-        Limit::Others => "other processes on the machine, so this is not a ceiling",
+pub fn limit(limit: Limit) -> Text {
+    match limit {
+        Limit::Node(Resource::None) => Text::new("nothing that was seen", "nada que se viera"),
+        Limit::Node(resource) => Text::new(resource.label(), resource.label_es()),
+        Limit::Balancer => Text::new("the balancer", "el balanceador"),
+        Limit::Generator => Text::new("the load generator", "el generador de carga"),
+        Limit::Others => Text::new("other processes", "otros procesos"),
     }
 }
 
-/// The text as the begin of a sentence.
-pub fn upper_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+/// The same, with the word that a figure is no ceiling where that is so.
+pub fn limit_of(point: &Point) -> Text {
+    let limit = limit(point.binding.resource);
+    match point.binding.resource {
+        Limit::Node(_) | Limit::Balancer => limit,
+        Limit::Generator | Limit::Others => {
+            both!("{limit}, so this is not a ceiling", "{limit}, así que esto no es un techo", limit)
+        }
+    }
 }
 
-/// Joins parts as a sentence does: `a`, `a and b`, `a, b and c`.
-pub fn list(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+/// What a single arm did, and what stopped it.
+pub fn alone(point: &Point) -> Text {
+    both!(
+        "{at}: {rate} requests a second, stopped by {limit}: {evidence}.",
+        "{at}: {rate} peticiones por segundo; el límite: {limit} ({evidence}).",
+        at = Text::name(point.key.to_string()),
+        rate = plain(point.ceiling_per_second.median),
+        limit = limit_of(point),
+        evidence = point.binding.words()
+    )
+}
+
+/// What a load that changes is called.
+pub fn shape(shape: Shape) -> Text {
+    match shape {
+        Shape::Day => Text::new("day", "día"),
+        Shape::Spike => Text::new("spike", "pico"),
+        Shape::Ramp => Text::new("ramp", "rampa"),
+        Shape::Steps => Text::new("steps", "escalones"),
     }
 }

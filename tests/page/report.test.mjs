@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { BINARY, ROOT, bench, browser, faults, open, overflows } from './world.mjs';
+import { BINARY, ROOT, bench, browser, faults, open, overflows, until } from './world.mjs';
 
 const run = promisify(execFile);
 const MOST_BYTES = 1_500_000;
@@ -32,7 +32,7 @@ async function kept(runs) {
     if (error.code !== 3) throw error;
   });
   const page = join(results, 'report.html');
-  return { file: page, page: pathToFileURL(page).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { folder, results, file: page, page: pathToFileURL(page).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 describe('the report', () => {
@@ -50,7 +50,10 @@ describe('the report', () => {
   // With everything unfolded.
   const show = async (options = {}) => {
     const opened = await open(chromium, measured.page, { ready: '#answer', ...options });
-    if (options.javaScriptEnabled !== false) await opened.page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
+    if (options.javaScriptEnabled !== false) {
+      await opened.page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
+      await opened.page.waitForSelector('#runs tbody tr');
+    }
     return opened;
   };
 
@@ -125,6 +128,8 @@ describe('the report', () => {
       assert.match(await page.locator('#limits h2').innerText(), /Qué lo detuvo/);
       assert.match(await page.locator('.question').innerText(), /¿un nodo grande/);
       assert.doesNotMatch(await page.locator('.kpis').innerText(), /\d\.\d %/);
+      const english = await page.locator('main [lang="en"]').evaluateAll((all) => all.filter((one) => one.checkVisibility()).map((one) => one.textContent));
+      assert.deepEqual(english, [], 'what is not in Spanish');
       await page.reload();
       assert.match(await page.locator('#limits h2').innerText(), /Qué lo detuvo/, 'it is remembered');
     } finally {
@@ -176,6 +181,37 @@ describe('the report', () => {
       assert.ok(await figure.locator(`g[data-s="${group}"]`).first().isVisible());
       await box.uncheck();
       assert.ok(!(await figure.locator(`g[data-s="${group}"]`).first().isVisible()));
+    } finally {
+      await close();
+    }
+  });
+
+  test('figures of the first screen and of the tables lead to their runs', async () => {
+    const { page, close } = await show();
+    try {
+      for (const place of ['.kpis', '#throughput table', '#latency table']) {
+        const link = page.locator(`${place} a[href^="#runs-"]`).first();
+        await link.focus();
+        await page.keyboard.press('Enter');
+        await page.locator('dialog[open] tbody tr').first().waitFor();
+        await page.keyboard.press('Escape');
+        assert.ok(await link.evaluate((element) => element === document.activeElement), `back at ${place}`);
+      }
+    } finally {
+      await close();
+    }
+  });
+
+  test('sections that are not yet drawn are reached, found and printed', async () => {
+    const { page, close } = await open(chromium, measured.page, { ready: '#answer' });
+    try {
+      await page.locator('nav a[href="#manifest"]').click();
+      const top = () => page.locator('#manifest').evaluate((section) => section.getBoundingClientRect().top);
+      await until('the section in view', async () => (await top()) < (await page.evaluate(() => innerHeight)) - 100);
+      assert.ok(await page.evaluate(() => globalThis.find('Universal Scalability')), 'found by a search in the page');
+      await page.emulateMedia({ media: 'print' });
+      const hidden = await page.locator('.panel').evaluateAll((all) => all.filter((panel) => getComputedStyle(panel).contentVisibility !== 'visible').length);
+      assert.equal(hidden, 0);
     } finally {
       await close();
     }
@@ -247,10 +283,54 @@ test('a report of 500 runs is small, and opens at once', async (context) => {
     const took = await page.evaluate(() => performance.getEntriesByType('navigation')[0].loadEventEnd);
     // Said, not judged: machines differ.
     context.diagnostic(`${bytes} bytes, loaded after ${took.toFixed(0)} ms (goal: 300 ms)`);
+    await page.waitForSelector('#runs tbody tr', { state: 'attached' });
     assert.equal(await page.locator('#runs tbody tr').count(), 500);
     await close();
   } finally {
     await chromium.close();
     large.remove();
   }
+});
+
+describe('--open', () => {
+  let report;
+  before(async () => {
+    report = await kept();
+  });
+  after(() => report?.remove());
+
+  /** Runs `webapp report --open` where this script stands for the desktop's xdg-open; `null`: there is none. */
+  async function opened(script) {
+    const programs = join(report.folder, 'programs');
+    rmSync(programs, { recursive: true, force: true });
+    mkdirSync(programs);
+    if (script) writeFileSync(join(programs, 'xdg-open'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const { code = 0, stderr } = await run(BINARY, ['report', report.results, '--open'], { env: { PATH: programs }, maxBuffer: 1 << 24 }).catch((error) => error);
+    return { code, stderr };
+  }
+
+  test('hands report.html to the desktop', async () => {
+    const asked = join(report.folder, 'asked');
+    const { stderr } = await opened(`printf %s "$1" > '${asked}'`);
+    assert.equal(readFileSync(asked, 'utf8'), report.file, stderr);
+    assert.ok(existsSync(report.file));
+  });
+
+  test('does not wait for a browser that stays, and does not end it', async () => {
+    const number = join(report.folder, 'pid');
+    const { stderr } = await opened(`echo $$ > '${number}'; exec /bin/sleep 600`);
+    const pid = Number(await until('its number', () => readFileSync(number, 'utf8').trim()));
+    assert.equal(stderr, '');
+    assert.ok(process.kill(pid, 0), 'it still runs');
+    process.kill(pid);
+  });
+
+  test('says so where nothing can show it', async () => {
+    const failing = await opened('exit 3');
+    assert.equal(failing.code, 1);
+    assert.match(failing.stderr, /xdg-open could not show .*report\.html .*open it yourself/);
+    const none = await opened(null);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /neither xdg-open nor open here: open .*report\.html yourself/);
+  });
 });

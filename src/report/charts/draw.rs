@@ -66,11 +66,7 @@ pub fn svg(chart: &Chart, name: &str) -> String {
         } else {
             (format!("M{left} {y:.1}H{right}"), (left + 6.0, y - 7.0))
         };
-        let _ = write!(
-            out,
-            "<path class=\"rule\" d=\"{path}\"/>{}",
-            words(&super::phrase(&rule.name), at, "start", "tick")
-        );
+        let _ = write!(out, "<path class=\"rule\" d=\"{path}\"/>{}", words(&rule.name, at, "start", "tick"));
     }
     for (number, series) in chart.series.iter().enumerate() {
         let _ = write!(out, "<g data-s=\"{}\" class=\"i-{}\">", chart.group(number), series.ink.name());
@@ -91,8 +87,8 @@ fn axes(chart: &Chart, frame: &Frame, out: &mut String) {
         *out += &words(&Text::figure(chart.x_label(value)), (frame.across(value), bottom + 20.0), "middle", "tick");
     }
     let _ = write!(out, "<path class=\"axis\" d=\"M{left} {bottom}H{right}\"/>");
-    *out += &words(&super::phrase(&chart.y), (4.0, 18.0), "start", "tick");
-    *out += &words(&super::phrase(&chart.x), (right, SIZE.1 - 10.0), "end", "tick");
+    *out += &words(&chart.y, (4.0, 18.0), "start", "tick");
+    *out += &words(&chart.x, (right, SIZE.1 - 10.0), "end", "tick");
 }
 
 /// A text in both languages at one place.

@@ -3,18 +3,18 @@
 use super::*;
 
 fn chart(points: Vec<(f64, f64)>, log: bool) -> Chart {
-    let mut series = Series::new("a", Ink::Series(0), Stroke::Marked(Marker::Dot), points);
+    let mut series = Series::new(Text::name("a"), Ink::Series(0), Stroke::Marked(Marker::Dot), points);
     series.ranges = series.points.iter().map(|&(x, y)| (x, y * 0.9, y * 1.1)).collect();
     series.band = series.ranges.clone();
     Chart {
-        title: "t".into(),
-        alternative: "a \"b\" < c".into(),
-        x: "units".into(),
-        y: "requests a second".into(),
+        title: Text::name("t"),
+        alternative: Text::name("a \"b\" < c"),
+        x: Text::new("units", "unidades"),
+        y: Text::new("requests a second", "peticiones por segundo"),
         whole: true,
         log,
         series: vec![series],
-        rules: vec![Rule { name: "here <".into(), upright: true, at: 2.0 }],
+        rules: vec![Rule { name: Text::name("here <"), upright: true, at: 2.0 }],
         ..Chart::default()
     }
 }
@@ -32,7 +32,7 @@ fn draws_what_it_was_given() {
 #[test]
 fn a_point_leads_to_its_runs_and_tells_its_value() {
     let mut chart = chart(vec![(1.0, 10.0), (2.0, 20.0)], false);
-    let note = |point| Note { value: Text::figure("1.5/s"), detail: "6 blocks".into(), point };
+    let note = |point| Note { value: Text::figure("1.5/s"), detail: Text::name("6 blocks"), point };
     chart.series[0].notes = vec![note(Some(7)), note(None)];
     let svg = chart.svg("name");
     assert!(svg.contains("href=\"#runs-7\"") && svg.matches("<a ").count() == 1, "{svg}");
@@ -48,8 +48,11 @@ fn a_point_leads_to_its_runs_and_tells_its_value() {
 #[test]
 fn series_of_one_arm_are_one_group() {
     let mut chart = chart(vec![(1.0, 10.0)], false);
-    let series = |name: &str, ink| Series::new(name, Ink::Series(ink), Stroke::Solid, vec![(1.0, 1.0)]);
-    chart.series = vec![series("x, 99 %", 0), series("y, 99 %", 1), series("x, half", 0), series("z", 1)];
+    let series = |arm: &str, what: &str, ink| {
+        Series::of(arm, &Text::name(what), Ink::Series(ink), Stroke::Solid, vec![(1.0, 1.0)])
+    };
+    let alone = Series::new(Text::name("z"), Ink::Series(1), Stroke::Solid, vec![(1.0, 1.0)]);
+    chart.series = vec![series("x", "99 %", 0), series("y", "99 %", 1), series("x", "half", 0), alone];
     assert_eq!((0..4).map(|number| chart.group(number)).collect::<Vec<_>>(), [0, 1, 0, 3]);
 }
 

@@ -1,10 +1,11 @@
 //! Charts that hold arms against each other: their differences over the scale, and their response times at one load.
 
 use super::notes::difference_note;
-use crate::design::spanish_numbers;
+use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
 use crate::report::comparison::Comparison;
+use crate::report::spanish;
 use crate::report::words;
 use crate::results::arm::PointKey;
 use crate::results::comparison::Verdict;
@@ -23,8 +24,9 @@ pub fn differences(report: &Report) -> Option<Chart> {
             })
             .collect();
         let points = known.iter().map(|(at, difference, _)| (*at, *difference)).collect();
-        let mut line = Series::new(
-            format!("{}, 95 % interval", arm.name),
+        let mut line = Series::of(
+            &arm.name,
+            &Text::new("95 % interval", "intervalo del 95 %"),
             Ink::Series(number),
             Stroke::Only(Marker::of(number)),
             points,
@@ -45,32 +47,35 @@ pub fn differences(report: &Report) -> Option<Chart> {
         return None;
     }
     let effect = plan.smallest_effect_percent;
-    let rule = |name: &str, at: f64| Rule { name: name.to_owned(), upright: false, at };
+    let rule = |name: Text, at: f64| Rule { name, upright: false, at };
     let decided =
         report.comparisons.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different)).count();
-    let baseline = plan.baseline().map_or("", |arm| arm.name.as_str());
+    let name = spanish::scale_name(plan);
+    let sentences = report.comparisons.iter().map(|comparison| words::sentence(comparison, plan));
     Some(Chart {
-        title: format!(
-            "Against {baseline}: {decided} of {points} intervals leave out 0, with a difference of {effect} % or more"
+        title: both!(
+            "Against {baseline}: {decided} of {points} intervals leave out 0, with a difference of {effect} % or more",
+            "Contra {baseline}: {decided} de {points} intervalos no incluyen el 0, con una diferencia de {effect} % o más",
+            baseline = Text::name(plan.baseline().map_or("", |arm| arm.name.as_str())),
+            decided,
+            points,
+            effect = effect.to_string()
         ),
-        title_es: Some(spanish_numbers(&format!(
-            "Contra {baseline}: {decided} de {points} intervalos no incluyen el 0, con una diferencia de {effect} % o más"
-        ))),
-        alternative: format!(
-            "Difference in requests a second over {}. {}.",
-            plan.scale_name,
-            report
-                .comparisons
-                .iter()
-                .map(|comparison| words::sentence(comparison, plan))
-                .collect::<Vec<_>>()
-                .join("; ")
+        alternative: both!(
+            "Difference in requests a second over {name}. {sentences}.",
+            "Diferencia en peticiones por segundo según {name}. {sentences}.",
+            name,
+            sentences = Text::join(sentences, "; ")
         ),
-        x: plan.scale_name.clone(),
-        y: "difference, %".into(),
+        x: name,
+        y: Text::new("difference, %", "diferencia, %"),
         whole: true,
         series,
-        rules: vec![rule("", 0.0), rule("", effect), rule("less than this matters", -effect)],
+        rules: vec![
+            rule(Text::default(), 0.0),
+            rule(Text::default(), effect),
+            rule(Text::new("a smaller difference does not matter", "una diferencia menor no importa"), -effect),
+        ],
         signed: true,
         ..Chart::default()
     })
@@ -93,38 +98,39 @@ pub fn percentiles(report: &Report, runs: &[Run]) -> Option<Chart> {
         let Some(run) = of_point.next_back() else { continue };
         let below_all = run.load.spectrum.iter().filter(|step| step.percentile < 100.0 && step.milliseconds > 0.0);
         let points = below_all.map(|step| (1.0 / (1.0 - step.percentile / 100.0), step.milliseconds)).collect();
-        series.push(Series::new(arm.name.as_str(), Ink::Series(number), Stroke::Solid, points));
+        series.push(Series::new(Text::name(&arm.name), Ink::Series(number), Stroke::Solid, points));
     }
     series.retain(|series| series.points.len() > 1);
     let last = |series: &Series| {
-        format!("{} {} ms", series.name, milliseconds(series.points.last().map_or(0.0, |point| point.1)))
+        let slowest = milliseconds(series.points.last().map_or(0.0, |point| point.1));
+        both!("{arm} {slowest} ms", "{arm} {slowest} ms", arm = series.name, slowest)
     };
-    let slowest: Vec<String> = series.iter().map(last).collect();
+    let slowest = Text::join(series.iter().map(last), ", ");
     (!series.is_empty()).then(|| Chart {
-        title: format!(
-            "Percentiles at {}/s, scale {}: the slowest answers, {}",
-            plain(rate),
-            comparison.scale,
-            slowest.join(", ")
+        title: both!(
+            "Percentiles at {rate}/s, {at}: the slowest answers, {slowest}",
+            "Percentiles a {rate}/s, {at}: las respuestas más lentas, {slowest}",
+            rate = plain(rate),
+            at = words::scale(plan, &comparison.scale),
+            slowest
         ),
-        title_es: Some(spanish_numbers(&format!(
-            "Percentiles a {}/s, escala {}: las respuestas más lentas, {}",
-            plain(rate),
-            comparison.scale,
-            slowest.join(", ")
-        ))),
-        alternative: format!(
-            "Response time by percentile at {} requests a second. {}.",
-            plain(rate),
-            slowest.join("; ")
+        alternative: both!(
+            "Response time by percentile at {rate} requests a second. {slowest}.",
+            "Tiempo de respuesta por percentil a {rate} peticiones por segundo. {slowest}.",
+            rate = plain(rate),
+            slowest
         ),
-        x: "percentile".into(),
-        y: "response time, ms".into(),
+        x: Text::new("percentile", "percentil"),
+        y: Text::new("response time, ms", "tiempo de respuesta, ms"),
         log_x: true,
         log: true,
         percentiles: true,
         series,
-        rules: vec![Rule { name: plan.objective.to_string(), upright: false, at: plan.objective.milliseconds }],
+        rules: vec![Rule {
+            name: Text::figure(plan.objective.to_string()),
+            upright: false,
+            at: plan.objective.milliseconds,
+        }],
         ..Chart::default()
     })
 }

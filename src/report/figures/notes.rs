@@ -1,42 +1,18 @@
-//! What is said of the points of a chart, and titles in Spanish.
+//! What is said of the points of a chart.
 
-use crate::design::{Text, spanish_numbers};
+use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::{LatencyPoint, Point};
-use crate::report::charts::{Note, phrase};
+use crate::report::charts::Note;
 use crate::report::columns;
 use crate::report::comparison::Comparison;
+use crate::report::words;
 use crate::results::arm::PointKey;
-use crate::results::comparison::{Verdict, range};
+use crate::results::comparison::range;
 use crate::results::number::{milliseconds, or_dash, percent, plain, signed_percent};
 
-/// A comparison in one Spanish sentence.
-pub fn comparison_es(comparison: &Comparison) -> String {
-    let goodput = &comparison.goodput;
-    let verdict = match goodput.verdict {
-        _ if !comparison.valid => "no válido",
-        Verdict::Different => "diferente",
-        Verdict::Equivalent => "equivalente",
-        Verdict::Undecided { .. } => "sin decidir",
-    };
-    let difference = goodput.difference_percent().filter(|_| comparison.valid).map_or_else(String::new, |difference| {
-        let interval = goodput
-            .interval_95
-            .map_or_else(String::new, |interval| format!("95 %: {}, ", range(interval).replace(" to ", " a ")));
-        format!(": {} ({interval}{} bloques)", signed_percent(difference), goodput.blocks)
-    });
-    spanish_numbers(&format!(
-        "Escala {}: {} {}/s, {} {}/s; {verdict}{difference}",
-        comparison.scale,
-        comparison.arm,
-        plain(comparison.arm_per_second),
-        comparison.baseline,
-        plain(comparison.baseline_per_second)
-    ))
-}
-
 /// The number of a point in the plan.
-fn number_of(report: &Report, key: &PointKey) -> Option<usize> {
+pub fn number_of(report: &Report, key: &PointKey) -> Option<usize> {
     report.manifest.plan.points().iter().position(|point| point == key)
 }
 
@@ -44,7 +20,7 @@ fn number_of(report: &Report, key: &PointKey) -> Option<usize> {
 pub fn ceiling_note(report: &Report, point: &Point) -> Note {
     let [low, high] = [point.ceiling_per_second.low, point.ceiling_per_second.high].map(plain);
     let count = point.blocks_per_second.len();
-    let limit = phrase(point.binding.resource.name());
+    let limit = words::limit(point.binding.resource);
     Note {
         value: Text::figure(format!("{}/s", columns::ceiling(point))),
         detail: Text::counted(
@@ -58,18 +34,14 @@ pub fn ceiling_note(report: &Report, point: &Point) -> Note {
 /// What is said of a difference.
 pub fn difference_note(report: &Report, difference: f64, comparison: &Comparison) -> Note {
     let goodput = &comparison.goodput;
-    let (verdict, veredicto) = match goodput.verdict {
-        Verdict::Different => ("different", "diferente"),
-        Verdict::Equivalent => ("equivalent", "equivalente"),
-        Verdict::Undecided { .. } => ("undecided", "sin decidir"),
-    };
-    let interval = goodput.interval_95.map_or_else(|| "-".to_owned(), range);
-    let blocks = goodput.blocks;
     Note {
         value: Text::figure(signed_percent(difference)),
-        detail: Text::counted(
-            format!("95 %: {interval}; {blocks} blocks; {verdict}"),
-            format!("95 %: {}; {blocks} bloques; {veredicto}", interval.replace(" to ", " a ")),
+        detail: both!(
+            "95 %: {interval}; {blocks} blocks; {verdict}",
+            "95 %: {interval}; {blocks} bloques; {verdict}",
+            interval = goodput.interval_95.map_or_else(|| Text::name("-"), range),
+            blocks = goodput.blocks,
+            verdict = words::verdict(goodput.verdict)
         ),
         point: number_of(report, &PointKey::new(&comparison.arm, comparison.scale.clone())),
     }
@@ -93,14 +65,4 @@ pub fn latency_note(report: &Report, point: &Point, at: &LatencyPoint) -> Note {
         ),
         point: number_of(report, &point.key),
     }
-}
-
-/// The fullest resource of a point at a rate, as a Spanish title.
-pub fn fullest_es(key: &PointKey, rate_per_second: f64, (used, name): (f64, &String)) -> String {
-    spanish_numbers(&format!(
-        "{key}: a {}/s lo más lleno es {} ({} %)",
-        plain(rate_per_second),
-        phrase(name).es(),
-        percent(used)
-    ))
 }

@@ -1,16 +1,15 @@
 //! The answer in large letters, its class, and how sure it is: in two languages, made from the figures alone.
 
-use super::spanish::{at_scale, label};
-use crate::design::Text;
+use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
-use crate::report::binding::Limit;
 use crate::report::comparison::Comparison;
 use crate::report::scaling::{Followed, FollowedArm};
+use crate::report::spanish::label;
 use crate::report::verdict::Answer;
+use crate::report::words::{self, at_scale};
 use crate::results::comparison::{Verdict, range};
 use crate::results::number::{percent, plain, short, signed_percent};
-use crate::stats::Resource;
 
 /// Name of an answer's class, and what it means.
 pub fn class(answer: Answer, smallest_effect: f64) -> (Text, Text) {
@@ -89,7 +88,7 @@ pub fn loud(report: &Report) -> Text {
 }
 
 fn alone(point: &Point) -> Text {
-    let (rate, limit) = (plain(point.ceiling_per_second.median), limit(point.binding.resource));
+    let (rate, limit) = (plain(point.ceiling_per_second.median), words::limit(point.binding.resource));
     Text::counted(
         format!("{rate} requests a second, stopped by {}", limit.en()),
         format!("{rate} peticiones por segundo; el límite: {}", limit.es()),
@@ -175,59 +174,62 @@ pub fn evidence(report: &Report) -> Text {
         (Answer::Different | Answer::Equivalent | Answer::Undecided, [only]) => figures(report, only),
         (Answer::Different | Answer::Equivalent | Answer::Undecided, [first, ..]) => {
             let at = at_scale(&report.manifest.plan, &first.scale);
-            Text::counted(
-                format!("At {}, each against the first, block by block. {}", at.en(), report.headline),
-                format!("Con {}, cada una contra la primera, bloque por bloque.", at.es()),
+            let headline = &report.headline;
+            if at.is_empty() {
+                return both!(
+                    "Each against the first, block by block. {headline}",
+                    "Cada una contra la primera, bloque por bloque. {headline}",
+                    headline
+                );
+            }
+            both!(
+                "At {at}, each against the first, block by block. {headline}",
+                "Con {at}, cada una contra la primera, bloque por bloque. {headline}",
+                at,
+                headline
             )
         }
-        _ => report.headline.clone().into(),
+        _ => report.headline.clone(),
     }
 }
 
 fn figures(report: &Report, comparison: &Comparison) -> Text {
     let plan = &report.manifest.plan;
-    let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
     let at = at_scale(plan, &comparison.scale);
     let quota = report.points.iter().rev().find_map(|point| point.quota_cores);
-    let (cores, nucleos) = quota.map_or_else(Default::default, |cores| {
-        let cores = crate::results::number::significant(cores, 2);
-        (format!(" ({cores} cores)"), format!(" ({cores} núcleos)"))
+    let cores = quota.map_or_else(Text::default, |cores| {
+        both!(" ({cores} cores)", " ({cores} núcleos)", cores = crate::results::number::significant(cores, 2))
     });
-    let (before, antes) = if at.en().is_empty() {
-        (String::new(), String::new())
-    } else {
-        (format!("At {}{cores}: ", at.en()), format!("Con {}{nucleos}: ", at.es()))
-    };
-    let (rate, reference) = (plain(comparison.arm_per_second), plain(comparison.baseline_per_second));
-    let (sure, seguro) = sureness(comparison);
-    Text::counted(
-        format!("{before}{rate} correct answers a second with {}, {reference} with {}.{sure}", arm.en(), baseline.en()),
-        format!(
-            "{antes}{rate} respuestas correctas por segundo con {}, {reference} con {}.{seguro}",
-            arm.es(),
-            baseline.es()
-        ),
+    let before =
+        if at.is_empty() { Text::default() } else { both!("At {at}{cores}: ", "Con {at}{cores}: ", at, cores) };
+    both!(
+        "{before}{rate} correct answers a second with {arm}, {reference} with {baseline}.{sure}",
+        "{before}{rate} respuestas correctas por segundo con {arm}, {reference} con {baseline}.{sure}",
+        before,
+        rate = plain(comparison.arm_per_second),
+        arm = label(plan, &comparison.arm),
+        reference = plain(comparison.baseline_per_second),
+        baseline = label(plan, &comparison.baseline),
+        sure = sureness(comparison)
     )
 }
 
 /// How sure a difference is, as a sentence that follows another.
-fn sureness(comparison: &Comparison) -> (String, String) {
+fn sureness(comparison: &Comparison) -> Text {
     let goodput = &comparison.goodput;
     let Some((difference, interval)) = goodput.difference_percent().zip(goodput.interval_95) else {
-        return Default::default();
+        return Text::default();
     };
-    let (difference, [low, high]) =
-        (signed_percent(difference), interval.map(|ratio| signed_percent(100.0 * (ratio - 1.0))));
+    let [low, high] = interval.map(|ratio| signed_percent(100.0 * (ratio - 1.0)));
     let level = format!("{:.3}", goodput.confidence_percent);
-    let level = level.trim_end_matches('0').trim_end_matches('.');
-    let blocks = goodput.blocks;
-    (
-        format!(
-            " Block by block the difference is {difference}, with {level} % confidence between {low} and {high} ({blocks} blocks)."
-        ),
-        format!(
-            " Bloque por bloque la diferencia es {difference}, con {level} % de confianza entre {low} y {high} ({blocks} bloques)."
-        ),
+    both!(
+        " Block by block the difference is {difference}, with {level} % confidence between {low} and {high} ({blocks} blocks).",
+        " Bloque por bloque la diferencia es {difference}, con {level} % de confianza entre {low} y {high} ({blocks} bloques).",
+        difference = signed_percent(difference),
+        level = level.trim_end_matches('0').trim_end_matches('.'),
+        low,
+        high,
+        blocks = goodput.blocks
     )
 }
 
@@ -237,25 +239,10 @@ pub fn difference(comparison: &Comparison) -> (Text, Text) {
     let value = goodput.difference_percent().map_or_else(|| "–".to_owned(), signed_percent);
     let blocks = goodput.blocks;
     let below = goodput.interval_95.map_or_else(
-        || Text::new(format!("{blocks} blocks: no interval"), format!("{blocks} bloques: sin intervalo")),
+        || both!("{blocks} blocks: no interval", "{blocks} bloques: sin intervalo", blocks),
         |interval| {
-            let range = range(interval);
-            Text::counted(
-                format!("95 %: {range}, {blocks} blocks"),
-                format!("95 %: {}, {blocks} bloques", range.replace(" to ", " a ")),
-            )
+            both!("95 %: {range}, {blocks} blocks", "95 %: {range}, {blocks} bloques", range = range(interval), blocks)
         },
     );
     (Text::figure(value), below)
-}
-
-/// What stopped a point, as one says it after "stopped by".
-pub fn limit(limit: Limit) -> Text {
-    match limit {
-        Limit::Node(Resource::None) => Text::new("nothing that was seen", "nada que se viera"),
-        Limit::Node(resource) => Text::new(resource.label(), resource.label_es()),
-        Limit::Balancer => Text::new("the balancer", "el balanceador"),
-        Limit::Generator => Text::new("the load generator", "el generador de carga"),
-        Limit::Others => Text::new("other processes", "otros procesos"),
-    }
 }

@@ -1,6 +1,6 @@
 //! The heads of the tables: a name in two languages, and the unit apart.
 
-use crate::design::Text;
+use crate::design::{Text, both};
 
 /// English head as the columns have it, what stands in the head, the same in Spanish, and the unit.
 const HEADS: &[(&str, &str, &str, &str)] = &[
@@ -98,7 +98,7 @@ const UNITS: &[(&str, &str)] = &[
 /// Name and unit of a head; a head that is not known is shown as it is.
 pub fn head(column: &str) -> (Text, Option<Text>) {
     let Some((_, en, es, unit)) = HEADS.iter().find(|(known, ..)| *known == column) else {
-        return (column.into(), None);
+        return (Text::as_written(column), None);
     };
     let spanish = UNITS.iter().find(|(known, _)| known == unit).map_or(*unit, |(_, spanish)| spanish);
     (Text::new(*en, *es), (!unit.is_empty()).then(|| Text::new(*unit, spanish)))
@@ -117,10 +117,19 @@ pub fn cell(text: &str) -> Text {
     Text::new(text, spanish)
 }
 
+/// A figure, also where it is so many of so many.
+pub fn figure(text: &str) -> Text {
+    match text.split_once(" of ") {
+        Some((some, all)) => both!("{some} of {all}", "{some} de {all}", some, all),
+        None => Text::figure(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::columns;
+    use crate::report::page::tables;
     use crate::report::scaling;
 
     #[test]
@@ -133,10 +142,14 @@ mod tests {
             columns::EVENTS.iter().map(|column| column.head).collect(),
             scaling::text::COST.iter().map(|column| column.head).collect(),
             scaling::text::ELASTICITY.iter().map(|column| column.head).collect(),
+            tables::RUNS.to_vec(),
+            tables::COSTS.to_vec(),
+            tables::CHANGES.to_vec(),
         ];
         for column in all.concat() {
             assert!(HEADS.iter().any(|(known, ..)| *known == column), "no head for '{column}'");
         }
+        assert_eq!(figure("4.0 of 12.0").es(), "4,0 de 12,0");
         assert_eq!(head("p99 ms").1.unwrap().en(), "ms");
         assert_eq!(head("of somebody").0.en(), "of somebody");
     }

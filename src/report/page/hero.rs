@@ -3,23 +3,25 @@
 use maud::{Markup, html};
 
 use super::claim;
-use super::spanish::{label, question};
-use crate::design::Text;
+use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
 use crate::report::binding::Limit;
 use crate::report::columns;
-use crate::report::scaling::Followed;
+use crate::report::figures::number_of;
+use crate::report::scaling::{Followed, FollowedArm};
+use crate::report::spanish::{label, question};
 use crate::report::verdict::Answer;
 use crate::report::words;
+use crate::results::arm::PointKey;
 use crate::results::number::{percent, plain, short};
 use crate::stats::Resource;
 
 /// How many figures may stand beside the large letters.
 const FIGURES: usize = 5;
 
-/// The hero, under this id.
-pub fn hero(report: &Report, id: &str) -> Markup {
+/// The hero, under this id; `runs_in` is the page that has the runs, empty where it is this one.
+pub fn hero(report: &Report, id: &str, runs_in: &str) -> Markup {
     let (name, meaning) = claim::class(report.answer, report.manifest.plan.smallest_effect_percent);
     html! {
         section.hero id=(id) data-answer=(answer_word(report.answer)) aria-labelledby={ "loud-" (id) } {
@@ -29,7 +31,7 @@ pub fn hero(report: &Report, id: &str) -> Markup {
                 p.class { b.chip { (name) } " " (meaning) }
                 p.evidence { (claim::evidence(report)) }
             }
-            @if report.answer != Answer::NothingAnswered { (figures(report)) (stopped(report)) }
+            @if report.answer != Answer::NothingAnswered { (figures(report, runs_in)) (stopped(report)) }
         }
     }
 }
@@ -52,17 +54,25 @@ struct Figure {
     value: Text,
     what: Text,
     below: Text,
+    /// The point whose runs it was made from.
+    point: Option<usize>,
 }
 
-fn figures(report: &Report) -> Markup {
+fn figures(report: &Report, runs_in: &str) -> Markup {
     let all = match &report.followed {
-        Some(followed) => following(followed),
+        Some(followed) => following(report, followed),
         None => ceilings_and_deaths(report),
     };
     html! {
         dl.kpis {
             @for figure in all.into_iter().take(FIGURES) {
-                div { dt { (figure.what) br; (figure.below) } dd { b { (figure.value) } } }
+                div {
+                    dt { (figure.what) br; (figure.below) }
+                    dd { b {
+                        @if let Some(point) = figure.point { a href={ (runs_in) "#runs-" (point) } { (figure.value) } }
+                        @else { (figure.value) }
+                    } }
+                }
             }
         }
     }
@@ -73,11 +83,9 @@ fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
     let compared = claim::largest(report).into_iter().filter(|comparison| comparison.valid).map(|comparison| {
         let (value, below) = claim::difference(comparison);
         let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
-        let what = Text::new(
-            format!("{} against {}", arm.en(), baseline.en()),
-            format!("{} contra {}", arm.es(), baseline.es()),
-        );
-        Figure { value, what, below }
+        let what = both!("{arm} against {baseline}", "{arm} contra {baseline}", arm, baseline);
+        let key = PointKey::new(&comparison.arm, comparison.scale.clone());
+        Figure { value, what, below, point: number_of(report, &key) }
     });
     let here: Vec<&Point> = last_points(report).collect();
     let ceilings = here.iter().map(|point| {
@@ -86,7 +94,8 @@ fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
         Figure {
             value: Text::figure(format!("{}/s", columns::ceiling(point))),
             what: name,
-            below: Text::counted(format!("blocks: {low} to {high}"), format!("bloques: {low} a {high}")),
+            below: both!("blocks: {low} to {high}", "bloques: {low} a {high}", low, high),
+            point: number_of(report, &point.key),
         }
     });
     let deaths = here.iter().filter_map(|point| {
@@ -97,19 +106,26 @@ fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
             value: Text::figure(format!("{share} %{}", if death.valid { "" } else { " ✗" })),
             what: Text::new("fail when a node dies", "fallan al morir un nodo"),
             below: name,
+            point: number_of(report, &point.key),
         })
     });
     compared.chain(ceilings).chain(deaths).collect()
 }
 
-fn following(followed: &Followed) -> Vec<Figure> {
-    let figure = |arm: &crate::report::scaling::FollowedArm| {
-        let (outside, seconds) = (short(arm.seconds_outside), short(arm.seconds));
-        let paid = plain(arm.unit_seconds);
+fn following(report: &Report, followed: &Followed) -> Vec<Figure> {
+    let last = report.manifest.plan.scales.last();
+    let figure = |arm: &FollowedArm| {
+        let name = Text::name(&arm.arm);
         Figure {
-            value: Text::counted(format!("{outside} of {seconds} s"), format!("{outside} de {seconds} s")),
-            what: Text::new(format!("{} outside", arm.arm), format!("{} fuera", arm.arm)),
-            below: Text::counted(format!("{paid} unit-seconds"), format!("{paid} unidades·segundo")),
+            value: both!(
+                "{outside} of {seconds} s",
+                "{outside} de {seconds} s",
+                outside = short(arm.seconds_outside),
+                seconds = short(arm.seconds)
+            ),
+            what: both!("{name} outside", "{name} fuera", name),
+            below: both!("{paid} unit-seconds", "{paid} unidades·segundo", paid = plain(arm.unit_seconds)),
+            point: last.and_then(|scale| number_of(report, &PointKey::new(&arm.arm, scale.clone()))),
         }
     };
     followed.arms.iter().map(figure).collect()
@@ -129,7 +145,7 @@ fn stopped(report: &Report) -> Markup {
                 div.stop data-resource=(point.binding.resource.name()) {
                     p {
                         b { (label(&report.manifest.plan, &point.key.arm)) } ": "
-                        (claim::limit(point.binding.resource)) ". "
+                        (words::limit(point.binding.resource)) ". "
                         span.small { (evidence(point)) "." }
                     }
                     (bars(point))
@@ -139,13 +155,9 @@ fn stopped(report: &Report) -> Markup {
     }
 }
 
-/// The sentence of a point's limit in both languages.
+/// The sentence of a point's limit.
 pub fn evidence(point: &Point) -> Text {
-    let english = words::upper_first(&point.binding.evidence);
-    match &point.binding.evidence_es {
-        Some(spanish) => Text::new(english, words::upper_first(spanish)),
-        None => english.into(),
-    }
+    point.binding.words().upper_first()
 }
 
 /// A bar: the resource's name for the style sheet, what it is called, how full it was, and whether it was the limit.

@@ -5,10 +5,10 @@ mod claim;
 mod command;
 mod heads;
 mod hero;
+mod manifest;
 mod samples;
 mod series;
 mod shell;
-mod spanish;
 mod tables;
 
 pub use series::{Entry, series};
@@ -19,18 +19,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use maud::{Markup, PreEscaped, html};
 
-use super::charts::{Chart, Series, Stroke, phrase};
+use super::charts::{Chart, Series, Stroke};
 use super::findings::parameters;
 use super::verdict::Answer;
 use super::{Report, columns, figures};
-use crate::design::Text;
+use crate::design::{Text, both};
 use crate::results::run::Run;
 
 /// The whole page. `runs` are the raw runs for its last table; `further` are sections that stand before them.
 pub fn render(report: &Report, runs: &[Run], further: Option<&Markup>) -> String {
     let title = format!("webapp bench: {}, {}", report.manifest.plan.experiment, report.manifest.started_at);
     let main = html! {
-        (hero::hero(report, "answer"))
+        (hero::hero(report, "answer", ""))
         div.grid {
             @if report.answer != Answer::NothingAnswered { (sections(report, runs, further)) }
             (sources(report, runs))
@@ -67,20 +67,24 @@ fn contents(report: &Report) -> Vec<(&'static str, Text)> {
 }
 
 /// What was measured, in one line.
-fn what(report: &Report) -> String {
+fn what(report: &Report) -> Text {
     let plan = &report.manifest.plan;
-    let unit = plan
-        .unit_cpu_percent
-        .map_or_else(|| "no CPU limit".to_owned(), |percent| format!("a unit is {percent} % of a core"));
+    let unit = plan.unit_cpu_percent.map_or_else(
+        || Text::new("no CPU limit", "sin límite de CPU"),
+        |percent| both!("a unit is {percent} % of a core", "una unidad es el {percent} % de un núcleo", percent),
+    );
     let paths: Vec<&str> = plan.work.iter().map(|path| path.path.as_str()).collect();
-    format!(
-        "Experiment {}: {}; {unit}; {}; {} plan, {}, {}.",
-        plan.experiment,
-        plan.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(" against "),
-        paths.join(", "),
-        plan.name,
-        plan.blocks_words(),
-        report.manifest.started_at
+    let arms = |against: &str| plan.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(against);
+    both!(
+        "Experiment {experiment}: {arms}; {unit}; {paths}; {size} plan, {blocks} blocks, {started}.",
+        "Experimento {experiment}: {arms}; {unit}; {paths}; plan {size}, {blocks} bloques, {started}.",
+        experiment = Text::name(&plan.experiment),
+        arms = Text::new(arms(" against "), arms(" contra ")),
+        unit,
+        paths = Text::name(paths.join(", ")),
+        size = Text::name(&plan.name),
+        blocks = plan.closed_blocks(),
+        started = Text::name(&report.manifest.started_at)
     )
 }
 
@@ -102,7 +106,7 @@ fn has_doubts(report: &Report) -> bool {
 fn doubts(report: &Report) -> Markup {
     html! {
         ol.doubts {
-            @for doubt in report.incomplete.iter().chain(&report.cautions) { li lang="en" { (doubt) "." } }
+            @for doubt in report.doubts() { li { b { (doubt.weight().name()) ": " } (doubt.words()) "." } }
         }
     }
 }
@@ -124,21 +128,31 @@ fn sections(report: &Report, runs: &[Run], further: Option<&Markup>) -> Markup {
         }))
         @let addresses = columns::address_rows(&report.points);
         @if !addresses.is_empty() {
-            (panel("", "wide", &name("By address", "Por dirección"), &tables::full_table(columns::ADDRESSES, &addresses)))
+            (panel("", "wide", &name("By address", "Por dirección"), &tables::addresses(report, &addresses)))
         }
         @if report.points.iter().any(|point| !point.latency.is_empty()) { (over_load(report, runs)) }
         @let events = columns::event_rows(&report.points);
         @if !events.is_empty() {
-            (panel("", "wide", &name("When a node dies", "Cuando muere un nodo"), &tables::full_table(columns::EVENTS, &events)))
+            (panel("deaths", "wide", &name("When a node dies", "Cuando muere un nodo"), &html! {
+                div.charts { @for chart in deaths(report, runs) { (figure(&chart)) } }
+                (tables::events(report, &events))
+            }))
         }
         (laws(report))
         @if let Some(further) = further { (further) }
         @if !report.verdict.is_empty() {
             (panel("", "wide", &name("The findings in one paragraph", "Los hallazgos en un párrafo"), &html! {
-                p.prose lang="en" { (report.verdict) }
+                p.prose { (report.verdict) }
             }))
         }
     }
+}
+
+/// The deaths at the last scale, second by second.
+fn deaths(report: &Report, runs: &[Run]) -> Vec<Chart> {
+    let last = report.points.iter().rev().find(|point| point.death.is_some()).map(|point| &point.key.scale);
+    let there = report.points.iter().filter(|point| Some(&point.key.scale) == last);
+    there.filter_map(|point| figures::death(runs, point)).collect()
 }
 
 /// Ceilings over the scale, and each comparison.
@@ -160,7 +174,7 @@ fn laws(report: &Report) -> Markup {
         @if let (Some(cost), Some(chart)) = (&report.cost, figures::cost(report)) {
             (panel("", "wide", &Text::new("Cost", "Costo"), &html! {
                 (figure(&chart))
-                p.note lang="en" { (cost.source()) ". " (cost.prices.about) }
+                p.note { (cost.source().upper_first()) ". " (Text::as_written(&cost.prices.about)) }
                 (tables::cost_table(report))
             }))
         }
@@ -172,8 +186,8 @@ fn laws(report: &Report) -> Markup {
                 )) }
                 @for law in &report.laws {
                     h3 { (law.arm) }
-                    @if let Some(fit) = &law.fit { p lang="en" { (parameters(fit)) "." } }
-                    @for note in &law.notes { p.note lang="en" { (note) "." } }
+                    @if let Some(fit) = &law.fit { p { (parameters(fit)) "." } }
+                    @for note in &law.notes { p.note { (note) "." } }
                 }
             }))
         }
@@ -183,7 +197,7 @@ fn laws(report: &Report) -> Markup {
                     "The law bends where ideal growth, as of its first node, would reach its highest value.",
                     "La ley se dobla donde el crecimiento ideal, el de su primer nodo, alcanzaría su valor más alto."
                 )) }
-                @for bend in &report.bends { p lang="en" { (bend.arithmetic(&report.manifest.plan)) "." } }
+                @for bend in &report.bends { p { (bend.arithmetic(&report.manifest.plan)) "." } }
             }))
         }
     }
@@ -204,7 +218,7 @@ fn over_load(report: &Report, runs: &[Run]) -> Markup {
                     @if let Some(chart) = figures::latency(report, scale) { (figure(&chart)) }
                 }
             }
-            (tables::full_table(columns::LATENCY, &columns::latency_rows(&report.points)))
+            (tables::latency(report))
             (tables::objectives(report))
         }))
         (panel("", "wide", &Text::new("Use of each resource over load", "Uso de cada recurso según la carga"), &html! {
@@ -224,16 +238,16 @@ fn sources(report: &Report, runs: &[Run]) -> Markup {
         (panel("runs", "wide", &Text::new("All runs", "Todas las corridas"), &html! {
             details {
                 summary { (Text::new(format!("{count} runs, by point"), format!("{count} corridas, por punto"))) }
-                (tables::runs_table(&report.manifest.plan, runs))
+                div data-later { noscript { (tables::runs_table(&report.manifest.plan, runs)) } }
             }
         }))
         (panel("manifest", "wide", &Text::new("Manifest", "Manifiesto"), &html! {
-            p.note lang="en" { (what(report)) }
+            p.note { (what(report)) }
             p { (Text::new("This repeats it:", "Esto lo repite:")) }
             pre tabindex="0" { code { (command::command(&report.manifest.plan)) } }
             details open {
                 summary { (Text::new("Machine, versions and settings", "Máquina, versiones y ajustes")) }
-                (tables::manifest(report))
+                (manifest::manifest(report))
             }
         }))
     }
@@ -244,7 +258,7 @@ pub fn figure(chart: &Chart) -> Markup {
     let id = id_of(chart);
     html! {
         figure.answers {
-            figcaption id=(id) { (chart.name()) span.sr { ". " (chart.alternative) } }
+            figcaption id=(id) { (chart.title) span.sr { ". " (chart.alternative) } }
             ul.legend {
                 @for number in 0..chart.series.len() {
                     @if chart.group(number) == number { li { (legend(chart, number)) } }
@@ -266,7 +280,7 @@ fn legend(chart: &Chart, group: usize) -> Markup {
         label {
             input type="checkbox" data-s=(group) checked;
             @for series in members {
-                span class={ "key i-" (series.ink.name()) } aria-hidden="true" { (mark(series.stroke)) } " " (phrase(&series.name)) " "
+                span class={ "key i-" (series.ink.name()) } aria-hidden="true" { (mark(series.stroke)) } " " (series.name) " "
             }
         }
     }
@@ -275,7 +289,7 @@ fn legend(chart: &Chart, group: usize) -> Markup {
 /// An id that is the same whenever the page is made from the same results.
 fn id_of(chart: &Chart) -> String {
     let mut hasher = DefaultHasher::new();
-    (&chart.title, &chart.alternative, &chart.y).hash(&mut hasher);
+    (chart.title.en(), chart.alternative.en(), chart.y.en()).hash(&mut hasher);
     format!("chart-{:016x}", hasher.finish())
 }
 

@@ -66,7 +66,7 @@
     }
   }
 
-  for (const table of all('table[data-sortable]')) {
+  function sortable(table) {
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       if (head.tagName !== 'TH') return;
       const button = document.createElement('button');
@@ -77,8 +77,25 @@
     });
   }
 
+  // The largest table stands in a <noscript>, which a browser with a script does not read: half of the page. It is put in its
+  // place when there is nothing else to do, or when somebody wants it.
+  function complete() {
+    for (const place of all('[data-later]')) {
+      const table = document.createRange().createContextualFragment(place.querySelector('noscript').textContent);
+      place.removeAttribute('data-later');
+      place.replaceChildren(table);
+      all('table[data-sortable]', place).forEach(sortable);
+    }
+  }
+  const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 1));
+  all('table[data-sortable]').forEach(sortable);
+  addEventListener('load', () => idle(complete));
+  addEventListener('beforeprint', complete);
+  all('details:has([data-later])').forEach((details) => details.addEventListener('toggle', complete));
+
   // A figure leads to its runs: what is folded opens.
   function unfold() {
+    if (location.hash.startsWith('#runs-')) complete();
     const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const folded = target && target.closest('details:not([open])');
     if (!folded) return;
@@ -116,6 +133,7 @@
     },
   };
   const language = () => (document.getElementById('language-es')?.checked ? 'es' : 'en');
+  const number = (value) => value.toLocaleString(language() === 'es' ? 'es-AR' : 'en-US');
   const told = (text) => (Array.isArray(text) ? text[language() === 'es' ? 1 : 0] : text);
   const t = (key, values = {}) => WORDS[language()][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
@@ -131,9 +149,6 @@
     svg.append(cross);
     const tip = h('div', { class: 'tip', role: 'status', hidden: '' });
     plot.append(tip);
-    plot.tabIndex = 0;
-    plot.setAttribute('role', 'group');
-    plot.setAttribute('aria-label', t('chart'));
     let places = [];
     let at = -1;
     let row = 0;
@@ -211,7 +226,19 @@
     });
     gather();
   }
-  all('figure.answers').forEach(chart);
+  // A chart is made to tell its values when it is first touched: a page with many of them opens sooner.
+  for (const figure of all('figure.answers')) {
+    const plot = figure.querySelector('.plot');
+    plot.tabIndex = 0;
+    plot.setAttribute('role', 'group');
+    plot.setAttribute('aria-label', t('chart'));
+    let made = false;
+    const awake = () => {
+      if (!made) chart(figure);
+      made = true;
+    };
+    for (const event of ['focusin', 'pointerover', 'change']) figure.addEventListener(event, awake, { capture: true, once: true });
+  }
 
   const perRun = () => {
     perRun.held ??= JSON.parse(document.getElementById('seconds')?.textContent ?? '[]');
@@ -228,7 +255,7 @@
       if (value !== null) path += `${open ? 'L' : 'M'}${(second * step).toFixed(1)} ${(44 - (40 * Math.max(0, value)) / most).toFixed(1)}${values.length === 1 ? 'h3' : ''}`;
       open = value !== null;
     });
-    const highest = t('highest', { value: Math.max(...values.filter((value) => value !== null)) });
+    const highest = t('highest', { value: number(Math.max(...values.filter((value) => value !== null))) });
     return h('figure', { class: 'small-chart' }, h('figcaption', {}, `${name} · ${highest}`),
       s('svg', { viewBox: '0 0 200 46', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${name}: ${values.map((value) => value ?? '–').join(', ')}` },
         s('path', { class: 'grid', d: 'M0 44H200M0 4H200' }), s('path', { class: 'line', d: path })));
@@ -249,13 +276,13 @@
     const marks = [];
     for (let power = Math.ceil(Math.log10(low)); power <= Math.log10(high); power += 1) marks.push(10 ** power);
     const total = spectrum.at(-1)[1];
-    const name = t('answers', { count: total, low: spectrum[0][0], high: spectrum.at(-1)[0] });
+    const name = t('answers', { count: number(total), low: number(spectrum[0][0]), high: number(spectrum.at(-1)[0]) });
     return h('figure', { class: 'spread' }, h('figcaption', {}, `${t('spread')}: ${name}`),
       s('svg', { viewBox: '0 0 600 130', role: 'img', 'aria-label': name },
         ...bars.map((bar) => s('rect', { class: 'bar', x: bar.x.toFixed(1), width: bar.wide.toFixed(1), y: (100 - (96 * bar.density) / most).toFixed(1), height: ((96 * bar.density) / most).toFixed(1) },
-          s('title', {}, `${bar.from}–${bar.to} ms: ${bar.count} ${t('of')}`))),
+          s('title', {}, `${number(bar.from)}–${number(bar.to)} ms: ${number(bar.count)} ${t('of')}`))),
         s('path', { class: 'axis', d: 'M0 100H600' }),
-        ...marks.map((mark) => s('text', { class: 'tick', x: place(mark).toFixed(1), y: 120, 'text-anchor': 'middle' }, `${mark} ms`))));
+        ...marks.map((mark) => s('text', { class: 'tick', x: place(mark).toFixed(1), y: 120, 'text-anchor': 'middle' }, `${number(mark)} ms`))));
   }
 
   const dialog = h('dialog', { 'aria-labelledby': 'runs-title' });
@@ -271,6 +298,7 @@
   }
 
   function openRuns(point, from) {
+    complete();
     const body = document.getElementById(`runs-${point}`);
     if (!body) return;
     const table = body.closest('table').cloneNode(false);

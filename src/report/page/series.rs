@@ -3,10 +3,10 @@
 
 use maud::{Markup, html};
 
-use super::{claim, figure, hero, shell, spanish};
+use super::{claim, figure, hero, shell};
 use crate::design::Text;
 use crate::report::charts::Chart;
-use crate::report::{Report, figures};
+use crate::report::{Report, figures, spanish};
 
 /// One bench of the series.
 pub struct Entry {
@@ -54,7 +54,7 @@ fn cover(entries: &[Entry], ids: &[String]) -> Markup {
 fn bench(id: &str, entry: &Entry) -> Markup {
     let charts = [figures::throughput(&entry.report), figures::differences(&entry.report)];
     html! {
-        (hero::hero(&entry.report, id))
+        (hero::hero(&entry.report, id, &entry.link))
         section.panel.bench {
             div.charts { @for chart in charts.into_iter().flatten() { (figure(&without_links(chart))) } }
             p { a href=(entry.link) { (Text::new("The whole report, with every run", "El informe completo, con todas las corridas")) } }
@@ -88,6 +88,7 @@ mod tests {
         );
         assert!(page.contains("href=\"first/report.html\"") && page.contains("id=\"bench-2\""));
         assert!(!page.contains("href=\"#runs-"), "its runs are not in this page");
+        assert!(page.contains("href=\"first/report.html#runs-"), "but in its own");
         for id in ["bench-1", "bench-2", "loud-bench-1"] {
             assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
         }

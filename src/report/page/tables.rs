@@ -2,18 +2,43 @@
 
 use maud::{Markup, html};
 
-use super::{claim, figure, heads, hero, panel};
-use crate::design::Text;
+use super::{figure, heads, hero, panel};
+use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
-use crate::report::columns::{self, Column};
+use crate::report::columns::{self, AddressRow, Column, EventRow};
+use crate::report::figures::number_of;
 use crate::report::findings::objective_words;
+use crate::report::invalid;
 use crate::report::scaling::{self, Followed};
 use crate::report::words;
+use crate::results::arm::PointKey;
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, signed_percent};
 use crate::results::plan::Plan;
 use crate::results::run::{Level, Run};
 use crate::results::scaling::Scaling;
+
+/// The heads of the table of runs.
+pub const RUNS: [&str; 13] = [
+    "started",
+    "arm",
+    "scale",
+    "block",
+    "level",
+    "answered/s",
+    "p50 ms",
+    "p99 ms",
+    "requests",
+    "failed",
+    "machine busy %",
+    "steal %",
+    "valid",
+];
+/// Those of the table of costs.
+pub const COSTS: [&str; 6] =
+    ["units", "vertical an hour", "horizontal an hour", "vertical a million", "horizontal a million", "difference"];
+/// Those of an autoscaler's decisions.
+pub const CHANGES: [&str; 3] = ["seconds", "units", "why"];
 
 /// A cell as the page shows it.
 struct Cell {
@@ -93,23 +118,23 @@ fn padding(text: &str, decimals: usize) -> Markup {
 }
 
 /// A table of texts, all of them figures but the first and the last column.
-pub fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
+pub fn table(heads: &[&str], rows: impl Iterator<Item = Vec<Text>>) -> Markup {
     let last = heads.len().saturating_sub(1);
-    let rows = rows.map(|row| {
-        let cells = row.into_iter().enumerate();
-        let cells =
-            cells.map(|(column, text)| if column == 0 || column == last { worded(&text) } else { figure_cell(&text) });
-        Row { run: None, cells: cells.collect() }
-    });
+    let rows = rows.map(|row| Row { run: None, cells: row.iter().map(said).collect() });
     framed(heads, &[0, last], vec![Body { id: None, rows: rows.collect() }])
 }
 
 fn figure_cell(text: &str) -> Cell {
-    Cell { shown: html! { (Text::figure(text)) }, plain: text.to_owned() }
+    Cell { shown: html! { (heads::figure(text)) }, plain: text.to_owned() }
 }
 
 fn worded(text: &str) -> Cell {
     Cell { shown: html! { (heads::cell(text)) }, plain: text.to_owned() }
+}
+
+/// A cell of words in both languages.
+fn said(text: &Text) -> Cell {
+    Cell { shown: html! { (text) }, plain: text.en().to_owned() }
 }
 
 /// The same figure, as a link to the runs that it was made from.
@@ -137,8 +162,33 @@ fn table_with<T>(columns: &[Column<T>], rows: &[T], special: impl Fn(&T, &str) -
 
 /// A ceiling leads to its runs.
 fn ceiling_link(report: &Report, point: &Point, head: &str) -> Option<Cell> {
-    let number = report.manifest.plan.points().iter().position(|key| *key == point.key)?;
+    let number = number_of(report, &point.key)?;
     matches!(head, "requests/s" | "reached/s").then(|| linked(&columns::ceiling(point), number))
+}
+
+/// A table of which one column leads to the runs of the row's point.
+fn traced<T>(report: &Report, columns: &[Column<T>], rows: &[T], key: fn(&T) -> &PointKey, traced: &str) -> Markup {
+    let link = |row: &T, head: &str| {
+        let column = columns.iter().find(|column| column.head == head && head == traced)?;
+        Some(linked((column.cell)(row).trim(), number_of(report, key(row))?))
+    };
+    table_with(columns, rows, link)
+}
+
+/// Response times over load; each leads to its runs.
+pub fn latency(report: &Report) -> Markup {
+    let rows = columns::latency_rows(&report.points);
+    traced(report, columns::LATENCY, &rows, |row| &row.key, "p99 ms")
+}
+
+/// What each address of a mix did.
+pub fn addresses(report: &Report, rows: &[AddressRow]) -> Markup {
+    traced(report, columns::ADDRESSES, rows, |row| &row.key, "answered/s")
+}
+
+/// What a node's death did.
+pub fn events(report: &Report, rows: &[EventRow]) -> Markup {
+    traced(report, columns::EVENTS, rows, |row| &row.key, "failed")
 }
 
 /// What stopped each point, with its evidence.
@@ -149,7 +199,7 @@ pub fn limits(report: &Report) -> Markup {
         }
         let name = point.binding.resource.name();
         let shown = html! {
-            span.long { i class={ "swatch r-" (name) } {} " " b { (claim::limit(point.binding.resource)) } ". " (hero::evidence(point)) }
+            span.long { i class={ "swatch r-" (name) } {} " " b { (words::limit(point.binding.resource)) } ". " (hero::evidence(point)) }
         };
         Some(Cell { shown, plain: name.to_owned() })
     })
@@ -164,7 +214,7 @@ pub fn points_section(report: &Report) -> Markup {
             "≥ marca una cota inferior: el nivel más alto que se probó seguía siendo el mejor. Cada comparación se hace bloque por bloque. Una cifra subrayada lleva a sus corridas."
         )) }
         @if !report.valid { p.note { (Text::new(columns::NOT_VALID, "✗ marca una cifra que no es válida: no hay ninguna corrida válida detrás.")) } }
-        ul.prose lang="en" { @for comparison in &report.comparisons { li { (words::sentence(comparison, &report.manifest.plan)) } } }
+        ul.prose { @for comparison in &report.comparisons { li { (words::sentence(comparison, &report.manifest.plan)) } } }
     }
 }
 
@@ -176,7 +226,7 @@ pub fn followed(report: &Report, followed: &Followed) -> Markup {
         (panel("followed", "wide", &Text::new("A load that changes", "Una carga que cambia"), &html! {
             (full_table(scaling::text::COST, &rows))
             (full_table(scaling::text::ELASTICITY, &rows))
-            p.note lang="en" { (scaling::text::ELASTICITY_NOTE) }
+            p.note { (scaling::text::elasticity_note()) }
             @for arm in &followed.arms {
                 h3 { (arm.arm) }
                 div.charts { @for chart in scaling::figures::charts(followed, arm, objective) { (figure(&chart)) } }
@@ -190,16 +240,18 @@ pub fn followed(report: &Report, followed: &Followed) -> Markup {
 fn decisions(scaling: &Scaling) -> Markup {
     let changing = scaling.decisions.iter().filter(|decision| decision.wanted != decision.units);
     let changes = changing.map(|decision| {
-        (decision.at_seconds, format!("{} → {}", decision.units, decision.wanted), decision.reason.clone())
+        let units = Text::name(format!("{} → {}", decision.units, decision.wanted));
+        (decision.at_seconds, units, Text::as_written(&decision.reason))
     });
-    let notices = scaling.notices.iter().map(|notice| (notice.at_seconds, String::new(), notice.text.clone()));
-    let mut rows: Vec<(f64, String, String)> = changes.chain(notices).collect();
+    let notices =
+        scaling.notices.iter().map(|notice| (notice.at_seconds, Text::default(), Text::as_written(&notice.text)));
+    let mut rows: Vec<(f64, Text, Text)> = changes.chain(notices).collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let cells = rows.into_iter().map(|(at, change, reason)| vec![format!("{at:.1}"), change, reason]);
+    let cells = rows.into_iter().map(|(at, change, reason)| vec![Text::figure(format!("{at:.1}")), change, reason]);
     html! {
         details {
             summary { (Text::new("Changes, and why", "Cambios, y por qué")) }
-            (table(&["seconds", "units", "why"], cells))
+            (table(&CHANGES, cells))
         }
     }
 }
@@ -207,7 +259,7 @@ fn decisions(scaling: &Scaling) -> Markup {
 /// The limit by the objective of each point, in words.
 pub fn objectives(report: &Report) -> Markup {
     html! {
-        ul.prose lang="en" {
+        ul.prose {
             @for point in report.points.iter().filter(|point| !point.latency.is_empty()) {
                 li { (point.key) ": " (objective_words(point)) }
             }
@@ -219,43 +271,27 @@ pub fn objectives(report: &Report) -> Markup {
 pub fn cost_table(report: &Report) -> Markup {
     let rows = report.cost.iter().flat_map(|cost| &cost.rows).map(|row| {
         let difference = row.vertical_per_million.zip(row.horizontal_per_million).map(|(v, h)| 100.0 * (h / v - 1.0));
-        vec![
+        let cells = [
             row.units.to_string(),
             or_dash(row.vertical_per_hour, price),
             or_dash(row.horizontal_per_hour, price),
             or_dash(row.vertical_per_million, price),
             or_dash(row.horizontal_per_million, price),
             or_dash(difference, signed_percent),
-        ]
+        ];
+        cells.map(Text::figure).to_vec()
     });
-    let heads =
-        ["units", "vertical an hour", "horizontal an hour", "vertical a million", "horizontal a million", "difference"];
-    table(&heads, rows)
+    table(&COSTS, rows)
 }
 
 /// Every run, point by point: each point has a body of its own, which the figures lead to.
 pub fn runs_table(plan: &Plan, runs: &[Run]) -> Markup {
-    let heads = [
-        "started",
-        "arm",
-        "scale",
-        "block",
-        "level",
-        "answered/s",
-        "p50 ms",
-        "p99 ms",
-        "requests",
-        "failed",
-        "machine busy %",
-        "steal %",
-        "valid",
-    ];
     let bodies = plan.points().into_iter().enumerate().map(|(number, key)| {
         let of_point = runs.iter().enumerate().filter(|(_, run)| run.point == key);
         let rows = of_point.map(|(at, run)| Row { run: Some(at), cells: run_cells(run) });
         Body { id: Some(format!("runs-{number}")), rows: rows.collect() }
     });
-    framed(&heads, &[0, 1, 4, 12], bodies.collect())
+    framed(&RUNS, &[0, 1, 4, 12], bodies.collect())
 }
 
 fn run_cells(run: &Run) -> Vec<Cell> {
@@ -266,7 +302,7 @@ fn run_cells(run: &Run) -> Vec<Cell> {
         worded(&run.point.arm),
         figure_cell(run.point.scale.as_str()),
         figure_cell(&run.block.to_string()),
-        worded(&level(&run.level)),
+        said(&level(&run.level)),
         figure_cell(&plain(run.load.throughput_per_second)),
         figure_cell(&or_dash(latency.map(|latency| latency.p50), milliseconds)),
         figure_cell(&or_dash(latency.map(|latency| latency.p99), milliseconds)),
@@ -274,66 +310,32 @@ fn run_cells(run: &Run) -> Vec<Cell> {
         figure_cell(&failed.to_string()),
         figure_cell(&or_dash(run.machine.busy_percent, percent)),
         figure_cell(&or_dash(run.machine.steal_percent, percent)),
-        worded(&if run.verdict.valid { "yes".to_owned() } else { run.verdict.reasons.join("; ") }),
+        validity(run),
     ]
 }
 
-fn level(level: &Level) -> String {
-    match level {
-        Level::Closed { connections } => format!("{connections} connections"),
-        Level::Open { fraction, rate_per_second } => {
-            format!("{}/s ({} %)", plain(*rate_per_second), percent(100.0 * fraction))
-        }
-        Level::Death { rate_per_second, .. } => format!("{}/s, a node dies", plain(*rate_per_second)),
-        Level::Profile { shape, peak_per_second, .. } => {
-            format!("{}, at most {}/s", shape.name(), plain(*peak_per_second))
-        }
+fn validity(run: &Run) -> Cell {
+    if run.verdict.valid {
+        return worded("yes");
     }
+    said(&Text::join(invalid::reasons(run), "; "))
 }
 
-/// Where, with what and how it was measured.
-pub fn manifest(report: &Report) -> Markup {
-    let manifest = &report.manifest;
-    let machine = &manifest.machine;
-    let unknown = || "unknown".to_owned();
-    let mut rows = vec![
-        ("started".to_owned(), manifest.started_at.clone()),
-        ("machine".to_owned(), machine.hostname.clone().unwrap_or_else(unknown)),
-        ("system".to_owned(), machine.system.clone().unwrap_or_else(unknown)),
-        ("kernel".to_owned(), machine.kernel.clone().unwrap_or_else(unknown)),
-        ("processors".to_owned(), format!("{} × {}", machine.cpus, machine.cpu_model.clone().unwrap_or_else(unknown))),
-        (
-            "memory".to_owned(),
-            machine.memory_bytes.map_or_else(unknown, |bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))),
+fn level(level: &Level) -> Text {
+    match level {
+        Level::Closed { connections: 1 } => Text::new("1 connection", "1 conexión"),
+        Level::Closed { connections } => both!("{connections} connections", "{connections} conexiones", connections),
+        Level::Open { fraction, rate_per_second } => {
+            Text::figure(format!("{}/s ({} %)", plain(*rate_per_second), percent(100.0 * fraction)))
+        }
+        Level::Death { rate_per_second, .. } => {
+            both!("{rate}/s, a node dies", "{rate}/s, muere un nodo", rate = plain(*rate_per_second))
+        }
+        Level::Profile { shape, peak_per_second, .. } => both!(
+            "{shape}, at most {rate}/s",
+            "{shape}, a lo sumo {rate}/s",
+            shape = words::shape(*shape),
+            rate = plain(*peak_per_second)
         ),
-    ];
-    rows.extend(
-        manifest
-            .limited
-            .iter()
-            .map(|limited| ("limited by".to_owned(), limited.mechanism.clone().unwrap_or_else(unknown))),
-    );
-    rows.extend(manifest.versions.iter().map(|(name, version)| (name.clone(), version.clone())));
-    rows.extend(
-        manifest.git.iter().map(|git| {
-            ("source".to_owned(), format!("{}{}", git.revision, if git.modified { ", modified" } else { "" }))
-        }),
-    );
-    rows.extend(report.machine_speed_per_second.iter().map(|speed| {
-        (
-            "speed of the machine".to_owned(),
-            format!(
-                "{} computations a CPU second, from {} to {}",
-                plain(speed.median),
-                plain(speed.low),
-                plain(speed.high)
-            ),
-        )
-    }));
-    let plan = serde_json::to_value(&manifest.plan).unwrap_or_default();
-    let settings =
-        plan.as_object().into_iter().flatten().map(|(name, value)| (name.replace('_', " "), value.to_string()));
-    html! {
-        dl { @for (name, value) in rows.into_iter().chain(settings) { div { dt { (name) } dd { (value) } } } }
     }
 }

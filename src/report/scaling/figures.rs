@@ -2,7 +2,8 @@
 
 use super::timeline::Second;
 use super::{Followed, FollowedArm};
-use crate::report::charts::{Chart, Ink, Rule, Series, Stroke};
+use crate::design::{Text, both};
+use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
 use crate::results::number::{plain, short};
 use crate::results::objective::Objective;
 
@@ -17,7 +18,9 @@ pub fn charts(followed: &Followed, arm: &FollowedArm, objective: Objective) -> V
     charts
 }
 
-const SECONDS: &str = "seconds";
+fn seconds() -> Text {
+    Text::new("seconds", "segundos")
+}
 
 fn points(arm: &FollowedArm, of: impl Fn(&Second) -> Option<f64>) -> Vec<(f64, f64)> {
     arm.timeline.iter().filter_map(|second| Some((second.at, of(second)?))).collect()
@@ -44,63 +47,73 @@ fn load(arm: &FollowedArm) -> Chart {
     let short = arm.timeline.iter().filter(|second| second.capacity < second.offered as f64).count();
     let highest = arm.timeline.iter().map(|second| second.offered).max().unwrap_or(0);
     Chart {
-        title: format!(
-            "{}: in {short} of {} s the load was above what the ready units hold",
-            arm.label,
-            arm.timeline.len()
+        title: both!(
+            "{arm}: in {short} of {all} s the load was above what the ready units hold",
+            "{arm}: en {short} de {all} s la carga superó lo que soportan las unidades listas",
+            short,
+            all = arm.timeline.len(),
+            arm = arm.label
         ),
-        alternative: format!(
-            "Requests a second over time, {}: the load rises to {highest} a second; the ready units hold less in {short} seconds.",
-            arm.label
+        alternative: both!(
+            "Requests a second over time, {arm}: the load rises to {highest} a second; the ready units hold less in {short} seconds.",
+            "Peticiones por segundo a lo largo del tiempo, {arm}: la carga sube hasta {highest} por segundo; las unidades listas soportan menos en {short} segundos.",
+            highest,
+            short,
+            arm = arm.label
         ),
-        x: SECONDS.into(),
-        y: "requests a second".into(),
+        x: seconds(),
+        y: Text::new("requests a second", "peticiones por segundo"),
         whole: true,
-        log_x: false,
-        log: false,
         series: vec![
-            Series::new("load", Ink::Series(0), Stroke::Solid, points(arm, |second| Some(second.offered as f64))),
             Series::new(
-                "what the ready units hold within the objective",
+                Text::new("load", "carga"),
+                Ink::Series(0),
+                Stroke::Solid,
+                points(arm, |second| Some(second.offered as f64)),
+            ),
+            Series::new(
+                Text::new(
+                    "what the ready units hold within the objective",
+                    "lo que soportan las unidades listas dentro del objetivo",
+                ),
                 Ink::Series(1),
                 Stroke::Dashed,
                 stairs(arm, |second| second.capacity),
             ),
         ],
-        rules: Vec::new(),
         ..Chart::default()
     }
 }
 
 fn units(arm: &FollowedArm) -> Chart {
-    let paid = stairs(arm, |second| f64::from(second.supply.paid()));
-    let mut ready =
-        Series::new("ready", Ink::Series(2), Stroke::Solid, stairs(arm, |second| f64::from(second.supply.ready)));
-    ready.band =
-        stairs(arm, |second| f64::from(second.supply.ready)).iter().map(|&(at, units)| (at, 0.0, units)).collect();
+    let count = |name: Text, ink, stroke, of: fn(&Second) -> u32| {
+        Series::new(name, ink, stroke, stairs(arm, |second| f64::from(of(second))))
+    };
+    let mut ready = count(Text::new("ready", "listas"), Ink::Series(2), Stroke::Solid, |second| second.supply.ready);
+    ready.band = ready.points.iter().map(|&(at, units)| (at, 0.0, units)).collect();
+    let paid = Text::new("paid: ready, starting and draining", "pagadas: listas, arrancando y drenando");
     Chart {
-        title: format!(
-            "{}: {} changes of size, {} unit-seconds paid",
-            arm.label,
-            short(arm.changes),
-            plain(arm.unit_seconds)
+        title: both!(
+            "{arm}: {changes} changes of size, {paid} unit-seconds paid",
+            "{arm}: {changes} cambios de tamaño, {paid} unidades·segundo pagadas",
+            changes = short(arm.changes),
+            paid = plain(arm.unit_seconds),
+            arm = arm.label
         ),
-        alternative: format!(
-            "Units over time, {}: needed, wanted, ready, and paid with those that start or drain.",
-            arm.label
+        alternative: both!(
+            "Units over time, {arm}: needed, wanted, ready, and paid with those that start or drain.",
+            "Unidades a lo largo del tiempo, {arm}: necesarias, pedidas, listas, y pagadas junto con las que arrancan o se drenan.",
+            arm = arm.label
         ),
-        x: SECONDS.into(),
-        y: "units".into(),
+        x: seconds(),
+        y: Text::new("units", "unidades"),
         whole: true,
-        log_x: false,
-        log: false,
         series: vec![
             ready,
-            Series::new("needed", Ink::Mark, Stroke::Dashed, stairs(arm, |second| f64::from(second.needed))),
-            Series::new("wanted", Ink::Series(0), Stroke::Dashed, stairs(arm, |second| f64::from(second.wanted))),
-            Series::new("paid: ready, starting and draining", Ink::Series(1), Stroke::Solid, paid),
+            count(Text::new("needed", "necesarias"), Ink::Mark, Stroke::Dashed, |second| second.needed),
+            count(Text::new("wanted", "pedidas"), Ink::Series(0), Stroke::Dashed, |second| second.wanted),
+            count(paid, Ink::Series(1), Stroke::Solid, |second| second.supply.paid()),
         ],
-        rules: Vec::new(),
         ..Chart::default()
     }
 }
@@ -112,27 +125,35 @@ fn machines(arm: &FollowedArm) -> Option<Chart> {
     let ordered = stairs(arm, |second| f64::from(of(second).0 + of(second).1));
     let most = ordered.iter().map(|point| point.1).fold(0.0, f64::max);
     Some(Chart {
-        title: format!("{}: up to {} machines", arm.label, short(most)),
-        alternative: format!(
-            "Machines over time, {}: those ordered, those that have booted, and nodes for which none has room.",
-            arm.label
+        title: both!(
+            "{arm}: up to {most} machines",
+            "{arm}: hasta {most} máquinas",
+            most = short(most),
+            arm = arm.label
         ),
-        x: SECONDS.into(),
-        y: "machines, and nodes without room".into(),
+        alternative: both!(
+            "Machines over time, {arm}: those ordered, those that have booted, and nodes for which none has room.",
+            "Máquinas a lo largo del tiempo, {arm}: las pedidas, las que ya arrancaron, y los nodos que no tienen lugar en ninguna.",
+            arm = arm.label
+        ),
+        x: seconds(),
+        y: Text::new("machines, and nodes without room", "máquinas, y nodos sin lugar"),
         whole: true,
-        log_x: false,
-        log: false,
         series: vec![
-            Series::new("ready", Ink::Series(2), Stroke::Solid, stairs(arm, |second| f64::from(of(second).0))),
-            Series::new("ready and booting", Ink::Series(1), Stroke::Dashed, ordered),
             Series::new(
-                "nodes without room on a machine",
+                Text::new("ready", "listas"),
+                Ink::Series(2),
+                Stroke::Solid,
+                stairs(arm, |second| f64::from(of(second).0)),
+            ),
+            Series::new(Text::new("ready and booting", "listas y arrancando"), Ink::Series(1), Stroke::Dashed, ordered),
+            Series::new(
+                Text::new("nodes without room on a machine", "nodos sin lugar en una máquina"),
                 Ink::Series(3),
                 Stroke::Solid,
                 stairs(arm, |second| f64::from(second.supply.waiting)),
             ),
         ],
-        rules: Vec::new(),
         ..Chart::default()
     })
 }
@@ -144,33 +165,32 @@ fn response(followed: &Followed, arm: &FollowedArm, objective: Objective) -> Cha
     let highest = all.fold(objective.milliseconds, f64::max);
     let missed = outside.iter().map(|second| (second.at, second.milliseconds.unwrap_or(highest))).collect();
     let figure = points(arm, |second| second.milliseconds);
+    let name = Text::name(objective.figure.name());
+    let missing = Text::new("outside the objective", "fuera del objetivo");
     Chart {
-        title: format!(
-            "{}: {} of {} s outside the objective {objective}",
-            arm.label,
-            outside.len(),
-            arm.timeline.len()
+        title: both!(
+            "{arm}: {outside} of {all} s outside the objective {objective}",
+            "{arm}: {outside} de {all} s fuera del objetivo {objective}",
+            outside = outside.len(),
+            all = arm.timeline.len(),
+            objective = objective.to_string(),
+            arm = arm.label
         ),
-        alternative: format!(
-            "Response time over time, log scale, {}: {} seconds outside the objective.",
-            arm.label,
-            outside.len()
+        alternative: both!(
+            "Response time over time, log scale, {arm}: {outside} seconds outside the objective.",
+            "Tiempo de respuesta a lo largo del tiempo, escala logarítmica, {arm}: {outside} segundos fuera del objetivo.",
+            outside = outside.len(),
+            arm = arm.label
         ),
-        x: SECONDS.into(),
-        y: format!("{} of each second, ms", objective.figure.name()),
+        x: seconds(),
+        y: both!("{name} of each second, ms", "{name} de cada segundo, ms", name),
         whole: true,
-        log_x: false,
         log: true,
         series: vec![
-            Series::new(objective.figure.name(), Ink::Series(0), Stroke::Solid, figure),
-            Series::new(
-                "outside the objective",
-                Ink::Series(1),
-                Stroke::Only(crate::report::charts::Marker::Cross),
-                missed,
-            ),
+            Series::new(name, Ink::Series(0), Stroke::Solid, figure),
+            Series::new(missing, Ink::Series(1), Stroke::Only(Marker::Cross), missed),
         ],
-        rules: vec![Rule { name: objective.to_string(), upright: false, at: objective.milliseconds }],
+        rules: vec![Rule { name: Text::figure(objective.to_string()), upright: false, at: objective.milliseconds }],
         ..Chart::default()
     }
 }

@@ -11,7 +11,10 @@ pub mod verdict;
 use serde::Serialize;
 
 use super::analysis::Point;
+use super::invalid;
+use super::spanish;
 use crate::autoscale::elasticity::{self, Bound, Curve, Elasticity, Resolution};
+use crate::design::Text;
 use crate::results::arm::Arm;
 use crate::results::folder::Results;
 use crate::results::number::percent;
@@ -45,7 +48,7 @@ pub struct FollowedArm {
     /// Its name.
     pub arm: String,
     /// What sentences call it.
-    pub label: String,
+    pub label: Text,
     /// True: it has no autoscaler.
     pub fixed: bool,
     /// Runs behind the figures.
@@ -73,7 +76,7 @@ pub struct FollowedArm {
     /// Whether all runs are valid.
     pub valid: bool,
     /// Why not.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Text>,
     /// What is shown second by second: the last run.
     #[serde(skip)]
     pub timeline: Vec<Second>,
@@ -157,7 +160,7 @@ impl FollowedArm {
         let paid = |run: &&Run| Some(run.scaling.as_ref()?.unit_seconds(run.load.duration_seconds));
         Some(Self {
             arm: arm.name.clone(),
-            label: arm.label().to_owned(),
+            label: spanish::label(plan, &arm.name),
             fixed: arm.is_fixed(),
             runs: runs.len(),
             seconds: last.load.duration_seconds,
@@ -171,7 +174,7 @@ impl FollowedArm {
             speedup: None,
             speedup_bound: None,
             valid: runs.iter().all(|run| run.verdict.valid),
-            reasons: runs.iter().flat_map(|run| run.verdict.reasons.clone()).collect(),
+            reasons: runs.iter().flat_map(|run| invalid::reasons(run)).collect(),
             timeline: timelines.into_iter().last()?,
             scaling,
         })

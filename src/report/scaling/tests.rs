@@ -106,11 +106,10 @@ fn arms_against_fixed_sizes_and_against_one_that_knows_the_load() {
     assert_eq!(followed.arms[0].simulated_unit_seconds, None, "a fixed size is not simulated");
     assert_eq!(report.headline, verdict::headline(followed));
     assert!(
-        report.headline.starts_with(
+        report.headline.en().starts_with(
             "With scaled, 3 of 20 s missed the objective and no request failed, for 45 % of the unit-seconds of largest."
         ),
-        "{}",
-        report.headline
+        "{:?}", report.headline
     );
     assert!(report.comparisons.is_empty(), "ceilings of sizes are not the question");
 }
@@ -123,8 +122,8 @@ fn what_is_not_valid_is_said() {
         run.verdict.reasons = vec!["other processes used 0.5 cores meanwhile".into()];
     }
     let report = Report::of(&results, None).unwrap();
-    assert!(!report.valid && report.headline.contains("(not valid)"), "{}", report.headline);
-    assert!(report.cautions.iter().any(|caution| caution.contains("0.5 cores")), "{:?}", report.cautions);
+    assert!(!report.valid && report.headline.en().contains("(not valid)"), "{:?}", report.headline);
+    assert!(report.cautions.iter().any(|caution| caution.words().en().contains("0.5 cores")), "{:?}", report.cautions);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::timeline::Second;
 use super::{Followed, FollowedArm};
 use crate::autoscale::elasticity::Bound;
+use crate::design::Text;
 use crate::report::columns::{Column, figure, words};
 use crate::results::number::{or_dash, percent, plain, short};
 
@@ -45,11 +46,21 @@ pub const ELASTICITY: &[Column<(Followed, FollowedArm)>] = &[
 ];
 
 /// What the columns of [`ELASTICITY`] mean.
-pub const ELASTICITY_NOTE: &str = "Elasticity by SPEC RG (Herbst et al.): demand is the fewest units that hold the \
+pub fn elasticity_note() -> Text {
+    Text::new(ELASTICITY_NOTE, ELASTICITY_NOTE_ES)
+}
+
+const ELASTICITY_NOTE: &str = "Elasticity by SPEC RG (Herbst et al.): demand is the fewest units that hold the \
     objective, supply the units that are ready; units missing and too many on average, share of the time with too few and too \
     many. Jitter above 0: more changes than the demand has. Speedup: how \
     many times better than the smallest fixed size, the geometric mean over missing and too many, as shares of the demand and \
     of the time. A figure of 0 counts as one unit for one second: then ≥ is a lower bound, ≤ an upper one, ~ neither.";
+
+const ELASTICITY_NOTE_ES: &str = "Elasticidad según SPEC RG (Herbst et al.): la demanda es la menor cantidad de unidades que cumple el \
+    objetivo; la oferta, las unidades que están listas; unidades que faltan y que sobran en promedio, parte del tiempo con muy \
+    pocas y con demasiadas. Oscilación mayor que 0: más cambios de los que tiene la demanda. Aceleración: cuántas veces mejor que \
+    el menor tamaño fijo, la media geométrica de lo que falta y lo que sobra, como partes de la demanda y del tiempo. Una cifra \
+    de 0 cuenta como una unidad durante un segundo: entonces ≥ es una cota inferior, ≤ una superior, ~ ninguna de las dos.";
 
 fn two(value: Option<f64>) -> String {
     or_dash(value, |value| format!("{value:.2}"))
@@ -97,7 +108,7 @@ pub fn timeline(arm: &FollowedArm) -> String {
         HEIGHTS[(offered as usize * (HEIGHTS.len() - 1)).div_ceil(most as usize)]
     };
     let a_sign = if each == 1 { "a second a sign".to_owned() } else { format!("{each} s a sign") };
-    let mut out = format!("{}, {a_sign}:\n", arm.label);
+    let mut out = format!("{}, {a_sign}:\n", arm.label.en());
     let mut line = |name: &str, signs: String, after: &str| out += &format!("  {name:NAME$}{signs}{after}\n");
     line("load", parts.iter().map(sign).collect(), &format!("  up to {most}/s"));
     line("needed", parts.iter().map(|part| digit(part.iter().map(|second| second.needed).max())).collect(), "");

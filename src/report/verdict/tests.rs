@@ -61,19 +61,23 @@ fn every_branch_of_the_headline() {
         (&wild, Answer::Undecided, "The spread of the blocks is too wide to say how many more would decide"),
     ] {
         let report = report(&with(percents));
-        assert_eq!(report.answer, answer, "{percents:?}: {}", report.headline);
-        assert!(report.headline.contains(words), "no '{words}' in: {}", report.headline);
+        assert_eq!(report.answer, answer, "{percents:?}: {:?}", report.headline);
+        assert!(report.headline.en().contains(words), "no '{words}' in: {:?}", report.headline);
         let dies = "When a node dies, 67 % of the requests fail with one big node and 0 % of the requests fail with many small nodes (over 2.0 s, a third of them before its death).";
-        assert!(report.headline.contains(dies), "no '{dies}' in {}", report.headline);
+        assert!(report.headline.en().contains(dies), "no '{dies}' in {:?}", report.headline);
         assert_eq!(
-            report.headline.contains("further blocks should decide"),
+            report.headline.en().contains("further blocks should decide"),
             percents == undecided,
-            "{}",
+            "{:?}",
             report.headline
         );
         // Whatever is found: without prices nothing is said about cost.
         for word in ["cost", "less", "cheap", "price"] {
-            assert!(!report.headline.contains(word) && !report.verdict.contains(" cost less"), "{}", report.headline);
+            assert!(
+                !report.headline.en().contains(word) && !report.verdict.en().contains(" cost less"),
+                "{:?}",
+                report.headline
+            );
         }
     }
 }
@@ -87,10 +91,10 @@ fn runs_that_may_not_be_used_carry_no_claim() {
     }
     let report = report(&results);
     assert_eq!(report.answer, Answer::NotValid);
-    assert_eq!(report.headline, "Not valid, so nothing is claimed: other processes used 0.9 cores meanwhile.");
+    assert_eq!(report.headline.en(), "Not valid, so nothing is claimed: other processes used 0.9 cores meanwhile.");
     assert!(
-        report.verdict.contains("(not valid)") && report.verdict.contains("not valid: no claim"),
-        "{}",
+        report.verdict.en().contains("(not valid)") && report.verdict.en().contains("not valid: no claim"),
+        "{:?}",
         report.verdict
     );
 }
@@ -107,9 +111,9 @@ fn when_nothing_was_answered_that_is_all_it_says() {
         run.verdict.reasons = vec!["no request was answered correctly".into()];
     }
     let report = report(&results);
-    assert_eq!((report.answer, report.verdict.as_str()), (Answer::NothingAnswered, ""));
+    assert_eq!((report.answer, report.verdict.en()), (Answer::NothingAnswered, ""));
     assert_eq!(
-        report.headline,
+        report.headline.en(),
         "No request was answered correctly, so nothing was measured: the arm vertical answered none of 26 requests correctly (26 timed out). Asked was /fib?number=28."
     );
     let text = crate::report::findings::text(&report);
@@ -126,7 +130,12 @@ fn a_rate_that_no_valid_run_stands_behind_is_marked() {
         run.verdict = RunVerdict { valid: false, reasons: vec!["other processes used 1.2 cores meanwhile".into()] };
     }
     let report = report(&results);
-    assert_eq!(report.verdict.matches("(not valid)").count(), 4, "two objectives, two deaths: {}", report.verdict);
+    assert_eq!(
+        report.verdict.en().matches("(not valid)").count(),
+        4,
+        "two objectives, two deaths: {:?}",
+        report.verdict
+    );
     let text = crate::report::findings::text(&report);
     assert!(text.contains("/s (not valid)"), "{text}");
     let page = crate::report::page::render(&report, &results.runs, None);
@@ -140,8 +149,8 @@ fn one_arm_alone() {
     let report = report(&results);
     assert_eq!(report.answer, Answer::OneArm);
     assert!(
-        report.headline.starts_with("vertical at 4: 360 requests a second, stopped by the CPU quota: "),
-        "{}",
+        report.headline.en().starts_with("vertical at 4: 360 requests a second, stopped by the CPU quota: "),
+        "{:?}",
         report.headline
     );
 }
@@ -160,9 +169,9 @@ fn several_arms_are_each_judged() {
     let report = report(&results);
     assert_eq!(report.answer, Answer::Different);
     assert!(
-        report.headline.contains("than with one big node")
-            && report.headline.contains("; as many requests are answered with third as with one big node"),
-        "{}",
+        report.headline.en().contains("than with one big node")
+            && report.headline.en().contains("; as many requests are answered with third as with one big node"),
+        "{:?}",
         report.headline
     );
 }
@@ -182,6 +191,6 @@ fn the_paragraph_says_what_was_found() {
         "At your prices a million requests cost",
         "A request costs less on the one big machine at every unit count measured.",
     ] {
-        assert!(report.verdict.contains(words), "no '{words}' in: {}", report.verdict);
+        assert!(report.verdict.en().contains(words), "no '{words}' in: {}", report.verdict);
     }
 }

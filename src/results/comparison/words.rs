@@ -1,78 +1,119 @@
-//! A comparison as people read it.
+//! A comparison as people read it, in both languages.
 
 use super::{Comparison, ENOUGH_BLOCKS, MOST_FURTHER_BLOCKS, Verdict};
-use crate::results::number::{counted, plain, signed_percent};
+use crate::design::{Text, both};
+use crate::results::number::{plain, signed_percent};
 
 impl Comparison {
     /// The verdict with its difference, its interval and its blocks, without a full stop.
-    pub fn words(&self) -> String {
+    pub fn words(&self) -> Text {
         let Some(difference) = self.difference_percent() else {
-            return format!("undecided: no block measured both{}", self.left_out_words());
+            let nothing = Text::new("undecided: no block measured both", "sin decidir: ningún bloque midió los dos");
+            return Text::join([nothing, self.left_out_words()], "");
         };
         let (difference, blocks) = (signed_percent(difference), self.blocks_words());
         let words = match (self.verdict, self.interval_95, self.interval_90) {
-            (Verdict::Different, Some(interval), _) => {
-                format!("different: {difference} ({}: {}; {blocks})", self.level_words(), range(interval))
-            }
-            (Verdict::Equivalent, Some(interval), Some(narrow)) => format!(
-                "equivalent within {} %: {difference} (90 %: {}; {blocks}){}",
-                self.smallest_effect_percent,
-                range(narrow),
-                if leaves_out_1(interval) { ", a difference that is real and too small to matter" } else { "" }
+            (Verdict::Different, Some(interval), _) => both!(
+                "different: {difference} ({level}: {range}; {blocks})",
+                "diferente: {difference} ({level}: {range}; {blocks})",
+                difference,
+                level = self.level_words(),
+                range = range(interval),
+                blocks
             ),
-            (Verdict::Undecided { further_blocks }, Some(interval), _) => format!(
-                "undecided: {difference} ({}: {}; {blocks}), {}; {}",
-                self.level_words(),
-                range(interval),
-                self.doubt(interval),
-                further(further_blocks)
+            (Verdict::Equivalent, Some(interval), Some(narrow)) => both!(
+                "equivalent within {effect} %: {difference} (90 %: {range}; {blocks}){real}",
+                "equivalente dentro del {effect} %: {difference} (90 %: {range}; {blocks}){real}",
+                effect = self.smallest_effect_percent.to_string(),
+                difference,
+                range = range(narrow),
+                blocks,
+                real = if leaves_out_1(interval) { real_and_small() } else { Text::default() }
             ),
-            (Verdict::Undecided { .. } | Verdict::Different | Verdict::Equivalent, _, _) => {
-                format!("undecided: {difference} in {blocks}, and an interval needs two")
-            }
+            (Verdict::Undecided { further_blocks }, Some(interval), _) => both!(
+                "undecided: {difference} ({level}: {range}; {blocks}), {doubt}; {further}",
+                "sin decidir: {difference} ({level}: {range}; {blocks}), {doubt}; {further}",
+                difference,
+                level = self.level_words(),
+                range = range(interval),
+                blocks,
+                doubt = self.doubt(interval),
+                further = further(further_blocks)
+            ),
+            (Verdict::Undecided { .. } | Verdict::Different | Verdict::Equivalent, _, _) => both!(
+                "undecided: {difference} in {blocks}, and an interval needs two",
+                "sin decidir: {difference} en {blocks}, y un intervalo necesita dos",
+                difference,
+                blocks
+            ),
         };
-        words + &self.left_out_words()
+        Text::join([words, self.left_out_words()], "")
     }
 
     /// Why an interval decides nothing.
-    fn doubt(&self, interval: [f64; 2]) -> String {
-        let effect = self.smallest_effect_percent;
-        if leaves_out_1(interval) {
-            format!("which is real, and may be more or less than the {effect} % that matters")
-        } else {
-            "which may be chance".to_owned()
+    fn doubt(&self, interval: [f64; 2]) -> Text {
+        if !leaves_out_1(interval) {
+            return Text::new("which may be chance", "que puede ser casualidad");
         }
+        both!(
+            "which is real, and may be more or less than the {effect} % that matters",
+            "que es real, y puede ser más o menos que el {effect} % que importa",
+            effect = self.smallest_effect_percent.to_string()
+        )
     }
 
     /// The level of `interval_95`: `95 %`, and the higher one that an arm among several has.
-    pub fn level_words(&self) -> String {
-        if self.confidence_percent > 95.05 {
-            format!("{:.1} %, as one of {} arms", self.confidence_percent, self.arms)
-        } else {
-            "95 %".to_owned()
+    pub fn level_words(&self) -> Text {
+        if self.confidence_percent <= 95.05 {
+            return Text::name("95 %");
         }
+        let level = format!("{:.1}", self.confidence_percent);
+        both!("{level} %, as one of {arms} arms", "{level} %, como una de {arms} variantes", level, arms = self.arms)
     }
 
     /// How many blocks there are, and that they are few.
-    pub fn blocks_words(&self) -> String {
-        let words = counted(u32::try_from(self.blocks).unwrap_or(u32::MAX), "block");
-        if self.blocks < ENOUGH_BLOCKS { format!("only {words}") } else { words }
+    pub fn blocks_words(&self) -> Text {
+        let blocks = counted_blocks(self.blocks);
+        if self.blocks < ENOUGH_BLOCKS { both!("only {blocks}", "solo {blocks}", blocks) } else { blocks }
     }
 
     /// How many blocks were left out, and why; empty where none was.
-    fn left_out_words(&self) -> String {
-        let is_are = |count: usize| if count == 1 { "is" } else { "are" };
-        let blocks = |count: usize| counted(u32::try_from(count).unwrap_or(u32::MAX), "block");
-        let not_valid = self.left_out - self.without_answers;
-        let mut words = String::new();
-        for (count, reason) in
-            [(not_valid, "not both have a valid run"), (self.without_answers, "one of the two answered nothing")]
-        {
-            if count > 0 {
-                words += &format!("; {} {} left out, where {reason}", blocks(count), is_are(count));
+    fn left_out_words(&self) -> Text {
+        let not_valid = Text::new("not both have a valid run", "no los dos tienen una corrida válida");
+        let silent = Text::new("one of the two answered nothing", "uno de los dos no respondió nada");
+        let reasons = [(self.left_out - self.without_answers, not_valid), (self.without_answers, silent)];
+        let parts = reasons.into_iter().filter(|(count, _)| *count > 0).map(|(count, reason)| {
+            let blocks = counted_blocks(count);
+            match count {
+                1 => both!(
+                    "; {blocks} is left out, where {reason}",
+                    "; {blocks} queda fuera, donde {reason}",
+                    blocks,
+                    reason
+                ),
+                _ => both!(
+                    "; {blocks} are left out, where {reason}",
+                    "; {blocks} quedan fuera, donde {reason}",
+                    blocks,
+                    reason
+                ),
             }
-        }
-        words
+        });
+        Text::join(parts, "")
+    }
+}
+
+fn real_and_small() -> Text {
+    Text::new(
+        ", a difference that is real and too small to matter",
+        ", una diferencia que es real y demasiado pequeña para importar",
+    )
+}
+
+fn counted_blocks(count: usize) -> Text {
+    match count {
+        1 => Text::new("1 block", "1 bloque"),
+        _ => both!("{count} blocks", "{count} bloques", count),
     }
 }
 
@@ -81,24 +122,28 @@ fn leaves_out_1([low, high]: [f64; 2]) -> bool {
 }
 
 /// What would decide.
-pub fn further(further_blocks: Option<usize>) -> String {
+pub fn further(further_blocks: Option<usize>) -> Text {
     match further_blocks {
-        Some(1) => "about 1 further block should decide".to_owned(),
-        Some(count) => format!("about {count} further blocks should decide"),
-        None => format!(
-            "more than {MOST_FURTHER_BLOCKS} further blocks would be needed: a quieter machine, or longer windows, decide sooner"
+        Some(1) => Text::new("about 1 further block should decide", "cerca de 1 bloque más debería decidir"),
+        Some(count) => {
+            both!("about {count} further blocks should decide", "unos {count} bloques más deberían decidir", count)
+        }
+        None => both!(
+            "more than {most} further blocks would be needed: a quieter machine, or longer windows, decide sooner",
+            "harían falta más de {most} bloques más: una máquina más tranquila, o ventanas más largas, deciden antes",
+            most = MOST_FURTHER_BLOCKS
         ),
     }
 }
 
 /// An interval of ratios as differences in percent, or as factors where percents would be long: `-13.5 % to -1.4 %`.
-pub fn range([low, high]: [f64; 2]) -> String {
+pub fn range([low, high]: [f64; 2]) -> Text {
     let words = |ratio: f64| match ratio {
-        ratio if ratio < 10.0 => signed_percent(100.0 * (ratio - 1.0)),
-        ratio if ratio < 1e6 => format!("{}-fold", plain(ratio)),
-        _ => "more than a million-fold".to_owned(),
+        ratio if ratio < 10.0 => Text::figure(signed_percent(100.0 * (ratio - 1.0))),
+        ratio if ratio < 1e6 => both!("{factor}-fold", "{factor} veces", factor = plain(ratio)),
+        _ => Text::new("more than a million-fold", "más de un millón de veces"),
     };
-    format!("{} to {}", words(low), words(high))
+    both!("{low} to {high}", "{low} a {high}", low = words(low), high = words(high))
 }
 
 #[cfg(test)]
@@ -111,7 +156,7 @@ mod tests {
     }
 
     fn words(percents: &[f64]) -> String {
-        compare(&blocks(&vec![0.0; percents.len()]), &[&blocks(percents)], 5.0)[0].words()
+        compare(&blocks(&vec![0.0; percents.len()]), &[&blocks(percents)], 5.0)[0].words().en().to_owned()
     }
 
     #[test]
@@ -149,7 +194,7 @@ mod tests {
         arm.insert(2, 0.0);
         arm.remove(&5);
         assert_eq!(
-            compare(&blocks(&[0.0; 7]), &[&arm], 5.0)[0].words(),
+            compare(&blocks(&[0.0; 7]), &[&arm], 5.0)[0].words().en(),
             "different: -8.0 % (95 %: -8.1 % to -7.8 %; only 5 blocks); 1 block is left out, where not both have a valid run; 1 block is left out, where one of the two answered nothing"
         );
     }
@@ -159,17 +204,17 @@ mod tests {
         let (far, near) = (blocks(&[-8.0, -8.2, -7.9, -8.1, -8.0, -7.8]), blocks(&[-2.0, 4.0, 3.0, -3.0, 1.0, -1.0]));
         let compared = compare(&blocks(&[0.0; 6]), &[&far, &near], 5.0);
         assert!(
-            compared[0].words().starts_with("different: -8.0 % (97.5 %, as one of 2 arms: "),
-            "{}",
+            compared[0].words().en().starts_with("different: -8.0 % (97.5 %, as one of 2 arms: "),
+            "{:?}",
             compared[0].words()
         );
-        assert_eq!(compared[1].level_words(), "95 %");
+        assert_eq!(compared[1].level_words().en(), "95 %");
     }
 
     #[test]
     fn wide_intervals_stay_short() {
-        assert_eq!(range([0.0001, 3.335]), "-100.0 % to +233.5 %");
-        assert_eq!(range([0.5, 61_674.4]), "-50.0 % to 61,674-fold");
-        assert_eq!(range([0.5, f64::INFINITY]), "-50.0 % to more than a million-fold");
+        assert_eq!(range([0.0001, 3.335]).en(), "-100.0 % to +233.5 %");
+        assert_eq!(range([0.5, 61_674.4]).en(), "-50.0 % to 61,674-fold");
+        assert_eq!(range([0.5, f64::INFINITY]).es(), "-50,0 % a más de un millón de veces");
     }
 }

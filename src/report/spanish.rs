@@ -134,6 +134,102 @@ const EXPERIMENTS: &[Entry] = &[
     ("containers", "¿Cuánto cuesta un contenedor?", &["un proceso", "un contenedor"]),
 ];
 
+/// What each experiment asks to look at.
+const LOOK_AT: &[(&str, &str)] = &[
+    (
+        "vertical-horizontal",
+        "Compará lo que responden los dos con cada cantidad de unidades, lo que cuesta una respuesta en CPU y lo que se lleva un nodo que muere.",
+    ),
+    (
+        "a-a",
+        "Lo que difiere aquí es casualidad: en otro experimento, una diferencia que no sea mayor no quiere decir nada.",
+    ),
+    (
+        "sync-async",
+        "Los ocho hilos del modelo sync pueden esperar por ocho peticiones a la vez: su techo es 8 dividido por el tiempo de espera, mientras su CPU está ociosa.",
+    ),
+    (
+        "threads",
+        "Muy pocos hilos dejan la CPU ociosa; una vez que se agota la CPU o su cuota, más hilos no agregan más que espera.",
+    ),
+    (
+        "workers",
+        "El generador y el nodo comparten la máquina: con dos núcleos, un segundo worker gana solo lo que el generador deja.",
+    ),
+    (
+        "balancer",
+        "Compará los tiempos de respuesta con la misma carga y la CPU del propio balanceador: lo que toma con un nodo, lo toma con muchos.",
+    ),
+    (
+        "algorithm",
+        "Los techos casi no difieren; mirá los tiempos de respuesta con la misma carga, donde una petición corta puede quedar detrás de una larga.",
+    ),
+    (
+        "store",
+        "Mirá dónde se dobla el rendimiento mientras a los nodos les queda CPU, y qué nombra el informe ahí: el almacén, con las cifras de su cuota.",
+    ),
+    (
+        "connections",
+        "Una vez que el almacén está agotado, más conexiones solo mueven la cola de los nodos al almacén, que entonces responde menos. Mirá qué nombra el informe.",
+    ),
+    (
+        "index",
+        "Con un índice casi no importa cuántas filas hay; un recorrido cuesta diez veces más con diez veces más filas.",
+    ),
+    (
+        "sessions",
+        "Mirá las sesiones que se pierden cuando muere un nodo: con afinidad, las del nodo muerto; con un almacén o un token, ninguna; sin afinidad se pierde una sesión en casi cada petición, aunque nadie muera. Y mirá cuánto rendimiento cuesta cada una.",
+    ),
+    (
+        "login",
+        "Mirá los inicios de sesión por segundo según la dirección: bajan cuando crece la memoria por las pasadas. Y mirá el p99 de /whoami mientras tanto: los hashes los calcula el pool de hilos, pero gastan la cuota de CPU de todo el nodo.",
+    ),
+    (
+        "autoscale",
+        "Mirá los segundos fuera del objetivo contra las unidades·segundo que se pagaron, y dónde el tamaño queda atrás de la carga.",
+    ),
+    (
+        "nested",
+        "Mirá dónde a los nodos les falta lugar en una máquina, y cuántos segundos fuera del objetivo cuesta que arranque una máquina.",
+    ),
+    (
+        "containers",
+        "Compará rendimiento y tiempo de respuesta con la misma cuota: un contenedor es un proceso con espacios de nombres y un grupo de control. Lo que difiere es el camino de los paquetes.",
+    ),
+    (
+        "waf",
+        "Compará las tasas y la CPU del propio balanceador: mirar cada palabra de cada petición cuesta muchas veces lo que cuesta pasarla, sea que un ataque se rechace o solo se anote. La lista corta de HAProxy cuesta poco, y rechaza poco: scripts/attack.sh muestra cuán poco.",
+    ),
+    (
+        "shards",
+        "Mirá el rendimiento junto a la cantidad de fragmentos, y qué nombra el informe como límite de cada uno: el único almacén, y después los propios nodos.",
+    ),
+    (
+        "cache",
+        "Compará el rendimiento con claves de Zipf y con claves uniformes, y mirá qué nombra el informe como límite de cada una: el almacén, los nodos o el balanceador. Las respuestas viejas son el precio.",
+    ),
+    (
+        "stale",
+        "Mirá las respuestas viejas, y al lado el rendimiento. Con una caché compartida, una escritura saca la fila para todos los nodos; con una en cada nodo, los demás guardan la fila vieja hasta que se le acaba el tiempo.",
+    ),
+    (
+        "binary",
+        "Con una fila no importa nada más que la propia petición. Con muchas, compará las tasas y la CPU de una respuesta. El tamaño de cada forma está en la guía de laboratorio.",
+    ),
+    (
+        "recursion",
+        "El doble de CPU vale, a lo sumo, el doble de respuestas. La recursión hace un millón de llamadas para lo que dan 28 sumas.",
+    ),
+    (
+        "bigger-store",
+        "Compará los dos con cada cantidad de unidades. Los fragmentos cuestan memoria, un servidor cada uno, y una consulta a todos; el almacén grande termina en la máquina más grande.",
+    ),
+    (
+        "replicas",
+        "Compará uno, dos y tres servidores con la misma parte de escrituras. Y mirá el límite de cada uno: qué servidor se agota, el primario o todos.",
+    ),
+];
+
 fn entry(name: &str) -> Option<&'static Entry> {
     EXPERIMENTS.iter().find(|(known, ..)| *known == name)
 }
@@ -143,7 +239,16 @@ pub fn question(plan: &Plan) -> Text {
     let own = embedded(&plan.experiment).is_some_and(|experiment| experiment.question == plan.question);
     match entry(&plan.experiment).filter(|_| own) {
         Some((_, question, _)) => Text::new(&plan.question, *question),
-        None => plan.question.clone().into(),
+        None => Text::as_written(&plan.question),
+    }
+}
+
+/// What the experiment asks to look at; empty where it asks nothing.
+pub fn look_at(plan: &Plan) -> Text {
+    let own = embedded(&plan.experiment).is_some_and(|experiment| experiment.look_at == plan.look_at);
+    match LOOK_AT.iter().find(|(known, _)| own && *known == plan.experiment) {
+        Some((_, spanish)) => Text::new(&plan.look_at, *spanish),
+        None => Text::as_written(&plan.look_at),
     }
 }
 
@@ -154,26 +259,29 @@ pub fn label(plan: &Plan, arm: &str) -> Text {
         let at = experiment.arms.iter().position(|own| own.name == arm && own.label() == english)?;
         entry(&plan.experiment)?.2.get(at)
     });
-    spanish.map_or_else(|| english.into(), |spanish| Text::new(english, *spanish))
+    spanish.map_or_else(|| Text::name(english), |spanish| Text::new(english, *spanish))
 }
 
-/// A step of the scale in a sentence: `4 units`. Empty where the plan has one scale without a name.
-pub fn at_scale(plan: &Plan, scale: &crate::results::arm::Scale) -> Text {
-    if plan.scale_name.is_empty() {
-        return Text::default();
-    }
-    let one = scale.whole() == Some(1);
-    let spanish = match (plan.scale_name.as_str(), one) {
+/// The word of a scale, of one and of several. The scale of somebody else's experiment keeps its own.
+pub fn scale_word(name: &str, one: bool) -> &str {
+    match (name, one) {
         ("units", true) => "unidad",
         ("units", false) => "unidades",
         ("nodes", true) => "nodo",
         ("nodes", false) => "nodos",
         ("connections", true) => "conexión",
         ("connections", false) => "conexiones",
-        ("rows", _) => "filas",
+        ("store-units", true) => "unidad del almacén",
+        ("store-units", false) => "unidades del almacén",
+        ("rows", true) => "fila",
+        ("rows", false) => "filas",
         (other, _) => other,
-    };
-    Text::new(crate::report::words::scale(plan, scale), format!("{scale} {spanish}"))
+    }
+}
+
+/// What a scale counts, at an axis.
+pub fn scale_name(plan: &Plan) -> Text {
+    Text::new(&plan.scale_name, scale_word(&plan.scale_name, false))
 }
 
 #[cfg(test)]
@@ -188,6 +296,9 @@ mod tests {
             let (_, question, labels) = entry(name).unwrap_or_else(|| panic!("{name} has no words in Spanish"));
             assert!(question.ends_with('?') && question.contains('¿'), "{name}: {question}");
             assert_eq!(labels.len(), experiment.arms.len(), "{name}");
+            assert!(LOOK_AT.iter().any(|(known, _)| known == name), "{name}: what to look at, in Spanish");
+            let scale = &experiment.plan(Size::Quick).scale_name;
+            assert!(scale.is_empty() || scale_word(scale, false) != scale, "{name}: '{scale}' has no word in Spanish");
         }
         assert_eq!(EXPERIMENTS.len(), EMBEDDED.len());
     }
