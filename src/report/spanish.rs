@@ -60,6 +60,11 @@ const EXPERIMENTS: &[Entry] = &[
         "¿Cuántos nodos soporta un almacén compartido?",
         &["ningún almacén compartido", "un archivo SQLite", "un servidor MariaDB", "un servidor Redis"],
     ),
+    (
+        "shards",
+        "¿Cuánto más soportan cuatro almacenes pequeños que uno, si cada uno tiene una parte de las filas?",
+        &["un almacén", "dos fragmentos", "cuatro fragmentos"],
+    ),
     ("connections", "¿Cuántas conexiones al almacén debería tener cada nodo?", &["MariaDB", "Redis"]),
     ("index", "¿Cuánto vale un índice, con mil filas y con muchas?", &["un índice", "un recorrido de toda la tabla"]),
     (
