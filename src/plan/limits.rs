@@ -77,7 +77,7 @@ pub fn of(evidence: &ArmEvidence, draws: &[Draw]) -> Vec<TierLimit> {
         let usable = figure(&|draw| draw.stores.map(|(ceiling, _)| TIER_USE * ceiling), store_class(evidence, draws));
         let then = Text::new(
             "more of it: a cache before it, replicas for reads, shards for writes",
-            "más de lo mismo: una caché delante, réplicas para leer, fragmentos para escribir",
+            "más de lo mismo: una caché delante, réplicas para leer, shards para escribir",
         );
         let name = both!("one store: {name}", "un almacén: {name}", name = Text::name(name));
         add(PlanTier::Store, name, usable, then);

@@ -60,11 +60,6 @@ const EXPERIMENTS: &[Entry] = &[
         "¿Cuántos nodos soporta un almacén compartido?",
         &["ningún almacén compartido", "un archivo SQLite", "un servidor MariaDB", "un servidor Redis"],
     ),
-    (
-        "shards",
-        "¿Cuánto más soportan cuatro almacenes pequeños que uno, si cada uno tiene una parte de las filas?",
-        &["un almacén", "dos fragmentos", "cuatro fragmentos"],
-    ),
     ("connections", "¿Cuántas conexiones al almacén debería tener cada nodo?", &["MariaDB", "Redis"]),
     ("index", "¿Cuánto vale un índice, con mil filas y con muchas?", &["un índice", "un recorrido de toda la tabla"]),
     (
@@ -166,6 +161,10 @@ const LOOK_AT: &[(&str, &str)] = &[
         "Compará los tiempos de respuesta con la misma carga y la CPU del propio balanceador: lo que toma con un nodo, lo toma con muchos.",
     ),
     (
+        "https",
+        "El límite es el nodo, así que los techos casi no difieren: compará la CPU del balanceador y la del generador en ellos. Lo que cuesta un saludo TLS es la diferencia entre una conexión y un saludo para cada petición; retomar una sesión devuelve una parte.",
+    ),
+    (
         "algorithm",
         "Los techos casi no difieren; mirá los tiempos de respuesta con la misma carga, donde una petición corta puede quedar detrás de una larga.",
     ),
@@ -207,7 +206,7 @@ const LOOK_AT: &[(&str, &str)] = &[
     ),
     (
         "shards",
-        "Mirá el rendimiento junto a la cantidad de fragmentos, y qué nombra el informe como límite de cada uno: el único almacén, y después los propios nodos.",
+        "Mirá el rendimiento junto a la cantidad de shards, y qué nombra el informe como límite de cada uno: el único almacén, y después los propios nodos.",
     ),
     (
         "cache",
@@ -227,7 +226,7 @@ const LOOK_AT: &[(&str, &str)] = &[
     ),
     (
         "bigger-store",
-        "Compará los dos con cada cantidad de unidades. Los fragmentos cuestan memoria, un servidor cada uno, y una consulta a todos; el almacén grande termina en la máquina más grande.",
+        "Compará los dos con cada cantidad de unidades. Los shards cuestan memoria, un servidor cada uno, y una consulta a todos; el almacén grande termina en la máquina más grande.",
     ),
     (
         "replicas",
@@ -267,9 +266,9 @@ pub fn label(plan: &Plan, arm: &str) -> Text {
     spanish.map_or_else(|| Text::name(english), |spanish| Text::new(english, *spanish))
 }
 
-/// The word of a scale, of one and of several. The scale of somebody else's experiment keeps its own.
-pub fn scale_word(name: &str, one: bool) -> &str {
-    match (name, one) {
+/// The word of a scale, of one and of several. `None` for the scale of somebody else's experiment, which keeps its own.
+pub fn scale_word(name: &str, one: bool) -> Option<&'static str> {
+    Some(match (name, one) {
         ("units", true) => "unidad",
         ("units", false) => "unidades",
         ("nodes", true) => "nodo",
@@ -278,15 +277,18 @@ pub fn scale_word(name: &str, one: bool) -> &str {
         ("connections", false) => "conexiones",
         ("store-units", true) => "unidad del almacén",
         ("store-units", false) => "unidades del almacén",
+        ("kibibytes", true) => "kibibyte",
+        ("kibibytes", false) => "kibibytes",
         ("rows", true) => "fila",
         ("rows", false) => "filas",
-        (other, _) => other,
-    }
+        _ => return None,
+    })
 }
 
 /// What a scale counts, at an axis.
 pub fn scale_name(plan: &Plan) -> Text {
-    Text::new(&plan.scale_name, scale_word(&plan.scale_name, false))
+    let english = &plan.scale_name;
+    Text::new(english, scale_word(english, false).unwrap_or(english))
 }
 
 #[cfg(test)]
@@ -303,7 +305,7 @@ mod tests {
             assert_eq!(labels.len(), experiment.arms.len(), "{name}");
             assert!(LOOK_AT.iter().any(|(known, _)| known == name), "{name}: what to look at, in Spanish");
             let scale = &experiment.plan(Size::Quick).scale_name;
-            assert!(scale.is_empty() || scale_word(scale, false) != scale, "{name}: '{scale}' has no word in Spanish");
+            assert!(scale.is_empty() || scale_word(scale, false).is_some(), "{name}: '{scale}' has no word in Spanish");
         }
         assert_eq!(EXPERIMENTS.len(), EMBEDDED.len());
     }

@@ -18,7 +18,7 @@ pub fn scale(plan: &Plan, scale: &Scale) -> Text {
         (Some(count), Some(word)) => counted(count, word),
         _ => format!("{} {scale}", plan.scale_name),
     };
-    let word = scale_word(&plan.scale_name, scale.whole() == Some(1));
+    let word = scale_word(&plan.scale_name, scale.whole() == Some(1)).unwrap_or(&plan.scale_name);
     Text::new(english.trim(), format!("{scale} {word}").trim())
 }
 

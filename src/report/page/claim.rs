@@ -155,14 +155,22 @@ fn followed(followed: &Followed) -> Text {
         return Text::new("No size followed the load", "Ningún tamaño siguió la carga");
     };
     let (outside, seconds) = (short(best.seconds_outside), short(best.seconds));
+    let arm = best.label.upper_first();
     match followed.percent_of_largest(best).map(percent) {
-        Some(share) => Text::counted(
-            format!("{}: {share} % of the units, {outside} of {seconds} s outside", best.arm),
-            format!("{}: el {share} % de las unidades, {outside} de {seconds} s fuera", best.arm),
+        Some(share) => both!(
+            "{arm}: {outside} of {seconds} s outside the objective, for {share} % of the largest size's unit-seconds",
+            "{arm}: {outside} de {seconds} s fuera del objetivo, por el {share} % de las unidades·segundo del tamaño más grande",
+            arm,
+            outside,
+            seconds,
+            share
         ),
-        None => Text::counted(
-            format!("{}: {outside} of {seconds} s outside the objective", best.arm),
-            format!("{}: {outside} de {seconds} s fuera del objetivo", best.arm),
+        None => both!(
+            "{arm}: {outside} of {seconds} s outside the objective",
+            "{arm}: {outside} de {seconds} s fuera del objetivo",
+            arm,
+            outside,
+            seconds
         ),
     }
 }

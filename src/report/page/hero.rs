@@ -114,19 +114,21 @@ fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
 
 fn following(report: &Report, followed: &Followed) -> Vec<Figure> {
     let last = report.manifest.plan.scales.last();
-    let figure = |arm: &FollowedArm| {
-        let name = Text::name(&arm.arm);
-        Figure {
-            value: both!(
-                "{outside} of {seconds} s",
-                "{outside} de {seconds} s",
-                outside = short(arm.seconds_outside),
-                seconds = short(arm.seconds)
-            ),
-            what: both!("{name} outside", "{name} fuera", name),
-            below: both!("{paid} unit-seconds", "{paid} unidades·segundo", paid = plain(arm.unit_seconds)),
-            point: last.and_then(|scale| number_of(report, &PointKey::new(&arm.arm, scale.clone()))),
-        }
+    let figure = |arm: &FollowedArm| Figure {
+        value: both!(
+            "{outside} of {seconds} s",
+            "{outside} de {seconds} s",
+            outside = short(arm.seconds_outside),
+            seconds = short(arm.seconds)
+        ),
+        what: Text::new("outside the objective", "fuera del objetivo"),
+        below: both!(
+            "{name}; {paid} unit-seconds",
+            "{name}; {paid} unidades·segundo",
+            name = arm.label,
+            paid = plain(arm.unit_seconds)
+        ),
+        point: last.and_then(|scale| number_of(report, &PointKey::new(&arm.arm, scale.clone()))),
     };
     followed.arms.iter().map(figure).collect()
 }
@@ -140,7 +142,7 @@ fn last_points(report: &Report) -> impl Iterator<Item = &Point> {
 fn stopped(report: &Report) -> Markup {
     html! {
         div.stopped {
-            h2 { (Text::new("What stopped each", "Qué detuvo a cada una")) }
+            h2 { (stopped_name(report)) }
             @for point in last_points(report) {
                 div.stop data-resource=(point.binding.resource.name()) {
                     p {
@@ -152,6 +154,14 @@ fn stopped(report: &Report) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn stopped_name(report: &Report) -> Text {
+    match report.followed {
+        // Only sizes that stay as they are have a ceiling.
+        Some(_) => Text::new("What stopped the fixed sizes", "Qué detuvo a los tamaños fijos"),
+        None => Text::new("What stopped each", "Qué detuvo a cada una"),
     }
 }
 
