@@ -169,7 +169,14 @@ pub fn evidence(used: &StoreUse) -> Option<Text> {
                 )
             });
             let others = others(&used.others_percent).unwrap_or_default();
-            Some(both!("{name} {cpu}{throttled}{others}", "{name} {cpu}{throttled}{others}", name, cpu, throttled, others))
+            Some(both!(
+                "{name} {cpu}{throttled}{others}",
+                "{name} {cpu}{throttled}{others}",
+                name,
+                cpu,
+                throttled,
+                others
+            ))
         }
         Cause::TooFewConnections => Some(both!(
             "{connections} of each node are all in use, the store is idle: {name} {cpu} and answers in {response} ms; more \
@@ -285,7 +292,8 @@ mod tests {
             (&[98.0, 98.4], "periods; the other 2 used 98 % of theirs"),
             (&[38.0, 41.0, 52.0], "periods; the other 3 used 38 to 52 % of theirs"),
         ] {
-            assert!(used(others).ends_with(end), "{}", used(others));
+            let text = used(others);
+            assert!(text.en().ends_with(end), "{text:?}");
         }
     }
 
