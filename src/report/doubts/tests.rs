@@ -27,6 +27,9 @@ fn closed(results: &mut Results) -> impl Iterator<Item = &mut Run> {
     results.runs.iter_mut().filter(|run| matches!(run.level, Level::Closed { .. }))
 }
 
+/// Makes results doubtful.
+type Change = fn(&mut Results);
+
 #[test]
 fn a_calm_bench_has_none() {
     assert_eq!(found(|_| {}), []);
@@ -36,7 +39,7 @@ fn a_calm_bench_has_none() {
 fn each_doubt_is_found_where_its_figures_are() {
     let late = Percentiles { p99: 12.0, ..Percentiles::default() };
     let four = || PointKey::new("horizontal", 4);
-    let cases: [(&str, fn(&mut Results), Doubt); 6] = [
+    let cases: [(&str, Change, Doubt); 6] = [
         (
             "few blocks",
             |results| {
