@@ -175,8 +175,9 @@ fn stampede(model: &str, clients: usize) {
     assert!(answers.iter().all(|answer| answer["result"] == 5_702_887), "{answers:?}");
     let with = |word: &str| answers.iter().filter(|answer| answer["cache"] == word).count();
     assert_eq!((with("miss"), with("hit") + with("collapsed")), (1, clients - 1));
-    let cache = node.wait_for_stats("/cache", |cache| cache["misses_total"] == 1);
-    let others = [&cache["hits_total"], &cache["collapsed_total"]].map(|total| total.as_u64().unwrap());
+    let totals = |cache: &Value| ["hits_total", "collapsed_total"].map(|name| cache[name].as_u64().unwrap());
+    let seen = |cache: &Value| cache["misses_total"] == 1 && totals(cache).iter().sum::<u64>() == clients as u64 - 1;
+    let others = totals(&node.wait_for_stats("/cache", seen));
     assert_eq!(others, [with("hit") as u64, with("collapsed") as u64]);
     if model == "async" {
         // Who waited held no thread: the pool had one job.

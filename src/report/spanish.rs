@@ -106,6 +106,19 @@ const EXPERIMENTS: &[Entry] = &[
         &["una pasada por la memoria", "tres pasadas por la memoria"],
     ),
     (
+        "replicas",
+        "¿Cuánto aportan las réplicas de lectura, y cuánto de eso se llevan las escrituras?",
+        &[
+            "un almacén, 10 % de escrituras",
+            "una réplica más, 10 % de escrituras",
+            "dos réplicas más, 10 % de escrituras",
+            "un almacén, solo lecturas",
+            "una réplica más, solo lecturas",
+            "dos réplicas más, solo lecturas",
+        ],
+    ),
+    ("bigger-store", "Con la misma CPU: ¿un almacén grande, o muchos pequeños?", &["un almacén más grande", "shards"]),
+    (
         "recursion",
         "Cuando una dirección quema la CPU: ¿el doble de máquina, o mejor código?",
         &["la recursión", "la recursión con el doble de CPU", "sumas en su lugar"],

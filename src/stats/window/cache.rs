@@ -8,10 +8,16 @@ use crate::stats::sample::Sample;
 pub fn cache(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> CacheStats {
     let Some(cache) = after.node.cache.clone() else {
         let reason = "the node has no cache (--cache)";
-        notes.add_each(
-            ["cache.kind", "cache.hit_percent", "cache.entries", "cache.bytes", "cache.evicted_total"],
-            reason,
-        );
+        let places = [
+            "cache.kind",
+            "cache.url",
+            "cache.problem",
+            "cache.hit_percent",
+            "cache.entries",
+            "cache.bytes",
+            "cache.evicted_total",
+        ];
+        notes.add_each(places, reason);
         return CacheStats::default();
     };
     let growth = |counter: fn(&CacheReading) -> u64| {
@@ -25,6 +31,9 @@ pub fn cache(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Cach
     if cache.entries.is_none() {
         let reason = "only the server that is shared knows";
         notes.add_each(["cache.entries", "cache.bytes", "cache.evicted_total"], reason);
+    }
+    if cache.problem.is_none() {
+        notes.add("cache.problem", "the cache can be used");
     }
     CacheStats {
         kind: Some(cache.kind),
