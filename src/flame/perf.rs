@@ -1,10 +1,11 @@
 //! Reads what `perf script` prints.
 //!
 //! On the CPU: a block a sample, its first line with thread and time, then a line a frame, the innermost first. Off the CPU: blocks of
-//! the event `context-switches`, taken as a thread leaves its CPU, and lines `PERF_RECORD_SWITCH IN` as it comes back
-//! (`perf record -e context-switches --switch-events`): the time between them is what it waited with that stack.
+//! the event `context-switches`, taken as a thread leaves its CPU, and lines `PERF_RECORD_SWITCH` as it leaves and comes back
+//! (`perf record -e context-switches --switch-events`). Those lines tell exactly how long each thread waited. The blocks may be of
+//! every third time only: what a thread waited is shared out among its stacks as the times of those.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::stacks::{Sampled, Stacks};
 use super::symbol;
@@ -22,34 +23,27 @@ pub fn read(text: &str) -> Stacks {
     let off_cpu = text.lines().filter_map(Header::read).any(|header| header.event.contains(OFF_CPU_EVENT));
     let mut reader = Reader {
         stacks: Stacks::new(if off_cpu { Sampled::OffCpu } else { Sampled::Cpu(None) }),
-        waiting: HashMap::new(),
+        threads: BTreeMap::new(),
         sample: None,
         frames: Vec::new(),
-        last: 0.0,
     };
+    let mut last = 0.0_f64;
     for line in text.lines() {
         if let Some(name) = frame(line) {
             reader.frames.push(name);
             continue;
         }
         reader.end_sample();
-        if let Some(header) = Header::read(line) {
-            reader.last = reader.last.max(header.seconds);
-            match header.event {
-                event if event.starts_with("PERF_RECORD_SWITCH") => {
-                    if event.contains(" IN") {
-                        reader.comes_back(header.thread, header.seconds);
-                    }
-                }
-                _ => reader.sample = Some(header),
-            }
+        let Some(header) = Header::read(line) else { continue };
+        last = last.max(header.seconds);
+        match header.event.strip_prefix("PERF_RECORD_SWITCH ") {
+            Some(change) if change.starts_with("IN") => reader.thread(&header).comes_back(header.seconds),
+            Some(_) => reader.thread(&header).leaves(header.seconds),
+            None => reader.sample = Some(header),
         }
     }
     reader.end_sample();
-    // Who still waits at the end has waited until then.
-    let (last, threads) = (reader.last, reader.waiting.keys().copied().collect::<Vec<_>>());
-    threads.into_iter().for_each(|thread| reader.comes_back(thread, last));
-    reader.stacks
+    reader.end(last)
 }
 
 /// The first line of a block: `pool-0 26120 55245.725339: 1 cpu-clock: `.
@@ -57,8 +51,6 @@ struct Header<'a> {
     name: &'a str,
     thread: u64,
     seconds: f64,
-    /// How many events a sample stands for.
-    period: u64,
     event: &'a str,
 }
 
@@ -74,11 +66,12 @@ impl<'a> Header<'a> {
         // With the process before it: 26101/26120.
         let thread = thread.rsplit('/').next()?.parse().ok()?;
         let event = line[at..].split_once(char::is_whitespace).map_or("", |(_, event)| event.trim());
-        let (period, event) = match event.split_once(char::is_whitespace) {
-            Some((period, event)) if period.parse::<u64>().is_ok() => (period.parse().unwrap_or(1), event.trim()),
-            Some(_) | None => (1, event),
+        // Some have a count before the event.
+        let event = match event.split_once(char::is_whitespace) {
+            Some((count, event)) if count.parse::<u64>().is_ok() => event.trim(),
+            Some(_) | None => event,
         };
-        Some(Self { name: name.trim(), thread, seconds, period, event })
+        Some(Self { name: name.trim(), thread, seconds, event })
     }
 }
 
@@ -100,16 +93,48 @@ fn frame(line: &str) -> Option<String> {
 
 struct Reader<'a> {
     stacks: Stacks,
-    /// Threads that left their CPU: since when, with which stack, and for how many others they stand.
-    waiting: HashMap<u64, (f64, String, u64)>,
+    threads: BTreeMap<u64, Waits>,
     sample: Option<Header<'a>>,
     /// Of the sample, the innermost first.
     frames: Vec<String>,
-    /// The latest time seen.
-    last: f64,
 }
 
-impl Reader<'_> {
+/// What one thread waited, in seconds.
+#[derive(Default)]
+struct Waits {
+    name: String,
+    /// Since when it is off its CPU.
+    since: Option<f64>,
+    /// All of it.
+    total: f64,
+    /// The stack with which it is about to leave.
+    stack: Option<String>,
+    /// Of the times whose stack is known.
+    sampled: Vec<(String, f64)>,
+}
+
+impl Waits {
+    fn leaves(&mut self, seconds: f64) {
+        self.since = Some(seconds);
+    }
+
+    fn comes_back(&mut self, seconds: f64) {
+        let Some(since) = self.since.take() else { return };
+        let waited = (seconds - since).max(0.0);
+        self.total += waited;
+        if let Some(stack) = self.stack.take() {
+            self.sampled.push((stack, waited));
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn thread(&mut self, header: &Header<'a>) -> &mut Waits {
+        let waits = self.threads.entry(header.thread).or_default();
+        waits.name = symbol::thread(header.name);
+        waits
+    }
+
     fn end_sample(&mut self) {
         let frames = std::mem::take(&mut self.frames);
         let Some(header) = self.sample.take() else { return };
@@ -120,15 +145,25 @@ impl Reader<'_> {
         let stack = thread.chain(frames.into_iter().rev()).collect::<Vec<_>>().join(";");
         match self.stacks.sampled {
             Sampled::Cpu(_) => self.stacks.add(&stack, 1),
-            Sampled::OffCpu => _ = self.waiting.insert(header.thread, (header.seconds, stack, header.period)),
+            Sampled::OffCpu => self.thread(&header).stack = Some(stack),
         }
     }
 
-    fn comes_back(&mut self, thread: u64, seconds: f64) {
-        if let Some((since, stack, period)) = self.waiting.remove(&thread) {
-            let microseconds = ((seconds - since).max(0.0) * 1e6).round() as u64;
-            self.stacks.add(&stack, microseconds.saturating_mul(period));
+    /// Who still waits at the end has waited until then.
+    fn end(mut self, seconds: f64) -> Stacks {
+        for (_, mut waits) in std::mem::take(&mut self.threads) {
+            waits.comes_back(seconds);
+            let known: f64 = waits.sampled.iter().map(|(_, waited)| waited).sum();
+            let microseconds = |waited: f64| (waited * 1e6).round() as u64;
+            if known > 0.0 {
+                for (stack, waited) in &waits.sampled {
+                    self.stacks.add(stack, microseconds(waited * waits.total / known));
+                }
+            } else if microseconds(waits.total) > 0 {
+                self.stacks.add(&format!("{};[unknown]", waits.name), microseconds(waits.total));
+            }
         }
+        self.stacks
     }
 }
 
@@ -170,23 +205,24 @@ mod tests {
     #[test]
     fn time_off_the_cpu() {
         let text = "reaper 318 10.000000: PERF_RECORD_SWITCH IN         \n\
-            reaper 318 10.100000:          1 context-switches: \n\
+            reaper 318 10.100000:          3 context-switches: \n\
             \tffffffff82266833 schedule ([kernel.kallsyms])\n\
             \t           cf503 nap (/opt/webapp)\n\
             \n\
-            reaper 318 10.100020: PERF_RECORD_SWITCH OUT        \n\
-            pool-0 319 10.200000:          4 context-switches: \n\
+            reaper 318 10.100000: PERF_RECORD_SWITCH OUT        \n\
+            pool-0 319 10.200000:          3 context-switches: \n\
             \t           cf503 wait (/opt/webapp)\n\
             \n\
+            pool-0 319 10.200000: PERF_RECORD_SWITCH OUT        \n\
             pool-0 319 10.300000: PERF_RECORD_SWITCH IN         \n\
+            idle 320 10.300000: PERF_RECORD_SWITCH OUT        \n\
             reaper 318 10.350000: PERF_RECORD_SWITCH IN         \n\
-            reaper 318 10.400000:          1 context-switches: \n\
-            \t           cf503 nap (/opt/webapp)\n\
-            \n\
-            pool-0 319 10.500000: PERF_RECORD_SWITCH OUT preempt\n";
+            pool-0 319 10.400000: PERF_RECORD_SWITCH OUT preempt\n\
+            pool-0 319 10.500000: PERF_RECORD_SWITCH IN         \n";
         let stacks = read(text);
         let all: Vec<_> = stacks.iter().collect();
-        assert_eq!(all, [("pool;wait", 400_000), ("reaper;nap", 100_000), ("reaper;nap;schedule_[k]", 250_000)]);
+        // Twice 0.1 s, of which one has its stack; and 0.2 s of which none has.
+        assert_eq!(all, [("idle;[unknown]", 200_000), ("pool;wait", 200_000), ("reaper;nap;schedule_[k]", 250_000)]);
         assert_eq!(stacks.sampled, Sampled::OffCpu);
     }
 

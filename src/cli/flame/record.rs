@@ -18,8 +18,9 @@ use super::process::Watched;
 
 /// Samples a second and CPU. Not 100: what happens a hundred times a second would be met each time, or never.
 const HERTZ: u32 = 99;
-/// Stacks of threads that leave their CPU, a second and thread, at most; their weight says how many they stand for.
-const OFF_CPU_HERTZ: u32 = 499;
+/// Of the times that a thread leaves its CPU, one in so many is taken with its stack. Odd: a thread that waits twice for each request is
+/// not met at the same one each time, as it would be by perf's own choice of a rate (-F).
+const EVERY_SWITCH: u32 = 3;
 /// For perf to begin and to write down what it has; and for its stacks to be put into words.
 const PERF_LIMIT: Duration = Duration::from_secs(120);
 /// How it is recorded.
@@ -81,13 +82,13 @@ pub fn record(watched: &Watched, recording: Recording, interrupted: &AtomicBool)
 
 /// The words for perf. Stacks by DWARF: the program has no frame pointers, which would cost `/fib` a seventh of its speed.
 fn record_words(pid: u32, recording: Recording, data: &Path) -> Vec<String> {
-    let (event, hertz, further): (_, _, &[&str]) = match recording.off_cpu {
-        false => ("cpu-clock", HERTZ, &["--call-graph", "dwarf"]),
-        true => ("context-switches", OFF_CPU_HERTZ, &["--switch-events", "--call-graph", "dwarf,4096"]),
-    };
-    let (hertz, pid, data) = (hertz.to_string(), pid.to_string(), data.display().to_string());
-    let mut words = vec!["record", "-q", "-e", event, "-F", &hertz];
-    words.extend_from_slice(further);
+    let (hertz, every) = (HERTZ.to_string(), EVERY_SWITCH.to_string());
+    let (pid, data) = (pid.to_string(), data.display().to_string());
+    let mut words = vec!["record", "-q", "-e"];
+    words.extend(match recording.off_cpu {
+        false => vec!["cpu-clock", "-F", &hertz, "--call-graph", "dwarf"],
+        true => vec!["context-switches", "-c", &every, "--switch-events", "--call-graph", "dwarf,4096"],
+    });
     words.extend(["-p", &pid, "-o", &data, "--"]);
     words.into_iter().map(str::to_owned).collect()
 }
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(words(false), "record -q -e cpu-clock -F 99 --call-graph dwarf -p 7 -o /tmp/d --");
         assert_eq!(
             words(true),
-            "record -q -e context-switches -F 499 --switch-events --call-graph dwarf,4096 -p 7 -o /tmp/d --"
+            "record -q -e context-switches -c 3 --switch-events --call-graph dwarf,4096 -p 7 -o /tmp/d --"
         );
     }
 }
