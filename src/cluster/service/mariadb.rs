@@ -158,8 +158,8 @@ impl Program for MariadbProgram {
 fn operator(password: &str) -> String {
     format!(
         "CREATE USER IF NOT EXISTS 'operator'@'%' IDENTIFIED BY '{password}';\n\
-         GRANT REPLICATION SLAVE, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, BINLOG MONITOR, \
-         SLAVE MONITOR ON *.* TO 'operator'@'%';\n"
+         GRANT RELOAD, REPLICATION SLAVE, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, \
+         BINLOG MONITOR, SLAVE MONITOR ON *.* TO 'operator'@'%';\n"
     )
 }
 

@@ -86,9 +86,13 @@ impl Operator for Mysql {
     }
 
     fn promote(&mut self) -> Result<(), Failure> {
-        ["STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0"]
-            .iter()
-            .try_for_each(|statement| self.run(statement))
+        self.run("STOP SLAVE")?;
+        if let Err(failure) = self.run("RESET SLAVE ALL") {
+            // It goes on as it was.
+            self.run("START SLAVE")?;
+            return Err(failure);
+        }
+        self.run("SET GLOBAL read_only = 0")
     }
 }
 
