@@ -124,7 +124,7 @@ fn prepare(plan: &LoadPlan, live: bool, observed: &mut Observed) -> anyhow::Resu
 fn servers(plan: &LoadPlan, origins: &[&Origin]) -> anyhow::Result<Vec<Server>> {
     let is_secure = |origin: &Origin| origin.scheme() == Scheme::Https;
     let client = match origins.iter().any(|origin| is_secure(origin)) {
-        true => Some(TlsClient::new(&plan.tls)?),
+        true => TlsClient::new(&plan.tls).map(Some)?,
         false => None,
     };
     let server = |origin: &&Origin| {

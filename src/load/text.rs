@@ -155,9 +155,10 @@ fn tls(outcome: &LoadOutcome, out: &mut String) -> Result {
     let Some(tls) = &outcome.tls else { return Ok(()) };
     let versions: Vec<&str> = tls.versions.keys().map(String::as_str).collect();
     let by = if versions.is_empty() { String::new() } else { format!(" ({})", versions.join(" and ")) };
-    let resumed = match (tls.resumption, tls.resumed_total) {
-        (false, _) => "each of them whole, as asked".to_owned(),
-        (true, resumed) => format!("{} of them resumed a session", grouped(resumed)),
+    let resumed = match (tls.handshakes_total, tls.resumption) {
+        (0, _) => "none came to its end".to_owned(),
+        (_, false) => "each of them whole, as asked".to_owned(),
+        (_, true) => format!("{} of them resumed a session", grouped(tls.resumed_total)),
     };
     let unverified = if tls.verified { "" } else { "; NO CERTIFICATE WAS VERIFIED (--insecure)" };
     let text = format!("{} handshakes{by}, {resumed}{unverified}", grouped(tls.handshakes_total));

@@ -79,7 +79,7 @@ fn reconnected(outcome: &LoadOutcome) -> Option<Warning> {
     let failed: u64 = outcome.errors.values().sum();
     let opened = outcome.generator.connections_opened_total.saturating_sub(needed + failed);
     let answered = outcome.answered_total;
-    (outcome.keepalive && opened as f64 > answered as f64 * RECONNECTED_SHARE)
+    (outcome.keepalive && answered > 0 && opened as f64 > answered as f64 * RECONNECTED_SHARE)
         .then_some(Warning::Reconnected { opened, answered })
 }
 

@@ -70,12 +70,17 @@ fn of_certificate(error: CertificateError) -> FailedRequest {
     FailedRequest::new(kind, text)
 }
 
-/// The names of a certificate, as rustls shows them.
+/// The names of a certificate. rustls shows them as `DnsName("a.example")` and `IpAddress(::1)`.
 fn names(presented: &[String]) -> String {
-    match presented {
-        [] => "no name at all".to_owned(),
-        names if names.len() <= MOST_NAMES => names.join(", "),
-        names => format!("{} and {} others", names[..MOST_NAMES].join(", "), names.len() - MOST_NAMES),
+    let bare = |name: &String| {
+        let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        inside.unwrap_or(name).trim_matches('"').to_owned()
+    };
+    let names: Vec<String> = presented.iter().map(bare).take(MOST_NAMES).collect();
+    match presented.len().saturating_sub(MOST_NAMES) {
+        _ if names.is_empty() => "no name at all".to_owned(),
+        0 => names.join(", "),
+        others => format!("{} and {others} others", names.join(", ")),
     }
 }
 
@@ -98,7 +103,7 @@ mod tests {
     fn each_fault_has_its_kind_and_its_cause() {
         let at = UnixTime::since_unix_epoch(Duration::from_secs(1_795_687_958));
         let name = ServerName::try_from("a.example").unwrap();
-        let other = |count: usize| (0..count).map(|number| format!("b{number}")).collect::<Vec<_>>();
+        let other = |count: usize| (0..count).map(|number| format!("DnsName(\"b{number}\")")).collect::<Vec<_>>();
         let certificate = Error::InvalidCertificate;
         let cases = [
             (certificate(CertificateError::UnknownIssuer), ErrorKind::TlsAuthority, "--cacert"),
