@@ -14,7 +14,7 @@ use crate::design::Text;
 use crate::results::arm::{Arm, PointKey, Scale};
 use crate::results::folder::Results;
 use crate::results::ladder;
-use crate::results::load::{ErrorKind, Percentiles, SessionsOutcome};
+use crate::results::load::{ErrorKind, Percentiles, SessionsOutcome, VersionsOutcome};
 use crate::results::queries;
 use crate::results::run::{Level, Run};
 use crate::results::statistics::Spread;
@@ -70,6 +70,9 @@ pub struct Point {
     pub objective: ObjectiveLimit,
     /// What a node's death did. `None` where it was not measured.
     pub death: Option<DeathResult>,
+    /// How old answers were that told the version of their row. `None` where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<VersionsOutcome>,
     /// True when all runs behind the ceiling are valid.
     pub valid: bool,
     /// Why not.
@@ -207,6 +210,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         objective: objective_limit(results, key, &latency),
         latency,
         death: death(results, key),
+        versions: runs.iter().filter_map(|run| run.load.versions).reduce(VersionsOutcome::and),
         valid: runs.iter().all(|run| run.verdict.valid),
         reasons,
     })

@@ -28,6 +28,7 @@ pub(crate) mod sample;
 pub mod scaling;
 mod sessions;
 pub mod spanish;
+mod stale;
 pub mod store_cause;
 pub mod table;
 pub mod usage;

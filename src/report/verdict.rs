@@ -13,6 +13,7 @@ use super::comparison::Comparison;
 use super::logins;
 use super::sessions;
 use super::spanish::label;
+use super::stale;
 use super::words;
 use crate::bench::steps;
 use crate::design::{Text, both};
@@ -85,6 +86,7 @@ pub fn headline(report: &Report, runs: &[Run]) -> Text {
             let further = [
                 deaths(report, scale),
                 sessions::sentence(report, scale),
+                stale::sentence(report, scale),
                 logins::sentence(report),
                 next_step(report, &largest),
             ];
