@@ -95,7 +95,7 @@ describe('the report', () => {
       }));
       assert.ok(charts.length >= 3, JSON.stringify(charts));
       for (const chart of charts) assert.ok(chart.caption && chart.named && chart.large && chart.marks > 2, JSON.stringify(chart));
-      const claimed = Number.parseInt(await page.locator('#runs summary').innerText(), 10);
+      const claimed = Number.parseInt(await page.locator('#runs summary').textContent(), 10);
       assert.ok(claimed > 0);
       assert.equal(await page.locator('#runs tbody tr').count(), claimed);
     } finally {
