@@ -82,7 +82,10 @@ jmeter_end() {
 
 jmeter_tests() {
   local webapp jmeter url port
-  have python3 && JMETER=$(jmeter_home) && [[ -n "$JMETER" ]] || { skip "jmeter: its jars cannot be had here" && return 0; }
+  if ! have python3 || ! JMETER=$(jmeter_home) || [[ -z "$JMETER" ]]; then
+    skip "jmeter: its jars cannot be had here"
+    return 0
+  fi
   need curl jq java=openjdk-17-jre-headless haproxy
   WEBAPP_BIN=$(tested_binary "$root") work=$(mktemp -d) node=''
   export WEBAPP_BIN WEBAPP_CLUSTER_BIN=$WEBAPP_BIN WEBAPP_STATE_DIR=$work/state
