@@ -22,7 +22,7 @@ cargo fmt --all --check
 say "== lints"
 cargo clippy --all-targets --quiet -- -D warnings
 say "== fuzz target"
-cargo check --quiet --locked --manifest-path fuzz/Cargo.toml
+cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target
 say "== scripts"
 mapfile -t scripts < <(git ls-files -z | xargs -0 grep -lE '^#!.*\bbash\b|^# shellcheck shell=bash')
 shellcheck -x "${scripts[@]}"
