@@ -32,7 +32,10 @@ cost() {
   answers=$(awk '/requests in/ { print $1 }' "$WORK/wrk")
   awk -v t="$used" -v n="$answers" 'BEGIN { printf "%.2f\n", t / 1000 / n }'
 }
-keep() { echo "$2" >>"$WORK/$1"; }
+keep() {
+  [[ -n "$2" ]] || die "a round of '$1' was not measured"
+  echo "$2" >>"$WORK/$1"
+}
 med() { median <"$WORK/$1"; }
 
 start_node cached 0 --workers 1 --pool-threads 1 --cache memory:64MiB --cache-ttl 1h
@@ -44,10 +47,14 @@ done
 echo "CPU of an answer of the node, µs, medians of $ROUNDS rounds of $SECONDS_EACH s: /item from its cache $(med hit), /whoami $(med whoami)"
 row "/item from the node's cache, of /whoami" "$(med hits)" '' 1.15
 
-# The balancer and its workers.
+# The balancer and its workers; of nginx the cache loader is a child, too, and leaves after a minute.
 processes() {
+  local child
   echo "$2"
-  [[ "$1" != nginx ]] || tr ' ' '\n' <"/proc/$2/task/$2/children"
+  [[ "$1" == nginx ]] || return 0
+  for child in $(<"/proc/$2/task/$2/children"); do
+    ! grep -q 'worker process' "/proc/$child/cmdline" || echo "$child"
+  done
 }
 declare -A MOST=([haproxy]=0.6 [nginx]=0.9) URL=() PIDS=() NODE=()
 for balancer in haproxy nginx; do

@@ -27,6 +27,7 @@ cpu_ticks() {
 # cpu_nanoseconds PID [NAME]: CPU time of the process's threads (of that name): the scheduler's own account, in ns.
 cpu_nanoseconds() {
   local task sum=0 time
+  [[ -e "/proc/$1" ]] || die "process $1 has ended meanwhile"
   for task in "/proc/$1/task"/*; do
     [[ -z "${2:-}" || "$(<"$task/comm")" == "$2" ]] || continue
     read -r time _ <"$task/schedstat"
@@ -74,8 +75,14 @@ verdict() { awk -v v="$1" -v m="$2" 'BEGIN { print (v <= m) ? "reached" : "MISSE
 verdict_least() { verdict "$2" "$1"; }
 
 # row TEXT VALUE UNIT MARK, row_least TEXT VALUE UNIT MARK: a figure beside the mark that it must not be above, or below
-row() { printf '  %-62s %8s %-10s at most %-6s %s\n' "$1" "$2" "$3" "$4" "$(verdict "$2" "$4")"; }
-row_least() { printf '  %-62s %8s %-10s at least %-5s %s\n' "$1" "$2" "$3" "$4" "$(verdict_least "$2" "$4")"; }
+row() {
+  [[ -n "$2" ]] || die "not measured: $1"
+  printf '  %-62s %8s %-10s at most %-6s %s\n' "$1" "$2" "$3" "$4" "$(verdict "$2" "$4")"
+}
+row_least() {
+  [[ -n "$2" ]] || die "not measured: $1"
+  printf '  %-62s %8s %-10s at least %-5s %s\n' "$1" "$2" "$3" "$4" "$(verdict_least "$2" "$4")"
+}
 
 [[ -n "${WEBAPP_BIN:-}" ]] || WEBAPP_BIN=$("$root/scripts/build.sh" 2>/dev/null | tail -n 1)
 [[ -x "$WEBAPP_BIN" ]] || die "no binary at '$WEBAPP_BIN'; run scripts/build.sh"
