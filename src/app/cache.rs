@@ -166,7 +166,7 @@ fn respond<Q: Question>(app: &Inner, question: &Q, wanted: &Wanted, found: &Foun
         let asked = matches!(found.from, Use::None | Use::Stored | Use::Missed);
         if asked && question.is_of_one_server() && app.state.store.has_several() && !wanted.may_be_kept() {
             body.extend_from_slice(b",\"server\":");
-            put_text(&mut body, app.state.store.url(found.times.server));
+            put_text(&mut body, &app.state.store.url(found.times.server));
         }
         if let Some(lag) = found.times.lag.filter(|_| asked && !wanted.may_be_kept()) {
             body.extend_from_slice(b",\"lag_milliseconds\":");

@@ -147,7 +147,7 @@ fn written(app: &Inner, id: u64, times: Times, version: u64) -> Response {
     put_text(&mut body, app.state.store.kind().name());
     if app.state.store.has_several() {
         body.extend_from_slice(b",\"server\":");
-        put_text(&mut body, app.state.store.url(times.server));
+        put_text(&mut body, &app.state.store.url(times.server));
     }
     body.extend_from_slice(b",\"node\":");
     put_text(&mut body, &app.config.node);

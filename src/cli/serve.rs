@@ -2,6 +2,7 @@
 
 mod args;
 mod room;
+mod shards;
 mod state;
 
 use std::net::TcpListener;

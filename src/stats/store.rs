@@ -20,6 +20,8 @@ pub struct StoreReading {
     pub reads_total: u64,
     /// Writes answered, those of sessions included.
     pub writes_total: u64,
+    /// Which list of its shards the node follows, where it is told of changes.
+    pub generation: Option<u64>,
 }
 
 impl StoreReading {
@@ -34,6 +36,7 @@ impl StoreReading {
         self.errors_total += other.errors_total;
         self.reads_total += other.reads_total;
         self.writes_total += other.writes_total;
+        self.generation = self.generation.max(other.generation);
         self
     }
 }

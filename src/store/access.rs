@@ -1,32 +1,39 @@
 //! What the application asks of its store, whatever the kind and however many servers there are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+
 use super::answer::{Answer, Reads};
-use super::client::{Client, Failure, Item, Lookup, Part, Session, SessionKey};
+use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
 use super::error::{Error, NoAnswer};
-use super::gather;
 use super::layout::{Bounds, Layout};
-use super::member::{Counters, Member, Operation};
+use super::member::{Counters, Operation};
 use super::memory::Memory;
-use super::servers::Servers;
-use super::shard;
+use super::shard::Places;
 use super::target::{Kind, Target};
+use super::view::View;
 use crate::stats::{StoreReading, StoreTarget};
+
+/// From one look at who still uses an old list of servers to the next.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A store, as the application sees it.
 pub struct Store {
-    layout: Layout,
+    kind: Kind,
     backend: Backend,
-    timeout: Duration,
+    bounds: Bounds,
+    /// Which list of shards every question follows; 0 where there is none that changes.
+    generation: AtomicU64,
 }
 
 enum Backend {
     /// In the node: answered where it is asked.
     Here(Memory, Counters),
     /// Elsewhere: asked over connections.
-    There(Servers),
+    There(ArcSwap<View>),
 }
 
 impl Store {
@@ -35,18 +42,47 @@ impl Store {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(layout: Layout, bounds: Bounds) -> std::io::Result<Self> {
+        let kind = layout.kind();
         let backend = match &layout {
             Layout::One(Target::Memory(rows)) => Backend::Here(Memory::new(*rows), Counters::default()),
-            Layout::One(_) | Layout::Shards(_) | Layout::Replicated { .. } => {
-                Backend::There(Servers::start(&layout, bounds)?)
+            Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } | Layout::Replicated { .. } => {
+                Backend::There(ArcSwap::from_pointee(View::start(layout, bounds, None)?))
             }
         };
-        Ok(Self { layout, backend, timeout: bounds.timeout })
+        Ok(Self { kind, backend, bounds, generation: AtomicU64::new(0) })
+    }
+
+    /// The same, by the list of its shards with that number.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start_listed(generation: u64, layout: Layout, bounds: Bounds) -> std::io::Result<Self> {
+        Ok(Self { generation: AtomicU64::new(generation), ..Self::start(layout, bounds)? })
+    }
+
+    /// Follows another list of servers, the one with that number. Returns when no question follows the list before any more.
+    ///
+    /// # Errors
+    /// When the system gives no threads; the list stays as it was then.
+    pub fn follow(&self, generation: u64, layout: Layout) -> std::io::Result<()> {
+        if let Backend::There(view) = &self.backend {
+            let before = view.load_full();
+            if *before.layout() != layout {
+                let next = View::start(layout, self.bounds, Some(&*before))?;
+                drop(view.swap(Arc::new(next)));
+                // Each question has an end, that of its time at the latest.
+                while Arc::strong_count(&before) > 1 {
+                    std::thread::sleep(PAUSE);
+                }
+            }
+        }
+        self.generation.store(generation, Ordering::Release);
+        Ok(())
     }
 
     /// What kind it is.
     pub fn kind(&self) -> Kind {
-        self.layout.kind()
+        self.kind
     }
 
     /// Whether it is in the node itself, so that no request waits for it.
@@ -56,74 +92,49 @@ impl Store {
 
     /// Whether it has several servers, so that an answer says which one gave it.
     pub fn has_several(&self) -> bool {
-        self.layout.targets().len() > 1
+        match &self.backend {
+            Backend::Here(..) => false,
+            Backend::There(view) => view.load().layout().targets().len() > 1,
+        }
     }
 
     /// The URL of a server, without secrets.
-    pub fn url(&self, server: usize) -> &str {
+    pub fn url(&self, server: usize) -> Arc<str> {
         match &self.backend {
-            Backend::Here(..) => self.kind().name(),
-            Backend::There(servers) => servers.members().get(server).map_or("", Member::url),
+            Backend::Here(..) => self.kind.name().into(),
+            Backend::There(view) => view.load().url(server),
         }
     }
 
     /// What messages call a server: its URL, and what it is among the others.
     pub fn name(&self, server: usize) -> String {
-        let url = self.url(server);
-        match &self.layout {
-            Layout::One(target) => target.to_string(),
-            Layout::Shards(targets) => format!("{url} (shard {} of {})", server + 1, targets.len()),
-            Layout::Replicated { .. } => format!("{url} ({})", self.role(server).unwrap_or("replica")),
+        match &self.backend {
+            Backend::Here(memory, _) => memory.name(),
+            Backend::There(view) => view.load().name(server),
         }
     }
 
     /// What messages call the whole of it.
     pub fn whole_name(&self) -> String {
-        match &self.layout {
-            Layout::One(target) => target.to_string(),
-            Layout::Shards(targets) => format!("of {} shards", targets.len()),
-            Layout::Replicated { servers, .. } => format!("of a primary and {} replicas", servers.len() - 1),
-        }
-    }
-
-    /// What a server is among the others; `None` where it has no others.
-    fn role(&self, server: usize) -> Option<&'static str> {
-        match (&self.layout, &self.backend) {
-            (Layout::One(_), _) | (_, Backend::Here(..)) => None,
-            (Layout::Shards(_), _) => Some("shard"),
-            (Layout::Replicated { .. }, Backend::There(servers)) => Some(match servers.role(server)?.part {
-                Part::Primary => "primary",
-                Part::Replica => "replica",
-            }),
+        match &self.backend {
+            Backend::Here(memory, _) => memory.name(),
+            Backend::There(view) => view.load().whole_name(),
         }
     }
 
     /// Why it cannot be used at all now; `None` when it can, if only in part.
     pub fn problem(&self) -> Option<String> {
-        let Backend::There(servers) = &self.backend else { return None };
-        let away = servers.members().iter().all(|member| member.problem().is_some());
-        away.then(|| self.problems().join("; "))
+        match &self.backend {
+            Backend::Here(..) => None,
+            Backend::There(view) => view.load().problem(),
+        }
     }
 
     /// What is wrong with each server that does not answer, or answers too late to be asked.
     pub fn problems(&self) -> Vec<String> {
-        let Backend::There(servers) = &self.backend else { return Vec::new() };
-        let problem = |server| Some(format!("the store {} {}", self.name(server), servers.problem(server)?));
-        (0..servers.members().len()).filter_map(problem).collect()
-    }
-
-    /// The place of the server that has the row, where each has a part of them.
-    fn place(&self, id: u64) -> usize {
-        match &self.layout {
-            Layout::One(_) | Layout::Replicated { .. } => 0,
-            Layout::Shards(targets) => shard::of_id(id, targets.len()),
-        }
-    }
-
-    fn place_of_session(&self, key: &SessionKey) -> usize {
-        match &self.layout {
-            Layout::One(_) | Layout::Replicated { .. } => 0,
-            Layout::Shards(targets) => shard::of_session(key, targets.len()),
+        match &self.backend {
+            Backend::Here(..) => Vec::new(),
+            Backend::There(view) => view.load().problems(),
         }
     }
 
@@ -135,10 +146,11 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        let question = move |client: &mut dyn Client, by: Instant| client.get(id, by);
         match &self.backend {
-            Backend::Here(memory, counters) => self.here(memory, counters, Operation::Read, question),
-            Backend::There(servers) => servers.read(self.place(id), reads, question, abandoned),
+            Backend::Here(memory, counters) => {
+                self.here(memory, counters, Operation::Read, |client, by| client.get(id, by))
+            }
+            Backend::There(view) => view.load_full().get(id, reads, abandoned),
         }
     }
 
@@ -150,11 +162,16 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.write(self.place(id), move |client, by| client.put(id, &value, by), abandoned)
+        match &self.backend {
+            Backend::Here(memory, counters) => {
+                self.here(memory, counters, Operation::Write, |client, by| client.put(id, &value, by))
+            }
+            Backend::There(view) => view.load_full().put(id, value, abandoned),
+        }
     }
 
     /// The rows with that tag, by id. Those of shards may be on every one of them: all are asked at once, and the answer is there
-    /// when the slowest has answered.
+    /// when the slowest has answered. While rows move, those that receive some are asked once more after that.
     ///
     /// # Errors
     /// See [`Self::get`]. Where one shard gives no answer there is none: rows that are missing would look like rows that are not
@@ -163,17 +180,11 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        let question = move |client: &mut dyn Client, by: Instant| client.by_tag(tag, lookup, by);
-        match (&self.backend, &self.layout) {
-            (Backend::Here(memory, counters), _) => self.here(memory, counters, Operation::Read, question),
-            (Backend::There(servers), Layout::Shards(_)) => {
-                let mut answer = gather::ask_all(servers.members(), Operation::Read, question, Arc::new(abandoned))?;
-                answer.value.sort_by_key(|row| row.id);
-                Ok(answer)
+        match &self.backend {
+            Backend::Here(memory, counters) => {
+                self.here(memory, counters, Operation::Read, |client, by| client.by_tag(tag, lookup, by))
             }
-            (Backend::There(servers), Layout::One(_) | Layout::Replicated { .. }) => {
-                servers.read(0, reads, question, abandoned)
-            }
+            Backend::There(view) => view.load_full().by_tag(tag, lookup, reads, abandoned),
         }
     }
 
@@ -191,9 +202,19 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        let place = self.place_of_session(&key);
-        let create = move |client: &mut dyn Client, by| client.create_session(&key, &session, lifetime, by);
-        self.write(place, create, abandoned)
+        match &self.backend {
+            Backend::Here(memory, counters) => self.here(memory, counters, Operation::Write, |client, by| {
+                client.create_session(&key, &session, lifetime, by)
+            }),
+            Backend::There(view) => {
+                let view = view.load_full();
+                let places = Places::only(view.place_of_new_session(&key));
+                let create = move |client: &mut dyn Client, by| {
+                    client.create_session(&key, &session, lifetime, by).map(Some)
+                };
+                Ok(view.find(places, Operation::Write, create, abandoned)?.map(drop))
+            }
+        }
     }
 
     /// Counts a session one up; `None` when there is none.
@@ -204,8 +225,17 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        let place = self.place_of_session(&key);
-        self.write(place, move |client, by| client.next_of_session(&key, by), abandoned)
+        match &self.backend {
+            Backend::Here(memory, counters) => {
+                self.here(memory, counters, Operation::Write, |client, by| client.next_of_session(&key, by))
+            }
+            Backend::There(view) => {
+                let view = view.load_full();
+                let places = view.places_of_session(&key);
+                let next = move |client: &mut dyn Client, by: Instant| client.next_of_session(&key, by);
+                view.find(places, Operation::Write, next, abandoned)
+            }
+        }
     }
 
     /// Forgets a session.
@@ -216,44 +246,31 @@ impl Store {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        let place = self.place_of_session(&key);
-        self.write(place, move |client, by| client.delete_session(&key, by), abandoned)
-    }
-
-    /// What `/stats` is told of it.
-    pub fn reading(&self) -> StoreReading {
         match &self.backend {
-            Backend::Here(_, counters) => {
-                let (kind, url) = (self.kind().name().to_owned(), self.whole_name());
-                counters.reading(StoreTarget { kind, url, up: true, ..StoreTarget::default() })
+            Backend::Here(memory, counters) => {
+                self.here(memory, counters, Operation::Write, |client, by| client.delete_session(&key, by))
             }
-            Backend::There(servers) => {
-                let reading = |(server, member): (usize, &Member)| {
-                    let mut reading = member.reading(servers.problem(server));
-                    for target in &mut reading.targets {
-                        target.role = self.role(server).map(str::to_owned);
-                        let lag = servers.role(server).and_then(|role| role.lag);
-                        target.lag_milliseconds = lag.map(|lag| lag.as_secs_f64() * 1e3);
-                    }
-                    reading
-                };
-                let readings = servers.members().iter().enumerate().map(reading);
-                readings.reduce(StoreReading::and).unwrap_or_default()
+            Backend::There(view) => {
+                let view = view.load_full();
+                let places = view.places_of_session(&key);
+                // Wherever it may be.
+                let delete = move |client: &mut dyn Client, by| client.delete_session(&key, by).map(|()| None::<()>);
+                Ok(view.find(places, Operation::Write, delete, abandoned)?.map(drop))
             }
         }
     }
 
-    fn write<T, F, A>(&self, place: usize, question: F, abandoned: A) -> Result<Answer<T>, NoAnswer>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
-        A: Fn() -> bool + Send + Sync + 'static,
-    {
-        let server = match &self.backend {
-            Backend::Here(..) => 0,
-            Backend::There(servers) => servers.writer(place),
+    /// What `/stats` is told of it.
+    pub fn reading(&self) -> StoreReading {
+        let generation = Some(self.generation.load(Ordering::Acquire)).filter(|number| *number > 0);
+        let reading = match &self.backend {
+            Backend::Here(_, counters) => {
+                let (kind, url) = (self.kind.name().to_owned(), self.whole_name());
+                counters.reading(StoreTarget { kind, url, up: true, ..StoreTarget::default() })
+            }
+            Backend::There(view) => view.load_full().reading(),
         };
-        self.ask(server, Operation::Write, question, abandoned)
+        StoreReading { generation, ..reading }
     }
 
     /// Asks that server.
@@ -271,7 +288,7 @@ impl Store {
     {
         match &self.backend {
             Backend::Here(memory, counters) => self.here(memory, counters, operation, question),
-            Backend::There(servers) => servers.ask(server, operation, question, abandoned),
+            Backend::There(view) => view.load_full().ask(server, operation, question, abandoned),
         }
     }
 
@@ -284,7 +301,7 @@ impl Store {
         question: impl FnOnce(&mut dyn Client, Instant) -> Result<T, Failure>,
     ) -> Result<Answer<T>, NoAnswer> {
         let start = Instant::now();
-        let value = question(&mut memory.clone(), start + self.timeout).map_err(Error::from);
+        let value = question(&mut memory.clone(), start + self.bounds.timeout).map_err(Error::from);
         counters.count(operation, &value);
         let value = value.map_err(|error| NoAnswer { server: 0, error })?;
         Ok(Answer { value, queued: Duration::ZERO, worked: start.elapsed(), server: 0, lag: None })

@@ -17,6 +17,21 @@ pub struct Answer<T> {
     pub lag: Option<Duration>,
 }
 
+impl<T> Answer<T> {
+    /// This answer, for which another one was waited first.
+    pub(super) fn after<U>(mut self, before: &Answer<U>) -> Self {
+        self.queued += before.queued;
+        self.worked += before.worked;
+        self
+    }
+
+    /// The same of another value.
+    pub(super) fn map<U>(self, other: impl FnOnce(T) -> U) -> Answer<U> {
+        let Self { value, queued, worked, server, lag } = self;
+        Answer { value: other(value), queued, worked, server, lag }
+    }
+}
+
 /// Which servers may answer a read, where several have the same rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {

@@ -36,13 +36,19 @@ pub struct Session {
 
 /// The key of a session in a store, as hexadecimal digits: a digest of what the user's cookie says, so that a store's logs and
 /// files let nobody in.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionKey(String);
 
 impl SessionKey {
     /// A key from the first 128 bits of a digest.
     pub fn new(digest: [u8; 16]) -> Self {
         Self(format!("{:032x}", u128::from_be_bytes(digest)))
+    }
+
+    /// The key that a store keeps as this text; `None` where it is none.
+    pub(super) fn from_text(digits: &str) -> Option<Self> {
+        let is_key = digits.len() == 32 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_key.then(|| Self(digits.to_owned()))
     }
 
     /// Half of its bits as a number, by which shards are told apart.

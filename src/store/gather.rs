@@ -1,5 +1,6 @@
-//! One question to all shards at once (scatter), and their answers as one (gather).
+//! One question to several shards at once (scatter), and their answers as one (gather).
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,10 +9,11 @@ use super::client::{Client, Failure};
 use super::error::{Error, NoAnswer};
 use super::member::{Member, Operation};
 
-/// Asks every server, then waits for all. Each has its deadline from the same moment on, so that all together have one. The times
+/// Asks every server of `places`, then waits for all. Each has its deadline from the same moment on, so that all together have one. The times
 /// are those of the slowest. The first server in the list that fails makes the whole fail; what the others answer is lost.
 pub(super) fn ask_all<T, F, A>(
-    members: &[Member],
+    members: &[Arc<Member>],
+    places: Range<usize>,
     operation: Operation,
     question: F,
     abandoned: Arc<A>,
@@ -21,14 +23,14 @@ where
     F: FnOnce(&mut dyn Client, Instant) -> Result<Vec<T>, Failure> + Clone + Send + 'static,
     A: Fn() -> bool + Send + Sync + 'static,
 {
-    let mut waited = Vec::with_capacity(members.len());
-    for (server, member) in members.iter().enumerate() {
+    let mut waited = Vec::with_capacity(places.len());
+    for (server, member) in members.iter().enumerate().take(places.end).skip(places.start) {
         let abandoned = Arc::clone(&abandoned);
         let started = member.start(operation, question.clone(), move || abandoned());
-        waited.push(started.map_err(|error| NoAnswer { server, error })?);
+        waited.push((server, started.map_err(|error| NoAnswer { server, error })?));
     }
     let mut all: Option<Answer<Vec<T>>> = None;
-    for (server, waited) in waited.into_iter().enumerate() {
+    for (server, waited) in waited {
         let done = waited.answer().map_err(|error| NoAnswer { server, error })?;
         all = Some(match all {
             None => Answer { value: done.value, queued: done.queued, worked: done.worked, server, lag: None },

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::shard::Change;
 use super::target::{Kind, Target};
 
 /// Most servers of one store.
@@ -15,6 +16,13 @@ pub enum Layout {
     One(Target),
     /// Each has the rows that rendezvous hashing gives it; the order of the list counts.
     Shards(Vec<Target>),
+    /// The same, while some come or go.
+    Resharding {
+        /// Those that there were, and those that there shall be: one list begins with the other.
+        servers: Vec<Target>,
+        /// From how many to how many.
+        change: Change,
+    },
     /// All have the same rows.
     Replicated {
         /// The first is the primary, until they say otherwise.
@@ -60,6 +68,21 @@ impl Layout {
         Ok(Self::Shards(targets))
     }
 
+    /// Shards that become others.
+    ///
+    /// # Errors
+    /// When these servers cannot be shards, or are not as many as the change needs.
+    pub fn resharding(servers: Vec<Target>, change: Change) -> Result<Self, String> {
+        let (fewer, more) = (change.from.min(change.to), change.from.max(change.to));
+        if fewer == 0 || more != servers.len() {
+            return Err(format!("{} servers cannot go from {} shards to {}", servers.len(), change.from, change.to));
+        }
+        match Self::of(servers)? {
+            Self::Shards(servers) if fewer < more => Ok(Self::Resharding { servers, change }),
+            settled => Ok(settled),
+        }
+    }
+
     /// This store with replicas, servers that repeat what it writes. One that may be further behind than `most_lag` gets no reads.
     ///
     /// # Errors
@@ -89,7 +112,9 @@ impl Layout {
     pub fn targets(&self) -> &[Target] {
         match self {
             Self::One(target) => std::slice::from_ref(target),
-            Self::Shards(targets) | Self::Replicated { servers: targets, .. } => targets,
+            Self::Shards(targets)
+            | Self::Resharding { servers: targets, .. }
+            | Self::Replicated { servers: targets, .. } => targets,
         }
     }
 
@@ -141,6 +166,23 @@ mod tests {
         ] {
             let refusal = with(urls, &[replicas]).unwrap_err();
             assert!(refusal.contains(words), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn shards_become_others_where_the_servers_are_there() {
+        let resharding = |urls: &[&str], from, to| {
+            let servers = urls.iter().map(|url| url.parse().unwrap()).collect();
+            Layout::resharding(servers, Change { from, to, begun: false })
+        };
+        for (from, to) in [(1, 2), (2, 1)] {
+            let layout = resharding(&["redis://a", "redis://b"], from, to).unwrap();
+            assert!(matches!(&layout, Layout::Resharding { servers, .. } if servers.len() == 2));
+        }
+        assert_eq!(resharding(&["redis://a", "redis://b"], 2, 2), layout(&["redis://a", "redis://b"]));
+        assert_eq!(resharding(&["redis://a"], 1, 1), layout(&["redis://a"]));
+        for (urls, from, to) in [(&["redis://a", "redis://b"][..], 2, 3), (&["redis://a"], 0, 1), (&[], 0, 0)] {
+            assert!(resharding(urls, from, to).unwrap_err().contains("cannot go"), "{from} {to}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! A server of a store, and what was asked of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -7,6 +8,7 @@ use super::client::{Client, Failure};
 use super::error::Error;
 use super::health::Health;
 use super::server::{Asked, Server};
+use super::target::Target;
 use crate::stats::{StoreReading, StoreResponse, StoreTarget};
 
 /// What a question is counted as.
@@ -54,7 +56,7 @@ impl Counters {
 /// One server.
 pub(super) struct Member {
     server: Server,
-    url: String,
+    url: Arc<str>,
     counters: Counters,
     /// Questions that were asked and are not answered yet.
     in_flight: AtomicUsize,
@@ -62,13 +64,18 @@ pub(super) struct Member {
 
 impl Member {
     pub fn new(server: Server) -> Self {
-        let url = server.target().to_string();
+        let url = server.target().to_string().into();
         Self { server, url, counters: Counters::default(), in_flight: AtomicUsize::new(0) }
     }
 
     /// Without secrets.
-    pub fn url(&self) -> &str {
-        &self.url
+    pub fn url(&self) -> Arc<str> {
+        Arc::clone(&self.url)
+    }
+
+    /// Whether it is that server.
+    pub fn is(&self, target: &Target) -> bool {
+        self.server.target() == target
     }
 
     /// Why it does not answer, as the end of a sentence; `None` when it does.
@@ -116,7 +123,7 @@ impl Member {
         let [p50, p99] = self.server.answers().quantiles([0.5, 0.99], Instant::now());
         let reading = self.counters.reading(StoreTarget {
             kind: self.server.target().kind().name().to_owned(),
-            url: self.url.clone(),
+            url: self.url.as_ref().to_owned(),
             up: self.problem().is_none(),
             problem: problem.map(|problem| format!("the store {} {problem}", self.url)),
             connections: pool.threads,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
 use super::rows;
+use super::target::Kind;
 use crate::lock::lock;
 
 /// Parts of the rows, each under its own lock.
@@ -42,6 +43,11 @@ impl Memory {
     /// A store of that many rows.
     pub fn new(count: u64) -> Self {
         Self { inner: Arc::new(Inner { count, written: Default::default(), sessions: Mutex::default() }) }
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> String {
+        format!("{}:{}", Kind::Memory.name(), self.inner.count)
     }
 
     fn part(&self, id: u64) -> &Mutex<HashMap<u64, (String, u64)>> {

@@ -15,12 +15,15 @@
 //! | `layout` | which servers hold the rows: one, shards, or a primary with replicas |
 //! | `shard` | which shard has a key: pure |
 //! | `replication`, `lag` | who is the primary, and how far behind the others are |
+//! | `view` | which server has a key, by one list of servers, which may be followed by another one |
 //! | `servers` | who is asked for a read, who for a write |
 //! | `member` | one server of a store, and what was asked of it |
 //! | `answer` | what a store answers, and which of its servers |
 //! | `gather` | one question to all shards at once |
 //! | `access` | what the application asks, whatever the kind |
 //! | `kept` | what a cache asks of a server |
+//! | [`moves`] | moves keys to the shards that shall have them, under load |
+//! | `shard_list` | the file that tells nodes which shards there are |
 //! | `operator`, `operate` | makes servers primaries and replicas |
 //! | `rows` | the rows that a fresh store has |
 //! | `seed` | makes them, by batches |
@@ -38,6 +41,7 @@ mod layout;
 mod member;
 mod memcached;
 mod memory;
+pub mod moves;
 mod mysql;
 mod operate;
 mod operator;
@@ -48,8 +52,10 @@ pub mod seed;
 mod server;
 mod servers;
 mod shard;
+mod shard_list;
 mod sqlite;
 mod target;
+mod view;
 
 pub use access::Store;
 pub use answer::{Answer, Reads};
@@ -61,5 +67,6 @@ pub use memory::Memory;
 pub use operate::operate;
 pub use operator::Operator;
 pub use rows::{LARGEST_ID, LONGEST_VALUE, ROWS_A_TAG, tag};
-pub use shard::Share;
+pub use shard::{Change, Share};
+pub use shard_list::ShardList;
 pub use target::{FORMS, Kind, Secret, Target};

@@ -1,5 +1,6 @@
 //! `mysql://`: MariaDB, or another server of its protocol.
 
+mod moves;
 mod operate;
 
 use std::error::Error as _;

@@ -2,6 +2,7 @@
 //!
 //! A row is a hash `item:ID`; the index is one set a tag, `tag:TAG`, of ids. A session is a hash that expires.
 
+mod moves;
 mod operate;
 
 use std::time::{Duration, Instant};

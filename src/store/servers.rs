@@ -15,7 +15,7 @@ use super::target::Target;
 
 /// All servers of a layout, in its order.
 pub(super) struct Servers {
-    members: Vec<Member>,
+    members: Vec<Arc<Member>>,
     replicas: Option<Replicas>,
 }
 
@@ -29,13 +29,18 @@ struct Replicas {
 }
 
 impl Servers {
+    /// `known` are servers that are connected already: where they are in the layout, they stay as they are.
+    ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(layout: &Layout, bounds: Bounds) -> std::io::Result<Self> {
-        let start = |target: &Target| Server::start(Config { target: target.clone(), bounds }).map(Member::new);
-        let members = layout.targets().iter().map(start).collect::<Result<_, _>>()?;
+    pub fn start(layout: &Layout, bounds: Bounds, known: &[Arc<Member>]) -> std::io::Result<Self> {
+        let start = |target: &Target| match known.iter().find(|member| member.is(target)) {
+            Some(member) => Ok(Arc::clone(member)),
+            None => Ok(Arc::new(Member::new(Server::start(Config { target: target.clone(), bounds })?))),
+        };
+        let members = layout.targets().iter().map(start).collect::<std::io::Result<_>>()?;
         let replicas = match layout {
-            Layout::One(_) | Layout::Shards(_) => None,
+            Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } => None,
             Layout::Replicated { servers, most_lag } => Some(Replicas {
                 replication: Replication::start(servers, bounds.timeout)?,
                 most_lag: *most_lag,
@@ -45,7 +50,7 @@ impl Servers {
         Ok(Self { members, replicas })
     }
 
-    pub fn members(&self) -> &[Member] {
+    pub fn members(&self) -> &[Arc<Member>] {
         &self.members
     }
 
@@ -123,10 +128,10 @@ impl Servers {
 
 impl Replicas {
     /// The server that should read next: one that is there, and not too far behind. `except` was tried already.
-    fn reader(&self, members: &[Member], except: Option<usize>) -> Option<usize> {
+    fn reader(&self, members: &[Arc<Member>], except: Option<usize>) -> Option<usize> {
         let primary = self.replication.primary();
         let young = |server| self.replication.age(server).is_some_and(|age| age <= self.most_lag);
-        let busy = |(server, member): (usize, &Member)| {
+        let busy = |(server, member): (usize, &Arc<Member>)| {
             let fit = Some(server) != except && !member.is_away() && (server == primary || young(server));
             fit.then(|| member.in_flight())
         };

@@ -5,6 +5,8 @@
 //! highest number: one more beside n takes 1 / (n + 1) of the keys, and no key moves between the others. A shard is known by its
 //! place in the list, not by its address, so that a server may move.
 
+use std::ops::Range;
+
 use super::client::SessionKey;
 
 /// The place, from 0 on, of the shard that has the row `id`.
@@ -45,11 +47,106 @@ impl Share {
     }
 }
 
+/// Shards come or go: every key has the place that it has among `from` shards until it is moved, and then that among `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// How many shards there were.
+    pub from: usize,
+    /// How many there shall be.
+    pub to: usize,
+    /// Whether all nodes know of both, so that keys move, and new ones begin where they shall be.
+    pub begun: bool,
+}
+
+/// Where a key is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The shard that is asked first.
+    pub first: usize,
+    /// The one that has the key if the first has not.
+    pub then: Option<usize>,
+}
+
+impl Places {
+    /// A key that does not move.
+    pub const fn only(first: usize) -> Self {
+        Self { first, then: None }
+    }
+}
+
+impl Change {
+    /// Where a row is: where it was, and if it is not there any more, where it goes to.
+    pub(super) fn of_id(self, id: u64) -> Places {
+        let (first, then) = (of_id(id, self.from), of_id(id, self.to));
+        Places { first, then: (then != first).then_some(then) }
+    }
+
+    /// Where a session is, likewise.
+    pub(super) fn of_session(self, key: &SessionKey) -> Places {
+        self.of_id(key.number())
+    }
+
+    /// The shard that keeps a new session. One that began where it was would be moved if it was found in time.
+    pub(super) fn of_new_session(self, key: &SessionKey) -> usize {
+        of_session(key, if self.begun { self.to } else { self.from })
+    }
+
+    /// Shards that keys come from.
+    pub fn sources(self) -> Range<usize> {
+        // Where one comes, each of the others gives some; where one goes, it alone.
+        if self.to > self.from { 0..self.from } else { self.to..self.from }
+    }
+
+    /// Shards that keys go to.
+    pub fn receivers(self) -> Range<usize> {
+        if self.to > self.from { self.from..self.to } else { 0..self.to }
+    }
+
+    /// Of all keys, the share that rendezvous hashing moves: that of the shards that come or go.
+    pub fn predicted_share(self) -> f64 {
+        let (fewer, more) = (self.from.min(self.to), self.from.max(self.to));
+        (more - fewer) as f64 / more.max(1) as f64
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const KEYS: u64 = 100_000;
+
+    fn change(from: usize, to: usize) -> Change {
+        Change { from, to, begun: true }
+    }
+
+    #[test]
+    fn what_moves_is_the_predicted_share_and_goes_to_the_receivers() {
+        for (from, to, share) in
+            [(1, 2, 0.5), (2, 3, 1.0 / 3.0), (4, 5, 0.2), (2, 4, 0.5), (3, 2, 1.0 / 3.0), (4, 1, 0.75), (3, 3, 0.0)]
+        {
+            let change = change(from, to);
+            let places: Vec<Places> = (0..KEYS).map(|id| change.of_id(id)).collect();
+            let moved: Vec<&Places> = places.iter().filter(|places| places.then.is_some()).collect();
+            assert!((change.predicted_share() - share).abs() < 1e-12, "{from} {to}");
+            assert!((moved.len() as f64 / KEYS as f64 - share).abs() < 0.01, "{from} {to}: {}", moved.len());
+            assert!(moved.iter().all(|places| change.sources().contains(&places.first)), "{from} {to}");
+            assert!(moved.iter().all(|places| change.receivers().contains(&places.then.unwrap())), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_where_it_was_or_where_it_shall_be() {
+        for (from, to) in [(2, 3), (3, 2), (1, 4)] {
+            for id in 0..1_000 {
+                let Places { first, then } = change(from, to).of_id(id);
+                assert_eq!((first, then.unwrap_or(first)), (of_id(id, from), of_id(id, to)), "{from} {to} {id}");
+            }
+            let key = SessionKey::new(7_u128.to_be_bytes());
+            let not_begun = Change { begun: false, ..change(from, to) };
+            assert_eq!(not_begun.of_new_session(&key), of_session(&key, from));
+            assert_eq!(change(from, to).of_new_session(&key), of_session(&key, to));
+        }
+    }
 
     #[test]
     fn shards_have_the_same_number_of_rows_to_a_few_percent() {

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use crate::app::users::Users;
 use crate::app::{Sessions, State, TokenKey};
 use crate::cache::{self, Cache};
+use super::shards;
 use crate::cli::{store, units};
 use crate::kernel::limits;
 use crate::store::{Bounds, Kind, Layout, Store, Target};
@@ -25,6 +26,10 @@ pub struct StateArgs {
     /// order. A password is best given by the environment or a file: arguments are seen by every user.
     #[arg(long, env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL,…", default_value = "memory")]
     store: String,
+    /// File that lists the store's shards, instead of --store, and is followed when it changes: shards come and go while the node
+    /// serves, and a key is looked for where it was and where it goes to. `webapp cluster` writes it.
+    #[arg(long, env = "WEBAPP_STORE_SHARDS", value_name = "FILE", conflicts_with = "store_replicas")]
+    store_shards: Option<PathBuf>,
     /// Replicas of the store, as URLs or @FILE with commas: they answer reads, too, and only the primary takes writes. Which of them
     /// all is the primary, each is asked.
     #[arg(long, env = "WEBAPP_STORE_REPLICAS", hide_env_values = true, value_name = "URL,…", value_delimiter = ',')]
@@ -76,7 +81,7 @@ impl StateArgs {
     /// Names the argument, without what it holds.
     pub fn start(&self, queue: u64, cpus: usize) -> anyhow::Result<State> {
         self.check()?;
-        let layout = self.layout()?;
+        let (generation, layout) = self.layout()?;
         if layout.kind() == Kind::Memcached {
             bail!(
                 "--store: memcached holds no rows, as it may forget them; --sessions memcached://HOST:PORT is what it is for"
@@ -84,13 +89,18 @@ impl StateArgs {
         }
         let bounds =
             Bounds { connections: self.store_connections as usize, queue: queue as usize, timeout: self.store_timeout };
-        let connect = |layout: Layout| {
+        let connect_listed = |generation: u64, layout: Layout| {
             layout.targets().iter().for_each(warn_of_visible_password);
-            Store::start(layout, bounds)
+            Store::start_listed(generation, layout, bounds)
                 .map(Arc::new)
                 .context("cannot start the threads of the store; lower --store-connections")
         };
-        let rows = connect(layout)?;
+        let connect = |layout: Layout| connect_listed(0, layout);
+        let rows = connect_listed(generation, layout)?;
+        if let Some(file) = &self.store_shards {
+            let followed = shards::follow(file.clone(), &rows, generation);
+            followed.context("cannot start the thread that follows --store-shards")?;
+        }
         let sessions = match self.sessions.as_str() {
             "node" => Sessions::Store(connect(Layout::One(Target::Memory(0)))?),
             "store" => Sessions::Store(Arc::clone(&rows)),
@@ -128,18 +138,24 @@ impl StateArgs {
         started.map(Some).context("cannot start the threads of the cache; lower --store-connections")
     }
 
-    /// The servers of `--store` and `--store-replicas`.
-    fn layout(&self) -> anyhow::Result<Layout> {
+    /// The servers of `--store-shards`, or of `--store` and `--store-replicas`, and which list they are of.
+    fn layout(&self) -> anyhow::Result<(u64, Layout)> {
+        if let Some(file) = &self.store_shards {
+            if self.read_your_writes.is_some() {
+                bail!("--read-your-writes needs --store-replicas: a shard always has what was written");
+            }
+            return shards::read(file).context("--store-shards");
+        }
         let layout = store::layout(&self.store).context("--store")?;
         let targets = self.store_replicas.iter().map(|text| store::target(text.trim())).collect::<anyhow::Result<_>>();
         let targets = targets.context("--store-replicas")?;
         let layout = layout.with_replicas(targets, self.store_max_lag).map_err(anyhow::Error::msg);
         let layout = layout.context("--store-replicas")?;
         match layout {
-            Layout::One(_) | Layout::Shards(_) if self.read_your_writes.is_some() => {
+            Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } if self.read_your_writes.is_some() => {
                 bail!("--read-your-writes needs --store-replicas: one store always has what was written")
             }
-            Layout::One(_) | Layout::Shards(_) | Layout::Replicated { .. } => Ok(layout),
+            Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } | Layout::Replicated { .. } => Ok((0, layout)),
         }
     }
 

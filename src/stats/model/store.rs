@@ -44,4 +44,7 @@ pub struct StoreStats {
     pub reads_total: u64,
     /// Writes answered since the node started, those of sessions included.
     pub writes_total: u64,
+    /// Which list of its shards the node follows: one higher with each change. Absent where it is told of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
 }

@@ -61,6 +61,7 @@ pub fn store(span: Option<&Span<'_>>, after: &Sample, notes: &mut Notes) -> Stor
         rejected: growth(|store| store.pool.rejected_total),
         reads_total: store.reads_total,
         writes_total: store.writes_total,
+        generation: store.generation,
     }
 }
 

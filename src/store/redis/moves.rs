@@ -1,0 +1,149 @@
+//! Rows and sessions of a Redis server on their way to another one.
+
+use std::time::Duration;
+
+use redis::Pipeline;
+
+use super::{Fields, Redis, failure, item, item_key, row, session_key};
+use crate::store::client::{Failure, Session, SessionKey};
+use crate::store::moves::{Key, Record, Shard};
+
+/// Keys that one step looks at, as asked of the server.
+const STEP: usize = 2_000;
+
+/// Takes a row away if it is of that version, in one step.
+const TAKE_ROW: &str = "if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('SREM', KEYS[2], ARGV[2])
+return 1";
+
+/// Takes a session away if nobody has counted it up, in one step.
+const TAKE_SESSION: &str = "if redis.call('HGET', KEYS[1], 'counter') ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])";
+
+/// What a key of the server stands for; `None` for those of the index.
+fn key(text: &str) -> Option<Key> {
+    match text.split_once(':')? {
+        ("item", id) => id.parse().ok().map(Key::Row),
+        ("session", digits) => SessionKey::from_text(digits).map(Key::Session),
+        _ => None,
+    }
+}
+
+/// Counter, user, and milliseconds that it lasts.
+type SessionFields = ((Option<u64>, Option<String>), i64);
+
+impl Redis {
+    fn pipelined<T: redis::FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, Failure> {
+        pipeline.query(&mut self.connection).map_err(|error| failure(&error))
+    }
+
+    fn read_rows(&mut self, ids: &[u64]) -> Result<Vec<Record>, Failure> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = redis::pipe();
+        ids.iter().for_each(|id| _ = pipeline.add_command(row(*id)));
+        let fields: Vec<Fields> = self.pipelined(&pipeline)?;
+        Ok(ids.iter().zip(fields).filter_map(|(id, fields)| item(*id, fields).map(Record::Row)).collect())
+    }
+
+    fn read_sessions(&mut self, keys: &[SessionKey]) -> Result<Vec<Record>, Failure> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut records = Vec::new();
+        for key in keys {
+            let name = session_key(key);
+            let mut pipeline = redis::pipe();
+            pipeline.atomic().cmd("HMGET").arg(&name).arg("counter").arg("user").cmd("PTTL").arg(&name);
+            let ((counter, user), milliseconds): SessionFields = self.pipelined(&pipeline)?;
+            if let (Some(counter), Ok(left @ 1..)) = (counter, u64::try_from(milliseconds)) {
+                records.push(Record::Session(key.clone(), Session { counter, user }, Duration::from_millis(left)));
+            }
+        }
+        Ok(records)
+    }
+}
+
+impl Shard for Redis {
+    /// `from` is the cursor of SCAN.
+    fn keys(&mut self, from: u64) -> Result<(Vec<Key>, Option<u64>), Failure> {
+        let mut step = redis::cmd("SCAN");
+        step.arg(from).arg("COUNT").arg(STEP);
+        let (next, names): (u64, Vec<String>) = self.ask(&step)?;
+        Ok((names.iter().filter_map(|name| key(name)).collect(), Some(next).filter(|next| *next != 0)))
+    }
+
+    fn read(&mut self, keys: &[Key]) -> Result<Vec<Record>, Failure> {
+        let (mut ids, mut sessions) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                Key::Row(id) => ids.push(*id),
+                Key::Session(key) => sessions.push(key.clone()),
+            }
+        }
+        let mut records = self.read_rows(&ids)?;
+        records.extend(self.read_sessions(&sessions)?);
+        Ok(records)
+    }
+
+    fn write(&mut self, records: &[Record]) -> Result<(), Failure> {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        for record in records {
+            match record {
+                Record::Row(row) => {
+                    let fields = pipeline.cmd("HSET").arg(item_key(row.id)).arg("tag").arg(row.tag);
+                    fields.arg("value").arg(&row.value).arg("version").arg(row.version).ignore();
+                    pipeline.cmd("SADD").arg(format!("tag:{}", row.tag)).arg(row.id).ignore();
+                }
+                Record::Session(key, session, left) => {
+                    let name = session_key(key);
+                    let fields = pipeline.cmd("HSET").arg(&name).arg("counter").arg(session.counter);
+                    session.user.iter().for_each(|user| _ = fields.arg("user").arg(user));
+                    let milliseconds = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+                    pipeline.ignore().cmd("PEXPIRE").arg(&name).arg(milliseconds).ignore();
+                }
+            }
+        }
+        self.pipelined(&pipeline)
+    }
+
+    fn take(&mut self, records: &[Record]) -> Result<Vec<bool>, Failure> {
+        let mut pipeline = redis::pipe();
+        for record in records {
+            match record {
+                Record::Row(row) => {
+                    let keys = [item_key(row.id), format!("tag:{}", row.tag)];
+                    pipeline.cmd("EVAL").arg(TAKE_ROW).arg(2).arg(&keys).arg(row.version).arg(row.id);
+                }
+                Record::Session(key, session, _) => {
+                    pipeline.cmd("EVAL").arg(TAKE_SESSION).arg(1).arg(session_key(key)).arg(session.counter);
+                }
+            }
+        }
+        self.pipelined(&pipeline)
+    }
+
+    fn forget(&mut self, keys: &[SessionKey]) -> Result<(), Failure> {
+        let mut command = redis::cmd("DEL");
+        keys.iter().for_each(|key| _ = command.arg(session_key(key)));
+        self.ask::<u64>(&command).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_keys_are_read_back() {
+        let session = SessionKey::new([7; 16]);
+        assert_eq!(key(&item_key(42)), Some(Key::Row(42)));
+        assert_eq!(key(&session_key(&session)), Some(Key::Session(session)));
+        for other in ["tag:7", "item:x", "session:short", "cache:1", "item"] {
+            assert_eq!(key(other), None, "{other}");
+        }
+    }
+}
