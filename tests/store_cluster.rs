@@ -4,24 +4,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod store_cluster_support;
 mod store_support;
 
-use std::collections::HashMap;
-use std::io::Write;
-use std::net::TcpStream;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use common::{Answer, PATIENCE, try_read_answer, webapp};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
+use store_cluster_support::fire::{Fire, Ledger, WRITERS};
+use store_cluster_support::{Cluster, ask, has, part, reshard};
 use store_support::Kind;
-use tempfile::TempDir;
-
-const ROWS: u64 = 200;
-const WRITERS: u64 = 3;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -30,6 +24,9 @@ fn main() {
         ("mariadb_replica_and_primary_die_under_fire", Kind::Mariadb, replicas as fn()),
         ("mariadb_shard_dies_under_fire", Kind::Mariadb, shards),
         ("redis_replicas_follow_a_promotion", Kind::Redis, redis_replicas),
+        ("redis_promotion_that_another_server_does_not_follow", Kind::Redis, half_a_promotion),
+        ("mariadb_shards_come_and_go_under_fire", Kind::Mariadb, reshard::mariadb),
+        ("redis_shards_come_after_an_accident", Kind::Redis, reshard::redis),
     ] {
         let trial = Trial::test(name, move || {
             test();
@@ -38,228 +35,6 @@ fn main() {
         trials.push(trial.with_ignored_flag(!kind.is_installed()));
     }
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-/// How long a part of a test lasts.
-fn part() -> Duration {
-    let seconds = std::env::var("WEBAPP_CHECK_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs_f64(seconds.unwrap_or(1.0))
-}
-
-/// A cluster of its own, without quotas; down when dropped.
-struct Cluster {
-    folder: TempDir,
-    nodes: Vec<String>,
-}
-
-impl Cluster {
-    fn up(words: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("webapp-c").tempdir_in("/tmp").unwrap();
-        let mut cluster = Self { folder, nodes: Vec::new() };
-        let rows = ROWS.to_string();
-        let words: Vec<&str> = words.split_whitespace().collect();
-        let fixed = ["up", "--nodes", "2", "--unit-cpu", "none", "--store-rows", &rows];
-        let answer = cluster.run(&[&fixed[..], &words].concat());
-        cluster.nodes = answer["nodes"].as_array().unwrap().iter().map(|node| address(&node["url"])).collect();
-        cluster
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = webapp();
-        command.arg("cluster").args(words).args(["--name", "t"]);
-        command.env("WEBAPP_STATE_DIR", self.folder.path().join("s")).env("WEBAPP_BIN", env!("CARGO_BIN_EXE_webapp"));
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Value {
-        self.attempt(words).unwrap_or_else(|said| panic!("{words:?}: {said}"))
-    }
-
-    /// The answer, or what it said when it failed.
-    fn attempt(&self, words: &[&str]) -> Result<Value, String> {
-        let output = self.command(words).output().unwrap();
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
-        Ok(serde_json::from_slice(&output.stdout).unwrap())
-    }
-
-    /// Runs what must be refused; gives what was said.
-    fn refused(&self, words: &[&str]) -> String {
-        let output = self.command(words).output().unwrap();
-        assert!(!output.status.success(), "{words:?}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    }
-
-    fn service(&self, name: &str) -> Value {
-        let status = self.run(&["status"]);
-        status["services"].as_array().unwrap().iter().find(|service| service["name"] == name).cloned().unwrap()
-    }
-
-    /// Waits until every node says this of its store's servers.
-    fn wait(&self, what: &str, holds: impl Fn(&[Value]) -> bool) {
-        for node in &self.nodes {
-            let end = Instant::now() + PATIENCE;
-            loop {
-                let stats = ask(node, "GET", "/stats", "").map(|answer| answer.json()).unwrap_or_default();
-                if stats["store"]["targets"].as_array().is_some_and(|targets| holds(targets)) {
-                    break;
-                }
-                assert!(Instant::now() < end, "{what}: {}", stats["store"]["targets"]);
-                std::thread::sleep(Duration::from_millis(50));
-            }
-        }
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = self.command(&["down", "--quiet"]).output();
-    }
-}
-
-fn address(url: &Value) -> String {
-    url.as_str().unwrap().trim_start_matches("http://").to_owned()
-}
-
-/// One request on a connection of its own.
-fn ask(node: &str, method: &str, target: &str, body: &str) -> Result<Answer, String> {
-    let mut stream = TcpStream::connect(node).map_err(|error| error.to_string())?;
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let length = body.len();
-    let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: t\r\nAccept: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
-    );
-    stream.write_all((head + body).as_bytes()).map_err(|error| error.to_string())?;
-    try_read_answer(&mut stream, false)
-}
-
-/// What was acknowledged, and what is wrong.
-#[derive(Default)]
-struct Ledger {
-    /// By row: version and when it was acknowledged, in order.
-    acknowledged: Mutex<HashMap<u64, Vec<(u64, Instant)>>>,
-    writes: AtomicU64,
-    reads: AtomicU64,
-    /// Writes that were sent and not answered: nobody knows.
-    unknown: AtomicU64,
-    refused_reads: Mutex<Vec<String>>,
-    refused_writes: Mutex<Vec<String>>,
-    problems: Mutex<Vec<String>>,
-}
-
-impl Ledger {
-    /// The newest version of a row that was acknowledged until then; rows begin with 1.
-    fn version_at(&self, id: u64, moment: Instant) -> u64 {
-        let acknowledged = self.acknowledged.lock().unwrap();
-        let of_row = acknowledged.get(&id).map_or(&[][..], Vec::as_slice);
-        of_row.iter().rev().find(|(_, when)| *when <= moment).map_or(1, |(version, _)| *version)
-    }
-
-    fn last_version(&self, id: u64) -> u64 {
-        self.version_at(id, Instant::now())
-    }
-
-    /// A writer has rows of its own, so that it knows which version comes next.
-    fn write(&self, node: &str, id: u64) {
-        let next = self.last_version(id) + 1;
-        // A refusal says that nothing was written; no answer, or one that came too late, says nothing.
-        match ask(node, "PUT", &format!("/item?id={id}"), &format!("{id} {next}")) {
-            Ok(answer) if answer.status == 200 => {
-                let version = answer.json()["result"]["version"].as_u64().unwrap();
-                let unknown = self.unknown.load(Ordering::SeqCst);
-                if version < next || version > next + unknown {
-                    self.problem(format!("row {id} got version {version} after {}", next - 1));
-                }
-                let mut acknowledged = self.acknowledged.lock().unwrap();
-                acknowledged.entry(id).or_default().push((version, Instant::now()));
-                self.writes.fetch_add(1, Ordering::SeqCst);
-            }
-            Ok(answer) => {
-                // Known to be away, it was not asked; what was under way when it died may have been done.
-                self.unknown.fetch_add(1, Ordering::SeqCst);
-                self.refused_writes.lock().unwrap().push(answer.text());
-            }
-            Err(why) => self.problem(format!("a node gave no answer: {why}")),
-        }
-    }
-
-    fn read(&self, node: &str, id: u64) {
-        let start = Instant::now();
-        match ask(node, "GET", &format!("/item?id={id}"), "") {
-            Ok(answer) if answer.status == 200 => {
-                self.reads.fetch_add(1, Ordering::SeqCst);
-                let body = answer.json();
-                let row = &body["result"];
-                let (version, value) = (row["version"].as_u64().unwrap(), row["value"].as_str().unwrap());
-                if row["id"] != id || (version > 1 && !value.starts_with(&format!("{id} "))) {
-                    self.problem(format!("asked for {id}, got {row}"));
-                }
-                let lag = body["lag_milliseconds"].as_f64().unwrap_or(0.0);
-                let covered = start.checked_sub(Duration::from_secs_f64(lag / 1e3));
-                let least = covered.map_or(1, |covered| self.version_at(id, covered));
-                if version < least {
-                    self.problem(format!("row {id} is of version {version}, {least} was acknowledged before: {body}"));
-                }
-            }
-            Ok(answer) => self.refused_reads.lock().unwrap().push(answer.text()),
-            Err(why) => self.problem(format!("a node gave no answer: {why}")),
-        }
-    }
-
-    fn problem(&self, text: String) {
-        self.problems.lock().unwrap().push(text);
-    }
-
-    /// Every row as a node gives it now: how many acknowledged writes are missing.
-    fn missing(&self, node: &str) -> u64 {
-        let missing = |id| {
-            let now = ask(node, "GET", &format!("/item?id={id}"), "").unwrap().json()["result"]["version"].as_u64();
-            self.last_version(id).saturating_sub(now.unwrap_or_else(|| panic!("row {id} is gone")))
-        };
-        (0..ROWS).map(missing).sum()
-    }
-
-    fn take_refused(&self) -> [Vec<String>; 2] {
-        [&self.refused_reads, &self.refused_writes].map(|refused| std::mem::take(&mut *refused.lock().unwrap()))
-    }
-}
-
-/// Writers and readers, until it is dropped.
-struct Fire {
-    over: Arc<AtomicBool>,
-    threads: Vec<std::thread::JoinHandle<()>>,
-}
-
-impl Fire {
-    fn start(ledger: &Arc<Ledger>, nodes: &[String], readers: u64) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let spawn = |number: u64| {
-            let (ledger, over) = (Arc::clone(ledger), Arc::clone(&over));
-            let node = nodes[number as usize % nodes.len()].clone();
-            std::thread::spawn(move || {
-                while !over.load(Ordering::SeqCst) {
-                    if number < WRITERS {
-                        ledger.write(&node, fastrand::u64(..ROWS / WRITERS) * WRITERS + number);
-                    } else {
-                        ledger.read(&node, fastrand::u64(..ROWS));
-                    }
-                }
-            })
-        };
-        Self { threads: (0..WRITERS + readers).map(spawn).collect(), over }
-    }
-}
-
-impl Drop for Fire {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
-        self.threads.drain(..).for_each(|thread| thread.join().unwrap());
-    }
-}
-
-fn has(target: &Value, role: &str, up: bool) -> bool {
-    target["role"] == role && target["up"] == up
 }
 
 /// A replica dies and comes back; the primary dies while it is away, and with it what the replica had not got.
@@ -362,6 +137,35 @@ fn shards() {
     cluster.wait("both are there again", |targets| targets.iter().all(|target| has(target, "shard", true)));
     assert_eq!(ledger.missing(&cluster.nodes[1]), 0);
     assert!(cluster.refused(&["promote", "store2"]).contains("nobody else has its rows"));
+}
+
+/// What is promoted while another server does not follow is the primary, in the settings, too.
+fn half_a_promotion() {
+    let cluster = Cluster::up("--store redis --replicas 2");
+    let all_follow = |targets: &[Value]| targets[1..].iter().all(|target| target["lag_milliseconds"].is_number());
+    cluster.wait("they follow", all_follow);
+    assert_eq!(ask(&cluster.nodes[0], "PUT", "/item?id=7", "seven").unwrap().status, 200);
+    assert!(cluster.redis("store3", "store", "ACL SETUSER default -replicaof").contains("+OK\r\n+OK"));
+    let said = cluster.refused(&["promote", "store2"]);
+    assert!(said.contains("store2 is the primary") && said.contains("store3 does not follow"), "{said}");
+    let roles = |cluster: &Cluster| ["store1", "store2", "store3"].map(|name| cluster.service(name)["role"].clone());
+    assert_eq!(roles(&cluster), ["replica", "primary", "replica"]);
+    cluster.wait("the nodes follow", |targets| has(&targets[1], "primary", true) && has(&targets[0], "replica", true));
+    assert_eq!(ask(&cluster.nodes[0], "PUT", "/item?id=7", "seven again").unwrap().status, 200);
+    cluster.run(&["kill", "store3"]);
+    cluster.run(&["start", "store3"]);
+    // An old primary that does not follow must not take writes.
+    assert!(cluster.redis("store2", "store", "ACL SETUSER default -replicaof").contains("+OK\r\n+OK"));
+    let said = cluster.refused(&["promote", "store1"]);
+    assert!(said.contains("store1 is the primary") && said.contains("store2 did not follow"), "{said}");
+    assert_eq!(roles(&cluster), ["primary", "replica", "replica"]);
+    assert_eq!(cluster.service("store2")["up"], false);
+    cluster.run(&["start", "store2"]);
+    cluster.wait("all follow", |targets| {
+        has(&targets[0], "primary", true) && targets[1..].iter().all(|target| target["lag_milliseconds"].is_number())
+    });
+    let body = ask(&cluster.nodes[1], "GET", "/item?id=7", "").unwrap().json();
+    assert_eq!(body["result"]["value"], "seven again", "{body}");
 }
 
 /// A Redis that died comes back empty: not as the primary, while a replica has the rows.

@@ -149,6 +149,7 @@ pub fn running(arm: &Arm, target: String) -> anyhow::Result<ClusterAnswer> {
         login: None,
         limited: None,
         promotions: Vec::new(),
+        reshards: Vec::new(),
         scaling_file: None,
     })
 }

@@ -15,7 +15,7 @@ use crate::cluster::reporter::Reporter;
 use crate::cluster::settings::UpRequest;
 use crate::cluster::{self, Cluster, Launch, Stop};
 use up::Up;
-use values::{backend, count, machine, name, named_address, named_process, units};
+use values::{backend, count, machine, name, named_address, named_process, servers, units};
 
 /// Runs nodes, each under its own CPU quota, behind a real HAProxy or nginx.
 ///
@@ -81,6 +81,14 @@ enum Command {
     Promote {
         /// Its name, such as store2.
         store: String,
+    },
+    /// Change the number of shards of the store, live: only the rows whose shard changes move, about 1 in N where the Nth one comes.
+    /// No write waits and none is lost: a row moves in one step, and the nodes look for it where it was, then where it goes to. Says
+    /// which share moved, and how long it took. What breaks off goes on when it is run again.
+    Reshard {
+        /// How many shards the store shall have.
+        #[arg(value_parser = servers())]
+        shards: u32,
     },
     /// Bring a node back after kill or drain, or a store after kill.
     Start {
@@ -217,6 +225,11 @@ fn carry_out(args: Args) -> anyhow::Result<()> {
         Command::Promote { store } => {
             let (mut cluster, lock) = change()?;
             cluster.promote(&store)?;
+            (cluster, true, Some(lock))
+        }
+        Command::Reshard { shards } => {
+            let (mut cluster, lock) = change()?;
+            cluster.reshard(shards)?;
             (cluster, true, Some(lock))
         }
         Command::Start { node } => changed(change()?, |cluster| cluster.start(&node))?,

@@ -26,6 +26,7 @@ impl Cluster {
             login: service::login_body(settings, &self.folder),
             limited: Some(self.limited()),
             promotions: settings.shared.promotions.clone(),
+            reshards: settings.shared.reshards.clone(),
             scaling_file: Some(self.folder.scaling().display().to_string()),
         }
     }

@@ -68,6 +68,9 @@ pub struct ClusterAnswer {
     /// What became of the stores' primaries, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promotions: Vec<PromotionAnswer>,
+    /// What moved when shards came or went, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reshards: Vec<ReshardAnswer>,
     /// A file in which an autoscaler may tell what it does, for the live page of the nodes. `None` where they show nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling_file: Option<String>,
@@ -103,6 +106,29 @@ pub struct PromotionAnswer {
     pub instead_of: String,
     /// Writes that the old one had not passed on, which are lost. `None` where nobody can count them.
     pub lost_writes: Option<u64>,
+}
+
+/// Shards came or went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReshardAnswer {
+    /// How many there were.
+    pub from: u32,
+    /// How many there are since.
+    pub to: u32,
+    /// Rows of the store.
+    pub rows: u64,
+    /// Of them, those that went to another shard.
+    pub rows_moved: u64,
+    /// The same as a share.
+    pub moved_percent: f64,
+    /// The share that rendezvous hashing predicts: that of the shards that came or went.
+    pub predicted_percent: f64,
+    /// Sessions that went to another shard.
+    pub sessions_moved: u64,
+    /// How long the keys took.
+    pub moving_seconds: f64,
+    /// How long all of it took, with the start of servers and the nodes that follow.
+    pub seconds: f64,
 }
 
 /// A machine that nodes stand on.

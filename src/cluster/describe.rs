@@ -101,6 +101,7 @@ impl Description {
             services: Vec::new(),
             tls: None,
             promotions: Vec::new(),
+            reshards: Vec::new(),
             scaling_file: None,
             login: None,
             limited: Some(limited),

@@ -36,6 +36,7 @@ pub mod process;
 mod program;
 mod ready;
 pub mod reporter;
+mod reshard;
 pub mod service;
 pub mod settings;
 pub mod shared;

@@ -76,6 +76,23 @@ pub fn choose(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
     folder.save(settings)
 }
 
+/// The same for servers that have no port yet, of a cluster that runs.
+///
+/// # Errors
+/// See [`choose`].
+pub fn choose_for_new_servers(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
+    let _one_at_a_time = folder.lock_ports()?;
+    let mut claimed = settings.ports();
+    for other in folder.other_settings() {
+        claimed.extend(other.ports());
+    }
+    for server in settings.shared.servers.iter_mut().filter(|server| server.port == 0) {
+        (server.port, server.number) = (free(&claimed)?, fastrand::u32(1..));
+        claimed.push(server.port);
+    }
+    folder.save(settings)
+}
+
 /// The port that was asked for, which must be free; else (0) the default or the next that is free.
 fn choose_one(asked: u16, flag: &str, default: u16, taken: &[u16], claimed: &[u16]) -> anyhow::Result<u16> {
     if asked != 0 {

@@ -7,8 +7,9 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{PromotionAnswer, ServiceRole};
+use super::contract::{PromotionAnswer, ReshardAnswer, ServiceRole};
 use super::stop::Stop;
+use crate::store::{Change, ShardList};
 
 /// Rows of a store, where nothing else is said.
 pub const ROWS: u32 = 100_000;
@@ -210,6 +211,32 @@ pub struct Shared {
     /// What became of the store's primaries, in order.
     #[serde(default)]
     pub promotions: Vec<PromotionAnswer>,
+    /// The number of the list of shards that nodes follow.
+    #[serde(default)]
+    pub generation: u64,
+    /// Rows that are on their way to other shards; the servers are those of both sides.
+    #[serde(default)]
+    pub resharding: Option<Resharding>,
+    /// What moved between shards so far.
+    #[serde(default)]
+    pub reshards: Vec<ReshardAnswer>,
+}
+
+/// From so many shards to so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Resharding {
+    pub from: u32,
+    pub to: u32,
+    /// Rows that have moved.
+    pub moved: u64,
+}
+
+impl Resharding {
+    /// The same for nodes and movers.
+    pub fn change(self, begun: bool) -> Change {
+        Change { from: self.from as usize, to: self.to as usize, begun }
+    }
 }
 
 /// A server that is started for the nodes.
@@ -314,6 +341,9 @@ impl SharedRequest {
             units: self.units.unwrap_or(1),
             servers,
             promotions: Vec::new(),
+            generation: 1,
+            resharding: None,
+            reshards: Vec::new(),
         })
     }
 
@@ -341,6 +371,8 @@ impl SharedRequest {
 pub const TOKEN_KEY: &str = "token.key";
 /// The file with the demo users, among the secrets.
 pub const USERS: &str = "users";
+/// The file with the list of shards that nodes follow, in the cluster's folder.
+pub const SHARDS: &str = "shards";
 /// The file of a SQLite store, in the cluster's folder.
 pub const SQLITE: &str = "store.db";
 
@@ -367,6 +399,44 @@ impl Shared {
         self.store_servers().find(|server| server.role == ServiceRole::Primary)
     }
 
+    /// Further servers, whose ports are to be chosen, and rows that move from now on.
+    pub fn begin(&mut self, change: Resharding) {
+        let kind = self.store_servers().next().map_or(ServerKind::Redis, |server| server.kind);
+        // Behind the store's other servers: they start in this order.
+        let place = self.store_servers().count();
+        for number in (change.from + 1..=change.to).rev() {
+            let name = format!("{STORE}{number}");
+            self.servers.insert(place, ServerSettings { name, kind, role: ServiceRole::Shard, port: 0, number: 0 });
+        }
+        self.resharding = Some(change);
+        self.set_roles();
+    }
+
+    /// So many shards have all rows.
+    pub fn settle_shards(&mut self, shards: u32) {
+        let names: Vec<String> = (1..=shards).map(|number| format!("{STORE}{number}")).collect();
+        self.servers.retain(|server| !server.is_of_store() || names.contains(&server.name));
+        self.resharding = None;
+        self.set_roles();
+    }
+
+    fn set_roles(&mut self) {
+        let role = if self.store_servers().count() > 1 { ServiceRole::Shard } else { ServiceRole::Primary };
+        self.servers.iter_mut().filter(|server| server.is_of_store()).for_each(|server| server.role = role);
+    }
+
+    /// The list of shards for the nodes; `None` where the store has none that could become others.
+    pub fn shard_list(&self, secrets: &Path, begun: bool) -> Option<ShardList> {
+        if self.store.and_then(StoreKind::server).is_none() || self.primary_of_replicas().is_some() {
+            return None;
+        }
+        let servers: Vec<String> =
+            self.store_servers().map(|server| format!("@{}", secrets.join(&server.name).display())).collect();
+        let all = servers.len();
+        let (from, to) = self.resharding.map_or((all, all), |change| (change.from as usize, change.to as usize));
+        Some(ShardList { generation: self.generation, servers, from, to, begun })
+    }
+
     /// What `webapp serve` is told: no word of it is secret. Passwords and keys are in files of the folder `secrets`.
     pub fn node_arguments(&self, folder: &Path, secrets: &Path) -> Vec<OsString> {
         let url_of = |server: &str| {
@@ -383,14 +453,15 @@ impl Shared {
                 words.extend(["--store".into(), word]);
             }
             Some(StoreKind::Mariadb | StoreKind::Redis) => {
-                let urls = |replicas| {
-                    let some =
-                        self.store_servers().filter(move |server| (server.role == ServiceRole::Replica) == replicas);
-                    some.map(|server| url_of(&server.name)).collect::<Vec<_>>().join(",".as_ref())
-                };
-                words.extend(["--store".into(), urls(false)]);
                 if self.primary_of_replicas().is_some() {
-                    words.extend(["--store-replicas".into(), urls(true)]);
+                    let urls = |role| {
+                        let some = self.store_servers().filter(|server| server.role == role);
+                        some.map(|server| url_of(&server.name)).collect::<Vec<_>>().join(",".as_ref())
+                    };
+                    words.extend(["--store".into(), urls(ServiceRole::Primary)]);
+                    words.extend(["--store-replicas".into(), urls(ServiceRole::Replica)]);
+                } else {
+                    words.extend(["--store-shards".into(), folder.join(SHARDS).into()]);
                 }
             }
         }
@@ -435,18 +506,18 @@ mod tests {
         for (store, sessions, servers, words) in [
             (None, None, "", ""),
             (Some(StoreKind::Sqlite), None, "", "--store sqlite:/c/store.db"),
-            (Some(StoreKind::Mariadb), None, "store1 mariadb", "--store @/c/s/store1"),
+            (Some(StoreKind::Mariadb), None, "store1 mariadb", "--store-shards /c/shards"),
             (
                 Some(StoreKind::Redis),
                 Some(SessionsKind::Redis),
                 "store1 redis",
-                "--store @/c/s/store1 --sessions store",
+                "--store-shards /c/shards --sessions store",
             ),
             (
                 Some(StoreKind::Mariadb),
                 Some(SessionsKind::Redis),
                 "store1 mariadb, sessions1 redis",
-                "--store @/c/s/store1 --sessions @/c/s/sessions1",
+                "--store-shards /c/shards --sessions @/c/s/sessions1",
             ),
             (None, Some(Memcached), "sessions1 memcached", "--sessions @/c/s/sessions1"),
             (None, Some(Token), "", "--sessions token --token-key-file /c/s/token.key"),
@@ -463,7 +534,7 @@ mod tests {
         assert_eq!(told.join(" ".as_ref()), "--users /s/users");
         let more = SharedRequest { connections: Some(8), store: Some(StoreKind::Redis), ..SharedRequest::default() };
         let told = more.settle(None).unwrap().node_arguments(Path::new("/c"), Path::new("/s"));
-        assert_eq!(told.join(" ".as_ref()), "--store @/s/store1 --store-connections 8");
+        assert_eq!(told.join(" ".as_ref()), "--store-shards /c/shards --store-connections 8");
     }
 
     #[test]
@@ -473,7 +544,10 @@ mod tests {
         let names: Vec<_> = shared.store_servers().map(|it| (it.name.as_str(), it.role)).collect();
         assert_eq!(names, ["store1", "store2", "store3"].map(|name| (name, ServiceRole::Shard)));
         let told = shared.node_arguments(Path::new("/c"), Path::new("/s"));
-        assert_eq!(told.join(" ".as_ref()), "--store @/s/store1,@/s/store2,@/s/store3");
+        assert_eq!(told.join(" ".as_ref()), "--store-shards /c/shards");
+        let list = shared.shard_list(Path::new("/s"), false).unwrap();
+        assert_eq!(list.servers, ["@/s/store1", "@/s/store2", "@/s/store3"]);
+        assert_eq!((list.generation, list.from, list.to), (1, 3, 3));
         assert!(shared.primary_of_replicas().is_none());
         let copies = SharedRequest { shards: None, replicas: Some(2), ..three.clone() }.settle(None).unwrap();
         assert_eq!(copies.primary_of_replicas().unwrap().name, "store1");
@@ -483,6 +557,30 @@ mod tests {
         let big = one.settle(Some(10)).unwrap();
         assert_eq!(big.percent(&big.servers[0]), Some(40));
         assert_eq!(one.settle(None).unwrap().servers[0].role, ServiceRole::Primary);
+    }
+
+    #[test]
+    fn shards_come_and_go_in_order() {
+        let request = SharedRequest {
+            store: Some(StoreKind::Redis),
+            sessions: Some(SessionsKind::Memcached),
+            ..SharedRequest::default()
+        };
+        let mut shared = request.settle(None).unwrap();
+        let names = |shared: &Shared| shared.servers.iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(" ");
+        let roles = |shared: &Shared| shared.store_servers().map(|it| it.role).collect::<Vec<_>>();
+        shared.begin(Resharding { from: 1, to: 3, moved: 0 });
+        assert_eq!(names(&shared), "store1 store2 store3 sessions1");
+        assert_eq!(roles(&shared), [ServiceRole::Shard; 3]);
+        let list = shared.shard_list(Path::new("/s"), true).unwrap();
+        assert_eq!((list.servers.len(), list.from, list.to, list.begun), (3, 1, 3, true));
+        shared.settle_shards(3);
+        let list = shared.shard_list(Path::new("/s"), false).unwrap();
+        assert_eq!((names(&shared).as_str(), list.from, list.to), ("store1 store2 store3 sessions1", 3, 3));
+        shared.begin(Resharding { from: 3, to: 1, moved: 0 });
+        assert_eq!(names(&shared), "store1 store2 store3 sessions1");
+        shared.settle_shards(1);
+        assert_eq!((names(&shared).as_str(), roles(&shared)), ("store1 sessions1", vec![ServiceRole::Primary]));
     }
 
     #[test]
@@ -497,7 +595,7 @@ mod tests {
             let shared = request.settle(None).unwrap();
             assert_eq!(shared.servers.iter().find(|it| it.name == CACHE).map(|it| it.role), role, "{cache:?}");
             let told = shared.node_arguments(Path::new("/c"), Path::new("/s"));
-            assert_eq!(told.join(" ".as_ref()), *format!("--store @/s/store1 {word}"));
+            assert_eq!(told.join(" ".as_ref()), *format!("--store-shards /c/shards {word}"));
         }
     }
 

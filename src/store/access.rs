@@ -209,9 +209,8 @@ impl Store {
             Backend::There(view) => {
                 let view = view.load_full();
                 let places = Places::only(view.place_of_new_session(&key));
-                let create = move |client: &mut dyn Client, by| {
-                    client.create_session(&key, &session, lifetime, by).map(Some)
-                };
+                let create =
+                    move |client: &mut dyn Client, by| client.create_session(&key, &session, lifetime, by).map(Some);
                 Ok(view.find(places, Operation::Write, create, abandoned)?.map(drop))
             }
         }

@@ -195,9 +195,7 @@ impl View {
             Layout::Resharding { change, .. } => {
                 // A row that moved between the two questions is in both answers, one that had moved before in the second.
                 let abandoned = Arc::new(abandoned);
-                let ask = |places| {
-                    gather::ask_all(members, places, Operation::Read, question, Arc::clone(&abandoned))
-                };
+                let ask = |places| gather::ask_all(members, places, Operation::Read, question, Arc::clone(&abandoned));
                 let mut before = ask(0..change.from)?;
                 let mut after = ask(change.receivers())?;
                 after.value.append(&mut before.value);

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::shards;
 use crate::app::users::Users;
 use crate::app::{Sessions, State, TokenKey};
 use crate::cache::{self, Cache};
-use super::shards;
 use crate::cli::{store, units};
 use crate::kernel::limits;
 use crate::store::{Bounds, Kind, Layout, Store, Target};
@@ -155,7 +155,9 @@ impl StateArgs {
             Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } if self.read_your_writes.is_some() => {
                 bail!("--read-your-writes needs --store-replicas: one store always has what was written")
             }
-            Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } | Layout::Replicated { .. } => Ok((0, layout)),
+            Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } | Layout::Replicated { .. } => {
+                Ok((0, layout))
+            }
         }
     }
 

@@ -27,8 +27,9 @@ use super::program::Needed;
 use super::reporter::Reporter;
 use super::settings::Settings;
 use super::shared::{self, ServerKind, SessionsKind, StoreKind};
-use super::state::Folder;
+use super::state::{Folder, write_file};
 use super::wait::Interrupt;
+use crate::store::moves::Shard;
 use crate::store::{Failure, Share, Target, seed};
 
 /// Longest wait for one batch of rows.
@@ -84,6 +85,46 @@ fn server_of<'a>(
     server::Server { settings, server, program: program_of(server.kind), folder, reporter }
 }
 
+/// Those of the store alone, in the order that nodes know them by.
+pub fn of_store<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
+    let boxed = |server| -> Box<dyn Service + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
+    settings.shared.store_servers().map(boxed).collect()
+}
+
+/// Connections to all shards, for who moves keys.
+///
+/// # Errors
+/// When one does not answer.
+pub fn shards(settings: &Settings, folder: &Folder, reporter: Reporter) -> anyhow::Result<Vec<Box<dyn Shard>>> {
+    let connect = |server| server_of(settings, server, folder, reporter).shard();
+    settings.shared.store_servers().map(connect).collect()
+}
+
+/// Ends the shards from that place on, and removes what they had.
+///
+/// # Errors
+/// When something of one stays.
+pub fn remove_shards(settings: &Settings, folder: &Folder, reporter: Reporter, place: u32) -> anyhow::Result<()> {
+    for server in settings.shared.store_servers().skip(place as usize) {
+        let server = server_of(settings, server, folder, reporter);
+        server.stop()?;
+        server.forget_everything()?;
+        reporter.step(format_args!("{} is gone", server.name()));
+    }
+    Ok(())
+}
+
+/// Writes the list of shards that the nodes follow, where there is one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_shards(settings: &Settings, folder: &Folder, begun: bool) -> anyhow::Result<()> {
+    match settings.shared.shard_list(&secrets::folder(folder), begun) {
+        Some(list) => write_file(&folder.path().join(shared::SHARDS), &serde_json::to_string(&list)?),
+        None => Ok(()),
+    }
+}
+
 /// The programs that its services need.
 pub fn needed(settings: &Settings) -> Vec<Needed> {
     settings.shared.servers.iter().map(|server| program_of(server.kind).needed()).collect()
@@ -108,6 +149,8 @@ pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &
         }
         None | Some(StoreKind::Mariadb | StoreKind::Redis) => {}
     }
+    // What broke off while keys moved may have moved some.
+    write_shards(settings, folder, settings.shared.resharding.is_some())?;
     of(settings, folder, reporter).iter().try_for_each(|service| service.start(interrupt))
 }
 
@@ -137,6 +180,7 @@ fn fill(
     interrupt.check()?;
     made.map_err(said).with_context(|| format!("{name} does not take its rows"))?;
     match share.of {
+        _ if rows == 0 => reporter.step(format_args!("{name} has tables, and no rows yet")),
         1 => reporter.step(format_args!("{name} has {rows} rows")),
         shards => reporter.step(format_args!("{name} has its part of {rows} rows, as one of {shards} shards")),
     }
@@ -144,7 +188,7 @@ fn fill(
 }
 
 /// A failure of a store as an error.
-fn said(failure: Failure) -> anyhow::Error {
+pub fn said(failure: Failure) -> anyhow::Error {
     match failure {
         Failure::Lost(why) | Failure::Refused(why) => anyhow!(why),
         Failure::TimedOut | Failure::Stopped => anyhow!("no answer in time"),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use super::server::Server;
-use super::{binlog, said, server_of};
+use super::{Service, binlog, said, server_of};
 use crate::cluster::contract::{PromotionAnswer, ServiceRole};
 use crate::cluster::process;
 use crate::cluster::reporter::{Reporter, command_name};
@@ -18,20 +18,26 @@ use crate::store::Operator;
 /// How long the new primary may take to repeat what it received.
 const REPEAT_LIMIT: Duration = Duration::from_secs(20);
 
-/// Makes the server `name` the primary, and the others its replicas. Changes `settings`, which the caller keeps.
+/// Makes the server `name` the primary, and the others its replicas. Changes `settings`, and keeps them as soon as the server is the
+/// primary, so that they say what holds whatever becomes of the others.
 ///
 /// # Errors
-/// When that cannot be done, or would lose what another replica has. Nothing has changed then, but for the last steps.
+/// When that cannot be done, or would lose what another replica has: nothing has changed then. Or when another server does not follow
+/// the new primary: the error names it, and what lets it follow.
 pub fn promote(settings: &mut Settings, folder: &Folder, reporter: Reporter, name: &str) -> anyhow::Result<()> {
     let (new, old) = places(settings, name)?;
-    let lost = {
-        let settings: &Settings = settings;
-        let server = |place: usize| server_of(settings, &settings.shared.servers[place], folder, reporter);
-        let promotion = Promotion { new: server(new), old: server(old), reporter };
-        let others = (0..settings.shared.servers.len()).filter(|place| ![new, old].contains(place));
-        let others = others.filter(|place| settings.shared.servers[*place].role == ServiceRole::Replica).map(server);
-        promotion.run(&others.collect::<Vec<_>>())?
-    };
+    let others: Vec<usize> = (0..settings.shared.servers.len())
+        .filter(|place| ![new, old].contains(place) && settings.shared.servers[*place].role == ServiceRole::Replica)
+        .collect();
+    let lost =
+        promotion(settings, folder, reporter, (new, old)).run(&followers(settings, folder, reporter, &others))?;
+    record(settings, (new, old), lost);
+    folder.save(settings)?;
+    promotion(settings, folder, reporter, (new, old)).let_follow(lost, &followers(settings, folder, reporter, &others))
+}
+
+/// Puts down who is the primary since.
+fn record(settings: &mut Settings, (new, old): (usize, usize), lost: Lost) {
     let servers = &mut settings.shared.servers;
     (servers[new].role, servers[old].role) = (ServiceRole::Primary, ServiceRole::Replica);
     let (promoted, instead_of) = (servers[new].name.clone(), servers[old].name.clone());
@@ -45,7 +51,20 @@ pub fn promote(settings: &mut Settings, folder: &Folder, reporter: Reporter, nam
         Lost::Unknown => None,
     };
     settings.shared.promotions.push(PromotionAnswer { promoted, instead_of, lost_writes });
-    folder.save(settings)
+}
+
+fn followers<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter, places: &[usize]) -> Vec<Server<'a>> {
+    places.iter().map(|place| server_of(settings, &settings.shared.servers[*place], folder, reporter)).collect()
+}
+
+fn promotion<'a>(
+    settings: &'a Settings,
+    folder: &'a Folder,
+    reporter: Reporter,
+    (new, old): (usize, usize),
+) -> Promotion<'a> {
+    let server = |place: usize| server_of(settings, &settings.shared.servers[place], folder, reporter);
+    Promotion { new: server(new), old: server(old), reporter }
 }
 
 /// The places of the server to promote, and of the primary.
@@ -100,17 +119,46 @@ impl Promotion<'_> {
             names.1,
             words(lost, names.1)
         ));
-        let target = self.new.operator_target()?;
-        let still = if lost == Lost::Nothing { Some(&self.old) } else { None };
-        for follower in others.iter().chain(still).filter(|follower| follower.answers()) {
-            let follow = follower.operate()?.follow(&target).map_err(said);
-            follow.with_context(|| format!("{} does not follow {}", follower.server.name, names.0))?;
-            self.reporter.step(format_args!("{} follows {}", follower.server.name, names.0));
-        }
+        Ok(lost)
+    }
+
+    /// The others repeat what the new one writes, the old one among them where it lives. It goes first: two that take writes would be
+    /// worse than one that does not follow.
+    fn let_follow(&self, lost: Lost, others: &[Server<'_>]) -> anyhow::Result<()> {
         if lost != Lost::Nothing {
             self.old.forget_data()?;
         }
-        Ok(lost)
+        let new = &self.new.server.name;
+        let mut problems = Vec::new();
+        let old = if lost == Lost::Nothing { Some(&self.old) } else { None };
+        for follower in old.into_iter().chain(others) {
+            let name = &follower.server.name;
+            let runs = process::alive(&follower.record_path()).is_some();
+            match self.follow(follower) {
+                Ok(()) => self.reporter.step(format_args!("{name} follows {new}")),
+                // It follows when it starts again.
+                Err(_) if !runs => {}
+                Err(error) if old == Some(follower) => {
+                    problems.push(match follower.stop() {
+                        Ok(()) => format!("{name} did not follow ({error:#}) and was ended, as it would take writes"),
+                        Err(stop) => format!("{name} does not follow ({error:#}) and may take writes: {stop:#}"),
+                    });
+                }
+                Err(error) => problems.push(format!("{name} does not follow: {error:#}")),
+            }
+        }
+        ensure!(
+            problems.is_empty(),
+            "{new} is the primary, as the settings say, and takes writes; but {}. 'kill NAME', where it runs, and 'start NAME' let it \
+             follow",
+            problems.join("; ")
+        );
+        Ok(())
+    }
+
+    fn follow(&self, follower: &Server<'_>) -> anyhow::Result<()> {
+        ensure!(follower.answers(), "it does not answer");
+        follower.operate()?.follow(&self.new.operator_target()?).map_err(said)
     }
 
     /// The old one lives: it takes no more writes, and the new one repeats the last of them.

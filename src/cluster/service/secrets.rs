@@ -64,3 +64,10 @@ pub fn write_url(of: &Folder, server: &str, url: &str) -> anyhow::Result<()> {
 pub fn url(of: &Folder, server: &str) -> Option<String> {
     Some(fs::read_to_string(folder(of).join(server)).ok()?.trim().to_owned())
 }
+
+/// Removes URL and password of a server; what is not there is fine.
+pub fn forget(of: &Folder, server: &str) {
+    for name in [server.to_owned(), format!("{server}.password")] {
+        let _ = fs::remove_file(folder(of).join(name));
+    }
+}

@@ -19,6 +19,7 @@ use crate::cluster::settings::Settings;
 use crate::cluster::shared::{ServerKind, ServerSettings};
 use crate::cluster::state::{Folder, make_private, write_file};
 use crate::cluster::{logs, process, wait};
+use crate::store::moves::{self, Shard};
 use crate::store::{Operator, Share, Target, connect, operate};
 
 /// How long a server may take to answer.
@@ -27,6 +28,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// How long one step of making it a replica may take.
 const OPERATE_LIMIT: Duration = Duration::from_secs(10);
+/// How long one step of moving its keys may take.
+const MOVE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a replica may take to repeat all that its primary has.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(120);
 /// How long a process may take to be gone after SIGKILL.
@@ -40,6 +43,12 @@ pub struct Server<'a> {
     pub program: &'static dyn Program,
     pub folder: &'a Folder,
     pub reporter: Reporter,
+}
+
+impl PartialEq for Server<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.server == other.server
+    }
 }
 
 impl Server<'_> {
@@ -97,6 +106,23 @@ impl Server<'_> {
             }
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// A server of that name begins anew, with another password.
+    pub fn forget_everything(&self) -> anyhow::Result<()> {
+        secrets::forget(self.folder, &self.server.name);
+        match fs::remove_dir_all(self.directory()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| self.directory().display().to_string())
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// A connection of somebody who moves its keys.
+    pub fn shard(&self) -> anyhow::Result<Box<dyn Shard>> {
+        let target = self.target().with_context(|| format!("{} was never started", self.server.name))?;
+        moves::shard(&target, MOVE_LIMIT).map_err(said).with_context(|| self.server.name.clone())
     }
 
     /// Where replicas find it.
@@ -284,7 +310,9 @@ impl Service for Server<'_> {
         let mut launched = self.launch(&place)?;
         self.wait_until_it_answers(&mut launched, interrupt)?;
         if let Some((target, share)) = self.target().zip(self.share()) {
-            fill(&target, share, self.settings.shared.rows, self.reporter, &self.server.name, interrupt)?;
+            // While rows move, one that is not here is elsewhere: it must not be made anew.
+            let rows = if self.settings.shared.resharding.is_some() { 0 } else { self.settings.shared.rows };
+            fill(&target, share, rows, self.reporter, &self.server.name, interrupt)?;
         }
         if let Some(primary) = self.follows() {
             self.follow(&primary, interrupt)?;
