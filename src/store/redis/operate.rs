@@ -11,7 +11,7 @@ use crate::store::target::{Remote, Target};
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 impl Redis {
-    fn run(&mut self, words: &[&str]) -> Result<(), Failure> {
+    pub(super) fn run(&mut self, words: &[&str]) -> Result<(), Failure> {
         let mut command = redis::cmd(words[0]);
         words[1..].iter().for_each(|word| _ = command.arg(*word));
         self.ask::<String>(&command).map(drop)
@@ -29,7 +29,9 @@ impl Operator for Redis {
         };
         let password = password.as_ref().map_or("", |password| password.reveal());
         self.run(&["CONFIG", "SET", "masterauth", password])?;
-        self.run(&["REPLICAOF", host, &port.to_string()])
+        self.run(&["REPLICAOF", host, &port.to_string()])?;
+        // One that held its writes back as a primary would hold back those that it repeats.
+        self.allow_writes()
     }
 
     fn following(&mut self) -> Result<Option<u64>, Failure> {
