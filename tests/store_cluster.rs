@@ -14,7 +14,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use store_cluster_support::fire::{Fire, Ledger, WRITERS};
-use store_cluster_support::{Cluster, ask, has, part, reshard};
+use store_cluster_support::{Cluster, ask, has, part, redis_cluster, reshard};
 use store_support::Kind;
 
 fn main() {
@@ -27,6 +27,7 @@ fn main() {
         ("redis_promotion_that_another_server_does_not_follow", Kind::Redis, half_a_promotion),
         ("mariadb_shards_come_and_go_under_fire", Kind::Mariadb, reshard::mariadb),
         ("redis_shards_come_after_an_accident", Kind::Redis, reshard::redis),
+        ("redis_cluster_shares_its_rows_itself", Kind::Redis, redis_cluster::shares_itself),
     ] {
         let trial = Trial::test(name, move || {
             test();

@@ -37,7 +37,9 @@ impl FromStr for Target {
         let target = text.parse::<store::Target>();
         match target.as_ref().map(store::Target::kind) {
             Ok(store::Kind::Redis | store::Kind::Memcached) => target.map(Self::Shared),
-            Ok(store::Kind::Memory | store::Kind::Sqlite | store::Kind::Mysql) => Err(format!("a cache is {FORMS}")),
+            Ok(store::Kind::Memory | store::Kind::Sqlite | store::Kind::Mysql | store::Kind::RedisCluster) => {
+                Err(format!("a cache is {FORMS}"))
+            }
             // A URL of the right kind with something wrong in it; any other text is no URL of a cache at all.
             Err(why) if ["redis:", "memcached:"].iter().any(|scheme| text.trim().starts_with(scheme)) => {
                 Err(why.clone())

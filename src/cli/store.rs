@@ -32,7 +32,8 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Seed {
-    /// The store: sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE or redis://HOST:PORT/NUMBER; or @FILE, which holds that.
+    /// The store: sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE, redis://HOST:PORT/NUMBER or
+    /// redis-cluster://HOST:PORT?seed=HOST:PORT; or @FILE, which holds that.
     /// Several, with commas, are shards: each gets its part of the rows.
     #[arg(env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL,…")]
     url: String,
@@ -73,7 +74,7 @@ fn make_rows(args: &Seed) -> anyhow::Result<Exit> {
     match layout.kind() {
         Kind::Memory => bail!("the store 'memory' has its rows from the start; memory:ROWS says how many"),
         Kind::Memcached => bail!("memcached holds no rows; it is for sessions: serve --sessions memcached://HOST:PORT"),
-        Kind::Sqlite | Kind::Mysql | Kind::Redis => {}
+        Kind::Sqlite | Kind::Mysql | Kind::Redis | Kind::RedisCluster => {}
     }
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(args.rows) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} rows, {eta} left") {

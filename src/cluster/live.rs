@@ -215,7 +215,8 @@ impl Cluster {
     pub fn start(&self, node: &str) -> anyhow::Result<()> {
         let services = service::of(&self.settings, &self.folder, self.reporter);
         if let Some(service) = services.iter().find(|service| service.name() == node) {
-            return service.start(&self.interrupt);
+            service.start(&self.interrupt)?;
+            return service::form_redis_cluster(&self.settings, &self.folder, self.reporter, &self.interrupt);
         }
         self.folder.must_have_node(node)?;
         let nodes = [node.to_owned()];

@@ -72,6 +72,10 @@ pub fn choose(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
     for server in &mut settings.shared.servers {
         (server.port, server.number) = (free(&claimed)?, fastrand::u32(1..));
         claimed.push(server.port);
+        if settings.shared.redis_cluster && server.is_of_store() {
+            server.bus_port = free(&claimed)?;
+            claimed.push(server.bus_port);
+        }
     }
     folder.save(settings)
 }

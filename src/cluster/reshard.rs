@@ -100,6 +100,10 @@ impl Cluster {
         let (shared, name) = (&self.settings.shared, &self.settings.name);
         ensure!(shared.store_servers().next().is_some(), "the cluster {name} has no store whose rows could move");
         ensure!(
+            !shared.redis_cluster,
+            "the servers of {name} share the keys out among themselves: it is for them to move some (redis-cli --cluster reshard)"
+        );
+        ensure!(
             shared.primary_of_replicas().is_none(),
             "the store of {name} has replicas: each of its servers has all rows"
         );

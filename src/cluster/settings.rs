@@ -357,7 +357,7 @@ impl Settings {
     pub fn ports(&self) -> Vec<u16> {
         let mut ports = vec![self.port, self.stats_port];
         ports.extend(self.tls.as_ref().map(|tls| tls.port));
-        ports.extend(self.shared.servers.iter().map(|server| server.port));
+        ports.extend(self.shared.servers.iter().flat_map(|server| [server.port, server.bus_port]));
         ports.retain(|port| *port != 0);
         ports
     }

@@ -177,6 +177,8 @@ pub struct SharedRequest {
     pub rows: Option<u32>,
     pub shards: Option<u32>,
     pub replicas: Option<u32>,
+    /// Whether the shards share the keys out among themselves.
+    pub redis_cluster: bool,
     /// Units of CPU of each server.
     pub units: Option<u32>,
     pub sessions: Option<SessionsKind>,
@@ -203,6 +205,9 @@ pub struct Shared {
     pub login: Option<LoginCost>,
     /// A unit of CPU for servers, in percent of one core; `None` without a quota.
     pub cpu: Option<u32>,
+    /// Whether the store's servers are a Redis Cluster: they know who has which key, not the nodes.
+    #[serde(default)]
+    pub redis_cluster: bool,
     /// Units of each server of the store.
     #[serde(default = "one")]
     pub units: u32,
@@ -253,6 +258,9 @@ pub struct ServerSettings {
     /// A number that no other server has, ever: a MariaDB server skips what a server of its own number has written. 0 until it is
     /// chosen.
     pub number: u32,
+    /// On 127.0.0.1, where a server of a Redis Cluster talks to the others; 0 of all others, and until it is chosen.
+    #[serde(default)]
+    pub bus_port: u16,
 }
 
 /// The store's servers are called this with a number behind it.
@@ -288,7 +296,8 @@ impl SharedRequest {
         let store_server = self.store.and_then(StoreKind::server);
         // One Redis does both, as people do; its figures are then those of both.
         let of_sessions = sessions.server().filter(|kind| Some(*kind) != store_server);
-        let server = |name: String, kind: ServerKind, role| ServerSettings { name, kind, role, port: 0, number: 0 };
+        let server =
+            |name: String, kind: ServerKind, role| ServerSettings { name, kind, role, port: 0, number: 0, bus_port: 0 };
         if self.shards.is_some() && store_server.is_none() {
             return Err(Stop::usage("--shards needs --store mariadb or --store redis"));
         }
@@ -301,6 +310,11 @@ impl SharedRequest {
         }
         if shards > 1 && replicas > 0 {
             return Err(Stop::usage("--shards and --replicas cannot be had together"));
+        }
+        if self.redis_cluster && (self.store != Some(StoreKind::Redis) || shards < 3) {
+            return Err(Stop::usage(
+                "--redis-cluster needs --store redis and --shards 3 or more: of two, none could go on when one dies",
+            ));
         }
         let role = move |number| match (shards, number) {
             (2.., _) => ServiceRole::Shard,
@@ -338,6 +352,7 @@ impl SharedRequest {
             cache: self.cache,
             login: self.login,
             cpu: if servers.is_empty() { None } else { self.cpu.unwrap_or(unit) },
+            redis_cluster: self.redis_cluster,
             units: self.units.unwrap_or(1),
             servers,
             promotions: Vec::new(),
@@ -356,6 +371,11 @@ impl SharedRequest {
             ("store", self.store.map(|it| it.name().to_owned()), shared.store.map(|it| it.name().to_owned())),
             ("shards", number(self.shards), number(Some(count(shared, ServiceRole::Shard).max(1)))),
             ("store-units", number(self.units), number(Some(shared.units))),
+            (
+                "redis-cluster",
+                self.redis_cluster.then(|| "yes".to_owned()),
+                shared.redis_cluster.then(|| "yes".to_owned()),
+            ),
             ("replicas", number(self.replicas), number(Some(count(shared, ServiceRole::Replica)))),
             ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
             ("store-connections", number(self.connections), number(shared.connections)),
@@ -371,6 +391,8 @@ impl SharedRequest {
 pub const TOKEN_KEY: &str = "token.key";
 /// The file with the demo users, among the secrets.
 pub const USERS: &str = "users";
+/// The file with the URL of a Redis Cluster, among the secrets.
+pub const REDIS_CLUSTER: &str = "redis-cluster";
 /// The file with the list of shards that nodes follow, in the cluster's folder.
 pub const SHARDS: &str = "shards";
 /// The file of a SQLite store, in the cluster's folder.
@@ -406,7 +428,8 @@ impl Shared {
         let place = self.store_servers().count();
         for number in (change.from + 1..=change.to).rev() {
             let name = format!("{STORE}{number}");
-            self.servers.insert(place, ServerSettings { name, kind, role: ServiceRole::Shard, port: 0, number: 0 });
+            let role = ServiceRole::Shard;
+            self.servers.insert(place, ServerSettings { name, kind, role, port: 0, number: 0, bus_port: 0 });
         }
         self.resharding = Some(change);
         self.set_roles();
@@ -427,7 +450,8 @@ impl Shared {
 
     /// The list of shards for the nodes; `None` where the store has none that could become others.
     pub fn shard_list(&self, secrets: &Path, begun: bool) -> Option<ShardList> {
-        if self.store.and_then(StoreKind::server).is_none() || self.primary_of_replicas().is_some() {
+        let is_whole = self.redis_cluster || self.primary_of_replicas().is_some();
+        if self.store.and_then(StoreKind::server).is_none() || is_whole {
             return None;
         }
         let servers: Vec<String> =
@@ -460,6 +484,8 @@ impl Shared {
                     };
                     words.extend(["--store".into(), urls(ServiceRole::Primary)]);
                     words.extend(["--store-replicas".into(), urls(ServiceRole::Replica)]);
+                } else if self.redis_cluster {
+                    words.extend(["--store".into(), url_of(REDIS_CLUSTER)]);
                 } else {
                     words.extend(["--store-shards".into(), folder.join(SHARDS).into()]);
                 }
@@ -560,6 +586,21 @@ mod tests {
     }
 
     #[test]
+    fn nodes_know_a_redis_cluster_as_one_store() {
+        let request = SharedRequest {
+            store: Some(StoreKind::Redis),
+            shards: Some(3),
+            redis_cluster: true,
+            ..SharedRequest::default()
+        };
+        let shared = request.settle(None).unwrap();
+        assert_eq!(shared.store_servers().count(), 3);
+        let told = shared.node_arguments(Path::new("/c"), Path::new("/s"));
+        assert_eq!(told.join(" ".as_ref()), "--store @/s/redis-cluster");
+        assert_eq!(shared.shard_list(Path::new("/s"), false), None);
+    }
+
+    #[test]
     fn shards_come_and_go_in_order() {
         let request = SharedRequest {
             store: Some(StoreKind::Redis),
@@ -623,6 +664,19 @@ mod tests {
                 "--shards and --replicas",
             ),
             (SharedRequest { shards: Some(2), store: Some(StoreKind::Sqlite), ..nothing.clone() }, "--shards"),
+            (
+                SharedRequest { redis_cluster: true, store: Some(StoreKind::Redis), ..nothing.clone() },
+                "--redis-cluster",
+            ),
+            (
+                SharedRequest {
+                    redis_cluster: true,
+                    shards: Some(3),
+                    store: Some(StoreKind::Mariadb),
+                    ..nothing.clone()
+                },
+                "--redis-cluster",
+            ),
         ] {
             assert!(request.settle(Some(10)).unwrap_err().to_string().starts_with(flag), "{flag}");
         }

@@ -12,6 +12,7 @@ pub fn connect(target: &Target, timeout: Duration) -> Result<Box<dyn Client>, Fa
         Target::Memory(rows) => Box::new(memory::Memory::new(*rows)),
         Target::Sqlite(path) => Box::new(sqlite::Sqlite::open(path, timeout)?),
         Target::Mysql(remote) => Box::new(mysql::Mysql::connect(remote, timeout)?),
+        Target::RedisCluster(seeds) => Box::new(redis::cluster::RedisCluster::connect(seeds, timeout)?),
         Target::Redis(remote) => Box::new(redis::Redis::connect(remote, timeout)?),
         Target::Memcached(remote) => Box::new(memcached::Memcached::connect(remote, timeout)?),
     })

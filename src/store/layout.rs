@@ -62,6 +62,7 @@ impl Layout {
         match first {
             Kind::Memory => return Err("memory is in each node and cannot be a shard; name servers".to_owned()),
             Kind::Memcached => return Err("memcached holds no rows and cannot be a shard".to_owned()),
+            Kind::RedisCluster => return Err("a Redis Cluster is one store: name its servers in one URL".to_owned()),
             Kind::Sqlite | Kind::Mysql | Kind::Redis => {}
         }
         refuse_twice(&targets)?;
@@ -95,7 +96,9 @@ impl Layout {
         let kind = primary.kind();
         match kind {
             Kind::Mysql | Kind::Redis => {}
-            Kind::Memory | Kind::Sqlite | Kind::Memcached => return Err(format!("{} has no replicas", kind.name())),
+            Kind::Memory | Kind::Sqlite | Kind::RedisCluster | Kind::Memcached => {
+                return Err(format!("{} has no replicas", kind.name()));
+            }
         }
         if replicas.iter().any(|replica| replica.kind() != kind) {
             return Err("a replica is of the kind of its primary".to_owned());
@@ -195,6 +198,7 @@ mod tests {
             (&["redis://a", "mysql://b"], "one kind"),
             (&["memory", "memory:2"], "cannot be a shard"),
             (&["memcached://a", "memcached://b"], "cannot be a shard"),
+            (&["redis-cluster://a", "redis-cluster://b"], "in one URL"),
             (&["redis://:hunter2@a", "redis://a"], "redis://a:6379 stands twice"),
             (&many, "64 shards at most"),
         ] {

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `target` | where a store is: its URL, without secrets in any message |
 //! | `client` | what every kind of store can do: one trait |
-//! | `memory`, `sqlite`, `mysql`, `redis`, `memcached` | one kind each |
+//! | `memory`, `sqlite`, `mysql`, `redis`, `memcached` | one kind each; Redis Cluster is `redis/cluster` |
 //! | `server` | connections to one store server: pool, deadlines, counters |
 //! | `health` | whether that server answers, and when it is asked again: pure |
 //! | `watch` | asks a silent server again, until it is back |
@@ -57,6 +57,7 @@ mod sqlite;
 mod target;
 mod view;
 
+pub use self::redis::join as redis_cluster;
 pub use access::Store;
 pub use answer::{Answer, Reads};
 pub use client::{Client, Failure, Item, Lookup, Part, Session, SessionKey, Standing};

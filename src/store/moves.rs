@@ -77,7 +77,7 @@ pub fn shard(target: &Target, timeout: Duration) -> Result<Box<dyn Shard>, Failu
     match target {
         Target::Mysql(remote) => Ok(Box::new(mysql::Mysql::connect(remote, timeout)?)),
         Target::Redis(remote) => Ok(Box::new(redis::Redis::connect(remote, timeout)?)),
-        Target::Memory(_) | Target::Sqlite(_) | Target::Memcached(_) => {
+        Target::Memory(_) | Target::Sqlite(_) | Target::RedisCluster(_) | Target::Memcached(_) => {
             Err(Failure::Unsupported("give keys to another server"))
         }
     }

@@ -15,6 +15,8 @@ pub fn operate(target: &Target, timeout: Duration) -> Result<Box<dyn Operator>, 
     match target {
         Target::Mysql(remote) => Ok(Box::new(mysql::Mysql::connect_to_operate(remote, timeout)?)),
         Target::Redis(remote) => Ok(Box::new(redis::Redis::connect(remote, timeout)?)),
-        Target::Memory(_) | Target::Sqlite(_) | Target::Memcached(_) => Err(Failure::Unsupported("have replicas")),
+        Target::Memory(_) | Target::Sqlite(_) | Target::RedisCluster(_) | Target::Memcached(_) => {
+            Err(Failure::Unsupported("have replicas"))
+        }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! A row is a hash `item:ID`; the index is one set a tag, `tag:TAG`, of ids. A session is a hash that expires.
 
+pub mod cluster;
+pub mod join;
 mod moves;
 mod operate;
+mod slots;
 
 use std::time::{Duration, Instant};
 
@@ -60,6 +63,15 @@ impl Redis {
         }
         let fields: Vec<Fields> = pipeline.query(&mut self.connection).map_err(|error| failure(&error))?;
         Ok(ids.iter().zip(fields).filter_map(|(id, fields)| item(*id, fields)).collect())
+    }
+
+    /// The ids in the index of a tag, in order.
+    fn ids_of_tag(&mut self, tag: u64) -> Result<Vec<u64>, Failure> {
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(format!("tag:{tag}"));
+        let mut ids: Vec<u64> = self.ask(&command)?;
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     fn scan(&mut self, tag: u64, by: Instant) -> Result<Vec<Item>, Failure> {
@@ -179,10 +191,7 @@ impl Client for Redis {
         match lookup {
             Lookup::Scan => self.scan(tag, by),
             Lookup::Index => {
-                let mut command = redis::cmd("SMEMBERS");
-                command.arg(format!("tag:{tag}"));
-                let mut ids: Vec<u64> = self.ask(&command)?;
-                ids.sort_unstable();
+                let ids = self.ids_of_tag(tag)?;
                 self.rows(&ids)
             }
         }

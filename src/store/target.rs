@@ -45,13 +45,16 @@ pub enum Kind {
     Mysql,
     /// Redis, or another server of its protocol.
     Redis,
+    /// Redis servers that share the keys out among themselves.
+    RedisCluster,
     /// memcached: for sessions, as it may forget anything at any time.
     Memcached,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Memory, Self::Sqlite, Self::Mysql, Self::Redis, Self::Memcached];
+    pub const ALL: [Self; 6] =
+        [Self::Memory, Self::Sqlite, Self::Mysql, Self::Redis, Self::RedisCluster, Self::Memcached];
 
     /// The scheme of its URLs, by which it is also called in answers.
     pub fn name(self) -> &'static str {
@@ -60,6 +63,7 @@ impl Kind {
             Self::Sqlite => "sqlite",
             Self::Mysql => "mysql",
             Self::Redis => "redis",
+            Self::RedisCluster => "redis-cluster",
             Self::Memcached => "memcached",
         }
     }
@@ -85,6 +89,11 @@ impl Remote {
     pub fn address(&self) -> (&str, u16) {
         (&self.host, self.port)
     }
+
+    /// The same as one text, as the servers of a Redis Cluster name each other: IPv6 without brackets.
+    pub fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
 }
 
 /// One store server, or the store in the node.
@@ -98,6 +107,8 @@ pub enum Target {
     Mysql(Remote),
     /// Redis.
     Redis(Remote),
+    /// Redis Cluster: servers that can be asked for the layout, all with one login.
+    RedisCluster(Vec<Remote>),
     /// memcached.
     Memcached(Remote),
 }
@@ -110,6 +121,7 @@ impl Target {
             Self::Sqlite(_) => Kind::Sqlite,
             Self::Mysql(_) => Kind::Mysql,
             Self::Redis(_) => Kind::Redis,
+            Self::RedisCluster(_) => Kind::RedisCluster,
             Self::Memcached(_) => Kind::Memcached,
         }
     }
@@ -119,6 +131,7 @@ impl Target {
         match self {
             Self::Memory(_) | Self::Sqlite(_) => None,
             Self::Mysql(remote) | Self::Redis(remote) | Self::Memcached(remote) => remote.password.as_ref(),
+            Self::RedisCluster(seeds) => seeds.first()?.password.as_ref(),
         }
     }
 }
@@ -130,6 +143,10 @@ impl fmt::Display for Target {
         match self {
             Self::Memory(rows) => write!(out, "{name}:{rows}"),
             Self::Sqlite(path) => write!(out, "{name}:{}", path.display()),
+            Self::RedisCluster(seeds) => {
+                let seeds: Vec<String> = seeds.iter().map(Remote::host_and_port).collect();
+                write!(out, "{name}://{}", seeds.join(","))
+            }
             Self::Mysql(remote) | Self::Redis(remote) | Self::Memcached(remote) => {
                 let host = &remote.host;
                 match host.contains(':') {
@@ -147,7 +164,7 @@ impl fmt::Display for Target {
 
 /// What may be written, for messages that must not repeat what was.
 pub const FORMS: &str = "memory, memory:ROWS, sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE, \
-                         redis://HOST:PORT/NUMBER or memcached://HOST:PORT";
+                         redis://HOST:PORT/NUMBER, redis-cluster://HOST:PORT?seed=HOST:PORT or memcached://HOST:PORT";
 
 /// Reads one URL. The message of a refusal never holds what was given: it may hold a password.
 impl FromStr for Target {
@@ -169,6 +186,7 @@ impl FromStr for Target {
                 }
                 Ok(Self::Redis(remote))
             }
+            Kind::RedisCluster => cluster(text),
             Kind::Memcached => {
                 let remote = remote(text, kind, 11_211)?;
                 if remote.user.is_some() || remote.password.is_some() || !remote.database.is_empty() {
@@ -194,6 +212,25 @@ fn sqlite(rest: &str) -> Result<Target, String> {
         return Err("sqlite:FILE needs the name of a file, such as sqlite:/var/lib/webapp/store.db".into());
     }
     Ok(Target::Sqlite(path.into()))
+}
+
+/// One server as host and port of the URL, further ones as `seed`, any number of times.
+fn cluster(text: &str) -> Result<Target, String> {
+    let (url, query) = text.split_once('?').unwrap_or((text, ""));
+    let first = remote(url, Kind::RedisCluster, 6379)?;
+    if !first.database.is_empty() {
+        return Err("a Redis Cluster has no databases: redis-cluster://HOST:PORT?seed=HOST:PORT is all".to_owned());
+    }
+    let mut seeds = vec![first];
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let address = part.strip_prefix("seed=").and_then(|address| address.rsplit_once(':'));
+        let parsed = address.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = parsed.filter(|(host, _)| !host.is_empty()).ok_or_else(|| {
+            "behind '?' a redis-cluster:// URL names further servers: seed=HOST:PORT, with '&' between them".to_owned()
+        })?;
+        seeds.push(Remote { host: host.to_owned(), port, ..seeds[0].clone() });
+    }
+    Ok(Target::RedisCluster(seeds))
 }
 
 fn remote(text: &str, kind: Kind, port: u16) -> Result<Remote, String> {
@@ -241,6 +278,8 @@ mod tests {
             ("mysql://ana:p%40ss%2C%2F@db/webapp", "mysql://db:3306/webapp", Some("p@ss,/")),
             ("redis://[::1]:7000/3", "redis://[::1]:7000/3", None),
             ("redis://:hunter2@host", "redis://host:6379", Some("hunter2")),
+            ("redis-cluster://:hunter2@a:1?seed=b:2&seed=c:3", "redis-cluster://a:1,b:2,c:3", Some("hunter2")),
+            ("redis-cluster://a", "redis-cluster://a:6379", None),
             ("memcached://host", "memcached://host:11211", None),
         ] {
             let target: Target = text.parse().unwrap();
@@ -265,6 +304,9 @@ mod tests {
             "mysql://ana:hunter2@db/x?ssl=hunter2",
             "mysql://ana:%ffhunter2@db/x",
             "redis://:hunter2@db/hunter2",
+            "redis-cluster://:hunter2@db/0",
+            "redis-cluster://:hunter2@db?seed=hunter2",
+            "redis-cluster://:hunter2@db?also=hunter2:1",
             "memcached://ana:hunter2@db",
         ] {
             let refusal = text.parse::<Target>().unwrap_err();

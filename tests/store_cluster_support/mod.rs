@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod fire;
+pub mod redis_cluster;
 pub mod reshard;
 
 use std::io::{Read, Write};

@@ -31,7 +31,7 @@ fn nothing_is_wrong(ledger: &Ledger, cluster: &Cluster) {
 
 /// From two to three and back, and no request is refused.
 pub fn mariadb() {
-    let cluster = Cluster::up("--store mariadb --shards 2");
+    let cluster = Cluster::up("--store mariadb --shards 2 -- --sample-interval 100ms");
     let ledger = Arc::new(Ledger::default());
     {
         let _fire = Fire::start(&ledger, &cluster.nodes, 4);
@@ -52,7 +52,7 @@ pub fn mariadb() {
 
 /// The moving breaks off half-way: everything is answered all the same, and the next run goes on. Sessions move, too.
 pub fn redis() {
-    let cluster = Cluster::up("--store redis --shards 2 --sessions redis");
+    let cluster = Cluster::up("--store redis --shards 2 --sessions redis -- --sample-interval 100ms");
     let cookies: Vec<String> = (0..30).map(|_| session(&cluster.nodes[0], "").1.unwrap()).collect();
     let ledger = Arc::new(Ledger::default());
     {

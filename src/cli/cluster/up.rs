@@ -59,6 +59,9 @@ pub struct Up {
     /// So many store servers, each with a part of the rows, which the nodes find by a hash of the id [default: 1].
     #[arg(long, value_name = "N", value_parser = servers(), help_heading = "Store")]
     shards: Option<u32>,
+    /// Let the Redis servers of --shards know themselves who has which key (Redis Cluster), instead of the nodes.
+    #[arg(long, help_heading = "Store")]
+    redis_cluster: bool,
     /// So many further store servers that repeat what the first one writes, and answer reads, too [default: 0].
     #[arg(long, value_name = "N", value_parser = replicas(), help_heading = "Store")]
     replicas: Option<u32>,
@@ -167,6 +170,7 @@ impl Up {
                 rows: self.store_rows,
                 shards: self.shards,
                 replicas: self.replicas,
+                redis_cluster: self.redis_cluster,
                 units: self.store_units,
                 sessions: self.sessions,
                 cache: self.cache,

@@ -21,8 +21,8 @@ const SHORTEST_KEY: usize = 32;
 
 #[derive(clap::Args)]
 pub struct StateArgs {
-    /// Where rows are: memory, memory:ROWS, sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE or redis://HOST:PORT/NUMBER;
-    /// or @FILE, which holds that. Several, with commas, are shards: each has a part of the rows, by rendezvous hashing over their
+    /// Where rows are: memory, memory:ROWS, sqlite:FILE, mysql://USER:PASSWORD@HOST:PORT/DATABASE, redis://HOST:PORT/NUMBER or
+    /// redis-cluster://HOST:PORT?seed=HOST:PORT&seed=… (Redis servers that share the rows out themselves); or @FILE, which holds that. Several, with commas, are shards: each has a part of the rows, by rendezvous hashing over their
     /// order. A password is best given by the environment or a file: arguments are seen by every user.
     #[arg(long, env = "WEBAPP_STORE", hide_env_values = true, value_name = "URL,…", default_value = "memory")]
     store: String,

@@ -25,6 +25,8 @@ pub struct Place {
     pub cores: Option<u32>,
     /// Whom it runs as; `None`: as this command.
     pub account: Option<Account>,
+    /// The port on 127.0.0.1 where it talks to the others, where they share the keys out among themselves.
+    pub bus_port: Option<u16>,
     /// Among servers with the same rows.
     pub replication: Option<Replication>,
 }

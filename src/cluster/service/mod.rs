@@ -11,6 +11,7 @@ mod mariadb;
 mod memcached;
 mod promote;
 mod redis;
+mod redis_cluster;
 mod secrets;
 mod server;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 pub use promote::promote;
+pub use redis_cluster::form as form_redis_cluster;
 
 use super::contract::ServiceAnswer;
 use super::program::Needed;
@@ -151,7 +153,8 @@ pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &
     }
     // What broke off while keys moved may have moved some.
     write_shards(settings, folder, settings.shared.resharding.is_some())?;
-    of(settings, folder, reporter).iter().try_for_each(|service| service.start(interrupt))
+    of(settings, folder, reporter).iter().try_for_each(|service| service.start(interrupt))?;
+    form_redis_cluster(settings, folder, reporter, interrupt)
 }
 
 /// What the nodes are told of it.
@@ -221,6 +224,7 @@ mod tests {
             forgets: false,
             cores,
             account: None,
+            bus_port: None,
             replication: None,
         }
     }

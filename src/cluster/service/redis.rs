@@ -31,9 +31,17 @@ impl Program for RedisProgram {
         let follows = place.replication.as_ref().and_then(|replication| replication.follows);
         let follows = follows.map(|port| format!("replicaof 127.0.0.1 {port}\nmasterauth {password}\n"));
         let follows = follows.unwrap_or_default();
+        // Servers name each other, and their clients, by the address that they were told; else they would have to find out.
+        let cluster = place.bus_port.map(|port| {
+            format!(
+                "cluster-enabled yes\ncluster-port {port}\ncluster-announce-ip 127.0.0.1\n\
+                 cluster-require-full-coverage no\ncluster-node-timeout 5000\n"
+            )
+        });
+        let cluster = cluster.unwrap_or_default();
         let text = format!(
             "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir \"{folder}\"\nsave \"\"\nappendonly no\n\
-             maxmemory {memory}\nrepl-diskless-sync-delay 0\n{follows}"
+             maxmemory {memory}\nrepl-diskless-sync-delay 0\n{follows}{cluster}"
         );
         vec![(CONFIG, text)]
     }

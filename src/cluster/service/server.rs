@@ -71,7 +71,7 @@ impl Server<'_> {
     }
 
     /// Where clients find it, once it was started.
-    fn target(&self) -> Option<Target> {
+    pub fn target(&self) -> Option<Target> {
         secrets::url(self.folder, &self.server.name)?.parse().ok()
     }
 
@@ -79,6 +79,9 @@ impl Server<'_> {
     fn share(&self) -> Option<Share> {
         let shared = &self.settings.shared;
         let place = shared.store_servers().position(|server| server == self.server)?;
+        if shared.redis_cluster {
+            return None;
+        }
         match self.server.role {
             ServiceRole::Shard => Some(Share { place, of: shared.store_servers().count() }),
             ServiceRole::Primary => Some(Share::ALL),
@@ -154,8 +157,9 @@ impl Server<'_> {
                 follows: (primary != self.server).then_some(primary.port),
             })
         };
-        // Servers that may follow each other have one password.
-        let password = if primary.is_some() { "store" } else { &self.server.name };
+        // Servers that may follow each other, or are one for their clients, have one password.
+        let is_one = primary.is_some() || (self.server.is_of_store() && self.settings.shared.redis_cluster);
+        let password = if is_one { "store" } else { &self.server.name };
         Ok(Place {
             program: self.program.needed().find()?,
             folder: self.directory().join("own"),
@@ -165,6 +169,7 @@ impl Server<'_> {
             forgets: self.server.role == ServiceRole::Cache,
             cores: self.percent().map(|percent| percent.div_ceil(100)),
             account: Account::for_server(self.program.accounts())?,
+            bus_port: Some(self.server.bus_port).filter(|port| *port != 0),
             replication: primary.map(replication).transpose()?,
         })
     }
