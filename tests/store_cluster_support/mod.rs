@@ -45,7 +45,8 @@ impl Cluster {
 
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = webapp();
-        command.arg("cluster").args(words).args(["--name", "t"]);
+        // Before the words: what stands behind "--" is for the nodes.
+        command.args(["cluster", "--name", "t"]).args(words);
         command.env("WEBAPP_STATE_DIR", self.folder.path().join("s")).env("WEBAPP_BIN", env!("CARGO_BIN_EXE_webapp"));
         command
     }
