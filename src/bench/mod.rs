@@ -29,6 +29,7 @@ use anyhow::{Context, bail};
 use crate::cluster::contract::ClusterAnswer;
 use crate::results::arm::PointKey;
 use crate::results::folder::Folder;
+use crate::results::invalid::Judged;
 use crate::results::manifest::{FORMAT, Manifest};
 use crate::results::plan::{ANY_NODE, Ladder, Plan, Visit};
 use crate::results::queries;
@@ -279,8 +280,15 @@ impl Bench<'_> {
         let machine = summary::machine(cluster, &samples, window, &load, locality::is_here);
         // Nodes that come and go have no quota over the whole window.
         let quotas = cluster.nodes.iter().map(|node| node.quota_cores);
-        let quota = quotas.sum::<Option<f64>>().filter(|_| arm.is_fixed());
-        let foreign = foreign::reason(&machine, machine.nodes_cores, quota);
+        let quota_cores = quotas.sum::<Option<f64>>().filter(|_| arm.is_fixed());
+        let verdict = Judged {
+            load: &load,
+            machine: &machine,
+            quota_cores,
+            overload_expected,
+            names_expected: arm.target.is_none(),
+        }
+        .verdict();
         Ok(Run {
             block: visit.block,
             point: visit.point.clone(),
@@ -290,7 +298,7 @@ impl Bench<'_> {
             scaling,
             nodes: summary::nodes(cluster, &samples, window, &load),
             balancer: summary::balancer(cluster, &samples, window),
-            verdict: summary::verdict(&load, overload_expected, arm.target.is_none(), foreign),
+            verdict,
             services: summary::services(cluster, &samples, window),
             machine,
             samples,

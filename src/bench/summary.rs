@@ -3,11 +3,9 @@
 use super::foreign::{self, Clocks, CpuPart};
 use crate::cluster::contract::{ClusterAnswer, ServiceAnswer};
 use crate::kernel::clock;
-use crate::results::load::{ErrorKind, LoadOutcome, Validity};
+use crate::results::load::LoadOutcome;
 use crate::results::manifest::BalancerIdentity;
-use crate::results::run::{
-    BalancerUse, MachineUse, NodeUse, RunVerdict, Sample, ServiceSample, ServiceUse, StatsSample,
-};
+use crate::results::run::{BalancerUse, MachineUse, NodeUse, Sample, ServiceSample, ServiceUse, StatsSample};
 use crate::stats::{Bottleneck, Resource};
 
 /// A node's snapshot covers the second before it: one taken earlier in the window also covers what was before it.
@@ -167,40 +165,6 @@ fn shares(samples: &[Sample], window: RunWindow) -> MachineUse {
     }
 }
 
-/// Share of requests that may fail before a run's figures are refused as a ceiling's.
-const TOLERATED_ERRORS: f64 = 0.01;
-
-/// Whether a run's figures may be used: the generator kept up, answers came, and, where `names_expected`, each answer has a
-/// node that gave it. `overload_expected`: refusals are the right answer beyond the ceiling. `foreign`: what [`foreign::reason`] says.
-pub fn verdict(
-    load: &LoadOutcome,
-    overload_expected: bool,
-    names_expected: bool,
-    foreign: Option<String>,
-) -> RunVerdict {
-    let mut reasons: Vec<String> = foreign.into_iter().collect();
-    match load.generator.verdict {
-        Validity::Valid => {}
-        Validity::GeneratorBound => reasons.push(format!("the generator was the limit: {}", load.generator.reason)),
-    }
-    if load.requests_ok == 0 {
-        reasons.push("no request was answered correctly".to_owned());
-    }
-    // A lost session is what such a run asks for: it is told as a figure, and lowers goodput, but is nothing wrong with the run.
-    let is_failure = |kind: &ErrorKind| *kind != ErrorKind::SessionLost;
-    let failures = || load.errors.iter().filter(|(kind, _)| is_failure(kind));
-    let failed: u64 = failures().map(|(_, count)| count).sum();
-    if !overload_expected && failed as f64 > TOLERATED_ERRORS * load.requests_total as f64 {
-        let kinds: Vec<String> = failures().map(|(kind, count)| format!("{count} {}", kind.words())).collect();
-        reasons.push(format!("{failed} of {} requests failed ({})", load.requests_total, kinds.join(", ")));
-    }
-    let named: u64 = load.nodes.values().sum();
-    if names_expected && named < load.requests_ok {
-        reasons.push(format!("{} of {} answers name no node", load.requests_ok - named, load.requests_ok));
-    }
-    RunVerdict { valid: reasons.is_empty(), reasons }
-}
-
 /// How much a rising counter grew over the window; between two samples it is taken to have risen evenly.
 fn used(samples: &[Sample], window: RunWindow, counter: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
     let readings: Vec<(f64, f64)> =
@@ -352,42 +316,5 @@ mod tests {
         assert_eq!((node.cpu_cores, node.throttled_percent, node.bottleneck.as_ref()), (None, None, None));
         let machine = machine(&cluster(), &[], window, &LoadOutcome::default(), |_| true);
         assert_eq!(machine, MachineUse { services_cores: Some(0.0), ..MachineUse::default() }, "there are no services");
-    }
-
-    #[test]
-    fn verdicts() {
-        let good = LoadOutcome {
-            requests_total: 100,
-            requests_ok: 100,
-            nodes: BTreeMap::from([("a".to_owned(), 60), ("b".to_owned(), 40)]),
-            generator: GeneratorUse { verdict: Validity::Valid, ..GeneratorUse::default() },
-            ..LoadOutcome::default()
-        };
-        assert!(verdict(&good, false, true, None).valid);
-        assert!(!verdict(&good, false, true, Some("others".into())).valid);
-        let nameless = LoadOutcome { nodes: BTreeMap::new(), ..good.clone() };
-        assert!(verdict(&nameless, false, false, None).valid, "other people's services need not name themselves");
-        let bound = GeneratorUse { reason: "late".to_owned(), ..GeneratorUse::default() };
-        for (load, word) in [
-            (LoadOutcome { generator: bound, ..good.clone() }, "the generator was the limit: late"),
-            (LoadOutcome { nodes: BTreeMap::new(), ..good.clone() }, "name no node"),
-            (LoadOutcome { requests_ok: 0, ..good.clone() }, "no request"),
-            (
-                LoadOutcome { errors: BTreeMap::from([(ErrorKind::TimedOut, 5)]), ..good.clone() },
-                "5 of 100 requests failed (5 timed out)",
-            ),
-        ] {
-            let verdict = verdict(&load, false, true, None);
-            assert!(!verdict.valid && verdict.reasons.join(" ").contains(word), "{verdict:?}");
-        }
-        let forgetful = LoadOutcome {
-            requests_ok: 30,
-            nodes: BTreeMap::from([("a".to_owned(), 100)]),
-            errors: BTreeMap::from([(ErrorKind::SessionLost, 70)]),
-            ..good.clone()
-        };
-        assert!(verdict(&forgetful, false, true, None).valid, "lost sessions are a result");
-        let overloaded = LoadOutcome { errors: BTreeMap::from([(ErrorKind::UnexpectedStatus, 40)]), ..good };
-        assert!(verdict(&overloaded, true, true, None).valid, "beyond the ceiling, refusals are the right answer");
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::invalid;
 use super::store_cause::{self, Cause};
 use super::usage::Use;
 use crate::design::{Text, both};
+use crate::results::invalid;
 use crate::results::number::{or_dash, percent, plain, significant};
 use crate::results::run::Run;
 use crate::stats::{Bottleneck, Resource};
@@ -81,7 +81,7 @@ impl Binding {
 
 /// What stopped these runs of one level, of which `used` tells the medians and `quota` the cores that all nodes may use.
 pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
-    if let Some(reason) = runs.iter().find_map(|run| invalid::generator(run)) {
+    if let Some(reason) = runs.iter().find_map(|run| invalid::generator(&run.load.generator)) {
         return Binding::new(Limit::Generator, &reason);
     }
     if let Some(cpu) = used.balancer_cpu_percent.filter(|&cpu| cpu >= BALANCER_BUSY_PERCENT) {

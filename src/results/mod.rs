@@ -8,6 +8,7 @@ pub mod duration;
 pub mod experiment;
 pub mod folder;
 pub mod histogram;
+pub mod invalid;
 pub mod keys;
 pub mod ladder;
 pub mod load;
