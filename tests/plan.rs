@@ -62,3 +62,32 @@ fn what_does_not_fit_says_what_to_do() {
     let empty = tempfile::tempdir().unwrap();
     assert!(text(&plan(empty.path(), &["--rate", "1"]).stderr).contains("results folder"));
 }
+
+#[test]
+fn the_report_has_the_plan_that_was_asked_for() {
+    let (_temporary, folder) = folder();
+    let report = |arguments: &[&str]| {
+        let output = common::webapp().arg("report").arg(&folder).args(arguments).output().unwrap();
+        let page = std::fs::read_to_string(folder.join("report.html")).unwrap_or_default().replace('\u{a0}', " ");
+        (output.status.code(), text(&output.stdout), text(&output.stderr), page)
+    };
+    let (code, words, error, page) = report(&["--plan", "5000", "--slo", "p99=2s"]);
+    assert!(matches!(code, Some(0 | 3)), "{code:?}: {error}");
+    for word in ["For 5000 requests a second, with p99 ≤ 2000 ms", "What gives way", "It assumes"] {
+        assert!(words.contains(word), "{word}: {words}");
+    }
+    for word in ["href=\"#plan\"", "id=\"plan\"", "What gives way first", "Qué cede primero", "scenario: cells"] {
+        assert!(page.contains(word), "{word}");
+    }
+    assert!(!report(&[]).3.contains("id=\"plan\""), "only where it was asked for");
+    let folder = folder.to_str().unwrap();
+    for (arguments, code, words) in [
+        (&["--plan", "10", "--slo", "p99=0.01ms"][..], 1, "relax --slo"),
+        (&["--plan", "0"], 1, "above 0"),
+        (&["--slo", "p99=1s"], 2, "--plan"),
+        (&["--plan", "10", folder], 1, "take one results folder"),
+    ] {
+        let (found, _, error, _) = report(arguments);
+        assert!(found == Some(code) && error.contains(words), "{arguments:?}: {found:?} {error}");
+    }
+}

@@ -65,7 +65,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Failed);
         }
     }
-    let report = super::report::write(&settings.out, settings.prices.clone())?;
+    let report = super::report::write(&settings.out, settings.prices.clone(), None)?;
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "{}", report.text)?;
     Ok(match ended {

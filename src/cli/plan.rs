@@ -73,14 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         let check = check(&evidence, &effort)?;
         return print(args, &text::check_text(&check), &check);
     };
-    let goal = Goal {
-        rate_per_second,
-        peak_to_mean: args.peak_to_mean,
-        objective: args.slo.unwrap_or(results.manifest.plan.objective),
-        headroom: args.headroom,
-        survive: args.survive,
-        zones: args.zones,
-    };
+    let goal = args.goal(rate_per_second, results.manifest.plan.objective);
     let prices = args.prices.as_deref().map(read_prices).transpose()?.or_else(|| results.manifest.prices.clone());
     let plan = plan(&evidence, &goal, prices.as_ref(), &effort)?;
     if args.validate {
@@ -97,6 +90,20 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     print(args, &words, &plan)
 }
 
+impl Args {
+    /// What was asked for, with the bench's objective where none was given.
+    fn goal(&self, rate_per_second: f64, objective: Objective) -> Goal {
+        Goal {
+            rate_per_second,
+            peak_to_mean: self.peak_to_mean,
+            objective: self.slo.unwrap_or(objective),
+            headroom: self.headroom,
+            survive: self.survive,
+            zones: self.zones,
+        }
+    }
+}
+
 fn print(args: &Args, words: &str, json: &impl serde::Serialize) -> anyhow::Result<Exit> {
     let mut stdout = std::io::stdout().lock();
     let whole = || serde_json::to_string_pretty(json);
@@ -111,4 +118,26 @@ fn print(args: &Args, words: &str, json: &impl serde::Serialize) -> anyhow::Resu
         }
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::results::objective::LatencyFigure;
+
+    #[derive(Parser)]
+    struct Whole {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_usual_goal_which_the_report_takes() {
+        let objective = Objective { figure: LatencyFigure::P99, milliseconds: 250.0 };
+        let parsed = |words: &[&str]| Whole::try_parse_from(words).unwrap().args.goal(500.0, objective);
+        assert_eq!(parsed(&["plan", "DIR", "--rate", "500"]), Goal::usual(500.0, objective));
+        assert_ne!(parsed(&["plan", "DIR", "--rate", "500", "--survive", "2"]), Goal::usual(500.0, objective));
+    }
 }

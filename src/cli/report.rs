@@ -7,14 +7,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 
-use super::Exit;
+use super::{Exit, units};
 use crate::plan::check::check;
 use crate::plan::evidence::ArmEvidence;
+use crate::plan::goal::Goal;
+use crate::plan::planner::plan;
+use crate::plan::proposal::CapacityPlan;
 use crate::plan::{Effort, page as plan_page, text as plan_text};
 use crate::report::earlier;
 use crate::report::require::{Conclusion, Requirement};
 use crate::report::{Report, export, findings, page};
-use crate::results::folder;
+use crate::results::folder::{self, Results};
+use crate::results::objective::Objective;
 use crate::results::prices::Prices;
 
 /// Arguments of `webapp report`.
@@ -40,6 +44,14 @@ pub struct Args {
     /// Show report.html in the browser of this desktop.
     #[arg(long)]
     open: bool,
+
+    /// Also plan for so many requests a second, with 30 % headroom and one node that may die; 'webapp plan' takes other goals.
+    #[arg(long, value_name = "RATE")]
+    plan: Option<f64>,
+
+    /// With --plan: what counts as good enough, such as p99=250ms [default: as the bench had it].
+    #[arg(long, value_name = "pNN=TIME", value_parser = units::objective, requires = "plan")]
+    slo: Option<Objective>,
 
     /// What must hold, several times: 'b/a throughput > -5%', 'p99 < 50ms', 'b errors < 1%'. Exit code 1 when it is refuted, 3
     /// when the figures do not decide.
@@ -78,14 +90,17 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         [folder] => folder,
         several => {
             ensure!(
-                args.require.is_empty() && args.baseline.is_none() && args.format == Format::Text,
-                "--require, --baseline and --format take one results folder, and here are {}",
+                args.require.is_empty()
+                    && args.baseline.is_none()
+                    && args.plan.is_none()
+                    && args.format == Format::Text,
+                "--require, --baseline, --plan and --format take one results folder, and here are {}",
                 several.len()
             );
             return write_series(several, &args, prices.as_ref());
         }
     };
-    let report = write(folder, prices)?;
+    let report = write(folder, prices, args.plan.map(|rate| Planned { rate, objective: args.slo }))?;
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "{}", report.printed(args.format)?)?;
     if args.open {
@@ -117,7 +132,7 @@ fn write_series(folders: &[PathBuf], args: &Args, prices: Option<&Prices>) -> an
     let beside = args.cover.parent().unwrap_or(Path::new(""));
     let mut entries = Vec::new();
     for folder in folders {
-        let written = write(folder, prices.cloned())?;
+        let written = write(folder, prices.cloned(), None)?;
         // Where the page does not stand above the folder, the link is the folder as it was typed.
         let link = written.html.strip_prefix(beside).unwrap_or(&written.html);
         entries.push(page::Entry {
@@ -182,26 +197,51 @@ pub fn read_prices(file: &Path) -> anyhow::Result<Prices> {
     Prices::read(&text).map_err(|error| anyhow!("{}: {error}", file.display()))
 }
 
+/// A plan that the report shall have, too: for so many requests a second, within the bench's objective where no other is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned {
+    rate: f64,
+    objective: Option<Objective>,
+}
+
 /// Analyses a results folder and writes `report.json` and `report.html` into it. Without `prices`, those of the bench
 /// hold, else the example's.
 ///
 /// # Errors
-/// When the folder holds no finished run, or cannot be read or written.
-pub fn write(path: &Path, prices: Option<Prices>) -> anyhow::Result<Written> {
+/// When the folder holds no finished run, or cannot be read or written, or does not fit the plan that was asked for.
+pub fn write(path: &Path, prices: Option<Prices>, planned: Option<Planned>) -> anyhow::Result<Written> {
     let results = folder::read(path)?;
     let prices = prices.or_else(|| results.manifest.prices.clone());
+    let plan = planned.map(|planned| plan_for(path, &results, prices.as_ref(), planned)).transpose()?;
     let report = Report::of(&results, prices.as_ref()).with_context(|| {
         format!("{} holds no finished run yet; go on with 'webapp bench --out {0} --resume'", path.display())
     })?;
     folder::write_whole(&path.join("report.json"), &format!("{}\n", serde_json::to_string_pretty(&report)?))?;
     let html = path.join("report.html");
-    // Where the folder does not fit, there is nothing to check; 'webapp plan' says why.
-    let checked = ArmEvidence::of(&results, None).and_then(|evidence| check(&evidence, &Effort::SHORT)).ok();
-    let section = checked.as_ref().map(plan_page::check_section);
-    folder::write_whole(&html, &page::render(&report, &results.runs, section.as_ref()))?;
-    let checked = checked.as_ref().map_or_else(String::new, |checked| format!("\n{}", plan_text::check_text(checked)));
-    let text = format!("{}\nreport: {}\n", findings::text_with(&report, &checked), html.display());
+    let (further, words) = match &plan {
+        Some(plan) => (Some(plan_page::further(plan)), plan_text::text(plan)),
+        None => checked(&results),
+    };
+    folder::write_whole(&html, &page::render(&report, &results.runs, further.as_ref()))?;
+    let words = if words.is_empty() { words } else { format!("\n{words}") };
+    let text = format!("{}\nreport: {}\n", findings::text_with(&report, &words), html.display());
     Ok(Written { text, html, valid: report.valid, report })
+}
+
+/// A plan from these results; what is not asked for is as usual. Without prices it says nothing of cost.
+fn plan_for(path: &Path, results: &Results, prices: Option<&Prices>, planned: Planned) -> anyhow::Result<CapacityPlan> {
+    let evidence = ArmEvidence::of(results, None).with_context(|| format!("{} does not fit a plan", path.display()))?;
+    let goal = Goal::usual(planned.rate, planned.objective.unwrap_or(results.manifest.plan.objective));
+    plan(&evidence, &goal, prices, &Effort::default()).context("--plan")
+}
+
+/// The model held against what was measured, for the page and for the terminal. Where the folder does not fit, there is
+/// nothing to check; 'webapp plan' says why.
+fn checked(results: &Results) -> (Option<page::Further>, String) {
+    match ArmEvidence::of(results, None).and_then(|evidence| check(&evidence, &Effort::SHORT)) {
+        Ok(checked) => (Some(plan_page::further_check(&checked)), plan_text::check_text(&checked)),
+        Err(_) => (None, String::new()),
+    }
 }
 
 impl Written {

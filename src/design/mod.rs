@@ -3,7 +3,7 @@
 mod text;
 
 pub(crate) use text::both;
-pub use text::{Part, Text, spanish_numbers};
+pub use text::{Part, Text, spanish_numbers, unbroken};
 
 /// The style sheet; each page adds what it alone has.
 pub const BASE: &str = include_str!("base.css");

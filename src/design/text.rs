@@ -165,11 +165,31 @@ impl Render for Text {
     fn render(&self) -> Markup {
         match &self.es {
             None if self.en.is_empty() => html! {},
-            None => html! { span.only lang="en" { (self.en) } },
-            Some(es) if *es == self.en => html! { (es) },
-            Some(es) => html! { span lang="en" { (self.en) } span lang="es" { (es) } },
+            None => html! { span.only lang="en" { (unbroken(&self.en)) } },
+            Some(es) if *es == self.en => html! { (unbroken(es)) },
+            Some(es) => html! { span lang="en" { (unbroken(&self.en)) } span lang="es" { (unbroken(es)) } },
         }
     }
+}
+
+/// What stays on the line of the number before it.
+const UNITS: [&str; 18] = [
+    "%", "µs", "ms", "s", "min", "h", "B", "kB", "MB", "GB", "KiB", "MiB", "GiB", "core", "cores", "núcleo", "núcleos",
+    "USD",
+];
+
+/// The same with spaces between a number and its unit that no line breaks at.
+pub fn unbroken(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (number, word) in text.split(' ').enumerate() {
+        let unit = word.trim_end_matches(|sign: char| ".,;:)»\"".contains(sign));
+        let after_number = out.ends_with(|sign: char| sign.is_ascii_digit()) && UNITS.contains(&unit);
+        if number > 0 {
+            out.push(if after_number { '\u{a0}' } else { ' ' });
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 /// Numbers between other signs, written as in Spanish: `1,234.5` becomes `1.234,5`.
@@ -195,6 +215,21 @@ mod tests {
             [("1,234.5", "1.234,5"), ("0.25, and 3.", "0,25, and 3."), ("a.b", "a.b"), ("-12.6 %", "-12,6 %"), ("", "")]
         {
             assert_eq!(spanish_numbers(english), spanish);
+        }
+    }
+
+    #[test]
+    fn a_number_keeps_its_unit() {
+        for (text, whole) in [
+            ("13 % fewer", "13~% fewer"),
+            ("after 12.0 s, in 40 ms.", "after 12.0~s, in 40~ms."),
+            ("(95 %: -14.1 %)", "(95~%: -14.1~%)"),
+            ("1,0 núcleos y 3 nodos", "1,0~núcleos y 3 nodos"),
+            ("two cores, 0.31 USD", "two cores, 0.31~USD"),
+            (" begins and ends ", " begins and ends "),
+            ("", ""),
+        ] {
+            assert_eq!(unbroken(text).replace('\u{a0}', "~"), whole);
         }
     }
 

@@ -1,9 +1,8 @@
 //! Throughput over nodes, from one to beyond the plan, on log axes: measured, predicted and scenario told apart.
 
-use super::figure::Class;
+use super::figure::{Class, plain_count};
 use super::limits::PlanTier;
 use super::proposal::{CapacityPlan, CurvePoint};
-use super::text::plain_count;
 use crate::design::{Text, both};
 use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
 use crate::results::number::plain;

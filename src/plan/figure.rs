@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::design::Text;
+use crate::results::number::plain;
 
 /// How far a figure is from what was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -87,6 +88,11 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let (below, part) = (place.floor() as usize, place.fract());
     let (low, high) = (sorted[below], sorted[(below + 1).min(last)]);
     Some(if part == 0.0 { low } else { low + part * (high - low) })
+}
+
+/// A whole number: `12`, `12,345`.
+pub fn plain_count(value: f64) -> String {
+    if value < 100.0 { format!("{value:.0}") } else { plain(value) }
 }
 
 #[cfg(test)]

@@ -25,7 +25,15 @@ pub struct Goal {
 /// A rolling restart takes one node in so many away at a time, and one at least.
 const RESTARTED_AT_ONCE: u32 = 100;
 
+/// Stays unused at the peak, where nothing else is said.
+const USUAL_HEADROOM: f64 = 0.3;
+
 impl Goal {
+    /// A steady load, 30 % to spare, and one node that may die: what `webapp plan` takes where nothing else is said.
+    pub fn usual(rate_per_second: f64, objective: Objective) -> Self {
+        Self { rate_per_second, peak_to_mean: 1.0, objective, headroom: USUAL_HEADROOM, survive: 1, zones: 1 }
+    }
+
     /// Requests a second at the busiest moment.
     pub fn peak_per_second(&self) -> f64 {
         self.rate_per_second * self.peak_to_mean

@@ -13,11 +13,12 @@
 //! | `proposal` | the plan as plain data |
 //! | `limits`, `advice`, `assumptions` | what gives way first; what would narrow the plan; what it takes for granted |
 //! | `check` | predictions from the small sizes against what was measured |
-//! | `text`, `chart`, `page` | the plan for a terminal and for a browser |
+//! | `text`, `bars`, `chart`, `page` | the plan for a terminal and for a browser |
 //! | `figure`, `error` | a figure with its class; why there is no plan |
 
 pub mod advice;
 pub mod assumptions;
+mod bars;
 pub mod chart;
 pub mod check;
 pub mod curve;

@@ -7,11 +7,15 @@ use super::check::Check;
 use super::proposal::CapacityPlan;
 use super::text;
 use crate::design::{Text, both};
-use crate::report::page;
+use crate::report::page::{self, Further};
 
 /// The whole page.
 pub fn render(plan: &CapacityPlan) -> String {
-    let title = format!("webapp plan: {} requests a second", crate::results::number::plain(plan.goal.rate_per_second));
+    let title = both!(
+        "A plan for {rate} requests a second · webapp",
+        "Un plan para {rate} peticiones por segundo · webapp",
+        rate = crate::results::number::plain(plan.goal.rate_per_second)
+    );
     page::page(
         &title,
         &[],
@@ -23,7 +27,7 @@ pub fn render(plan: &CapacityPlan) -> String {
                     p.evidence { (planned_from(plan)) }
                 }
             }
-            div.grid { (sections(plan)) }
+            div.grid { (sections(plan, &Text::default())) }
         },
     )
 }
@@ -36,9 +40,21 @@ fn planned_from(plan: &CapacityPlan) -> Text {
     )
 }
 
-fn sections(plan: &CapacityPlan) -> Markup {
+/// The plan as sections of the report.
+pub fn further(plan: &CapacityPlan) -> Further {
+    Further { id: "plan", name: Text::new("Plan", "Plan"), sections: sections(plan, &text::headline(plan)) }
+}
+
+/// The check alone, as a section of the report.
+pub fn further_check(check: &Check) -> Further {
+    Further { id: "model", name: Text::new("Model", "Modelo"), sections: check_section(check) }
+}
+
+/// `answer` stands first, where the page does not say it in large letters.
+fn sections(plan: &CapacityPlan, answer: &Text) -> Markup {
     html! {
-        (panel(&Text::new("The plan", "El plan"), &html! {
+        (page::panel("plan", "wide", &Text::new("The plan", "El plan"), &html! {
+            @if !answer.is_empty() { p { b { (answer) } } }
             (table(&["", "number", "95 %", "class"], &text::tier_rows(plan)))
             p { (Text::new("Usable: ", "Lo que se puede usar: ")) (text::usable_words(plan)) "." }
             @if let Some(cost) = &plan.cost { p { (text::cost_words(cost).upper_first()) } }
@@ -67,8 +83,10 @@ fn sections(plan: &CapacityPlan) -> Markup {
 }
 
 /// Predicted against measured: a section of the plan, and of the report.
-pub fn check_section(check: &Check) -> Markup {
-    panel(
+fn check_section(check: &Check) -> Markup {
+    page::panel(
+        "model",
+        "wide",
         &Text::new("The model, checked", "El modelo, puesto a prueba"),
         &html! {
             p { (text::check_headline(check)) }

@@ -140,7 +140,7 @@ fn cost(evidence: &ArmEvidence, plan: &CapacityPlan, draws: &[Draw], prices: &Pr
         currency: prices.currency.clone(),
         per_hour: figure(hours.iter().copied(), class),
         per_million: figure(hours.iter().map(|hour| hour / millions_an_hour), class),
-        about: prices.about.clone(),
+        about: prices.about.text(),
     })
 }
 

@@ -64,7 +64,7 @@ pub struct PlannedCost {
     /// For each million requests at the average rate.
     pub per_million: Figure,
     /// Where the prices are from.
-    pub about: String,
+    pub about: Text,
 }
 
 /// Throughput of so many nodes.

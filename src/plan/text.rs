@@ -1,8 +1,9 @@
 //! A plan in words and tables, for a terminal: nothing wider than 100 columns.
 
 use super::advice::Advice;
+use super::bars;
 use super::check::{Check, Compared};
-use super::figure::Figure;
+use super::figure::{Figure, plain_count};
 use super::proposal::{CapacityPlan, PlannedCost};
 use super::size::Because;
 use super::usable::UsableSource;
@@ -17,6 +18,7 @@ pub fn text(plan: &CapacityPlan) -> String {
     if let Some(cost) = &plan.cost {
         out += &paragraph(cost_words(cost).en());
     }
+    out += &format!("\n{}", bars::bars(plan));
     out += "\nWhat gives way, if there is one of each (requests a second, within the objective):\n";
     out += &limits(plan);
     out += "\nIt assumes:\n";
@@ -95,11 +97,6 @@ fn counted_nodes(figure: &Figure) -> Text {
     both!("{count} nodes (95 %: {low} to {high})", "{count} nodos (95 %: {low} a {high})", count, low, high)
 }
 
-/// A whole number: `12`, `12,345`.
-pub fn plain_count(value: f64) -> String {
-    if value < 100.0 { format!("{value:.0}") } else { plain(value) }
-}
-
 /// `11 to 14`.
 fn interval(figure: &Figure, number: impl Fn(f64) -> String) -> Text {
     let [low, high] = figure.interval_95.map(number);
@@ -168,7 +165,7 @@ pub fn cost_words(cost: &PlannedCost) -> Text {
         class = cost.per_hour.class.name(),
         hour = range(&cost.per_hour),
         million = range(&cost.per_million),
-        about = Text::as_written(&cost.about)
+        about = cost.about
     )
 }
 
@@ -310,11 +307,14 @@ mod tests {
 
     #[test]
     fn the_page_shows_the_same() {
-        let page = page::render(&plan(1e5));
+        let page = page::render(&plan(1e5)).replace('\u{a0}', " ");
         for word in
             ["<svg", "scenario", "measured", "predicted", "The model, checked", "What gives way first", "gives way"]
         {
             assert!(page.contains(word), "{word}");
         }
+        let further = page::further(&plan(1e5)).sections.into_string().replace('\u{a0}', " ");
+        assert!(further.contains("id=\"plan\"") && further.contains("id=\"model\""));
+        assert!(further.contains(headline(&plan(1e5)).es()), "the report says the answer, too");
     }
 }

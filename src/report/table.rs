@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
+use crate::design::unbroken;
+
 /// What fits on a terminal that nobody widened.
 pub const WIDTH: u16 = 100;
 
@@ -32,7 +34,9 @@ pub fn render_with_gap(heads: &[&str], left: &[usize], rows: &[Vec<String>], gap
 pub fn wrap(text: &str, indent: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
-    for word in text.split_whitespace() {
+    // A number stays on the line of its unit.
+    let whole = unbroken(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    for word in whole.split(' ').filter(|word| !word.is_empty()) {
         let length = word.chars().count();
         if column > 0 && column + 1 + length > usize::from(WIDTH) {
             out.push('\n');
@@ -42,7 +46,7 @@ pub fn wrap(text: &str, indent: usize) -> String {
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
+        out.push_str(&word.replace('\u{a0}', " "));
         column += length;
     }
     out
@@ -60,5 +64,9 @@ mod tests {
         let wrapped = wrap(&"word ".repeat(60), 2);
         assert!(wrapped.lines().all(|line| line.chars().count() <= usize::from(WIDTH)));
         assert!(wrapped.lines().skip(1).all(|line| line.starts_with("  w")));
+        let (begin, end) = wrap(&format!("{} 95 % are", "a".repeat(96)), 0)
+            .split_once('\n')
+            .map_or_else(Default::default, |(a, b)| (a.len(), b.to_owned()));
+        assert_eq!((begin, &*end), (96, "95 % are"));
     }
 }

@@ -4,18 +4,45 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::design::Text;
+
 /// Prices of machines by their units of CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prices {
     /// What they are and where they come from, for the reader.
-    pub about: String,
+    pub about: About,
     /// Name of the currency, for instance USD.
     pub currency: String,
     /// Units of a machine to its price an hour.
     pub machine_per_hour: BTreeMap<u32, f64>,
     /// What the balancer of a horizontal topology costs an hour.
     pub balancer_per_hour: f64,
+}
+
+/// A remark of whoever wrote the prices: in one language, or in both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum About {
+    /// As it was written, whoever reads it.
+    Written(String),
+    /// For readers of each language.
+    Both {
+        /// In English.
+        en: String,
+        /// In Spanish.
+        es: String,
+    },
+}
+
+impl About {
+    /// For a page.
+    pub fn text(&self) -> Text {
+        match self {
+            Self::Written(text) => Text::as_written(text),
+            Self::Both { en, es } => Text::new(en, es),
+        }
+    }
 }
 
 impl Prices {
@@ -76,6 +103,19 @@ mod tests {
             let share = f64::from(*units) * example.machine(1).unwrap();
             assert!(*units == 1 || *price > share, "{units} units cost {price}, {units} machines {share}");
         }
+    }
+
+    #[test]
+    fn a_remark_is_in_one_language_or_in_both() {
+        let about = |about: &str| {
+            let text =
+                format!(r#"{{"about":{about},"currency":"X","machine_per_hour":{{"1":1}},"balancer_per_hour":0}}"#);
+            Prices::read(&text).map(|prices| prices.about.text())
+        };
+        assert_eq!(about(r#""mine""#), Ok(Text::as_written("mine")));
+        assert_eq!(about(r#"{"en":"mine","es":"míos"}"#), Ok(Text::new("mine", "míos")));
+        assert!(about(r#"{"en":"mine"}"#).unwrap_err().contains("docs/prices-example.json"));
+        assert_ne!(Prices::example().about.text().es(), Prices::example().about.text().en());
     }
 
     #[test]
