@@ -6,6 +6,7 @@ use super::analysis::{self, Point};
 use super::comparison::Comparison;
 use super::scaling::Followed;
 use super::usage;
+use super::words;
 use crate::bench::steps;
 use crate::design::{Text, both};
 use crate::results::arm::PointKey;
@@ -95,7 +96,7 @@ pub enum Place {
 impl Place {
     fn words(&self) -> Text {
         match self {
-            Self::Point(key) => Text::name(key.to_string()),
+            Self::Point(key) => words::place(key),
             Self::Changing(arm) => {
                 let arm = Text::name(arm);
                 both!("{arm} under the load that changes", "{arm} con la carga que cambia", arm)
@@ -127,7 +128,7 @@ impl Doubt {
 
     /// It in one sentence, without its full stop.
     pub fn words(&self) -> Text {
-        let key = |key: &PointKey| Text::name(key.to_string());
+        let key = words::place;
         match self {
             Self::NotValid { place, reason, further } => not_valid(place, reason, *further),
             Self::Incomplete { done, visits } => both!(

@@ -77,7 +77,7 @@ fn ceilings(report: &Report) -> Text {
         both!(
             "{at}: {rate} requests a second",
             "{at}: {rate} peticiones por segundo",
-            at = Text::name(point.key.to_string()),
+            at = words::place(&point.key),
             rate = columns::ceiling(point)
         )
     };
@@ -225,7 +225,7 @@ pub fn utilization(point: &Point) -> Option<Chart> {
         title: both!(
             "{at}: the fullest at {rate}/s is {name} ({used} %)",
             "{at}: a {rate}/s lo más lleno es {name} ({used} %)",
-            at = Text::name(point.key.to_string()),
+            at = words::place(&point.key),
             rate = plain(last.rate_per_second),
             name = highest.1,
             used = percent(highest.0)
@@ -233,7 +233,7 @@ pub fn utilization(point: &Point) -> Option<Chart> {
         alternative: both!(
             "Use of each resource over offered load, {at}. At the highest load: {used}.",
             "Uso de cada recurso según la carga ofrecida, {at}. Con la carga más alta: {used}.",
-            at = Text::name(point.key.to_string()),
+            at = words::place(&point.key),
             used = Text::join(used, ", ")
         ),
         x: offered(),

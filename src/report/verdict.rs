@@ -83,17 +83,23 @@ pub fn headline(report: &Report, runs: &[Run]) -> Text {
             } else {
                 both!("At {at}, {claims}.", "Con {at}, {claims}.", at, claims)
             };
-            let further = [
-                deaths(report, scale),
-                sessions::sentence(report, scale),
-                stale::sentence(report, scale),
-                logins::sentence(report),
-                next_step(report, &largest),
-            ];
-            let all = std::iter::once(answer).chain(bends(report)).chain(further.into_iter().flatten());
-            Text::join(all, " ")
+            Text::join([answer, beside(report)], " ")
         }
     }
+}
+
+/// What stands beside the comparisons in an answer: bends, deaths, what a way of building it costs, and what to do next.
+pub fn beside(report: &Report) -> Text {
+    let largest = largest(report);
+    let at = |sentence: fn(&Report, &Scale) -> Option<Text>| sentence(report, &largest.first()?.scale);
+    let further = [
+        at(deaths),
+        at(sessions::sentence),
+        at(stale::sentence),
+        logins::sentence(report),
+        next_step(report, &largest),
+    ];
+    Text::join(bends(report).chain(further.into_iter().flatten()), " ")
 }
 
 /// Where the nodes of each arm use up what they share.

@@ -5,7 +5,7 @@ use super::binding::Limit;
 use super::comparison::Comparison;
 use super::spanish::scale_word;
 use crate::design::{Text, both};
-use crate::results::arm::Scale;
+use crate::results::arm::{PointKey, Scale};
 use crate::results::comparison::{Comparison as Ratios, Verdict, range};
 use crate::results::number::{counted, plain, signed_percent};
 use crate::results::plan::Plan;
@@ -20,6 +20,12 @@ pub fn scale(plan: &Plan, scale: &Scale) -> Text {
     };
     let word = scale_word(&plan.scale_name, scale.whole() == Some(1)).unwrap_or(&plan.scale_name);
     Text::new(english.trim(), format!("{scale} {word}").trim())
+}
+
+/// A point by its names: `vertical at 4`.
+pub fn place(key: &PointKey) -> Text {
+    let (arm, scale) = (Text::name(&key.arm), Text::name(key.scale.to_string()));
+    both!("{arm} at {scale}", "{arm} con {scale}", arm, scale)
 }
 
 /// Where the figures stand, within a sentence: `4 units`. Empty where the plan has one scale without a name.
@@ -101,7 +107,7 @@ pub fn alone(point: &Point) -> Text {
     both!(
         "{at}: {rate} requests a second, stopped by {limit}: {evidence}.",
         "{at}: {rate} peticiones por segundo; el límite: {limit} ({evidence}).",
-        at = Text::name(point.key.to_string()),
+        at = place(&point.key),
         rate = plain(point.ceiling_per_second.median),
         limit = limit_of(point),
         evidence = point.binding.words()

@@ -127,7 +127,7 @@ describe('the report', () => {
       await page.locator('label[for="language-es"]').click();
       assert.match(await page.locator('#limits h2').innerText(), /Qué lo detuvo/);
       assert.match(await page.locator('.question').innerText(), /¿un nodo grande/);
-      assert.doesNotMatch(await page.locator('.kpis').innerText(), /\d\.\d %/);
+      assert.doesNotMatch(await page.locator('.kpis').innerText(), /\d\.\d\s%/);
       const english = await page.locator('main [lang="en"]').evaluateAll((all) => all.filter((one) => one.checkVisibility()).map((one) => one.textContent));
       // What others wrote stays as it was written: a run's own reasons, and the words of a file of prices.
       const written = [new URL('runs.jsonl', measured.page), join(ROOT, 'docs/prices-example.json')].map((file) => readFileSync(file, 'utf8')).join('');

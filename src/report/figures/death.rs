@@ -3,7 +3,8 @@
 use crate::design::{Text, both};
 use crate::report::analysis::{DeathResult, Point};
 use crate::report::charts::{Chart, Ink, Rule, Series, Stroke};
-use crate::results::number::{percent, plain};
+use crate::report::words;
+use crate::results::number::percent;
 use crate::results::run::Run;
 
 /// Samples that lie closer to each other than this, in seconds, are taken together: a CPU clock is read at moments that differ.
@@ -31,7 +32,7 @@ pub fn death(runs: &[Run], point: &Point) -> Option<Chart> {
     }
     let others = others(&lines, death);
     let node = Text::name(&death.node);
-    let place = Text::name(point.key.to_string());
+    let place = words::place(&point.key);
     Some(Chart {
         title: both!(
             "{place}: {node} dies after {time} s, and {failed} of {requests} requests fail{others}",
@@ -39,8 +40,8 @@ pub fn death(runs: &[Run], point: &Point) -> Option<Chart> {
             place,
             node,
             time = format!("{:.1}", death.at_seconds),
-            failed = plain(death.failed as f64),
-            requests = plain(death.requests as f64),
+            failed = death.failed,
+            requests = death.requests,
             others
         ),
         alternative: both!(

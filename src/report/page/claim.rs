@@ -6,7 +6,7 @@ use crate::report::analysis::Point;
 use crate::report::comparison::Comparison;
 use crate::report::scaling::{Followed, FollowedArm};
 use crate::report::spanish::label;
-use crate::report::verdict::Answer;
+use crate::report::verdict::{self, Answer};
 use crate::report::words::{self, at_scale};
 use crate::results::comparison::{Verdict, range};
 use crate::results::number::{percent, plain, short, signed_percent};
@@ -135,14 +135,27 @@ fn several(report: &Report, largest: &[&Comparison]) -> Text {
             format!("All {all} answer as many as {}", baseline.en()),
             format!("Las {all} responden tanto como {}", baseline.es()),
         ),
+        (0, 0) => Text::new(
+            format!("Undecided: {all} ways against {}", baseline.en()),
+            format!("Sin decidir: {all} variantes contra {}", baseline.es()),
+        ),
         (0, same) => Text::new(
-            format!("{} of {all} undecided, {same} equivalent to {}", all - same, baseline.en()),
-            format!("{} de {all} sin decidir, {same} equivalentes a {}", all - same, baseline.es()),
+            format!("{same} of {all} equivalent to {}, {} undecided", baseline.en(), all - same),
+            format!("{same} de {all} equivalentes a {}, {} sin decidir", baseline.es(), all - same),
         ),
-        (different, _) => Text::new(
-            format!("{different} of {all} differ from {}", baseline.en()),
-            format!("{different} de {all} difieren de {}", baseline.es()),
-        ),
+        (different, _) => {
+            let far = |comparison: &&&Comparison| comparison.goodput.difference_percent().unwrap_or_default().abs();
+            let known = largest.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different));
+            let most = known.max_by(|a, b| far(a).total_cmp(&far(b))).map(|most| one(report, most));
+            both!(
+                "{most}; {different} of {all} differ from {baseline}",
+                "{most}; {different} de {all} difieren de {baseline}",
+                most = most.unwrap_or_default(),
+                different,
+                all,
+                baseline
+            )
+        }
     }
 }
 
@@ -181,24 +194,26 @@ pub fn evidence(report: &Report) -> Text {
     match (report.answer, &*largest) {
         (Answer::Different | Answer::Equivalent | Answer::Undecided, [only]) => figures(report, only),
         (Answer::Different | Answer::Equivalent | Answer::Undecided, [first, ..]) => {
-            let at = at_scale(&report.manifest.plan, &first.scale);
-            let headline = &report.headline;
-            if at.is_empty() {
-                return both!(
-                    "Each against the first, block by block. {headline}",
-                    "Cada una contra la primera, bloque por bloque. {headline}",
-                    headline
-                );
-            }
-            both!(
-                "At {at}, each against the first, block by block. {headline}",
-                "Con {at}, cada una contra la primera, bloque por bloque. {headline}",
-                at,
-                headline
-            )
+            Text::join([each_against(report, first), verdict::beside(report)], " ")
         }
         _ => report.headline.clone(),
     }
+}
+
+/// How several arms are compared; the figures of each stand in the table below.
+fn each_against(report: &Report, first: &Comparison) -> Text {
+    let plan = &report.manifest.plan;
+    let at = at_scale(plan, &first.scale);
+    let each =
+        if at.is_empty() { Text::new("Each", "Cada una") } else { both!("At {at}, each", "Con {at}, cada una", at) };
+    both!(
+        "{each} against {baseline}, block by block: {blocks}, intervals of {level}.",
+        "{each} contra {baseline}, bloque por bloque: {blocks}, intervalos del {level}.",
+        each,
+        baseline = label(plan, &first.baseline),
+        blocks = first.goodput.blocks_words(),
+        level = first.goodput.level_words()
+    )
 }
 
 fn figures(report: &Report, comparison: &Comparison) -> Text {
@@ -239,6 +254,13 @@ fn sureness(comparison: &Comparison) -> Text {
         high,
         blocks = goodput.blocks
     )
+}
+
+/// A difference, and its interval.
+pub fn difference_and_range(comparison: &Comparison) -> (Text, Text) {
+    let goodput = &comparison.goodput;
+    let interval = goodput.interval_95.map_or_else(|| Text::name("–"), range);
+    (difference(comparison).0, interval)
 }
 
 /// A difference with its interval, as a figure and what stands below it.

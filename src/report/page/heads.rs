@@ -63,6 +63,8 @@ const HEADS: &[(&str, &str, &str, &str)] = &[
     ("vertical a million", "vertical", "vertical", "a million"),
     ("horizontal a million", "horizontal", "horizontal", "a million"),
     ("difference", "difference", "diferencia", ""),
+    ("interval", "interval", "intervalo", ""),
+    ("answer", "answer", "respuesta", ""),
     ("started", "started", "comienzo", "UTC"),
     ("block", "block", "bloque", ""),
     ("level", "level", "nivel", ""),
@@ -129,7 +131,7 @@ pub fn figure(text: &str) -> Text {
 mod tests {
     use super::*;
     use crate::report::columns;
-    use crate::report::page::tables;
+    use crate::report::page::{hero, tables};
     use crate::report::scaling;
 
     #[test]
@@ -144,6 +146,7 @@ mod tests {
             scaling::text::ELASTICITY.iter().map(|column| column.head).collect(),
             tables::RUNS.to_vec(),
             tables::COSTS.to_vec(),
+            hero::EACH.to_vec(),
             tables::CHANGES.to_vec(),
         ];
         for column in all.concat() {

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::claim;
+use super::tables::{self, Cell};
 use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
@@ -24,16 +25,64 @@ const FIGURES: usize = 5;
 pub fn hero(report: &Report, id: &str, runs_in: &str) -> Markup {
     let (name, meaning) = claim::class(report.answer, report.manifest.plan.smallest_effect_percent);
     html! {
-        section.hero id=(id) data-answer=(answer_word(report.answer)) aria-labelledby={ "loud-" (id) } {
+        section.hero.many[has_many(report)] id=(id) data-answer=(answer_word(report.answer)) aria-labelledby={ "loud-" (id) } {
             div.headline {
                 p.question { (question(&report.manifest.plan)) }
                 h1 id={ "loud-" (id) } { (claim::loud(report)) }
                 p.class { b.chip { (name) } " " (meaning) }
-                p.evidence { (claim::evidence(report)) }
+                @if !has_many(report) { p.evidence { (claim::evidence(report)) } }
             }
-            @if report.answer != Answer::NothingAnswered { (figures(report, runs_in)) (stopped(report)) }
+            @if report.answer != Answer::NothingAnswered {
+                @if has_many(report) {
+                    (each(report, runs_in))
+                    p.evidence { (claim::evidence(report)) }
+                } @else { (figures(report, runs_in)) }
+                (stopped(report))
+            }
         }
     }
+}
+
+/// With more arms than so many, their figures are a table.
+const FEW: usize = 2;
+
+fn has_many(report: &Report) -> bool {
+    let answered = report.answer != Answer::NothingAnswered;
+    answered && report.followed.is_none() && last_points(report).count() > FEW
+}
+
+/// The heads of that table.
+pub const EACH: [&str; 6] = ["arm", "requests/s", "difference", "interval", "answer", "stopped by"];
+
+/// Every arm at the last scale: what it answered, how that differs from the first and how sure it is, and what stopped it.
+fn each(report: &Report, runs_in: &str) -> Markup {
+    let plan = &report.manifest.plan;
+    let compared = claim::largest(report);
+    let row = |point: &Point| {
+        let there =
+            compared.iter().find(|comparison| comparison.arm == point.key.arm && comparison.scale == point.key.scale);
+        let sure = there.filter(|comparison| comparison.valid);
+        let (difference, interval) =
+            sure.map_or_else(Default::default, |comparison| claim::difference_and_range(comparison));
+        let answer = there.map_or_else(Text::default, |comparison| {
+            comparison.verdict().map_or_else(|| claim::class(Answer::NotValid, 0.0).0, words::verdict)
+        });
+        let ceiling = Text::figure(columns::ceiling(point));
+        let resource = point.binding.resource;
+        let stopped = html! { i class={ "swatch r-" (resource.name()) } {} " " (words::limit(resource)) };
+        let answered =
+            number_of(report, &point.key).map(|number| html! { a href={ (runs_in) "#runs-" (number) } { (ceiling) } });
+        let name = label(plan, &point.key.arm);
+        vec![
+            Cell::of(html! { (name) }, name.en()),
+            Cell::of(answered.unwrap_or_else(|| html! { (ceiling) }), ceiling.en()),
+            Cell::of(html! { (difference) }, difference.en()),
+            Cell::of(html! { (interval) }, interval.en()),
+            Cell::of(html! { (answer) }, answer.en()),
+            Cell::of(stopped, resource.name()),
+        ]
+    };
+    html! { div.each { (tables::of_cells(&EACH, &[0, 4, 5], last_points(report).map(row))) } }
 }
 
 /// The class of the answer, for the style sheet and for programs.
@@ -148,7 +197,7 @@ fn stopped(report: &Report) -> Markup {
                     p {
                         b { (label(&report.manifest.plan, &point.key.arm)) } ": "
                         (words::limit(point.binding.resource)) ". "
-                        span.small { (evidence(point)) "." }
+                        span.small { (point.binding.words().upper_first()) "." }
                     }
                     (bars(point))
                 }
@@ -163,11 +212,6 @@ fn stopped_name(report: &Report) -> Text {
         Some(_) => Text::new("What stopped the fixed sizes", "Qué detuvo a los tamaños fijos"),
         None => Text::new("What stopped each", "Qué detuvo a cada una"),
     }
-}
-
-/// The sentence of a point's limit.
-pub fn evidence(point: &Point) -> Text {
-    point.binding.words().upper_first()
 }
 
 /// A bar: the resource's name for the style sheet, what it is called, how full it was, and whether it was the limit.
@@ -213,5 +257,36 @@ fn bars(point: &Point) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn many_arms_are_a_table_and_the_largest_difference_is_the_answer() {
+        let mut results = sample::results();
+        let third = results.manifest.plan.arms[1].clone();
+        results.manifest.plan.arms.push(crate::results::arm::Arm { name: "diagonal".into(), label: None, ..third });
+        let runs = results.runs.clone();
+        results.runs.extend(runs.into_iter().filter(|run| run.point.arm == "horizontal").map(|mut run| {
+            run.point.arm = "diagonal".into();
+            run.load.throughput_per_second *= 3.0;
+            run
+        }));
+        let report = Report::of(&results, None).unwrap();
+        let page = hero(&report, "answer", "").into_string().replace('\u{a0}', " ");
+        for words in [
+            "161 % more answers with diagonal; 2 of 2 differ from one big node",
+            "against one big node, block by block: ",
+            "stopped by",
+            "los detuvo",
+        ] {
+            assert_eq!(page.contains(words), words != "los detuvo", "'{words}' in {page}");
+        }
+        assert_eq!(page.matches("<tr").count(), 4, "a head, and a row an arm");
+        assert!(!page.contains("class=\"kpis\"") && page.contains("href=\"#runs-"));
     }
 }

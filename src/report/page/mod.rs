@@ -22,13 +22,29 @@ use maud::{Markup, PreEscaped, html};
 use super::charts::{Chart, Series, Stroke};
 use super::findings::parameters;
 use super::verdict::Answer;
-use super::{Report, columns, figures};
+use super::{Report, columns, figures, spanish};
 use crate::design::{Text, both};
 use crate::results::run::Run;
 
-/// The whole page. `runs` are the raw runs for its last table; `further` are sections that stand before them.
-pub fn render(report: &Report, runs: &[Run], further: Option<&Markup>) -> String {
-    let title = format!("webapp bench: {}, {}", report.manifest.plan.experiment, report.manifest.started_at);
+/// Sections that are not made from the report itself, such as a plan, and where the bar leads to.
+pub struct Further {
+    /// The id of their first section.
+    pub id: &'static str,
+    /// What the bar calls them.
+    pub name: Text,
+    /// They themselves.
+    pub sections: Markup,
+}
+
+/// The whole page. `runs` are the raw runs for its last table; the `further` sections stand before them.
+pub fn render(report: &Report, runs: &[Run], further: Option<&Further>) -> String {
+    let title = both!(
+        "{question} {experiment}, {started} · webapp",
+        "{question} {experiment}, {started} · webapp",
+        question = spanish::question(&report.manifest.plan),
+        experiment = Text::name(&report.manifest.plan.experiment),
+        started = Text::name(&report.manifest.started_at)
+    );
     let main = html! {
         (hero::hero(report, "answer", ""))
         div.grid {
@@ -37,7 +53,7 @@ pub fn render(report: &Report, runs: &[Run], further: Option<&Markup>) -> String
         }
         script #seconds type="application/json" { (PreEscaped(as_data(&samples::of(runs)))) }
     };
-    shell::page(&title, &contents(report), &main)
+    shell::page(&title, &contents(report, further), &main)
 }
 
 /// Data within a page: JSON in which nothing can end the element that holds it.
@@ -46,7 +62,7 @@ fn as_data(value: &impl serde::Serialize) -> String {
 }
 
 /// What the bar leads to.
-fn contents(report: &Report) -> Vec<(&'static str, Text)> {
+fn contents(report: &Report, further: Option<&Further>) -> Vec<(&'static str, Text)> {
     let mut all = vec![("answer", Text::new("Answer", "Respuesta"))];
     if report.answer != Answer::NothingAnswered {
         if has_doubts(report) {
@@ -60,6 +76,7 @@ fn contents(report: &Report) -> Vec<(&'static str, Text)> {
         if report.points.iter().any(|point| !point.latency.is_empty()) {
             all.push(("latency", Text::new("Latency", "Latencia")));
         }
+        all.extend(further.map(|further| (further.id, further.name.clone())));
     }
     all.push(("runs", Text::new("Runs", "Corridas")));
     all.push(("manifest", Text::new("Manifest", "Manifiesto")));
@@ -111,7 +128,7 @@ fn doubts(report: &Report) -> Markup {
     }
 }
 
-fn sections(report: &Report, runs: &[Run], further: Option<&Markup>) -> Markup {
+fn sections(report: &Report, runs: &[Run], further: Option<&Further>) -> Markup {
     let name = |en: &str, es: &str| Text::new(en, es);
     html! {
         @if has_doubts(report) {
@@ -139,7 +156,7 @@ fn sections(report: &Report, runs: &[Run], further: Option<&Markup>) -> Markup {
             }))
         }
         (laws(report))
-        @if let Some(further) = further { (further) }
+        @if let Some(further) = further { (further.sections) }
         @if !report.verdict.is_empty() {
             (panel("", "wide", &name("The findings in one paragraph", "Los hallazgos en un párrafo"), &html! {
                 p.prose { (report.verdict) }
@@ -174,7 +191,7 @@ fn laws(report: &Report) -> Markup {
         @if let (Some(cost), Some(chart)) = (&report.cost, figures::cost(report)) {
             (panel("", "wide", &Text::new("Cost", "Costo"), &html! {
                 (figure(&chart))
-                p.note { (cost.source().upper_first()) ". " (Text::as_written(&cost.prices.about)) }
+                p.note { (cost.source().upper_first()) ". " (cost.prices.about.text()) }
                 (tables::cost_table(report))
             }))
         }
@@ -309,7 +326,7 @@ mod tests {
     use crate::report::sample;
 
     fn page(results: &crate::results::folder::Results) -> String {
-        render(&Report::of(results, None).unwrap(), &results.runs, None)
+        render(&Report::of(results, None).unwrap(), &results.runs, None).replace('\u{a0}', " ")
     }
 
     #[test]

@@ -2,6 +2,12 @@
 // a figure second by second. Without it nothing that matters is missing.
 (() => {
   'use strict';
+  // The first screen is laid out first: what is below it, when the page has been read.
+  addEventListener('load', () => {
+    document.documentElement.dataset.shown = '';
+    if (location.hash.length > 1) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  });
+
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
   // Where a file may not keep anything, the choice holds until the page is closed.
@@ -22,12 +28,27 @@
     },
   };
 
+  // The title, and labels that are heard only: the page has them in English, with the Spanish beside them.
+  function label(from = document) {
+    const spanish = document.documentElement.lang === 'es';
+    for (const one of all('[data-es]', from)) {
+      const read = () => (one.tagName === 'TITLE' ? one.textContent : one.getAttribute('aria-label'));
+      if (!spanish && one.dataset.en === undefined) continue;
+      one.dataset.en ??= read();
+      const text = spanish ? one.dataset.es : one.dataset.en;
+      if (one.tagName === 'TITLE') one.textContent = text;
+      else one.setAttribute('aria-label', text);
+    }
+  }
+
   function choose(group, value) {
     const input = document.getElementById(`${group}-${value}`);
-    if (input) input.checked = true;
     if (!input) return;
-    if (group === 'language') document.documentElement.lang = value;
-    else document.documentElement.dataset.theme = value;
+    input.checked = true;
+    if (group === 'language') {
+      document.documentElement.lang = value;
+      label();
+    } else document.documentElement.dataset.theme = value;
   }
 
   const preferred = (navigator.languages ?? []).map((tag) => tag.slice(0, 2)).find((tag) => tag === 'en' || tag === 'es');
@@ -67,6 +88,7 @@
   }
 
   function sortable(table) {
+    if (table.tHead.querySelector('button')) return;
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       if (head.tagName !== 'TH') return;
       const button = document.createElement('button');
@@ -85,11 +107,15 @@
       place.removeAttribute('data-later');
       place.replaceChildren(table);
       all('table[data-sortable]', place).forEach(sortable);
+      label(place);
     }
   }
   const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 1));
-  all('table[data-sortable]').forEach(sortable);
-  addEventListener('load', () => idle(complete));
+  // Buttons in the heads change the layout of every table: after the page is shown.
+  addEventListener('load', () => idle(() => {
+    all('table[data-sortable]').forEach(sortable);
+    complete();
+  }));
   addEventListener('beforeprint', complete);
   all('details:has([data-later])').forEach((details) => details.addEventListener('toggle', complete));
 
@@ -231,7 +257,8 @@
     const plot = figure.querySelector('.plot');
     plot.tabIndex = 0;
     plot.setAttribute('role', 'group');
-    plot.setAttribute('aria-label', t('chart'));
+    plot.setAttribute('aria-label', WORDS.en.chart);
+    plot.dataset.es = WORDS.es.chart;
     let made = false;
     const awake = () => {
       if (!made) chart(figure);
@@ -239,6 +266,8 @@
     };
     for (const event of ['focusin', 'pointerover', 'change']) figure.addEventListener(event, awake, { capture: true, once: true });
   }
+
+  label();
 
   const perRun = () => {
     perRun.held ??= JSON.parse(document.getElementById('seconds')?.textContent ?? '[]');

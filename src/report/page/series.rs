@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::{claim, figure, hero, shell};
-use crate::design::Text;
+use crate::design::{Text, both};
 use crate::report::charts::Chart;
 use crate::report::{Report, figures, spanish};
 
@@ -27,7 +27,11 @@ pub fn series(entries: &[Entry]) -> String {
         (cover(entries, &ids))
         @for (id, entry) in ids.iter().zip(entries) { (bench(id, entry)) }
     };
-    shell::page(&format!("webapp: {} benches", entries.len()), &sections, &main)
+    shell::page(
+        &both!("{count} questions · webapp", "{count} preguntas · webapp", count = entries.len()),
+        &sections,
+        &main,
+    )
 }
 
 fn cover(entries: &[Entry], ids: &[String]) -> Markup {
@@ -80,7 +84,7 @@ mod tests {
             link: format!("{name}/report.html"),
             report: Report::of(&sample::results(), None).unwrap(),
         };
-        let page = series(&[entry("first"), entry("second")]);
+        let page = series(&[entry("first"), entry("second")]).replace('\u{a0}', " ");
         assert_eq!(
             page.matches("13 % fewer answers with many small nodes").count(),
             4,

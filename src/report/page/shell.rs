@@ -21,8 +21,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A page: its title, the sections that the bar leads to (their ids and names), and what is in it.
-pub fn page(title: &str, sections: &[(&str, Text)], main: &Markup) -> String {
+/// A page: its title in both languages, the sections that the bar leads to (their ids and names), and what is in it.
+pub fn page(title: &Text, sections: &[(&str, Text)], main: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,7 +32,7 @@ pub fn page(title: &str, sections: &[(&str, Text)], main: &Markup) -> String {
                 meta name="color-scheme" content="light dark";
                 meta http-equiv="Content-Security-Policy" content=(*POLICY);
                 link rel="icon" href="data:,";
-                title { (title) }
+                title data-es=(title.es()) { (title.en()) }
                 style { (PreEscaped(BASE)) (PreEscaped(STYLE)) (PreEscaped(inks())) }
                 noscript { style { (PreEscaped(without_script())) } }
             }
@@ -40,7 +40,7 @@ pub fn page(title: &str, sections: &[(&str, Text)], main: &Markup) -> String {
                 a.skip href="#view" { (Text::new("Skip to the figures", "Ir a las cifras")) }
                 header #bar {
                     span.brand { "webapp" }
-                    nav aria-label="Sections" {
+                    nav aria-label="Sections" data-es="Secciones" {
                         @for (id, name) in sections { a href={ "#" (id) } { (name) } }
                     }
                     (choices())
@@ -64,11 +64,11 @@ fn choices() -> Markup {
     };
     html! {
         div.tools {
-            div.switch role="radiogroup" aria-label="Language, idioma" {
+            div.switch role="radiogroup" aria-label="Language" data-es="Idioma" {
                 (choice("language", "en", html! { "EN" }, true))
                 (choice("language", "es", html! { "ES" }, false))
             }
-            div.switch role="radiogroup" aria-label="Theme, tema" {
+            div.switch role="radiogroup" aria-label="Theme" data-es="Tema" {
                 (choice("theme", "auto", html! { "auto" }, true))
                 (choice("theme", "light", html! { (Text::new("light", "claro")) }, false))
                 (choice("theme", "dark", html! { (Text::new("dark", "oscuro")) }, false))

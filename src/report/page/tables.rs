@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{figure, heads, hero, panel};
+use super::{figure, heads, panel};
 use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
@@ -12,7 +12,7 @@ use crate::report::findings::objective_words;
 use crate::report::invalid;
 use crate::report::scaling::{self, Followed};
 use crate::report::words;
-use crate::results::arm::PointKey;
+use crate::results::arm::{Machines, PointKey};
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, signed_percent};
 use crate::results::plan::Plan;
 use crate::results::run::{Level, Run};
@@ -41,10 +41,17 @@ pub const COSTS: [&str; 6] =
 pub const CHANGES: [&str; 3] = ["seconds", "units", "why"];
 
 /// A cell as the page shows it.
-struct Cell {
+pub struct Cell {
     shown: Markup,
     /// What it is sorted by.
     plain: String,
+}
+
+impl Cell {
+    /// What is shown, and what that is without markup.
+    pub fn of(shown: Markup, plain: &str) -> Self {
+        Self { shown, plain: plain.to_owned() }
+    }
 }
 
 /// A row, and which run it is of.
@@ -67,8 +74,9 @@ fn framed(heads: &[&str], words: &[usize], bodies: Vec<Body>) -> Markup {
             cells.map(|cell| decimals_of(&cell.plain)).max().unwrap_or(0)
         })
         .collect();
+    let called = Text::join(heads.iter().map(|column| heads::head(column).0), ", ");
     html! {
-        div.scroll tabindex="0" role="group" aria-label=(heads.join(", ")) {
+        div.scroll tabindex="0" role="group" aria-label=(called.en()) data-es=(called.es()) {
             table data-sortable {
                 thead { tr { @for (column, name) in heads.iter().enumerate() { (head(name, words.contains(&column))) } } }
                 @for body in bodies {
@@ -117,11 +125,20 @@ fn padding(text: &str, decimals: usize) -> Markup {
     html! { i.pad data-pad=(missing) {} }
 }
 
-/// A table of texts, all of them figures but the first and the last column.
+/// A table of texts; the first and the last column are words, and every other without a digit.
 pub fn table(heads: &[&str], rows: impl Iterator<Item = Vec<Text>>) -> Markup {
-    let last = heads.len().saturating_sub(1);
-    let rows = rows.map(|row| Row { run: None, cells: row.iter().map(said).collect() });
-    framed(heads, &[0, last], vec![Body { id: None, rows: rows.collect() }])
+    let rows: Vec<Vec<Text>> = rows.collect();
+    let is_figure = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).any(|cell| cell.en().contains(|sign: char| sign.is_ascii_digit()))
+    };
+    let words: Vec<usize> =
+        (0..heads.len()).filter(|&column| column == 0 || column + 1 == heads.len() || !is_figure(column)).collect();
+    of_cells(heads, &words, rows.iter().map(|row| row.iter().map(said).collect()))
+}
+
+/// A table of cells; `words` are the columns that are no figures.
+pub fn of_cells(heads: &[&str], words: &[usize], rows: impl Iterator<Item = Vec<Cell>>) -> Markup {
+    framed(heads, words, vec![Body { id: None, rows: rows.map(|cells| Row { run: None, cells }).collect() }])
 }
 
 fn figure_cell(text: &str) -> Cell {
@@ -199,7 +216,7 @@ pub fn limits(report: &Report) -> Markup {
         }
         let name = point.binding.resource.name();
         let shown = html! {
-            span.long { i class={ "swatch r-" (name) } {} " " b { (words::limit(point.binding.resource)) } ". " (hero::evidence(point)) }
+            span.long { i class={ "swatch r-" (name) } {} " " b { (words::limit(point.binding.resource)) } ". " (point.binding.words().upper_first()) }
         };
         Some(Cell { shown, plain: name.to_owned() })
     })
@@ -261,7 +278,7 @@ pub fn objectives(report: &Report) -> Markup {
     html! {
         ul.prose {
             @for point in report.points.iter().filter(|point| !point.latency.is_empty()) {
-                li { (point.key) ": " (objective_words(point)) }
+                li { (words::place(&point.key)) ": " (objective_words(point)) }
             }
         }
     }
@@ -271,17 +288,31 @@ pub fn objectives(report: &Report) -> Markup {
 pub fn cost_table(report: &Report) -> Markup {
     let rows = report.cost.iter().flat_map(|cost| &cost.rows).map(|row| {
         let difference = row.vertical_per_million.zip(row.horizontal_per_million).map(|(v, h)| 100.0 * (h / v - 1.0));
-        let cells = [
-            row.units.to_string(),
-            or_dash(row.vertical_per_hour, price),
-            or_dash(row.horizontal_per_hour, price),
-            or_dash(row.vertical_per_million, price),
-            or_dash(row.horizontal_per_million, price),
-            or_dash(difference, signed_percent),
-        ];
-        cells.map(Text::figure).to_vec()
+        // A cost rests on a ceiling, and leads to the runs of that.
+        let traced = |machines: Machines, cost: Option<f64>| {
+            let text = or_dash(cost, price);
+            match number_at(report, machines, row.units).filter(|_| cost.is_some()) {
+                Some(point) => linked(&text, point),
+                None => figure_cell(&text),
+            }
+        };
+        vec![
+            figure_cell(&row.units.to_string()),
+            figure_cell(&or_dash(row.vertical_per_hour, price)),
+            figure_cell(&or_dash(row.horizontal_per_hour, price)),
+            traced(Machines::OneBig, row.vertical_per_million),
+            traced(Machines::ManySmall, row.horizontal_per_million),
+            figure_cell(&or_dash(difference, signed_percent)),
+        ]
     });
-    table(&COSTS, rows)
+    of_cells(&COSTS, &[0], rows)
+}
+
+/// The number of the point that was bought this way, with so many units.
+fn number_at(report: &Report, machines: Machines, units: u32) -> Option<usize> {
+    let bought = report.manifest.plan.arms.iter().find(|arm| arm.machines == Some(machines))?;
+    let there = |point: &&Point| point.key.arm == bought.name && point.key.scale.whole() == Some(units);
+    number_of(report, &report.points.iter().find(there)?.key)
 }
 
 /// Every run, point by point: each point has a body of its own, which the figures lead to.

@@ -155,7 +155,7 @@ fn the_terminal_shows_curves_within_its_width() {
 #[test]
 fn the_page_draws_each_arm() {
     let results = results();
-    let page = page::render(&Report::of(&results, None).unwrap(), &results.runs, None);
+    let page = page::render(&Report::of(&results, None).unwrap(), &results.runs, None).replace('\u{a0}', " ");
     // Two charts of each fixed size, three of the other.
     assert_eq!(page.matches("<svg").count(), 7);
     for words in ["A load that changes", "3 of 20 s outside the objective", "unit-seconds paid", "queue 9"] {
