@@ -2,6 +2,7 @@
 
 mod client;
 mod fleet;
+mod store;
 mod usage;
 
 use std::collections::VecDeque;
@@ -15,7 +16,7 @@ use super::heap::Heap;
 use super::memory::prefetch;
 use super::model::Model;
 use super::outcome::{Failure, Outcome};
-use super::random::{Random, Streams, below, uniform};
+use super::random::{Random, Streams};
 use super::recorder::{Expected, Recorder};
 use super::service::ServiceSampler;
 use super::task::{NONE, Phase, Request, Slab, Task};
@@ -321,53 +322,6 @@ impl<'a> Engine<'a> {
         self.leave_if_idle(node);
     }
 
-    /// The second part of a task, where there is one.
-    fn ask_store(&mut self, task: u32) {
-        let Some(behind) = &mut self.behind else { return };
-        let node = self.tasks[task].node;
-        let needed = behind.share >= 1.0 || uniform(&mut behind.random) < behind.share;
-        let mut refused = false;
-        if needed {
-            let store = below(&mut behind.random, behind.tier.len()) as u32;
-            let item = &mut self.tasks[task];
-            (item.store, item.entered, item.work) = (store, self.now, behind.service.draw());
-            refused = behind.tier.offer(store, task, self.now, &mut self.tasks, &mut self.events).is_err();
-        }
-        if !needed || refused || !behind.holds_thread {
-            self.nodes.release(node, self.now, &mut self.tasks, &mut self.events);
-        }
-        if !needed {
-            self.deliver(task);
-        } else if refused {
-            match self.tasks[task].request {
-                NONE => self.free_task(task),
-                request => {
-                    self.balancer.closed(node);
-                    self.fail(request, Failure::StoreFull);
-                }
-            }
-        }
-        self.leave_if_idle(node);
-    }
-
-    fn store_done(&mut self, task: u32) {
-        let Task { node, store, request, work, entered, .. } = self.tasks[task];
-        self.tasks[task].phase = Phase::Done;
-        let Some(behind) = &mut self.behind else { return };
-        behind.tier.stations[store as usize].completed += 1;
-        behind.tier.release(store, self.now, &mut self.tasks, &mut self.events);
-        if behind.holds_thread && node != NONE {
-            self.nodes.release(node, self.now, &mut self.tasks, &mut self.events);
-        }
-        if request != NONE && self.recorder.shows(self.requests[request].measured) {
-            self.recorder.store_queue.record(waited(self.now, entered, work));
-        }
-        self.deliver(task);
-        if node != NONE {
-            self.leave_if_idle(node);
-        }
-    }
-
     /// A task is answered; with its last one, so is the request.
     #[inline]
     fn deliver(&mut self, task: u32) {
@@ -404,11 +358,6 @@ impl<'a> Engine<'a> {
     pub fn free_request(&mut self, request: u32) {
         self.requests[request].stamp = 0;
         self.requests.free(request);
-    }
-
-    /// Whether a task that waits at a store keeps a thread of its node.
-    pub fn holds_thread(&self) -> bool {
-        self.behind.as_ref().is_some_and(|behind| behind.holds_thread)
     }
 }
 
