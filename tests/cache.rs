@@ -44,15 +44,15 @@ fn main() {
         ("what_others_may_keep_is_the_same_each_time", same_bytes),
         ("what_must_not_be_kept_says_so", no_store),
         ("old_answers_are_counted_by_the_load", stale_is_counted),
-        ("no_answer_is_older_than_its_time_with_a_cache_in_each_node", under_fire_here),
+        ("no_answer_is_older_than_its_time_with_a_cache_in_each_node", under_load_here),
     ];
     let with_servers: &[ServerTest] = &[
         ("redis_is_shared_by_nodes", Kind::Redis, shared),
         ("memcached_is_shared_by_nodes", Kind::Memcached, shared),
         ("redis_that_dies_or_hangs_is_a_miss", Kind::Redis, dies),
         ("memcached_that_dies_or_hangs_is_a_miss", Kind::Memcached, dies),
-        ("no_answer_is_older_than_its_time_with_redis_that_dies", Kind::Redis, under_fire_shared),
-        ("no_answer_is_older_than_its_time_with_memcached_that_dies", Kind::Memcached, under_fire_shared),
+        ("no_answer_is_older_than_its_time_with_redis_that_dies", Kind::Redis, under_load_shared),
+        ("no_answer_is_older_than_its_time_with_memcached_that_dies", Kind::Memcached, under_load_shared),
     ];
     let mut trials: Vec<Trial> = always.iter().map(|(name, test)| trial(name, *test)).collect();
     for &(name, kind, test) in with_servers {
@@ -349,7 +349,7 @@ fn stale_is_counted() {
     assert!(count("/versions/stale") > 0 && count("/requests_ok") == count("/requests_total"), "{load:#}");
 }
 
-fn under_fire_here() {
+fn under_load_here() {
     let folder = tempfile::tempdir().unwrap();
     let store = rows(&folder, "20");
     let ttl = Duration::from_millis(300);
@@ -358,7 +358,7 @@ fn under_fire_here() {
     assert!(seen.hits > 0 && seen.writes > 0 && seen.stale > 0, "{seen:?}");
 }
 
-fn under_fire_shared(kind: Kind) {
+fn under_load_shared(kind: Kind) {
     let (mut server, folder) = (StoreServer::start(kind), tempfile::tempdir().unwrap());
     let store = rows(&folder, "20");
     let ttl = Duration::from_millis(300);
