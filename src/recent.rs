@@ -35,11 +35,16 @@ impl Default for Recent {
 impl Recent {
     /// Records one duration that ended at `now`.
     pub fn record(&self, duration: Duration, now: Instant) {
+        self.record_some(duration, 1, now);
+    }
+
+    /// Records so many equal durations that ended at `now`.
+    pub fn record_some(&self, duration: Duration, count: u32, now: Instant) {
         let mut slices = lock(&self.inner);
         slices.move_on(self.slice_of(now));
         let slot = (slices.current % SLICES as u64) as usize;
         let histogram = slices.ring[slot].get_or_insert_with(empty);
-        histogram.saturating_record(duration.as_micros().clamp(1, u128::from(LONGEST)) as u64);
+        histogram.saturating_record_n(duration.as_micros().clamp(1, u128::from(LONGEST)) as u64, count);
     }
 
     /// Quantiles (each from 0 to 1) of the last minute, ms; `None` where nothing was recorded.

@@ -230,15 +230,22 @@ impl WakeQueue {
     }
 
     fn push(&self, wakeup: Wakeup) {
-        let first = {
-            let mut waiting = lock(&self.waiting);
-            waiting.push(wakeup);
-            waiting.len() == 1
-        };
-        if first {
-            // Fails only when the event is set already.
-            let _ = self.event.inner().write(&1_u64.to_ne_bytes());
+        if self.add(wakeup) {
+            self.tell();
         }
+    }
+
+    /// Puts it into the queue; whether the worker is to be told, as the queue was empty.
+    fn add(&self, wakeup: Wakeup) -> bool {
+        let mut waiting = lock(&self.waiting);
+        waiting.push(wakeup);
+        waiting.len() == 1
+    }
+
+    /// Tells the worker that its queue is not empty any more.
+    fn tell(&self) {
+        // Fails only when the event is set already.
+        let _ = self.event.inner().write(&1_u64.to_ne_bytes());
     }
 
     fn pass_through(&self) {
@@ -280,6 +287,23 @@ impl Waiter {
             Waiter::Elsewhere(blocker) => blocker.unpark(),
         }
     }
+}
+
+/// Wakes them all. Each worker is told once, when all of its own are in its queue: told at the first one, it would run on another
+/// core, and have to be told again at the next.
+pub(crate) fn wake_all(waiters: Vec<Waiter>) {
+    let mut to_tell: Vec<Arc<WakeQueue>> = Vec::new();
+    for waiter in waiters {
+        match waiter {
+            Waiter::OnWorker(queue, coroutine) => {
+                if queue.add(Wakeup::Unpark(coroutine)) {
+                    to_tell.push(queue);
+                }
+            }
+            Waiter::Elsewhere(blocker) => blocker.unpark(),
+        }
+    }
+    to_tell.iter().for_each(|queue| queue.tell());
 }
 
 /// Ends a wait for a descriptor ([`wait`]), or the next one if there is none now, from any thread. The one who waited

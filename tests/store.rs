@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
 use store_support::{Kind, PASSWORD, StoreServer};
-use webapp::store::{Client, Failure, Lookup, Memory, Session, SessionKey, Share, Target, connect, seed};
+use webapp::store::{Client, Failure, LARGEST_ID, Lookup, Memory, Session, SessionKey, Share, Target, connect, seed};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Two batches and a bit; the last tag has less than ten rows.
@@ -128,11 +128,16 @@ fn rows(open: Open<'_>) {
         assert_eq!((row.id, row.tag, row.version, row.value.len()), (id, id / 10, 1, 100));
         assert!(row.value.starts_with(&format!("row {id}.")), "{}", row.value);
     }
-    for id in [ROWS, ROWS + 1, webapp::store::LARGEST_ID] {
+    for id in [ROWS, ROWS + 1, LARGEST_ID] {
         assert_eq!(client.get(id, by()), Ok(None), "{id}");
         assert_eq!(client.put(id, "x", by()), Ok(None), "{id}");
         assert_eq!(client.get(id, by()), Ok(None), "{id}");
     }
+    // Together, in any order, twice the same, and with some that are not there: as one by one.
+    let ids: Vec<u64> = (0..40).map(|step| step * 61 % ROWS).chain([ROWS, 7, 7, LARGEST_ID, 8]).collect();
+    let each: Vec<_> = ids.iter().map(|id| client.get(*id, by())).collect();
+    assert_eq!(client.get_each(&ids, by()), each);
+    assert_eq!(client.get_each(&[5], by()).len() + client.get_each(&[], by()).len(), 1);
     let long = "ñ".repeat(512);
     for (value, version) in [("", 2), ("a 'b' \"c\" \\ ; --", 3), ("línea\r\nline\0", 4), (&*long, 5), (&*long, 6)] {
         assert_eq!(client.put(7, value, by()), Ok(Some(version)), "{value:?}");

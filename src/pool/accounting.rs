@@ -87,6 +87,7 @@ impl Accounting {
         self.since = self.since.max(now);
     }
 
+    /// A thread has begun to work, on one job or several.
     pub fn started(&mut self, queued: u64, now: Instant) {
         self.changed(queued, now);
         self.totals.active += 1;
@@ -94,15 +95,13 @@ impl Accounting {
         self.totals.saturated = self.totals.active == self.totals.threads && queued > 0;
     }
 
-    pub fn ended(&mut self, ran: bool, queued: u64, now: Instant) {
+    /// A thread is done: it ran so many jobs, and dropped so many unrun.
+    pub fn ended(&mut self, ran: u64, dropped: u64, queued: u64, now: Instant) {
         self.changed(queued, now);
         self.totals.active -= 1;
         self.totals.saturated = false;
-        if ran {
-            self.totals.completed_total += 1;
-        } else {
-            self.totals.expired_total += 1;
-        }
+        self.totals.completed_total += ran;
+        self.totals.expired_total += dropped;
     }
 
     pub fn rejected(&mut self, queued: u64, now: Instant) {
@@ -141,7 +140,7 @@ mod tests {
     impl Accounting {
         /// One job ends and the waiting one takes its place.
         fn started_again_after_end(&mut self, now: Instant) {
-            self.ended(true, 1, now);
+            self.ended(1, 0, 1, now);
             self.started(0, now);
         }
     }

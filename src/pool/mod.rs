@@ -2,9 +2,14 @@
 //!
 //! Threads of the kernel take jobs from one bounded queue. Coroutines hand jobs in and wait without
 //! holding a thread. A full queue refuses at once; a job that nobody waits for any more is dropped unrun.
+//!
+//! A pool may be able to answer several questions at once ([`Batch`]). A thread then takes those that wait, and never waits for
+//! more: alone, a question is answered as soon as any other job.
 
 mod accounting;
+mod batch;
 mod deadlines;
+mod job;
 #[cfg(test)]
 mod tests;
 mod waits;
@@ -15,19 +20,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
-use crate::worker::Waiter;
+use crate::worker::{self, Waiter};
 
 use accounting::Accounting;
 pub use accounting::PoolReading;
+pub use batch::{Batch, OneByOne};
 use deadlines::Deadlines;
+use job::{Job, JobKind, Slot};
 pub use waits::WaitHistogram;
 use waits::Waits;
 
 /// Stack of a pool thread, bytes. Address space only: pages are taken as they are touched.
 const STACK: usize = 512 * 1024;
-/// A job that waited less is run without asking whether anybody still waits: that costs a system call, and hardly anybody leaves
-/// so soon.
-const SURELY_AWAITED: Duration = Duration::from_millis(10);
 
 /// How a job ended without a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +74,18 @@ pub struct PoolConfig {
     pub timeout: Option<Duration>,
 }
 
+/// Whether nobody waits for a job any more.
+pub type Abandoned = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// The pool. Its threads end when it is dropped and its queue is empty.
-pub struct Pool {
-    shared: Arc<Shared>,
+pub struct Pool<B: Batch = OneByOne> {
+    shared: Arc<Shared<B>>,
 }
 
-struct Shared {
+struct Shared<B: Batch> {
     config: PoolConfig,
-    state: Mutex<QueueState>,
+    batch: B,
+    state: Mutex<QueueState<B>>,
     wake: Condvar,
     /// Where there is a timeout.
     deadlines: Option<Arc<Deadlines>>,
@@ -87,8 +95,8 @@ struct Shared {
     waits: Waits,
 }
 
-struct QueueState {
-    queue: VecDeque<Job>,
+struct QueueState<B: Batch> {
+    queue: VecDeque<Job<B>>,
     closed: bool,
     /// Threads that sleep and were not called yet. Only when there are some does a new job cost the system call that wakes one.
     idle: usize,
@@ -97,37 +105,65 @@ struct QueueState {
     accounting: Accounting,
 }
 
-impl QueueState {
+impl<B: Batch> QueueState<B> {
     fn queued(&self) -> u64 {
         self.queue.len() as u64
     }
 
-    /// Takes the oldest job, if there is one, and counts its start.
-    fn next(&mut self, now: Instant) -> Option<Job> {
-        let job = self.queue.pop_front()?;
-        self.accounting.started(self.queue.len() as u64, now);
-        Some(job)
+    /// Takes what a thread does next, and counts its start; nothing when nothing waits.
+    fn next(&mut self, most: usize, now: Instant) -> Vec<Job<B>> {
+        let jobs = job::take(&mut self.queue, most);
+        if !jobs.is_empty() {
+            self.accounting.started(self.queue.len() as u64, now);
+        }
+        jobs
+    }
+
+    /// Puts a job at the end; whether a thread was called for it. None is for a question behind a question: one takes both.
+    fn push(&mut self, job: Job<B>, most: usize) -> bool {
+        let joins = most > 1 && job.is_question() && self.queue.back().is_some_and(Job::is_question);
+        self.queue.push_back(job);
+        !joins && self.call()
+    }
+
+    /// Calls a thread for questions that are more than the caller has taken: nobody was called for them when they came.
+    fn call_for_rest(&mut self, most: usize) -> bool {
+        most > 1 && self.called == 0 && !self.queue.is_empty() && self.call()
+    }
+
+    /// Calls a thread that sleeps; whether there is one, which is then to be woken without the lock.
+    fn call(&mut self) -> bool {
+        if self.idle == 0 {
+            return false;
+        }
+        self.idle -= 1;
+        self.called += 1;
+        true
     }
 }
 
-struct Job {
-    /// Runs the job, or drops it when told why; leaves the outcome where the submitter looks for it.
-    /// The submitter is woken afterwards, when the job has been counted.
-    run: Box<dyn FnOnce(Option<Refused>, Duration) + Send>,
-    /// Whether nobody waits any more.
-    abandoned: Arc<dyn Fn() -> bool + Send + Sync>,
-    submitter: Waiter,
-    submitted: Instant,
+impl Pool {
+    /// Starts the threads of a pool that has no questions.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(config: PoolConfig) -> std::io::Result<Self> {
+        Self::start_with(config, OneByOne)
+    }
 }
 
-impl Pool {
-    /// Starts the threads.
-    pub fn start(config: PoolConfig) -> std::io::Result<Pool> {
+impl<B: Batch> Pool<B> {
+    /// Starts the threads, which answer questions by `batch`.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start_with(config: PoolConfig, batch: B) -> std::io::Result<Self> {
         let accounting = Accounting::new(config.threads as u64, Instant::now());
         let state = QueueState { queue: VecDeque::new(), closed: false, idle: 0, called: 0, accounting };
         let deadlines = config.timeout.map(|_| Deadlines::start(config.name)).transpose()?;
         let shared = Arc::new(Shared {
             config,
+            batch,
             state: Mutex::new(state),
             wake: Condvar::new(),
             deadlines,
@@ -153,7 +189,7 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.start_job(job, abandoned)?.wait()
+        self.start_job(job, Arc::new(abandoned))?.wait()
     }
 
     /// Hands in `job`, and does not wait: so one coroutine has jobs in several pools at once.
@@ -163,17 +199,13 @@ impl Pool {
     ///
     /// # Errors
     /// When the queue is full.
-    pub fn start_job<T, F, A>(&self, job: F, abandoned: A) -> Result<Pending<T>, Refused>
+    pub fn start_job<T, F>(&self, job: F, abandoned: Abandoned) -> Result<Pending<T>, Refused>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
-        A: Fn() -> bool + Send + Sync + 'static,
     {
-        let slot = Arc::new(Mutex::new(None));
-        let submitter = Waiter::current();
-        let submitted = Instant::now();
+        let slot = Slot::default();
         let outcome = slot.clone();
-        let abandoned: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(abandoned);
         let run = move |refused: Option<Refused>, queued: Duration| {
             let result = match refused {
                 Some(refused) => Err(refused),
@@ -185,12 +217,25 @@ impl Pool {
             };
             *lock(&outcome) = Some(result);
         };
-        self.shared.submit(Job {
-            run: Box::new(run),
-            abandoned: abandoned.clone(),
-            submitter: submitter.clone(),
-            submitted,
-        })?;
+        self.submit(JobKind::Run(Box::new(run)), slot, abandoned)
+    }
+
+    /// Hands in a question, which is answered together with those that wait behind it, and does not wait.
+    ///
+    /// # Errors
+    /// As [`Self::start_job`].
+    pub fn start_asking(&self, question: B::Question, abandoned: Abandoned) -> Result<Pending<B::Answer>, Refused> {
+        let slot = Slot::default();
+        self.submit(JobKind::Answer(question, slot.clone()), slot, abandoned)
+    }
+
+    fn submit<T>(&self, kind: JobKind<B>, slot: Slot<T>, abandoned: Abandoned) -> Result<Pending<T>, Refused>
+    where
+        T: Send + 'static,
+    {
+        let submitter = Waiter::current();
+        let submitted = Instant::now();
+        self.shared.submit(Job { kind, abandoned: abandoned.clone(), submitter: submitter.clone(), submitted })?;
         let deadline = self.shared.config.timeout.map(|timeout| submitted + timeout);
         if let Some((deadline, deadlines)) = deadline.zip(self.shared.deadlines.as_ref()) {
             let wait = Arc::downgrade(&slot);
@@ -214,15 +259,12 @@ impl Pool {
     }
 }
 
-/// Where a job leaves its outcome.
-type Slot<T> = Arc<Mutex<Option<Result<Done<T>, Refused>>>>;
-
 /// A job that was handed in. Dropped, it runs all the same, and nobody gets its result.
 pub struct Pending<T> {
     slot: Slot<T>,
     submitter: Waiter,
     deadline: Option<Instant>,
-    abandoned: Arc<dyn Fn() -> bool + Send + Sync>,
+    abandoned: Abandoned,
 }
 
 impl<T> Pending<T> {
@@ -249,7 +291,7 @@ impl<T> Pending<T> {
     }
 }
 
-impl Drop for Pool {
+impl<B: Batch> Drop for Pool<B> {
     fn drop(&mut self) {
         lock(&self.shared.state).closed = true;
         self.shared.wake.notify_all();
@@ -259,8 +301,8 @@ impl Drop for Pool {
     }
 }
 
-impl Shared {
-    fn submit(&self, job: Job) -> Result<(), Refused> {
+impl<B: Batch> Shared<B> {
+    fn submit(&self, job: Job<B>) -> Result<(), Refused> {
         let mut state = lock(&self.state);
         // A thread that is free but not yet awake has room for a job, too.
         let free = self.config.threads.saturating_sub(state.accounting.active() as usize);
@@ -270,17 +312,16 @@ impl Shared {
             return Err(Refused::Full);
         }
         state.accounting.changed(queued + 1, job.submitted);
-        state.queue.push_back(job);
-        let call = state.idle > 0;
-        if call {
-            state.idle -= 1;
-            state.called += 1;
-        }
+        let called = state.push(job, self.batch.most());
         drop(state);
-        if call {
+        self.wake_thread(called);
+        Ok(())
+    }
+
+    fn wake_thread(&self, called: bool) {
+        if called {
             self.wake.notify_one();
         }
-        Ok(())
     }
 
     /// A thread of the pool, until the pool is dropped.
@@ -288,9 +329,9 @@ impl Shared {
         let mut state = lock(&self.state);
         loop {
             let now = Instant::now();
-            if let Some(job) = state.next(now) {
-                drop(state);
-                self.run_all(job, now);
+            let jobs = state.next(self.batch.most(), now);
+            if !jobs.is_empty() {
+                self.run_all(state, jobs, now);
                 state = lock(&self.state);
             } else if state.closed {
                 return;
@@ -302,36 +343,40 @@ impl Shared {
     }
 
     /// Sleeps until the thread is called, or the pool is dropped.
-    fn sleep<'s>(&self, state: MutexGuard<'s, QueueState>) -> MutexGuard<'s, QueueState> {
-        let uncalled = |state: &mut QueueState| state.called == 0 && !state.closed;
+    fn sleep<'s>(&self, state: MutexGuard<'s, QueueState<B>>) -> MutexGuard<'s, QueueState<B>> {
+        let uncalled = |state: &mut QueueState<B>| state.called == 0 && !state.closed;
         let mut state = self.wake.wait_while(state, uncalled).unwrap_or_else(PoisonError::into_inner);
         state.called = state.called.saturating_sub(1);
         state
     }
 
-    /// Runs a job that starts `now`, and those behind it until none waits: each ends and the next one starts under one lock.
-    fn run_all(&self, job: Job, mut now: Instant) {
-        let mut job = Some(job);
-        while let Some(Job { run, abandoned, submitter, submitted }) = job {
-            let waited = now.saturating_duration_since(submitted);
-            self.recent_waits.record(waited, now);
-            self.waits.record(waited);
-            let refused = if waited > self.config.queue_timeout {
-                Some(Refused::Expired)
-            } else if waited > SURELY_AWAITED && abandoned() {
-                Some(Refused::Abandoned)
-            } else {
-                None
-            };
-            run(refused, waited);
-            now = Instant::now();
-            let mut state = lock(&self.state);
-            let queued = state.queued();
-            state.accounting.ended(refused.is_none(), queued, now);
-            job = state.next(now);
+    /// Does these jobs, which were taken `now`, and what is behind them until nothing waits: what ends and what starts next is
+    /// counted under one lock.
+    fn run_all<'s>(&'s self, mut state: MutexGuard<'s, QueueState<B>>, mut jobs: Vec<Job<B>>, mut now: Instant) {
+        let most = self.batch.most();
+        let mut submitters = Vec::new();
+        loop {
+            let called = state.call_for_rest(most);
             drop(state);
-            // After it was counted, so that whoever waited for it finds it in the counters.
-            submitter.wake();
+            self.wake_thread(called);
+            // After their jobs were counted, so that whoever waited for one finds it in the counters.
+            worker::wake_all(submitters);
+            if jobs.is_empty() {
+                return;
+            }
+            for job in &jobs {
+                let waited = now.saturating_duration_since(job.submitted);
+                self.recent_waits.record(waited, now);
+                self.waits.record(waited);
+            }
+            let count = jobs.len();
+            let dropped;
+            (submitters, dropped) = job::run_all(jobs, &self.batch, self.config.queue_timeout, now);
+            now = Instant::now();
+            state = lock(&self.state);
+            let queued = state.queued();
+            state.accounting.ended((count - dropped) as u64, dropped as u64, queued, now);
+            jobs = state.next(most, now);
         }
     }
 }

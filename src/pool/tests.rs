@@ -63,7 +63,7 @@ fn jobs_that_nobody_waits_for_are_dropped_unrun() {
     while pool.reading().queued == 0 {
         std::thread::yield_now();
     }
-    std::thread::sleep(2 * SURELY_AWAITED);
+    std::thread::sleep(2 * job::SURELY_AWAITED);
     drop(release);
     assert_eq!(second.join().unwrap(), Refused::Abandoned);
     holder.join().unwrap();
@@ -133,6 +133,103 @@ fn every_job_runs_once() {
     assert_eq!(pool.reading().completed_total, 500);
 }
 
+/// Answers numbers with themselves, and notes how many it was asked at once. Panics at 13.
+struct Echo {
+    most: usize,
+    sizes: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Batch for Echo {
+    type Question = usize;
+    type Answer = usize;
+
+    fn most(&self) -> usize {
+        self.most
+    }
+
+    fn answer(&self, questions: Vec<usize>) -> Vec<usize> {
+        lock(&self.sizes).push(questions.len());
+        assert!(!questions.contains(&13), "on purpose");
+        questions
+    }
+}
+
+type Sizes = Arc<Mutex<Vec<usize>>>;
+
+/// A pool of one thread that answers up to four questions at once, and is busy until the sender is dropped.
+fn blocked_echo(queue_timeout: Duration) -> (Pool<Echo>, Sizes, mpsc::Sender<()>) {
+    let sizes = Sizes::default();
+    let config = PoolConfig { name: "test", threads: 1, queue: 100, queue_timeout, timeout: None };
+    let pool = Pool::start_with(config, Echo { most: 4, sizes: sizes.clone() }).unwrap();
+    let (release, wait) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
+    let job = move || {
+        started.send(()).unwrap();
+        let _ = wait.recv();
+    };
+    drop(pool.start_job(job, Arc::new(|| false)).unwrap());
+    has_started.recv().unwrap();
+    (pool, sizes, release)
+}
+
+fn ask(pool: &Pool<Echo>, question: usize) -> Pending<usize> {
+    pool.start_asking(question, Arc::new(|| false)).unwrap()
+}
+
+#[test]
+fn questions_that_wait_are_answered_together_and_never_past_a_job() {
+    let (pool, sizes, release) = blocked_echo(Duration::from_secs(30));
+    let mut pending: Vec<_> = (0..6).map(|number| ask(&pool, number)).collect();
+    let job = pool.start_job(|| (), Arc::new(|| false)).unwrap();
+    pending.extend((6..8).map(|number| ask(&pool, number)));
+    assert_eq!(pool.reading().queued, 9);
+    drop(release);
+    job.wait().unwrap();
+    let answers: Vec<_> = pending.into_iter().map(|one| one.wait().unwrap().value).collect();
+    assert_eq!(answers, [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(*lock(&sizes), [4, 2, 2]);
+    let reading = pool.reading();
+    assert_eq!((reading.completed_total, reading.active, reading.peak_active, reading.queued), (10, 0, 1, 0));
+    assert_eq!(reading.queue_waits.count, 10);
+    // Nothing waits: alone, and at once.
+    assert_eq!(ask(&pool, 9).wait().unwrap().value, 9);
+    assert_eq!(lock(&sizes).last(), Some(&1));
+}
+
+#[test]
+fn a_panic_or_a_refusal_among_questions_is_told_to_those_it_concerns() {
+    let (pool, sizes, release) = blocked_echo(Duration::from_secs(30));
+    let gone = pool.start_asking(1, Arc::new(|| true)).unwrap();
+    let others = [ask(&pool, 2), ask(&pool, 3), ask(&pool, 4)];
+    let together = [ask(&pool, 12), ask(&pool, 13)];
+    std::thread::sleep(2 * job::SURELY_AWAITED);
+    drop(release);
+    assert_eq!(gone.wait().map(|done| done.value), Err(Refused::Abandoned));
+    assert_eq!(others.map(|one| one.wait().unwrap().value), [2, 3, 4]);
+    assert_eq!(together.map(|one| one.wait().map(|done| done.value)), [Err(Refused::Panicked); 2]);
+    assert_eq!(*lock(&sizes), [3, 2]);
+    let reading = pool.reading();
+    assert_eq!((reading.completed_total, reading.expired_total), (6, 1));
+}
+
+#[test]
+fn every_question_of_many_askers_gets_its_own_answer() {
+    crate::worker::start().unwrap();
+    let config =
+        PoolConfig { name: "test", threads: 4, queue: 100_000, queue_timeout: Duration::from_secs(60), timeout: None };
+    let pool = Arc::new(Pool::start_with(config, Echo { most: 4, sizes: Sizes::default() }).unwrap());
+    let asker = |first: usize| {
+        let pool = pool.clone();
+        may::go!(move || (0..200).all(|step| {
+            let number = 1_000 * first + step + 100;
+            ask(&pool, number).wait().is_ok_and(|done| done.value == number)
+        }))
+    };
+    let askers: Vec<_> = (0..50).map(asker).collect();
+    assert!(askers.into_iter().all(|asker| asker.join().unwrap()));
+    assert_eq!(pool.reading().completed_total, 50 * 200);
+}
+
 #[test]
 fn several_pools_work_for_one_caller_at_once_and_no_waking_is_lost() {
     let pools: Arc<Vec<_>> = Arc::new((0..3).map(|_| pool(1, 100, Duration::from_secs(30))).collect());
@@ -142,7 +239,8 @@ fn several_pools_work_for_one_caller_at_once_and_no_waking_is_lost() {
         may::go!(move || {
             // The last to end is waited for first.
             let jobs = [5, 2, 0].map(|millis| move || std::thread::sleep(Duration::from_millis(millis)));
-            let pending: Vec<_> = pools.iter().zip(jobs).map(|(pool, job)| pool.start_job(job, || false)).collect();
+            let pending: Vec<_> =
+                pools.iter().zip(jobs).map(|(pool, job)| pool.start_job(job, Arc::new(|| false))).collect();
             tell.send(pending.into_iter().all(|one| one.is_ok_and(|one| one.wait().is_ok()))).unwrap();
         });
     }

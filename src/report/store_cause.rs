@@ -18,8 +18,9 @@ const THROTTLED_PERCENT: f64 = 90.0;
 /// Below this it has CPU to spare, in percent of its quota; without one, of a core, since a server may have a single thread.
 const IDLE_PERCENT: f64 = 60.0;
 /// An answer that takes so many times its CPU spends its time elsewhere: at a disk, a lock or the network. Sending, waking and
-/// waiting for a turn alone take up to ten times.
-const SLOW_FACTOR: f64 = 20.0;
+/// waiting for a turn alone take up to ten times; questions that one connection sends at once, of which there are up to 16, wait for
+/// each other besides.
+const SLOW_FACTOR: f64 = 30.0;
 
 /// Medians over some runs of one level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -130,6 +130,22 @@ pub trait Client: Send {
     /// The row with that id; `None` when there is none.
     fn get(&mut self, id: u64, by: Instant) -> Result<Option<Item>, Failure>;
 
+    /// The rows with these ids, in their order: for many requests that wait at once. One after the other, unless a kind has a way
+    /// that costs less. When the client is lost at one of them, it is lost for those behind it.
+    fn get_each(&mut self, ids: &[u64], by: Instant) -> Vec<Result<Option<Item>, Failure>> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.get(*id, by) {
+                Err(failure) if failure.ends_client() => {
+                    rows.resize(ids.len(), Err(failure));
+                    break;
+                }
+                row => rows.push(row),
+            }
+        }
+        rows
+    }
+
     /// Writes a row that is there; gives its new version, or `None` when there is no such row.
     fn put(&mut self, id: u64, value: &str, by: Instant) -> Result<Option<u64>, Failure>;
 

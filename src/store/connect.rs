@@ -17,3 +17,16 @@ pub fn connect(target: &Target, timeout: Duration) -> Result<Box<dyn Client>, Fa
         Target::Memcached(remote) => Box::new(memcached::Memcached::connect(remote, timeout)?),
     })
 }
+
+/// Reads of rows that one connection sends at once, when so many wait. Only where the server has a cheaper way for many than one
+/// after the other; never so many that the first waits long for the last.
+pub(super) fn most_at_once(target: &Target) -> usize {
+    match target {
+        Target::Redis(_) => redis::MOST_AT_ONCE,
+        Target::Memory(_)
+        | Target::Sqlite(_)
+        | Target::Mysql(_)
+        | Target::RedisCluster(_)
+        | Target::Memcached(_) => 1,
+    }
+}

@@ -2,31 +2,23 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::answer::Answer;
-use super::client::{Client, Failure};
 use super::error::{Error, NoAnswer};
 use super::member::{Member, Operation};
+use super::server::{Asked, Server};
 
 /// Asks every server of `places`, then waits for all. Each has its deadline from the same moment on, so that all together have one. The times
 /// are those of the slowest. The first server in the list that fails makes the whole fail; what the others answer is lost.
-pub(super) fn ask_all<T, F, A>(
+pub(super) fn ask_all<T>(
     members: &[Arc<Member>],
     places: Range<usize>,
     operation: Operation,
-    question: F,
-    abandoned: Arc<A>,
-) -> Result<Answer<Vec<T>>, NoAnswer>
-where
-    T: Send + 'static,
-    F: FnOnce(&mut dyn Client, Instant) -> Result<Vec<T>, Failure> + Clone + Send + 'static,
-    A: Fn() -> bool + Send + Sync + 'static,
-{
+    start: impl Fn(&Server) -> Result<Asked<Vec<T>>, Error>,
+) -> Result<Answer<Vec<T>>, NoAnswer> {
     let mut waited = Vec::with_capacity(places.len());
     for (server, member) in members.iter().enumerate().take(places.end).skip(places.start) {
-        let abandoned = Arc::clone(&abandoned);
-        let started = member.start(operation, question.clone(), move || abandoned());
+        let started = member.start(operation, &start);
         waited.push((server, started.map_err(|error| NoAnswer { server, error })?));
     }
     let mut all: Option<Answer<Vec<T>>> = None;

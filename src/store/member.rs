@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::client::{Client, Failure};
 use super::error::Error;
 use super::health::Health;
 use super::server::{Asked, Server};
@@ -97,14 +96,13 @@ impl Member {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Asks, and does not wait yet.
-    pub fn start<T, F, A>(&self, operation: Operation, question: F, abandoned: A) -> Result<Waited<'_, T>, Error>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
-        A: Fn() -> bool + Send + Sync + 'static,
-    {
-        match self.server.start_asking(question, abandoned) {
+    /// Asks by `start`, and does not wait yet.
+    pub fn start<T>(
+        &self,
+        operation: Operation,
+        start: impl FnOnce(&Server) -> Result<Asked<T>, Error>,
+    ) -> Result<Waited<'_, T>, Error> {
+        match start(&self.server) {
             Ok(asked) => {
                 self.in_flight.fetch_add(1, Ordering::Relaxed);
                 let in_flight = InFlight(&self.in_flight);
@@ -119,7 +117,7 @@ impl Member {
 
     /// What `/stats` is told of it, without its part among the others. `problem` is the end of a sentence.
     pub fn reading(&self, problem: Option<String>) -> StoreReading {
-        let pool = self.server.pool().reading();
+        let pool = self.server.pool_reading();
         let [p50, p99] = self.server.answers().quantiles([0.5, 0.99], Instant::now());
         let reading = self.counters.reading(StoreTarget {
             kind: self.server.target().kind().name().to_owned(),

@@ -4,12 +4,17 @@
 //! time) with one blocking client, so that the number of connections is a limit that can be seen to bind, as in every real
 //! application. Each store server has a pool of its own: one that is slow does not hold the threads of another.
 //!
+//! Redis is asked for many rows at once when many requests wait: a thread takes up to 16 of them, sends them in one packet and reads
+//! all answers (automatic pipelining, as clients such as ioredis have it). It never waits for more requests to come, so that one that
+//! comes alone is answered as soon as before.
+//!
 //! | file | what it does |
 //! | --- | --- |
 //! | `target` | where a store is: its URL, without secrets in any message |
 //! | `client` | what every kind of store can do: one trait |
 //! | `memory`, `sqlite`, `mysql`, `redis`, `memcached` | one kind each; Redis Cluster is `redis/cluster` |
-//! | `server` | connections to one store server: pool, deadlines, counters |
+//! | `server` | connections to one store server: pool and deadlines |
+//! | `server/clients` | the clients of these connections, and what is counted of their answers |
 //! | `health` | whether that server answers, and when it is asked again: pure |
 //! | `watch` | asks a silent server again, until it is back |
 //! | `layout` | which servers hold the rows: one, shards, or a primary with replicas |

@@ -7,6 +7,8 @@ pub mod join;
 mod moves;
 mod operate;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,9 @@ use super::target::Remote;
 
 /// Keys that one step of a scan looks at, as asked of the server.
 const KEYS_A_STEP: usize = 1_000;
+
+/// Reads that are sent in one pipeline, of some 60 bytes each: both ways they fit into one packet, or two.
+pub(super) const MOST_AT_ONCE: usize = 16;
 
 /// Writes a row that is there, in one step.
 const PUT: &str = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end
@@ -72,6 +77,28 @@ impl Redis {
         let mut ids: Vec<u64> = self.ask(&command)?;
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    /// Sends all questions, then reads all answers. By hand, as `redis::Pipeline` goes on reading after a timeout, once for each
+    /// answer that is missing.
+    fn pipeline(
+        &mut self,
+        ids: &[u64],
+        by: Instant,
+        rows: &mut Vec<Result<Option<Item>, Failure>>,
+    ) -> Result<(), Failure> {
+        let mut packed = Vec::with_capacity(64 * ids.len());
+        ids.iter().for_each(|id| row(*id).write_packed_command(&mut packed));
+        self.connection.send_packed_command(&packed).map_err(|error| failure(&error))?;
+        for id in ids {
+            if Instant::now() >= by {
+                return Err(Failure::TimedOut);
+            }
+            let answer = self.connection.recv_response().map_err(|error| failure(&error))?;
+            let fields = answer.extract_error().and_then(|answer| Ok(redis::from_redis_value::<Fields>(answer)?));
+            rows.push(fields.map(|fields| item(*id, fields)).map_err(|error| failure(&error)));
+        }
+        Ok(())
     }
 
     fn scan(&mut self, tag: u64, by: Instant) -> Result<Vec<Item>, Failure> {
@@ -181,6 +208,17 @@ impl Client for Redis {
         Ok(item(id, self.ask(&row(id))?))
     }
 
+    fn get_each(&mut self, ids: &[u64], by: Instant) -> Vec<Result<Option<Item>, Failure>> {
+        if let [id] = ids {
+            return vec![self.get(*id, by)];
+        }
+        let mut rows = Vec::with_capacity(ids.len());
+        if let Err(failure) = self.pipeline(ids, by, &mut rows) {
+            rows.resize(ids.len(), Err(failure));
+        }
+        rows
+    }
+
     fn put(&mut self, id: u64, value: &str, _by: Instant) -> Result<Option<u64>, Failure> {
         let mut command = redis::cmd("EVAL");
         command.arg(PUT).arg(1).arg(item_key(id)).arg(value);
@@ -266,19 +304,5 @@ impl Client for Redis {
             pipeline.cmd("SADD").arg(format!("tag:{}", row.tag)).arg(row.id).ignore();
         }
         pipeline.query(&mut self.connection).map_err(|error| failure(&error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_server_is_stands_in_its_own_words() {
-        let primary = "# Replication\r\nrole:master\r\nconnected_slaves:1\r\nmaster_repl_offset:4711\r\n";
-        let replica = "role:slave\r\nmaster_link_status:up\r\nslave_read_repl_offset:99\r\nslave_repl_offset:42\r\nmaster_repl_offset:42\r\n";
-        assert_eq!(standing(primary), Some(Standing { part: Part::Primary, position: 4711 }));
-        assert_eq!(standing(replica), Some(Standing { part: Part::Replica, position: 42 }));
-        assert_eq!(standing("# Replication\r\n"), None);
     }
 }

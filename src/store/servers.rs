@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::answer::{Answer, Reads};
-use super::client::{Client, Failure, Part};
+use super::client::Part;
 use super::error::{Error, NoAnswer};
 use super::layout::{Bounds, Layout};
 use super::member::{Member, Operation, Waited};
 use super::replication::{Replication, Role};
-use super::server::{Config, Server};
+use super::server::{Asked, Server};
 use super::target::Target;
 
 /// All servers of a layout, in its order.
@@ -36,7 +36,7 @@ impl Servers {
     pub fn start(layout: &Layout, bounds: Bounds, known: &[Arc<Member>]) -> std::io::Result<Self> {
         let start = |target: &Target| match known.iter().find(|member| member.is(target)) {
             Some(member) => Ok(Arc::clone(member)),
-            None => Ok(Arc::new(Member::new(Server::start(Config { target: target.clone(), bounds })?))),
+            None => Ok(Arc::new(Member::new(Server::start(target.clone(), bounds)?))),
         };
         let members = layout.targets().iter().map(start).collect::<std::io::Result<_>>()?;
         let replicas = match layout {
@@ -70,56 +70,43 @@ impl Servers {
         self.replicas.as_ref().map_or(place, |replicas| replicas.replication.primary())
     }
 
-    /// Reads from the server with that place; where several have the same rows, from the one with the fewest questions under way,
-    /// and from another one when its connection is lost.
+    /// Reads by `start` from the server with that place; where several have the same rows, from the one with the fewest questions
+    /// under way, and from another one when its connection is lost.
     ///
     /// # Errors
     /// See [`NoAnswer`].
-    pub fn read<T, F, A>(&self, place: usize, reads: Reads, question: F, abandoned: A) -> Result<Answer<T>, NoAnswer>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Clone + Send + 'static,
-        A: Fn() -> bool + Send + Sync + 'static,
-    {
+    pub fn read<T>(
+        &self,
+        place: usize,
+        reads: Reads,
+        start: impl Fn(&Server) -> Result<Asked<T>, Error>,
+    ) -> Result<Answer<T>, NoAnswer> {
         let replicas = match (&self.replicas, reads) {
             (Some(replicas), Reads::Any) => replicas,
-            (Some(_), Reads::Primary) | (None, _) => {
-                return self.ask(self.writer(place), Operation::Read, question, abandoned);
-            }
-        };
-        let abandoned = Arc::new(abandoned);
-        let ask = |server, question: F| {
-            let abandoned = Arc::clone(&abandoned);
-            self.ask(server, Operation::Read, question, move || abandoned())
+            (Some(_), Reads::Primary) | (None, _) => return self.ask(self.writer(place), Operation::Read, start),
         };
         let first = replicas.reader(&self.members, None).unwrap_or_else(|| replicas.replication.primary());
-        match ask(first, question.clone()) {
+        match self.ask(first, Operation::Read, &start) {
             Err(NoAnswer { server, error: Error::Away(why) }) => match replicas.reader(&self.members, Some(server)) {
-                Some(other) => ask(other, question),
+                Some(other) => self.ask(other, Operation::Read, &start),
                 None => Err(NoAnswer { server, error: Error::Away(why) }),
             },
             answer => answer,
         }
     }
 
-    /// Asks that server.
+    /// Asks that server by `start`, and waits for the answer.
     ///
     /// # Errors
     /// See [`NoAnswer`].
-    pub fn ask<T, F, A>(
+    pub fn ask<T>(
         &self,
         server: usize,
         operation: Operation,
-        question: F,
-        abandoned: A,
-    ) -> Result<Answer<T>, NoAnswer>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
-        A: Fn() -> bool + Send + Sync + 'static,
-    {
+        start: impl FnOnce(&Server) -> Result<Asked<T>, Error>,
+    ) -> Result<Answer<T>, NoAnswer> {
         let member = self.members.get(server).ok_or(NoAnswer { server, error: Error::Panicked })?;
-        let done = member.start(operation, question, abandoned).and_then(Waited::answer);
+        let done = member.start(operation, start).and_then(Waited::answer);
         let done = done.map_err(|error| NoAnswer { server, error })?;
         let lag = self.replicas.as_ref().and_then(|replicas| replicas.age_of_answer(server));
         Ok(Answer { value: done.value, queued: done.queued, worked: done.worked, server, lag })

@@ -10,8 +10,10 @@ use super::error::NoAnswer;
 use super::gather;
 use super::layout::{Bounds, Layout};
 use super::member::{Member, Operation};
+use super::server::Server;
 use super::servers::Servers;
 use super::shard::{self, Places};
+use crate::pool::Abandoned;
 use crate::stats::StoreReading;
 
 /// See the file.
@@ -121,10 +123,12 @@ impl View {
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        let question = move |client: &mut dyn Client, by: Instant| client.get(id, by);
         match self.places(id) {
-            Places { first, then: None } => self.servers.read(first, reads, question, abandoned),
-            places => self.find(places, Operation::Read, question, abandoned),
+            Places { first, then: None } => {
+                let abandoned: Abandoned = Arc::new(abandoned);
+                self.servers.read(first, reads, |server| server.start_reading(id, Arc::clone(&abandoned)))
+            }
+            places => self.find(places, Operation::Read, move |client, by| client.get(id, by), abandoned),
         }
     }
 
@@ -186,16 +190,15 @@ impl View {
         A: Fn() -> bool + Send + Sync + 'static,
     {
         let question = move |client: &mut dyn Client, by: Instant| client.by_tag(tag, lookup, by);
+        let abandoned: Abandoned = Arc::new(abandoned);
+        let start = |server: &Server| server.start_asking(question, Arc::clone(&abandoned));
         let members = self.servers.members();
         let mut answer = match &self.layout {
-            Layout::One(_) | Layout::Replicated { .. } => return self.servers.read(0, reads, question, abandoned),
-            Layout::Shards(_) => {
-                gather::ask_all(members, 0..members.len(), Operation::Read, question, Arc::new(abandoned))?
-            }
+            Layout::One(_) | Layout::Replicated { .. } => return self.servers.read(0, reads, start),
+            Layout::Shards(_) => gather::ask_all(members, 0..members.len(), Operation::Read, start)?,
             Layout::Resharding { change, .. } => {
                 // A row that moved between the two questions is in both answers, one that had moved before in the second.
-                let abandoned = Arc::new(abandoned);
-                let ask = |places| gather::ask_all(members, places, Operation::Read, question, Arc::clone(&abandoned));
+                let ask = |places| gather::ask_all(members, places, Operation::Read, start);
                 let mut before = ask(0..change.from)?;
                 let mut after = ask(change.receivers())?;
                 after.value.append(&mut before.value);
@@ -222,7 +225,7 @@ impl View {
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
         A: Fn() -> bool + Send + Sync + 'static,
     {
-        self.servers.ask(server, operation, question, abandoned)
+        self.servers.ask(server, operation, |server| server.start_asking(question, Arc::new(abandoned)))
     }
 
     /// What `/stats` is told of the servers.

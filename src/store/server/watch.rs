@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Inner;
+use super::ServerPool;
+use super::clients::Clients;
 use crate::lock::lock;
 use crate::pool::Done;
 use crate::store::client::Client;
@@ -15,24 +16,24 @@ use crate::store::health::Health;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Starts the thread, which ends when the server is dropped.
-pub(super) fn start(server: Arc<Inner>) -> std::io::Result<()> {
-    std::thread::Builder::new().name("store-watch".into()).spawn(move || watch(&server)).map(drop)
+pub(super) fn start(server: Arc<Clients>, pool: Arc<ServerPool>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("store-watch".into()).spawn(move || watch(&server, &pool)).map(drop)
 }
 
-fn watch(server: &Arc<Inner>) {
-    look(server);
+fn watch(server: &Arc<Clients>, pool: &ServerPool) {
+    look(server, pool);
     let mut answers = server.answers_total.load(Ordering::Relaxed);
     while wait(server) {
         // Answers of late are sign of life enough.
         if server.answers_total.load(Ordering::Relaxed) == answers {
-            look(server);
+            look(server, pool);
         }
         answers = server.answers_total.load(Ordering::Relaxed);
     }
 }
 
 /// Waits until it is time to look; whether the server is still in use.
-fn wait(server: &Inner) -> bool {
+fn wait(server: &Clients) -> bool {
     let closed = || server.closed.load(Ordering::Acquire);
     let quiet = |health: &mut Health| !closed() && !matches!(health, Health::Away { .. });
     let health = lock(&server.health);
@@ -46,12 +47,12 @@ fn wait(server: &Inner) -> bool {
 
 /// Asks for a sign of life over one of the connections: a second time when one that was open turned out to be dead, which says
 /// nothing of a new one.
-fn look(server: &Arc<Inner>) {
+fn look(server: &Arc<Clients>, pool: &ServerPool) {
     for _ in 0..2 {
-        let by = Instant::now() + server.config.bounds.timeout;
+        let by = Instant::now() + server.timeout;
         let inside = server.clone();
         let ping = move || inside.ask(|client: &mut dyn Client, by| client.ping(by), by);
-        match server.pool.run(ping, || false) {
+        match pool.run(ping, || false) {
             Ok(Done { value: Err(_), .. }) => {}
             // When the pool refuses, all connections are busy: what they are asked will tell.
             Ok(Done { value: Ok(()), .. }) | Err(_) => return,
