@@ -79,5 +79,5 @@ pub use rows::{RowOrder, Rows};
 pub use run::run;
 pub use search::Search;
 pub use service_level::{Judgement, ServiceLevel};
-pub use target::{Target, parse_mix, parse_mix_with, targets_of};
+pub use target::{LoadTarget, parse_mix, parse_mix_with, targets_of};
 pub use text::text;

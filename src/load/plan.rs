@@ -9,7 +9,7 @@ use anyhow::{bail, ensure};
 use super::connect_to::ConnectTo;
 use super::rows::{RowOrder, Rows};
 use super::start;
-use super::target::Target;
+use super::target::LoadTarget;
 use crate::results::keys::Template;
 use crate::results::load::Arrivals;
 use crate::results::profile::Profile;
@@ -18,7 +18,7 @@ use crate::results::profile::Profile;
 #[derive(Clone, Debug)]
 pub struct LoadPlan {
     /// The addresses, with their weights.
-    pub targets: Vec<Target>,
+    pub targets: Vec<LoadTarget>,
     /// How requests are paced.
     pub load: Load,
     /// Open loop: the rate changes so from the start on; the rate of [`Load::Open`] is then its mean, and its length is
@@ -147,7 +147,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl LoadPlan {
     /// A closed loop with the usual settings: one second of warm-up, 10 s measured and as much of timeout, GET, keep-alive.
-    pub fn closed(targets: Vec<Target>, connections: usize) -> Self {
+    pub fn closed(targets: Vec<LoadTarget>, connections: usize) -> Self {
         Self {
             targets,
             load: Load::Closed { connections },
@@ -200,7 +200,7 @@ impl LoadPlan {
         self.check_rows()?;
         ensure!(self.threads != Some(0), "at least one thread is needed");
         let token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
-        for Target { method, body, .. } in &self.targets {
+        for LoadTarget { method, body, .. } in &self.targets {
             ensure!(token(method), "'{method}' is not an HTTP method");
             if matches!(&**method, "CONNECT" | "TRACE") {
                 bail!("the method {method} is not for load");

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use super::cookies::CookieJar;
 use super::draw::KeySampler;
 use super::plan::LoadPlan;
-use super::target::Target;
+use super::target::LoadTarget;
 use crate::results::keys::{Form, Piece, Template};
 
 /// A target, made ready: the bytes to send and where to.
@@ -84,7 +84,7 @@ pub(super) struct RequestBuffer {
 
 impl PreparedRequest {
     /// A request of the plan to the origin with that index.
-    pub fn new(plan: &LoadPlan, target: &Target, origin: usize) -> Self {
+    pub fn new(plan: &LoadPlan, target: &LoadTarget, origin: usize) -> Self {
         let mut head = vec![TemplatePart::Bytes(format!("{} ", target.method).into_bytes())];
         head.extend(parts(&target.path));
         let fields = fields(plan, target);
@@ -196,7 +196,7 @@ fn number(out: &mut Vec<u8>, label: &str, number: u64) {
 }
 
 /// From behind the path to the last field but the length of a body. In the fields of the plan, columns of its table may stand.
-fn fields(plan: &LoadPlan, target: &Target) -> Template {
+fn fields(plan: &LoadPlan, target: &LoadTarget) -> Template {
     let has = |name: &str| {
         plan.headers.iter().any(|header| header.split(':').next().is_some_and(|got| got.eq_ignore_ascii_case(name)))
     };

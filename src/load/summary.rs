@@ -9,7 +9,7 @@ use super::percentiles::{percentiles, rounded, spectrum};
 use super::plan::{Load, LoadPlan};
 use super::recorder::{Tally, ThreadRecorder};
 use super::silence::Silence;
-use super::target::Target;
+use super::target::LoadTarget;
 use super::timeline::Timeline;
 use super::usage::CpuUsage;
 use super::verdict::{self, Evidence};
@@ -122,7 +122,7 @@ fn pacing(plan: &LoadPlan) -> (Option<usize>, Option<f64>, Option<Arrivals>, Opt
 }
 
 fn targets(plan: &LoadPlan) -> Vec<TargetInfo> {
-    let info = |target: &Target| TargetInfo {
+    let info = |target: &LoadTarget| TargetInfo {
         url: target.url.to_string(),
         weight: target.weight,
         method: (target.method != "GET").then(|| target.method.clone()),

@@ -8,7 +8,7 @@ use crate::results::work::Request;
 
 /// One address of the mix.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
+pub struct LoadTarget {
     /// How often it is asked, relative to the others; at least 1.
     pub weight: u32,
     /// `GET`, or another method.
@@ -29,7 +29,7 @@ const MAX_WEIGHT: u32 = 10_000;
 ///
 /// # Errors
 /// When the list is empty, or an address or a weight is malformed.
-pub fn parse_mix<T: AsRef<str>>(texts: &[T]) -> anyhow::Result<Vec<Target>> {
+pub fn parse_mix<T: AsRef<str>>(texts: &[T]) -> anyhow::Result<Vec<LoadTarget>> {
     parse_mix_with(texts, &[])
 }
 
@@ -37,9 +37,9 @@ pub fn parse_mix<T: AsRef<str>>(texts: &[T]) -> anyhow::Result<Vec<Target>> {
 ///
 /// # Errors
 /// As [`parse_mix`].
-pub fn parse_mix_with<T: AsRef<str>>(texts: &[T], columns: &[String]) -> anyhow::Result<Vec<Target>> {
+pub fn parse_mix_with<T: AsRef<str>>(texts: &[T], columns: &[String]) -> anyhow::Result<Vec<LoadTarget>> {
     ensure!(!texts.is_empty(), "give at least one address, for instance http://127.0.0.1:3000/fib?number=20");
-    let mut targets: Vec<Target> = Vec::with_capacity(texts.len());
+    let mut targets: Vec<LoadTarget> = Vec::with_capacity(texts.len());
     for text in texts {
         let (weight, address) = split_weight(text.as_ref())?;
         let url = if address.starts_with('/') {
@@ -50,12 +50,12 @@ pub fn parse_mix_with<T: AsRef<str>>(texts: &[T], columns: &[String]) -> anyhow:
         } else {
             address.to_owned()
         };
-        targets.push(Target::get(weight, &url, columns)?);
+        targets.push(LoadTarget::get(weight, &url, columns)?);
     }
     Ok(targets)
 }
 
-impl Target {
+impl LoadTarget {
     /// A GET of an address, which may have keys and columns of a table in its path.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ fn address_of(text: &str) -> anyhow::Result<Url> {
 ///
 /// # Errors
 /// When there is not one address, it has a weight or a query, or a request makes no address with it.
-pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request], columns: &[String]) -> anyhow::Result<Vec<Target>> {
+pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request], columns: &[String]) -> anyhow::Result<Vec<LoadTarget>> {
     let [base] = texts else { bail!("the requests of a file go to one address; give http://HOST:PORT alone") };
     let base = base.as_ref().trim();
     let origin = address_of(base)?;
@@ -118,9 +118,9 @@ pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request], columns: &[Strin
     let before = origin.to_string();
     let target = |request: &Request| {
         let address = format!("{}{}", before.trim_end_matches('/'), request.path);
-        let target = Target::get(request.weight, &address, columns)?;
+        let target = LoadTarget::get(request.weight, &address, columns)?;
         let body = request.body.as_deref().map(|body| Template::parse_body_with(body, columns)).transpose()?;
-        Ok(Target { method: request.method.clone(), body, ..target })
+        Ok(LoadTarget { method: request.method.clone(), body, ..target })
     };
     work.iter().map(target).collect()
 }
@@ -141,7 +141,7 @@ fn split_weight(text: &str) -> anyhow::Result<(u32, &str)> {
 
 /// The order in which the addresses of a mix are asked: each `weight` times a round, spread as evenly as can be
 /// (the smooth weighted round robin that balancers use). Returns indices into `targets`.
-pub fn pattern(targets: &[Target]) -> Vec<u16> {
+pub fn pattern(targets: &[LoadTarget]) -> Vec<u16> {
     let divisor = targets.iter().fold(0, |divisor, target| greatest_common_divisor(divisor, target.weight)).max(1);
     let weights: Vec<i64> = targets.iter().map(|target| i64::from(target.weight / divisor)).collect();
     let total: i64 = weights.iter().sum();
@@ -221,7 +221,9 @@ mod tests {
     #[test]
     fn patterns_are_exact_and_spread() {
         let of = |weights: &[u32]| {
-            pattern(&weights.iter().map(|weight| Target::get(*weight, "http://a/", &[]).unwrap()).collect::<Vec<_>>())
+            pattern(
+                &weights.iter().map(|weight| LoadTarget::get(*weight, "http://a/", &[]).unwrap()).collect::<Vec<_>>(),
+            )
         };
         assert_eq!(of(&[1]), [0]);
         assert_eq!(of(&[5]), [0]);

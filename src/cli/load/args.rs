@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 
 use crate::cli::units;
-use crate::load::{self, ConnectTo, Expect, Load, LoadPlan, RowOrder, Rows, StatusPattern, Target, TlsSettings};
+use crate::load::{self, ConnectTo, Expect, Load, LoadPlan, LoadTarget, RowOrder, Rows, StatusPattern, TlsSettings};
 use crate::results::experiment;
 use crate::results::keys::Template;
 use crate::results::load::Arrivals;
@@ -279,7 +279,7 @@ fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
 }
 
 /// What is asked, with its methods and bodies.
-fn targets(args: &Args, columns: &[String]) -> anyhow::Result<Vec<Target>> {
+fn targets(args: &Args, columns: &[String]) -> anyhow::Result<Vec<LoadTarget>> {
     let requests = &args.requests;
     if let Some(file) = &requests.work {
         return load::targets_of(&args.urls, &read_work(file, columns)?, columns);
