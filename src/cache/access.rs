@@ -9,15 +9,15 @@ use super::flight::{Flight, Flights, Others, Outcome};
 use super::key::Key;
 use super::memory::Memory;
 use super::shared::Shared;
-use super::target::Target;
+use super::target::CacheTarget;
 use crate::http::Problem;
 use crate::stats::CacheReading;
 
 /// Where answers are kept, and for how long.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct CacheConfig {
     /// Where.
-    pub target: Target,
+    pub target: CacheTarget,
     /// How long an answer is used.
     pub ttl: Duration,
     /// Connections to a server that is shared.
@@ -28,7 +28,7 @@ pub struct Config {
 
 /// The cache of a node.
 pub struct Cache {
-    target: Target,
+    target: CacheTarget,
     ttl: Duration,
     backend: Backend,
     flights: Flights,
@@ -59,11 +59,11 @@ impl Cache {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(config: Config) -> std::io::Result<Self> {
-        let Config { target, ttl, connections, queue } = config;
+    pub fn start(config: CacheConfig) -> std::io::Result<Self> {
+        let CacheConfig { target, ttl, connections, queue } = config;
         let backend = match &target {
-            Target::Memory(bytes) => Backend::Here(Memory::new(*bytes)?),
-            Target::Shared(server) => Backend::There(Shared::start(server.clone(), connections, queue)?),
+            CacheTarget::Memory(bytes) => Backend::Here(Memory::new(*bytes)?),
+            CacheTarget::Shared(server) => Backend::There(Shared::start(server.clone(), connections, queue)?),
         };
         let zero = || AtomicU64::new(0);
         let flights = Flights::default();
@@ -71,7 +71,7 @@ impl Cache {
     }
 
     /// Where it is.
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &CacheTarget {
         &self.target
     }
 

@@ -24,8 +24,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Cache, Config, Entered, Lead, Wait};
+pub use access::{Cache, CacheConfig, Entered, Lead, Wait};
 pub use entry::Entry;
 pub use flight::{Others, Outcome};
 pub use key::Key;
-pub use target::Target;
+pub use target::CacheTarget;

@@ -10,7 +10,7 @@ const LEAST_SIZE: u64 = 64 * 1024;
 
 /// Where answers are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum CacheTarget {
     /// In the node, at most so many bytes.
     Memory(u64),
     /// In a server: Redis or memcached.
@@ -20,7 +20,7 @@ pub enum Target {
 /// What may be written, for messages that must not repeat what was.
 const FORMS: &str = "memory:SIZE (such as memory:64MiB), redis://HOST:PORT/NUMBER or memcached://HOST:PORT";
 
-impl FromStr for Target {
+impl FromStr for CacheTarget {
     type Err = String;
 
     /// The message of a refusal never holds what was given: it may hold a password.
@@ -50,7 +50,7 @@ impl FromStr for Target {
 }
 
 /// Without user and password.
-impl fmt::Display for Target {
+impl fmt::Display for CacheTarget {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory(bytes) => write!(out, "memory:{bytes}"),
@@ -59,7 +59,7 @@ impl fmt::Display for Target {
     }
 }
 
-impl Target {
+impl CacheTarget {
     /// The word for it in answers.
     pub fn name(&self) -> &'static str {
         match self {
@@ -81,7 +81,7 @@ mod tests {
             ("redis://ana:hunter2@db:7000/1", "redis://db:7000/1", "redis"),
             ("memcached://db", "memcached://db:11211", "memcached"),
         ] {
-            let target: Target = text.parse().unwrap();
+            let target: CacheTarget = text.parse().unwrap();
             assert_eq!((target.to_string().as_str(), target.name()), (shown, name));
         }
     }
@@ -97,7 +97,7 @@ mod tests {
             "mysql://ana:hunter2@db/x",
             "redis://:hunter2@db/x",
         ] {
-            let refusal = text.parse::<Target>().unwrap_err();
+            let refusal = text.parse::<CacheTarget>().unwrap_err();
             assert!(!refusal.contains("hunter2") && refusal.contains("such as"), "{text}: {refusal}");
         }
     }

@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Cache, Config, Entered, Key, Lead, Outcome, Wait};
+use super::{Cache, CacheConfig, Entered, Key, Lead, Outcome, Wait};
 use crate::http::Problem;
 
 const KEY: Key = Key { address: "item", number: 7, variant: "" };
 
 fn cache(ttl: Duration) -> Arc<Cache> {
     let target = "memory:1MiB".parse().unwrap();
-    Arc::new(Cache::start(Config { target, ttl, connections: 1, queue: 1 }).unwrap())
+    Arc::new(Cache::start(CacheConfig { target, ttl, connections: 1, queue: 1 }).unwrap())
 }
 
 fn lead(cache: &Arc<Cache>) -> Lead {

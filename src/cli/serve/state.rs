@@ -128,12 +128,12 @@ impl StateArgs {
     /// The cache, where one is asked for. One that is shared and away does not keep a node from starting, or from answering.
     fn cache(&self, queue: u64) -> anyhow::Result<Option<Arc<Cache>>> {
         let Some(given) = &self.cache else { return Ok(None) };
-        let target: cache::Target = store::target(given).context("--cache")?;
-        if let cache::Target::Shared(server) = &target {
+        let target: cache::CacheTarget = store::target(given).context("--cache")?;
+        if let cache::CacheTarget::Shared(server) = &target {
             warn_of_visible_password(server);
         }
         let connections = self.store_connections as usize;
-        let config = cache::Config { target, ttl: self.cache_ttl, connections, queue: queue as usize };
+        let config = cache::CacheConfig { target, ttl: self.cache_ttl, connections, queue: queue as usize };
         let started = Cache::start(config).map(Arc::new);
         started.map(Some).context("cannot start the threads of the cache; lower --store-connections")
     }
