@@ -11,7 +11,7 @@ use webapp::autoscale::autoscaler::Autoscaler;
 use webapp::autoscale::simulated::{Change, Simulated};
 use webapp::autoscale::{Config, History};
 use webapp::results::profile::Shape;
-use webapp::simulate::{Arrivals, Model, Policy, Profile, Service, simulate_with};
+use webapp::simulate::{Arrivals, Model, Policy, Profile, ServiceTime, simulate_with};
 
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 /// As Kubernetes has it.
@@ -22,7 +22,7 @@ fn main() -> anyhow::Result<()> {
     let profile = Profile::new(load.points().to_vec()).ok().context("the day is not a load")?;
     let arrivals = Arrivals::Profile(profile);
     let requests = (arrivals.mean_rate() * WEEK_SECONDS) as u64;
-    let plain = Model::new(1.0, Service::Fixed { seconds: 1.0 }, 3, requests);
+    let plain = Model::new(1.0, ServiceTime::Fixed { seconds: 1.0 }, 3, requests);
     let model = Model { arrivals, balancer: Policy::RoundRobin, warmup: 0, start_seconds: 20.0, ..plain };
     let targets = ["cpu=60", "queue=4"].map(|target| target.parse().map_err(anyhow::Error::msg));
     let config = Config::new(targets.into_iter().collect::<Result<_, _>>()?, 8);

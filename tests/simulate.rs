@@ -4,17 +4,17 @@
 #![allow(clippy::unwrap_used)]
 
 use webapp::simulate::{
-    Arrivals, Client, Controller, Death, Discipline, Estimate, Failure, Model, NodeState, Orders, Outcome, Policy,
-    Profile, Quota, Sample, Server, Service, Store, simulate, simulate_with,
+    Arrivals, ClientModel, Controller, Death, Discipline, Estimate, LifeState, Model, Orders, Policy, Profile, Quota,
+    RequestFailure, Sample, Server, ServiceTime, SimulationOutcome, StoreModel, simulate, simulate_with,
 };
 
-const EXPONENTIAL: Service = Service::Exponential { mean: 1.0 };
+const EXPONENTIAL: ServiceTime = ServiceTime::Exponential { mean: 1.0 };
 
 fn model(load: f64, nodes: usize, requests: u64) -> Model {
     Model::new(load * nodes as f64, EXPONENTIAL, nodes, requests)
 }
 
-fn run(model: &Model) -> Outcome {
+fn run(model: &Model) -> SimulationOutcome {
     simulate(model).unwrap()
 }
 
@@ -37,9 +37,9 @@ fn one_server() {
         let times = run(&base).time_in_system.unwrap();
         agrees("M/M/1", times.mean, 1.0 / (1.0 - load));
         assert!(times.p99.covers(100f64.ln() / (1.0 - load)), "M/M/1, p99: {:?}", times.p99);
-        let fixed = Model { service: Service::Fixed { seconds: 1.0 }, ..base.clone() };
+        let fixed = Model { service: ServiceTime::Fixed { seconds: 1.0 }, ..base.clone() };
         agrees("M/D/1", mean(&fixed), 1.0 + load / (2.0 * (1.0 - load)));
-        let tail = Model { service: Service::LogNormal { mean: 1.0, cv: 1.5 }, requests: 500_000, ..base.clone() };
+        let tail = Model { service: ServiceTime::LogNormal { mean: 1.0, cv: 1.5 }, requests: 500_000, ..base.clone() };
         agrees("M/G/1", mean(&tail), 1.0 + load * (1.0 + 1.5 * 1.5) / (2.0 * (1.0 - load)));
         let even = Model { arrivals: Arrivals::Even { rate: load }, ..base };
         agrees("D/M/1", mean(&even), if load == 0.5 { 1.2550 } else { 2.6927 });
@@ -50,7 +50,8 @@ fn one_server() {
 fn shared_processor() {
     for load in [0.5, 0.8] {
         let server = Server { discipline: Discipline::Ps, ..Server::default() };
-        for service in [EXPONENTIAL, Service::Fixed { seconds: 1.0 }, Service::LogNormal { mean: 1.0, cv: 1.0 }] {
+        for service in [EXPONENTIAL, ServiceTime::Fixed { seconds: 1.0 }, ServiceTime::LogNormal { mean: 1.0, cv: 1.0 }]
+        {
             let name = format!("PS, {service:?}");
             let shared = Model { server: server.clone(), service, ..model(load, 1, 200_000) };
             agrees(&name, mean(&shared), 1.0 / (1.0 - load));
@@ -81,7 +82,7 @@ fn full_queues_refuse() {
     // M/M/1/4 at 90 % (Erlang): the share lost is (1 - ρ) ρ⁴ / (1 - ρ⁵).
     let limited = Server { queue: Some(3), ..Server::default() };
     let outcome = run(&Model { server: limited, ..model(0.9, 1, 200_000) });
-    let share = outcome.lost[&Failure::QueueFull] as f64 / outcome.requests as f64;
+    let share = outcome.lost[&RequestFailure::QueueFull] as f64 / outcome.requests as f64;
     let truth = 0.1 * 0.9f64.powi(4) / (1.0 - 0.9f64.powi(5));
     assert!((share / truth - 1.0).abs() < 0.02, "{share}, not {truth}");
     assert_eq!(outcome.completed + outcome.lost_total(), outcome.requests);
@@ -111,17 +112,17 @@ fn equal_seeds_give_equal_results_and_balancers_see_the_same_load() {
 fn a_quota_is_what_the_nodes_get() {
     let quota = Some(Quota { cores: 0.25, period_seconds: 0.1 });
     let server = Server { threads: 2, quota, queue: Some(100), ..Server::default() };
-    let base = Model::new(100.0, Service::Exponential { mean: 0.005 }, 1, 50_000);
+    let base = Model::new(100.0, ServiceTime::Exponential { mean: 0.005 }, 1, 50_000);
     // Twice as much as 0.25 cores can do: 50 of 100 requests a second are answered, all periods are cut.
     let outcome = run(&Model { server: server.clone(), ..base.clone() });
     assert!((outcome.goodput_per_second - 50.0).abs() < 1.0, "{}", outcome.goodput_per_second);
     let utilization = outcome.utilization.unwrap().value;
     assert!((utilization - 1.0).abs() < 0.01 && outcome.nodes[0].throttled.unwrap() > 0.98, "{utilization}");
     // Work that fits into the budget of a period is as fast as without a quota; what does not fit waits for the next one.
-    let few = Model::new(4.0, Service::Fixed { seconds: 0.02 }, 1, 20_000);
+    let few = Model::new(4.0, ServiceTime::Fixed { seconds: 0.02 }, 1, 20_000);
     let times = run(&Model { server: server.clone(), ..few.clone() }).time_in_system.unwrap();
     assert!((times.p50.value - 0.02).abs() < 1e-4, "{times:?}");
-    let long = Model { service: Service::Fixed { seconds: 0.03 }, ..few };
+    let long = Model { service: ServiceTime::Fixed { seconds: 0.03 }, ..few };
     let times = run(&Model { server, ..long }).time_in_system.unwrap();
     assert!(times.p50.value > 0.06 && times.p99.value > times.p50.value, "{times:?}");
 }
@@ -138,29 +139,29 @@ fn a_death_takes_its_requests_and_is_noticed() {
         ..model(0.5, 4, 20_000)
     };
     let outcome = run(&base);
-    let dead = outcome.lost[&Failure::NodeDead] as f64;
+    let dead = outcome.lost[&RequestFailure::NodeDead] as f64;
     assert!((dead - 50.0).abs() < 20.0, "{dead}");
-    assert!(outcome.lost[&Failure::NodeDied] < 20, "what it had at that moment");
+    assert!(outcome.lost[&RequestFailure::NodeDied] < 20, "what it had at that moment");
     assert!(outcome.timeline.iter().any(|slice| slice.nodes == 3) && outcome.timeline.last().unwrap().nodes == 4);
     // Tried again at another node, none is lost.
-    let client = Client { retries: 3, ..Client::default() };
+    let client = ClientModel { retries: 3, ..ClientModel::default() };
     let outcome = run(&Model { client, ..base.clone() });
     assert_eq!((outcome.lost_total(), outcome.completed), (0, 20_000));
     assert!(outcome.tries > 20_000);
     // With one node only, nobody is there.
     let death = Death { node: 0, at_seconds: 100.0, for_seconds: None };
     let outcome = run(&Model { deaths: vec![death], check_seconds: 1.0, warmup: 0, ..model(0.5, 1, 1_000) });
-    assert!(outcome.lost[&Failure::NoNode] > 900, "{:?}", outcome.lost);
+    assert!(outcome.lost[&RequestFailure::NoNode] > 900, "{:?}", outcome.lost);
 }
 
 #[test]
 fn retries_can_keep_a_system_down() {
-    let client = |retries, serve_abandoned, retry_budget| Client {
+    let client = |retries, serve_abandoned, retry_budget| ClientModel {
         timeout_seconds: Some(15.0),
         retries,
         serve_abandoned,
         retry_budget,
-        ..Client::default()
+        ..ClientModel::default()
     };
     // Both nodes are away for a minute; then there is more than enough for the load of 75 %.
     let deaths = (0..2).map(|node| Death { node, at_seconds: 2_000.0, for_seconds: Some(60.0) }).collect();
@@ -182,10 +183,10 @@ fn retries_can_keep_a_system_down() {
 #[test]
 fn a_store_is_a_second_queue() {
     // Two M/M/1 queues in a row are independent (Burke): 1 / (1 - 0.5) + 0.25 / (1 - 0.5).
-    let store = |holds_thread| Store {
+    let store = |holds_thread| StoreModel {
         count: 1,
         server: Server::default(),
-        service: Service::Exponential { mean: 0.25 },
+        service: ServiceTime::Exponential { mean: 0.25 },
         share: 1.0,
         holds_thread,
     };
@@ -210,7 +211,7 @@ impl Controller for ByQueue {
     }
 
     fn decide(&mut self, sample: &Sample<'_>) -> Orders {
-        let ready = sample.nodes.iter().filter(|node| node.state == NodeState::Ready);
+        let ready = sample.nodes.iter().filter(|node| node.state == LifeState::Ready);
         let here: u32 = ready.clone().map(|node| node.running + node.queued).sum();
         assert!(ready.clone().filter_map(|node| node.utilization).all(|share| (0.0..=1.0 + 1e-9).contains(&share)));
         assert!((sample.interval_seconds - 15.0).abs() < 1e-6);

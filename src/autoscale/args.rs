@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args as _, FromArgMatches};
 
 use super::autoscaler::Autoscaler;
-use super::config::{Config, Policy, Rules, Select, Target};
+use super::config::{Config, Rules, ScalingPolicy, Select, Target};
 use super::dimension::Dimension;
 use super::history::History;
 use super::machines::MachineConfig;
@@ -75,7 +75,7 @@ struct Speed {
         value_delimiter = ',',
         env = "WEBAPP_AUTOSCALE_UP_POLICY"
     )]
-    up_policy: Vec<Policy>,
+    up_policy: Vec<ScalingPolicy>,
     /// Shrink at most by so many nodes or percent in a time.
     #[arg(
         long,
@@ -84,7 +84,7 @@ struct Speed {
         value_delimiter = ',',
         env = "WEBAPP_AUTOSCALE_DOWN_POLICY"
     )]
-    down_policy: Vec<Policy>,
+    down_policy: Vec<ScalingPolicy>,
     /// Of the policies for growing, the one that allows most counts, or least, or it never grows.
     #[arg(long, value_enum, default_value = "max", env = "WEBAPP_AUTOSCALE_UP_SELECT")]
     up_select: Select,

@@ -39,11 +39,11 @@ impl Metric {
     }
 
     /// How the figures of several nodes make one.
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> MetricKind {
         match self {
-            Self::Cpu | Self::Memory => Kind::Utilization,
-            Self::Rate | Self::Queue => Kind::Average,
-            Self::P99 => Kind::Largest,
+            Self::Cpu | Self::Memory => MetricKind::Utilization,
+            Self::Rate | Self::Queue => MetricKind::Average,
+            Self::P99 => MetricKind::Largest,
         }
     }
 
@@ -60,7 +60,7 @@ impl Metric {
 
 /// How the figures of several nodes make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Whole percent, rounded down, of what all use of what all may use.
     Utilization,
     /// The mean over the nodes.
@@ -93,9 +93,9 @@ impl FromStr for Target {
             .ok_or_else(|| format!("'{name}' is not a metric; the metrics are {}", names()))?;
         let value = value.trim();
         let number = match metric.kind() {
-            Kind::Utilization => value.trim_end_matches('%'),
-            Kind::Average => value,
-            Kind::Largest => value.trim_end_matches("ms"),
+            MetricKind::Utilization => value.trim_end_matches('%'),
+            MetricKind::Average => value,
+            MetricKind::Largest => value.trim_end_matches("ms"),
         };
         match number.trim().parse::<f64>() {
             Ok(value) if value.is_finite() && value > 0.0 => Ok(Self { metric, value }),
@@ -116,7 +116,7 @@ pub enum Change {
 
 /// A bound on how fast the size changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Policy {
+pub struct ScalingPolicy {
     /// How much.
     pub change: Change,
     /// In how long a time.
@@ -128,7 +128,7 @@ const LONGEST_PERIOD: Duration = Duration::from_secs(1800);
 /// Likewise, `MaxStabilizationWindowSeconds`.
 pub const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
 
-impl fmt::Display for Policy {
+impl fmt::Display for ScalingPolicy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let period = self.period.as_secs_f64();
         match self.change {
@@ -138,7 +138,7 @@ impl fmt::Display for Policy {
     }
 }
 
-impl FromStr for Policy {
+impl FromStr for ScalingPolicy {
     type Err = String;
 
     /// Reads `4/15s` (nodes) or `100%/15s` (percent).
@@ -179,7 +179,7 @@ pub struct Rules {
     /// Stabilization: the most careful proposal of this last time counts.
     pub window: Duration,
     /// At least one.
-    pub policies: Vec<Policy>,
+    pub policies: Vec<ScalingPolicy>,
     /// Which of the policies counts.
     pub select: Select,
     /// Share of the target by which a metric may miss it before the size changes.
@@ -209,8 +209,8 @@ impl Rules {
     /// pkg/apis/autoscaling/v2/defaults.go).
     pub fn up() -> Self {
         let policies = vec![
-            Policy { change: Change::Nodes(4), period: PERIOD },
-            Policy { change: Change::Percent(100), period: PERIOD },
+            ScalingPolicy { change: Change::Nodes(4), period: PERIOD },
+            ScalingPolicy { change: Change::Percent(100), period: PERIOD },
         ];
         Self { window: Duration::ZERO, policies, select: Select::Max, tolerance: 0.1 }
     }
@@ -218,7 +218,7 @@ impl Rules {
     /// The default for shrinking: what nothing asked for in 300 s goes, up to 100 % in 15 s (`defaultHPAScaleDownRules`
     /// there; the window is the controller's `--horizontal-pod-autoscaler-downscale-stabilization`).
     pub fn down() -> Self {
-        let policies = vec![Policy { change: Change::Percent(100), period: PERIOD }];
+        let policies = vec![ScalingPolicy { change: Change::Percent(100), period: PERIOD }];
         Self { window: Duration::from_secs(300), policies, select: Select::Max, tolerance: 0.1 }
     }
 }
@@ -284,16 +284,16 @@ mod tests {
 
     #[test]
     fn policies() {
-        let policy = |change, seconds| Ok(Policy { change, period: Duration::from_secs(seconds) });
+        let policy = |change, seconds| Ok(ScalingPolicy { change, period: Duration::from_secs(seconds) });
         assert_eq!("4/15s".parse(), policy(Change::Nodes(4), 15));
         assert_eq!("100%/15s".parse(), policy(Change::Percent(100), 15));
         assert_eq!(" 10 % / 1m ".parse(), policy(Change::Percent(10), 60));
         assert_eq!("1/60".parse(), policy(Change::Nodes(1), 60));
         for text in ["", "4", "4/", "/15s", "0/15s", "-1/15s", "4/0s", "4/31m", "x/15s", "4%%/15s", "1.5/15s"] {
-            assert!(text.parse::<Policy>().is_err(), "{text}");
+            assert!(text.parse::<ScalingPolicy>().is_err(), "{text}");
         }
         for text in ["4/15s", "100%/60s"] {
-            assert_eq!(text.parse::<Policy>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ScalingPolicy>().unwrap().to_string(), text);
         }
     }
 

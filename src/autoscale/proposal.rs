@@ -4,7 +4,7 @@
 //! pkg/controller/podautoscaler/replica_calculator.go, and pkg/controller/podautoscaler/metrics/utilization.go. The
 //! floating-point steps are the same, so that what is rounded falls the same way.
 
-use super::config::{Config, Kind, Metric, Target};
+use super::config::{Config, Metric, MetricKind, Target};
 use super::sample::{Node, Samples, State};
 
 /// A start burst is not load: for so long after its start a node's CPU counts only while it is ready, and only as far as
@@ -108,8 +108,8 @@ impl Groups {
     /// nothing is assumed.
     fn filled(&self, target: Target, ratio: f64) -> Vec<Weighed> {
         let full = match target.metric.kind() {
-            Kind::Utilization => target.value.max(100.0),
-            Kind::Average | Kind::Largest => target.value,
+            MetricKind::Utilization => target.value.max(100.0),
+            MetricKind::Average | MetricKind::Largest => target.value,
         };
         let at = |value: f64| move |quota: &f64| (value, *quota);
         let mut all = self.measured.clone();
@@ -141,19 +141,19 @@ fn serves(node: &Node) -> bool {
 }
 
 /// One figure for several nodes, at least one.
-fn together(kind: Kind, all: &[Weighed]) -> f64 {
+fn together(kind: MetricKind, all: &[Weighed]) -> f64 {
     match kind {
-        Kind::Utilization => {
+        MetricKind::Utilization => {
             let used: f64 = all.iter().map(|(percent, quota)| percent * quota).sum();
             let quotas: f64 = all.iter().map(|(_, quota)| quota).sum();
             // A sum of decimals may lie a little below the whole number that it is.
             (used / quotas + 1e-9).floor()
         }
         // In thousandths, cut off, as Kubernetes' quantities are.
-        Kind::Average => {
+        MetricKind::Average => {
             let sum: f64 = all.iter().map(|(value, _)| value).sum();
             (sum * 1e3 / all.len() as f64 + 1e-6).floor() / 1e3
         }
-        Kind::Largest => all.iter().map(|(value, _)| *value).fold(0.0, f64::max),
+        MetricKind::Largest => all.iter().map(|(value, _)| *value).fold(0.0, f64::max),
     }
 }

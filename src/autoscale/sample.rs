@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::config::{Kind, Metric};
+use super::config::{Metric, MetricKind};
 
 /// Where a node is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +93,8 @@ impl Samples {
             part.quota = 1.0;
             for (metric, value) in &mut part.readings {
                 match metric.kind() {
-                    Kind::Average => *value /= each,
-                    Kind::Utilization | Kind::Largest => {}
+                    MetricKind::Average => *value /= each,
+                    MetricKind::Utilization | MetricKind::Largest => {}
                 }
             }
             part

@@ -6,7 +6,7 @@ use super::autoscaler::{Autoscaler, Step};
 use super::config::Metric;
 use super::dimension::Dimension;
 use super::sample::{Node, Samples, State};
-use crate::simulate::{Controller, NodeSample, NodeState, Orders, Sample};
+use crate::simulate::{Controller, LifeState, Orders, Sample, SimulatedNode};
 
 /// What the simulated autoscaler changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,13 +87,13 @@ impl Controller for Simulated {
 }
 
 /// A node as the decision knows it; `None` for one that is not there any more.
-fn read(node: &NodeSample, sample: &Sample<'_>) -> Option<Node> {
+fn read(node: &SimulatedNode, sample: &Sample<'_>) -> Option<Node> {
     let state = match node.state {
-        NodeState::Starting => State::Starting,
-        NodeState::Ready => State::Running { ready: true },
-        NodeState::Draining => State::Draining,
-        NodeState::Dead => State::Failed,
-        NodeState::Gone => return None,
+        LifeState::Starting => State::Starting,
+        LifeState::Ready => State::Running { ready: true },
+        LifeState::Draining => State::Draining,
+        LifeState::Dead => State::Failed,
+        LifeState::Gone => return None,
     };
     let mut readings = BTreeMap::new();
     if state == (State::Running { ready: true }) {

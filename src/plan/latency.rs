@@ -12,7 +12,7 @@ use super::measurement::{Measurement, PERIOD_SECONDS, Work};
 use crate::results::load::Arrivals as Gaps;
 use crate::results::objective::{LatencyFigure, Objective};
 use crate::results::statistics::Spread;
-use crate::simulate::{self, Arrivals, Discipline, Model, Policy, Quota, Server, Service, Step, Steps, Times};
+use crate::simulate::{self, Arrivals, Discipline, Model, Policy, Quota, Server, ServiceTime, Step, Steps, Times};
 
 /// What is simulated.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct LatencyModel {
     nodes: u32,
     server: Server,
     policy: Policy,
-    service: Service,
+    service: ServiceTime,
     /// CPU of a request at its node, in seconds.
     pub cpu_seconds: f64,
     /// Spent outside the nodes by each request, in seconds.
@@ -76,7 +76,7 @@ impl LatencyModel {
             },
             policy: evidence.policy,
             cpu_seconds: mean,
-            service: Service::Measured(Steps::new(steps(mean, deviation, &disturbance)).ok()?),
+            service: ServiceTime::Measured(Steps::new(steps(mean, deviation, &disturbance)).ok()?),
             path_seconds: of_cell(|run| run.balancer_seconds) + of_cell(|run| run.generator_seconds),
         })
     }

@@ -17,7 +17,7 @@ pub struct Sample<'a> {
     /// Since the last question.
     pub interval_seconds: f64,
     /// All nodes that are ordered and not gone, in the order in which they came.
-    pub nodes: &'a [NodeSample],
+    pub nodes: &'a [SimulatedNode],
     /// New requests in the interval; retries are not among them.
     pub arrived: u64,
     /// Requests answered in it.
@@ -30,11 +30,11 @@ pub struct Sample<'a> {
 
 /// One node in the interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NodeSample {
+pub struct SimulatedNode {
     /// Its number, from 0; numbers are not used again.
     pub node: usize,
     /// Where it is in its life.
-    pub state: NodeState,
+    pub state: LifeState,
     /// Since it was ordered.
     pub age_seconds: f64,
     /// CPU (or threads) it used of what it may use, 0 to 1; `None` while it is not there.
@@ -49,7 +49,7 @@ pub struct NodeSample {
 
 /// Where a node is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NodeState {
+pub enum LifeState {
     /// Ordered, and not there yet.
     Starting,
     /// Takes requests.

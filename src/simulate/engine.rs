@@ -15,7 +15,7 @@ use super::event::Event;
 use super::heap::Heap;
 use super::memory::prefetch;
 use super::model::Model;
-use super::outcome::{Failure, Outcome};
+use super::outcome::{RequestFailure, SimulationOutcome};
 use super::random::{Random, Streams};
 use super::recorder::{Expected, Recorder};
 use super::service::ServiceSampler;
@@ -120,7 +120,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Runs until each request is answered or lost.
-    pub fn run(mut self) -> Result<Outcome, SimulationError> {
+    pub fn run(mut self) -> Result<SimulationOutcome, SimulationError> {
         if self.model.warmup == 0 {
             self.begin_measuring();
         }
@@ -255,7 +255,7 @@ impl<'a> Engine<'a> {
         let refused = if self.model.fork == 1 {
             match self.balancer.pick() {
                 Some(node) => self.send(request, node).err(),
-                None => Some(Failure::NoNode),
+                None => Some(RequestFailure::NoNode),
             }
         } else {
             self.send_tasks(request).err()
@@ -265,11 +265,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn send_tasks(&mut self, request: u32) -> Result<(), Failure> {
+    fn send_tasks(&mut self, request: u32) -> Result<(), RequestFailure> {
         let mut picks = std::mem::take(&mut self.picks);
         self.balancer.pick_many(self.model.fork, &mut picks);
         let sent = if picks.len() < self.model.fork {
-            Err(Failure::NoNode)
+            Err(RequestFailure::NoNode)
         } else {
             picks.iter().try_for_each(|&node| self.send(request, node))
         };
@@ -278,7 +278,7 @@ impl<'a> Engine<'a> {
     }
 
     #[inline]
-    fn send(&mut self, request: u32, node: u32) -> Result<(), Failure> {
+    fn send(&mut self, request: u32, node: u32) -> Result<(), RequestFailure> {
         let work = self.service.draw();
         self.recorder.task(work);
         let task = self.tasks.insert(Task {
@@ -298,8 +298,8 @@ impl<'a> Engine<'a> {
                 self.balancer.opened(node);
                 Ok(())
             }
-            Err(Refusal::Full) => Err(Failure::QueueFull),
-            Err(Refusal::Dead) => Err(Failure::NodeDead),
+            Err(Refusal::Full) => Err(RequestFailure::QueueFull),
+            Err(Refusal::Dead) => Err(RequestFailure::NodeDead),
         }
     }
 

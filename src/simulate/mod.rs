@@ -44,19 +44,19 @@ mod task;
 mod tier;
 
 pub use arrivals::{Arrivals, Profile};
-pub use controller::{Controller, NodeSample, NodeState, Orders, Sample};
+pub use controller::{Controller, LifeState, Orders, Sample, SimulatedNode};
 pub use error::SimulationError;
-pub use model::{Client, Death, Discipline, Model, Policy, Quota, Server, Store};
+pub use model::{ClientModel, Death, Discipline, Model, Policy, Quota, Server, StoreModel};
 pub use model_error::{MOST_NODES, ModelError};
-pub use outcome::{Failure, NodeOutcome, Outcome, Slice};
-pub use service::{Service, Step, Steps};
+pub use outcome::{NodeOutcome, RequestFailure, SimulationOutcome, Slice};
+pub use service::{ServiceTime, Step, Steps};
 pub use statistics::{Estimate, Times};
 
 /// Simulates a model: equal models give equal outcomes.
 ///
 /// # Errors
 /// [`SimulationError`] when the model makes no sense, or when its queues grow beyond the memory.
-pub fn simulate(model: &Model) -> Result<Outcome, SimulationError> {
+pub fn simulate(model: &Model) -> Result<SimulationOutcome, SimulationError> {
     engine::Engine::new(model, None)?.run()
 }
 
@@ -64,6 +64,6 @@ pub fn simulate(model: &Model) -> Result<Outcome, SimulationError> {
 ///
 /// # Errors
 /// As [`simulate`].
-pub fn simulate_with(model: &Model, controller: &mut dyn Controller) -> Result<Outcome, SimulationError> {
+pub fn simulate_with(model: &Model, controller: &mut dyn Controller) -> Result<SimulationOutcome, SimulationError> {
     engine::Engine::new(model, Some(controller))?.run()
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrivals::Arrivals;
 use super::model_error::{MOST_NODES, ModelError};
-use super::service::Service;
+use super::service::ServiceTime;
 
 /// A system and the load on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Model {
     /// When requests arrive.
     pub arrivals: Arrivals,
     /// How long a node works on a request (on each of its tasks, when it is forked).
-    pub service: Service,
+    pub service: ServiceTime,
     /// Nodes at the start.
     pub nodes: usize,
     /// What a node is.
@@ -24,9 +24,9 @@ pub struct Model {
     /// Tasks of a request: it is done when all are, each on a node of its own.
     pub fork: usize,
     /// What a request needs after the node's work.
-    pub store: Option<Store>,
+    pub store: Option<StoreModel>,
     /// What a client does when there is no answer.
-    pub client: Client,
+    pub client: ClientModel,
     /// Nodes that die.
     pub deaths: Vec<Death>,
     /// From the order of a node to its first request.
@@ -41,7 +41,7 @@ pub struct Model {
 
 impl Model {
     /// Nodes with one thread each, Poisson arrivals, an unlimited queue: the plain case, to be changed with `..`.
-    pub fn new(rate: f64, service: Service, nodes: usize, requests: u64) -> Self {
+    pub fn new(rate: f64, service: ServiceTime, nodes: usize, requests: u64) -> Self {
         Self {
             arrivals: Arrivals::Poisson { rate },
             service,
@@ -51,7 +51,7 @@ impl Model {
             check_seconds: 2.0,
             fork: 1,
             store: None,
-            client: Client::default(),
+            client: ClientModel::default(),
             deaths: Vec::new(),
             start_seconds: 0.0,
             requests,
@@ -182,20 +182,20 @@ pub enum Policy {
 
 /// A layer of stores behind the nodes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Store {
+pub struct StoreModel {
     /// Shards; a request needs any one of them.
     pub count: usize,
     /// What a shard is.
     pub server: Server,
     /// How long it works on a request.
-    pub service: Service,
+    pub service: ServiceTime,
     /// Share of the requests that need a store.
     pub share: f64,
     /// Whether the node's thread waits for the store (a synchronous server), instead of taking the next request.
     pub holds_thread: bool,
 }
 
-impl Store {
+impl StoreModel {
     fn check(&self, node: &Server) -> Result<(), ModelError> {
         self.server.check()?;
         self.service.check()?;
@@ -214,7 +214,7 @@ impl Store {
 
 /// What a client does.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Client {
+pub struct ClientModel {
     /// So long it waits for the answer of one try.
     pub timeout_seconds: Option<f64>,
     /// Tries after the first.
@@ -229,7 +229,7 @@ pub struct Client {
     pub serve_abandoned: bool,
 }
 
-impl Client {
+impl ClientModel {
     fn check(&self) -> Result<(), ModelError> {
         not_negative("retry", self.retry_seconds)?;
         if let Some(seconds) = self.timeout_seconds

@@ -9,7 +9,7 @@ use super::statistics::{Estimate, Times};
 /// Why a try got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Failure {
+pub enum RequestFailure {
     /// The node's queue was full.
     QueueFull,
     /// The client's timeout.
@@ -24,7 +24,7 @@ pub enum Failure {
     StoreFull,
 }
 
-impl Failure {
+impl RequestFailure {
     /// All of them, in the order of their discriminants.
     pub const ALL: [Self; 6] =
         [Self::QueueFull, Self::TimedOut, Self::NodeDied, Self::NodeDead, Self::NoNode, Self::StoreFull];
@@ -44,17 +44,17 @@ impl Failure {
 
 /// The result of a simulation. Its figures are of the requests that arrived after the warm-up; each of them was answered or lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct SimulationOutcome {
     /// Measured requests.
     pub requests: u64,
     /// Those that were answered.
     pub completed: u64,
     /// Those that were not, by why their last try failed.
-    pub lost: BTreeMap<Failure, u64>,
+    pub lost: BTreeMap<RequestFailure, u64>,
     /// Tries of all of them: `requests` when nothing was sent twice.
     pub tries: u64,
     /// Tries that failed, by why.
-    pub failed_tries: BTreeMap<Failure, u64>,
+    pub failed_tries: BTreeMap<RequestFailure, u64>,
     /// Events of the whole run, the warm-up included.
     pub events: u64,
     /// From the first measured arrival to the last.
@@ -81,7 +81,7 @@ pub struct Outcome {
     pub timeline: Vec<Slice>,
 }
 
-impl Outcome {
+impl SimulationOutcome {
     /// Requests that were not answered.
     pub fn lost_total(&self) -> u64 {
         self.lost.values().sum()

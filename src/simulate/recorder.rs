@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::{Failure, Slice};
+use super::outcome::{RequestFailure, Slice};
 use super::statistics::{BATCHES, Meter};
 
 /// Fewest measured requests of a slice.
@@ -66,14 +66,14 @@ impl Boundaries {
 pub(super) struct Counts {
     pub completed: u64,
     pub tries: u64,
-    pub lost: [u64; Failure::ALL.len()],
-    pub failed_tries: [u64; Failure::ALL.len()],
+    pub lost: [u64; RequestFailure::ALL.len()],
+    pub failed_tries: [u64; RequestFailure::ALL.len()],
 }
 
 impl Counts {
     /// By failure, without those that did not happen.
-    pub fn by_failure(counts: &[u64; Failure::ALL.len()]) -> BTreeMap<Failure, u64> {
-        Failure::ALL.into_iter().zip(*counts).filter(|pair| pair.1 > 0).collect()
+    pub fn by_failure(counts: &[u64; RequestFailure::ALL.len()]) -> BTreeMap<RequestFailure, u64> {
+        RequestFailure::ALL.into_iter().zip(*counts).filter(|pair| pair.1 > 0).collect()
     }
 }
 
@@ -150,11 +150,11 @@ impl Recorder {
         self.counts.tries += u64::from(measured);
     }
 
-    pub fn fail(&mut self, measured: bool, failure: Failure) {
+    pub fn fail(&mut self, measured: bool, failure: RequestFailure) {
         self.counts.failed_tries[failure as usize] += u64::from(measured);
     }
 
-    pub fn lose(&mut self, measured: bool, failure: Failure) {
+    pub fn lose(&mut self, measured: bool, failure: RequestFailure) {
         self.now.lost += 1;
         self.counts.lost[failure as usize] += u64::from(measured);
     }

@@ -8,7 +8,7 @@ use super::random::{Random, uniform};
 
 /// A distribution of service times, in seconds of an undisturbed thread.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Service {
+pub enum ServiceTime {
     /// Exponential: much small work, some large.
     Exponential {
         /// Seconds.
@@ -30,7 +30,7 @@ pub enum Service {
     Measured(Steps),
 }
 
-impl Service {
+impl ServiceTime {
     /// The mean, in seconds.
     pub fn mean(&self) -> f64 {
         match self {
@@ -155,17 +155,17 @@ enum Kind {
 
 impl ServiceSampler {
     /// # Errors
-    /// When the distribution is none: see [`Service::check`].
-    pub fn new(service: &Service, random: Random) -> Result<Self, ModelError> {
+    /// When the distribution is none: see [`ServiceTime::check`].
+    pub fn new(service: &ServiceTime, random: Random) -> Result<Self, ModelError> {
         service.check()?;
         let kind = match service {
-            Service::Exponential { mean } => Kind::Exponential(*mean),
-            Service::Fixed { seconds } => Kind::Fixed(*seconds),
-            Service::LogNormal { mean, cv } => {
+            ServiceTime::Exponential { mean } => Kind::Exponential(*mean),
+            ServiceTime::Fixed { seconds } => Kind::Fixed(*seconds),
+            ServiceTime::LogNormal { mean, cv } => {
                 let variance = (1.0 + cv * cv).ln();
                 Kind::LogNormal(mean.ln() - variance / 2.0, variance.sqrt())
             }
-            Service::Measured(Steps(steps)) => {
+            ServiceTime::Measured(Steps(steps)) => {
                 let weights = steps.iter().map(|step| step.weight).collect();
                 let index = WeightedAliasIndex::new(weights).map_err(|_| ModelError::Steps)?;
                 Kind::Measured(steps.clone(), index)
@@ -200,7 +200,7 @@ mod tests {
     use super::super::random::Streams;
     use super::*;
 
-    fn moments(service: &Service) -> (f64, f64) {
+    fn moments(service: &ServiceTime) -> (f64, f64) {
         let mut sampler = ServiceSampler::new(service, Streams::new(11).service).unwrap();
         let times: Vec<f64> = (0..400_000).map(|_| sampler.draw()).collect();
         let mean = times.iter().sum::<f64>() / times.len() as f64;
@@ -211,15 +211,15 @@ mod tests {
     #[test]
     fn means_and_variations_are_those_asked_for() {
         let steps = vec![Step { from: 1.0, to: 3.0, weight: 3.0 }, Step { from: 10.0, to: 10.0, weight: 1.0 }];
-        let measured = Service::Measured(Steps::new(steps).unwrap());
+        let measured = ServiceTime::Measured(Steps::new(steps).unwrap());
         assert_eq!(measured.mean(), 4.0);
         for service in [
-            Service::Exponential { mean: 2.0 },
-            Service::Fixed { seconds: 0.3 },
-            Service::LogNormal { mean: 2.0, cv: 1.5 },
+            ServiceTime::Exponential { mean: 2.0 },
+            ServiceTime::Fixed { seconds: 0.3 },
+            ServiceTime::LogNormal { mean: 2.0, cv: 1.5 },
             measured.clone(),
             measured.with_mean(0.4),
-            Service::Measured(Steps::of_values([1.0, 2.0, 9.0]).unwrap()),
+            ServiceTime::Measured(Steps::of_values([1.0, 2.0, 9.0]).unwrap()),
         ] {
             let (mean, variation) = moments(&service);
             assert!((mean / service.mean() - 1.0).abs() < 0.02, "{service:?}: {mean}");
@@ -230,12 +230,12 @@ mod tests {
     #[test]
     fn wrong_distributions_are_refused() {
         for service in [
-            Service::Exponential { mean: 0.0 },
-            Service::Fixed { seconds: -1.0 },
-            Service::Fixed { seconds: f64::NAN },
-            Service::LogNormal { mean: 1.0, cv: -0.5 },
-            Service::LogNormal { mean: 1.0, cv: f64::INFINITY },
-            Service::Measured(Steps::of_values([0.0]).unwrap()),
+            ServiceTime::Exponential { mean: 0.0 },
+            ServiceTime::Fixed { seconds: -1.0 },
+            ServiceTime::Fixed { seconds: f64::NAN },
+            ServiceTime::LogNormal { mean: 1.0, cv: -0.5 },
+            ServiceTime::LogNormal { mean: 1.0, cv: f64::INFINITY },
+            ServiceTime::Measured(Steps::of_values([0.0]).unwrap()),
         ] {
             assert!(service.check().is_err(), "{service:?}");
         }

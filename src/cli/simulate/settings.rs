@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::units;
 use super::sources::{self, ArrivalsSpec, ServiceSpec};
-use crate::simulate::{Client, Death, Discipline, Model, Policy, Quota, Server, Store};
+use crate::simulate::{ClientModel, Death, Discipline, Model, Policy, Quota, Server, StoreModel};
 
 /// What can be set. Nothing is set by default: a flag overrides the file, and the file the default.
 #[derive(clap::Args, Clone, Debug, Default, Deserialize)]
@@ -187,7 +187,7 @@ impl Settings {
             check_seconds: self.health_check.map_or(2.0, |seconds| seconds.0),
             fork: size(self.fork, 1, "fork")?,
             store: self.store(&mut notes)?,
-            client: Client {
+            client: ClientModel {
                 timeout_seconds: self.timeout.map(|seconds| seconds.0),
                 retries: number(self.retries, 0, "retries")?,
                 retry_seconds: self.retry_delay.map_or(0.0, |seconds| seconds.0),
@@ -205,7 +205,7 @@ impl Settings {
         Ok((model, notes))
     }
 
-    fn store(&self, notes: &mut Vec<String>) -> anyhow::Result<Option<Store>> {
+    fn store(&self, notes: &mut Vec<String>) -> anyhow::Result<Option<StoreModel>> {
         let count = size(self.stores, 0, "stores")?;
         if count == 0 {
             let others = [
@@ -219,7 +219,7 @@ impl Settings {
             anyhow::ensure!(given.is_none(), "{} needs --stores", given.map_or("", |(_, flag)| flag));
             return Ok(None);
         }
-        Ok(Some(Store {
+        Ok(Some(StoreModel {
             count,
             server: Server {
                 threads: number(self.store_threads, 1, "store-threads")?,

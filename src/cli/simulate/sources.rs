@@ -10,7 +10,7 @@ use super::super::units;
 use crate::results::folder;
 use crate::results::load::{LoadOutcome, Percentiles, SpectrumStep};
 use crate::results::run::{Level, Run};
-use crate::simulate::{Arrivals, Profile, Service, Step, Steps};
+use crate::simulate::{Arrivals, Profile, ServiceTime, Step, Steps};
 
 /// Arrivals, as they are written.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,7 @@ impl FromStr for ArrivalsSpec {
 /// Service times, as they are written.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ServiceSpec {
-    Known(Service),
+    Known(ServiceTime),
     /// A results folder, or a file of times.
     Measured(PathBuf),
 }
@@ -56,11 +56,11 @@ impl FromStr for ServiceSpec {
         let mut parts = text.split(':');
         let (kind, time, cv, rest) = (parts.next(), parts.next(), parts.next(), parts.next());
         let service = match (kind, cv) {
-            (Some("exponential"), None) => Service::Exponential { mean: seconds(time)? },
-            (Some("fixed"), None) => Service::Fixed { seconds: seconds(time)? },
+            (Some("exponential"), None) => ServiceTime::Exponential { mean: seconds(time)? },
+            (Some("fixed"), None) => ServiceTime::Fixed { seconds: seconds(time)? },
             (Some("lognormal"), Some(cv)) if rest.is_none() => {
                 let cv = cv.parse().map_err(|_| wrong("the coefficient of variation is not a number"))?;
-                Service::LogNormal { mean: seconds(time)?, cv }
+                ServiceTime::LogNormal { mean: seconds(time)?, cv }
             }
             (Some("lognormal"), None) => return Err(wrong("its coefficient of variation is missing")),
             (Some("exponential" | "fixed" | "lognormal"), Some(_)) => return Err(wrong("it has too many parts")),
@@ -131,9 +131,9 @@ fn rows(file: &Path, what: &str) -> anyhow::Result<Vec<Vec<f64>>> {
 }
 
 /// The service times, and in `notes` where they are from.
-pub(super) fn service(spec: Option<&ServiceSpec>, notes: &mut Vec<String>) -> anyhow::Result<Service> {
+pub(super) fn service(spec: Option<&ServiceSpec>, notes: &mut Vec<String>) -> anyhow::Result<ServiceTime> {
     Ok(match spec {
-        None => Service::Exponential { mean: 1.0 },
+        None => ServiceTime::Exponential { mean: 1.0 },
         Some(ServiceSpec::Known(service)) => service.clone(),
         Some(ServiceSpec::Measured(path)) if path.is_dir() => of_folder(path, notes)?,
         Some(ServiceSpec::Measured(file)) => {
@@ -141,13 +141,13 @@ pub(super) fn service(spec: Option<&ServiceSpec>, notes: &mut Vec<String>) -> an
                 rows(file, "a service: exponential:TIME, fixed:TIME, lognormal:TIME:CV, a results folder or a file")?;
             ensure!(rows[0].len() == 1, "{} has two numbers a line: service times are one a line", file.display());
             let steps = Steps::of_values(rows.iter().map(|row| row[0]));
-            Service::Measured(steps.with_context(|| format!("cannot use {}", file.display()))?)
+            ServiceTime::Measured(steps.with_context(|| format!("cannot use {}", file.display()))?)
         }
     })
 }
 
 /// From the valid run of a results folder that left its nodes the most idle: there an answer waits the least.
-fn of_folder(path: &Path, notes: &mut Vec<String>) -> anyhow::Result<Service> {
+fn of_folder(path: &Path, notes: &mut Vec<String>) -> anyhow::Result<ServiceTime> {
     let results = folder::read(path)?;
     let usable = results.runs.iter().filter(|run| run.verdict.valid && run.load.requests_ok > 0);
     let run = usable
@@ -158,7 +158,7 @@ fn of_folder(path: &Path, notes: &mut Vec<String>) -> anyhow::Result<Service> {
         (None, []) => bail!("{} has no response times in the run that started at {}", path.display(), run.started_at),
         (None, spectrum) => (of_spectrum(&run.load, spectrum), "the response times"),
     };
-    let service = Service::Measured(Steps::new(steps).with_context(|| format!("cannot use {}", path.display()))?);
+    let service = ServiceTime::Measured(Steps::new(steps).with_context(|| format!("cannot use {}", path.display()))?);
     let throttled = run.nodes.iter().filter_map(|node| node.throttled_percent).fold(0.0, f64::max);
     notes.push(format!(
         "service times are {what}, {:.3} ms on average, in the run of {} that loaded its nodes the least (started at {})",

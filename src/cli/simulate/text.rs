@@ -5,7 +5,8 @@ use std::fmt::{Result, Write};
 use crate::report::table::WIDTH;
 use crate::results::number::{counted, plain, significant};
 use crate::simulate::{
-    Arrivals, Discipline, Estimate, Failure, Model, NodeOutcome, Outcome, Policy, Server, Service, Times,
+    Arrivals, Discipline, Estimate, Model, NodeOutcome, Policy, RequestFailure, Server, ServiceTime, SimulationOutcome,
+    Times,
 };
 
 /// Nodes that are shown one by one; of more, the range.
@@ -14,14 +15,14 @@ const LABEL: usize = 15;
 const CELL: usize = 10;
 
 /// Writes a model and what came of it, in at most 100 columns. `elapsed` is what the simulation took, in seconds.
-pub(super) fn text(model: &Model, outcome: &Outcome, notes: &[String], elapsed: f64) -> String {
+pub(super) fn text(model: &Model, outcome: &SimulationOutcome, notes: &[String], elapsed: f64) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = render(model, outcome, notes, elapsed, &mut out);
     out
 }
 
-fn render(model: &Model, outcome: &Outcome, notes: &[String], elapsed: f64, out: &mut String) -> Result {
+fn render(model: &Model, outcome: &SimulationOutcome, notes: &[String], elapsed: f64, out: &mut String) -> Result {
     headline(model, out)?;
     writeln!(out)?;
     requests(outcome, out)?;
@@ -125,13 +126,13 @@ fn server(server: &Server) -> String {
     format!("{threads} each{quota}, {order}{queue}")
 }
 
-fn service(service: &Service) -> String {
+fn service(service: &ServiceTime) -> String {
     let mean = format!("{} s", significant(service.mean(), 4));
     match service {
-        Service::Exponential { .. } => format!("exponential, {mean}"),
-        Service::Fixed { .. } => format!("always {mean}"),
-        Service::LogNormal { cv, .. } => format!("log-normal, {mean}, coefficient of variation {cv}"),
-        Service::Measured(_) => {
+        ServiceTime::Exponential { .. } => format!("exponential, {mean}"),
+        ServiceTime::Fixed { .. } => format!("always {mean}"),
+        ServiceTime::LogNormal { cv, .. } => format!("log-normal, {mean}, coefficient of variation {cv}"),
+        ServiceTime::Measured(_) => {
             format!("as measured, {mean}, coefficient of variation {}", significant(service.variation(), 3))
         }
     }
@@ -146,7 +147,7 @@ fn count(count: u64) -> String {
     if count < 100 { count.to_string() } else { plain(count as f64) }
 }
 
-fn requests(outcome: &Outcome, out: &mut String) -> Result {
+fn requests(outcome: &SimulationOutcome, out: &mut String) -> Result {
     let all = outcome.requests as f64;
     let rate = significant(outcome.goodput_per_second, 4);
     let seconds = significant(outcome.simulated_seconds, 4);
@@ -156,7 +157,7 @@ fn requests(outcome: &Outcome, out: &mut String) -> Result {
         "Answered",
         &format!("{completed} of {all_text} requests, {rate}/s in {seconds} simulated seconds"),
     )?;
-    let list = |counts: &std::collections::BTreeMap<Failure, u64>| {
+    let list = |counts: &std::collections::BTreeMap<RequestFailure, u64>| {
         let parts: Vec<String> =
             counts.iter().map(|(kind, number)| format!("{} {}", kind.words(), count(*number))).collect();
         parts.join(", ")
@@ -175,7 +176,7 @@ fn requests(outcome: &Outcome, out: &mut String) -> Result {
     Ok(())
 }
 
-fn times(outcome: &Outcome, out: &mut String) -> Result {
+fn times(outcome: &SimulationOutcome, out: &mut String) -> Result {
     let Some(system) = outcome.time_in_system else { return Ok(()) };
     let (unit, factor) = if system.p50.value >= 0.5 { ("s", 1.0) } else { ("ms", 1e3) };
     writeln!(out)?;
@@ -209,7 +210,7 @@ fn rows(label: &str, times: &Times, factor: f64, out: &mut String) -> Result {
     row(out, "       to", ends(1))
 }
 
-fn used(model: &Model, outcome: &Outcome, out: &mut String) -> Result {
+fn used(model: &Model, outcome: &SimulationOutcome, out: &mut String) -> Result {
     let of = if model.server.quota.is_some() { "of the quota" } else { "of the threads" };
     if let Some(all) = outcome.utilization {
         let ends = all
@@ -240,12 +241,12 @@ fn each(label: &str, all: &[NodeOutcome], out: &mut String) -> Result {
 }
 
 /// Whether the run is a story that a table of its slices tells, and no steady state.
-fn is_unsteady(model: &Model, outcome: &Outcome) -> bool {
+fn is_unsteady(model: &Model, outcome: &SimulationOutcome) -> bool {
     let profile = matches!(model.arrivals, Arrivals::Profile(_));
     profile || !model.deaths.is_empty() || outcome.lost_total() > 0 || outcome.tries > outcome.requests
 }
 
-fn timeline(outcome: &Outcome, out: &mut String) -> Result {
+fn timeline(outcome: &SimulationOutcome, out: &mut String) -> Result {
     writeln!(out)?;
     let heads = ["from s", "nodes", "arrive/s", "tries/s", "answer/s", "lost/s", "p50 s", "p99 s", "use"];
     heads.iter().try_for_each(|head| write!(out, "{head:>CELL$}"))?;
@@ -273,7 +274,7 @@ fn timeline(outcome: &Outcome, out: &mut String) -> Result {
     writeln!(out, "{:>CELL$}", "* warm-up")
 }
 
-fn warnings(model: &Model, outcome: &Outcome) -> Vec<String> {
+fn warnings(model: &Model, outcome: &SimulationOutcome) -> Vec<String> {
     let mut warnings = Vec::new();
     let parts = [
         ("nodes", Some(model.load()), &model.server),

@@ -8,7 +8,7 @@ use crate::results::folder::Results;
 use crate::results::plan::Ladder;
 use crate::results::run::Run;
 use crate::results::scaling::Scaling;
-use crate::simulate::{Arrivals, Model, Policy, Profile, Quota, Server, Service, simulate_with};
+use crate::simulate::{Arrivals, Model, Policy, Profile, Quota, Server, ServiceTime, simulate_with};
 
 /// The kernel's period of a CPU quota.
 const PERIOD_SECONDS: f64 = 0.1;
@@ -34,7 +34,7 @@ pub fn unit_seconds(results: &Results, arm: &Arm, run: &Run) -> Option<f64> {
     let requests = (arrivals.mean_rate() * seconds) as u64;
     let quota = Quota { cores: unit_cores * layout.units_each, period_seconds: PERIOD_SECONDS };
     let threads = run.machine.cores.map_or(1, |cores| cores.round().max(1.0) as u32);
-    let mut model = Model::new(1.0, Service::Fixed { seconds: demand }, layout.nodes as usize, requests);
+    let mut model = Model::new(1.0, ServiceTime::Fixed { seconds: demand }, layout.nodes as usize, requests);
     model.arrivals = arrivals;
     model.balancer = Policy::RoundRobin;
     model.server = Server { threads, quota: Some(quota), ..Server::default() };

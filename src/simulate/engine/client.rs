@@ -1,7 +1,7 @@
 //! What clients do when a try fails: they give up, or send it again.
 
 use super::Engine;
-use crate::simulate::outcome::Failure;
+use crate::simulate::outcome::RequestFailure;
 use crate::simulate::random::uniform;
 use crate::simulate::task::{NONE, Phase};
 
@@ -19,12 +19,12 @@ impl Engine<'_> {
         if let Some((_, request, stamp)) = self.timeouts.pop_front()
             && self.requests[request].stamp == stamp
         {
-            self.fail(request, Failure::TimedOut);
+            self.fail(request, RequestFailure::TimedOut);
         }
     }
 
     /// A try has failed: the client leaves its tasks, and tries again or gives up.
-    pub fn fail(&mut self, request: u32, failure: Failure) {
+    pub fn fail(&mut self, request: u32, failure: RequestFailure) {
         self.abandon(request);
         let item = &mut self.requests[request];
         item.stamp = 0;

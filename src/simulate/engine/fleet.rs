@@ -1,9 +1,9 @@
 //! The nodes' lives: starts, deaths, returns, orders of the controller.
 
 use super::Engine;
-use crate::simulate::controller::{Interval, NodeSample, NodeState, Orders, Sample};
+use crate::simulate::controller::{Interval, LifeState, Orders, Sample, SimulatedNode};
 use crate::simulate::event::Event;
-use crate::simulate::outcome::Failure;
+use crate::simulate::outcome::RequestFailure;
 use crate::simulate::task::{NONE, Phase};
 
 /// What is known of the nodes beside their queues.
@@ -24,7 +24,7 @@ pub(super) struct Fleet {
 const MIN_INTERVAL: f64 = 1e-3;
 
 pub(super) struct Life {
-    pub state: NodeState,
+    pub state: LifeState,
     ordered: f64,
     pub ready: f64,
     pub gone: f64,
@@ -37,7 +37,7 @@ impl Engine<'_> {
     pub fn set_up(&mut self) {
         for _ in 0..self.model.nodes {
             let node = self.order_node();
-            self.fleet.lives[node as usize].state = NodeState::Ready;
+            self.fleet.lives[node as usize].state = LifeState::Ready;
             self.balancer.add(node);
         }
         for (index, death) in self.model.deaths.iter().enumerate() {
@@ -51,7 +51,7 @@ impl Engine<'_> {
 
     fn order_node(&mut self) -> u32 {
         let life = Life {
-            state: NodeState::Starting,
+            state: LifeState::Starting,
             ordered: self.now,
             ready: self.now,
             gone: f64::INFINITY,
@@ -66,32 +66,32 @@ impl Engine<'_> {
         let passed = self.now - self.fleet.accounted;
         if passed > 0.0 {
             let count =
-                |states: &[NodeState]| self.fleet.lives.iter().filter(|life| states.contains(&life.state)).count();
-            let gone = count(&[NodeState::Gone]);
-            let serving = count(&[NodeState::Ready, NodeState::Draining]);
+                |states: &[LifeState]| self.fleet.lives.iter().filter(|life| states.contains(&life.state)).count();
+            let gone = count(&[LifeState::Gone]);
+            let serving = count(&[LifeState::Ready, LifeState::Draining]);
             self.fleet.paid += passed * (self.fleet.lives.len() - gone) as f64;
             self.fleet.capacity += passed * serving as f64 * self.nodes.cores();
             self.fleet.accounted = self.now;
         }
     }
 
-    fn set_state(&mut self, node: u32, state: NodeState) {
+    fn set_state(&mut self, node: u32, state: LifeState) {
         self.account();
         let life = &mut self.fleet.lives[node as usize];
-        self.fleet.draining -= usize::from(life.state == NodeState::Draining);
-        self.fleet.draining += usize::from(state == NodeState::Draining);
+        self.fleet.draining -= usize::from(life.state == LifeState::Draining);
+        self.fleet.draining += usize::from(state == LifeState::Draining);
         match state {
-            NodeState::Gone => life.gone = self.now,
-            NodeState::Ready if life.state == NodeState::Starting => life.ready = self.now,
-            NodeState::Starting | NodeState::Ready | NodeState::Draining | NodeState::Dead => {}
+            LifeState::Gone => life.gone = self.now,
+            LifeState::Ready if life.state == LifeState::Starting => life.ready = self.now,
+            LifeState::Starting | LifeState::Ready | LifeState::Draining | LifeState::Dead => {}
         }
         life.state = state;
     }
 
     /// A node that was ordered takes requests, unless it was given up meanwhile.
     pub fn get_ready(&mut self, node: u32) {
-        if self.fleet.lives[node as usize].state == NodeState::Starting {
-            self.set_state(node, NodeState::Ready);
+        if self.fleet.lives[node as usize].state == LifeState::Starting {
+            self.set_state(node, LifeState::Ready);
             self.balancer.add(node);
         }
     }
@@ -104,9 +104,9 @@ impl Engine<'_> {
             self.events.push(self.now + seconds, Event::Return(index));
         }
         match self.fleet.lives[death.node].state {
-            NodeState::Dead | NodeState::Gone => return,
-            NodeState::Draining => self.set_state(node, NodeState::Gone),
-            NodeState::Ready | NodeState::Starting => self.set_state(node, NodeState::Dead),
+            LifeState::Dead | LifeState::Gone => return,
+            LifeState::Draining => self.set_state(node, LifeState::Gone),
+            LifeState::Ready | LifeState::Starting => self.set_state(node, LifeState::Dead),
         }
         self.nodes.kill(node, self.now);
         self.events.push(self.now + self.model.check_seconds, Event::Check(node));
@@ -116,7 +116,7 @@ impl Engine<'_> {
                 continue;
             }
             if item.request != NONE {
-                self.fail(item.request, Failure::NodeDied);
+                self.fail(item.request, RequestFailure::NodeDied);
             }
             if item.store == NONE {
                 self.free_task(task);
@@ -130,8 +130,8 @@ impl Engine<'_> {
     /// It is back, and the balancer will see that too.
     pub fn come_back(&mut self, index: u32) {
         let node = self.model.deaths[index as usize].node as u32;
-        if self.fleet.lives[node as usize].state == NodeState::Dead {
-            self.set_state(node, NodeState::Ready);
+        if self.fleet.lives[node as usize].state == LifeState::Dead {
+            self.set_state(node, LifeState::Ready);
             self.nodes.stations[node as usize].alive = true;
             self.events.push(self.now + self.model.check_seconds, Event::Check(node));
         }
@@ -140,18 +140,18 @@ impl Engine<'_> {
     /// The balancer's health check of a node.
     pub fn check(&mut self, node: u32) {
         match self.fleet.lives[node as usize].state {
-            NodeState::Ready => self.balancer.add(node),
-            NodeState::Starting | NodeState::Draining | NodeState::Dead | NodeState::Gone => self.balancer.remove(node),
+            LifeState::Ready => self.balancer.add(node),
+            LifeState::Starting | LifeState::Draining | LifeState::Dead | LifeState::Gone => self.balancer.remove(node),
         }
     }
 
     /// A node that drains goes with its last answer.
     #[inline]
     pub fn leave_if_idle(&mut self, node: u32) {
-        if self.fleet.draining > 0 && self.fleet.lives[node as usize].state == NodeState::Draining {
+        if self.fleet.draining > 0 && self.fleet.lives[node as usize].state == LifeState::Draining {
             let station = &self.nodes.stations[node as usize];
             if station.running == 0 && station.queued == 0 && self.balancer.open(node) == 0 {
-                self.set_state(node, NodeState::Gone);
+                self.set_state(node, LifeState::Gone);
             }
         }
     }
@@ -176,16 +176,16 @@ impl Engine<'_> {
         self.obey(orders);
     }
 
-    fn node_samples(&mut self) -> Vec<NodeSample> {
+    fn node_samples(&mut self) -> Vec<SimulatedNode> {
         let (now, cores) = (self.now, self.nodes.cores());
         let asked_at = self.fleet.asked_at;
         let mut samples = Vec::new();
-        for (node, life) in self.fleet.lives.iter_mut().enumerate().filter(|(_, life)| life.state != NodeState::Gone) {
+        for (node, life) in self.fleet.lives.iter_mut().enumerate().filter(|(_, life)| life.state != LifeState::Gone) {
             let station = &self.nodes.stations[node];
             let (used, completed) = (self.nodes.used(node, now), station.completed);
             let seconds = now - asked_at.max(life.ready);
-            let there = matches!(life.state, NodeState::Ready | NodeState::Draining) && seconds > 0.0;
-            samples.push(NodeSample {
+            let there = matches!(life.state, LifeState::Ready | LifeState::Draining) && seconds > 0.0;
+            samples.push(SimulatedNode {
                 node,
                 state: life.state,
                 age_seconds: now - life.ordered,
@@ -206,7 +206,7 @@ impl Engine<'_> {
         }
         let Some(wanted) = orders.nodes else { return };
         let wanted = wanted.max(1);
-        let counts = |state| matches!(state, NodeState::Starting | NodeState::Ready | NodeState::Dead);
+        let counts = |state| matches!(state, LifeState::Starting | LifeState::Ready | LifeState::Dead);
         let mut there: Vec<u32> =
             (0..self.fleet.lives.len() as u32).filter(|&node| counts(self.fleet.lives[node as usize].state)).collect();
         for _ in there.len()..wanted {
@@ -216,17 +216,17 @@ impl Engine<'_> {
         }
         // Those that start first, then the newest.
         there.sort_by_key(|&node| {
-            (self.fleet.lives[node as usize].state != NodeState::Starting, std::cmp::Reverse(node))
+            (self.fleet.lives[node as usize].state != LifeState::Starting, std::cmp::Reverse(node))
         });
         for &node in there.iter().take(there.len().saturating_sub(wanted)) {
             self.balancer.remove(node);
             match self.fleet.lives[node as usize].state {
-                NodeState::Ready => {
-                    self.set_state(node, NodeState::Draining);
+                LifeState::Ready => {
+                    self.set_state(node, LifeState::Draining);
                     self.leave_if_idle(node);
                 }
-                NodeState::Starting | NodeState::Dead => self.set_state(node, NodeState::Gone),
-                NodeState::Draining | NodeState::Gone => {}
+                LifeState::Starting | LifeState::Dead => self.set_state(node, LifeState::Gone),
+                LifeState::Draining | LifeState::Gone => {}
             }
         }
     }

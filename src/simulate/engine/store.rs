@@ -1,7 +1,7 @@
 //! What tasks do at a store behind their nodes.
 
 use super::{Engine, waited};
-use crate::simulate::outcome::Failure;
+use crate::simulate::outcome::RequestFailure;
 use crate::simulate::random::{below, uniform};
 use crate::simulate::task::{NONE, Phase, Task};
 
@@ -28,7 +28,7 @@ impl Engine<'_> {
                 NONE => self.free_task(task),
                 request => {
                     self.balancer.closed(node);
-                    self.fail(request, Failure::StoreFull);
+                    self.fail(request, RequestFailure::StoreFull);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! What nodes and stores used in each slice and in the measured part, and the result made of it.
 
 use super::Engine;
-use crate::simulate::controller::NodeState;
-use crate::simulate::outcome::{NodeOutcome, Outcome};
+use crate::simulate::controller::LifeState;
+use crate::simulate::outcome::{NodeOutcome, SimulationOutcome};
 use crate::simulate::recorder::Counts;
 use crate::simulate::statistics::Estimate;
 use crate::simulate::tier::Tier;
@@ -76,7 +76,7 @@ impl Engine<'_> {
         }
     }
 
-    pub fn outcome(mut self, events: u64) -> Outcome {
+    pub fn outcome(mut self, events: u64) -> SimulationOutcome {
         let Usage { begin, end, .. } = std::mem::take(&mut self.usage);
         let seconds = end.at - begin.at;
         let recorder = &self.recorder;
@@ -84,7 +84,7 @@ impl Engine<'_> {
         let measured = self.model.requests;
         let there = |node: usize| {
             let life = &self.fleet.lives[node];
-            let ready = if life.state == NodeState::Starting { end.at } else { life.ready };
+            let ready = if life.state == LifeState::Starting { end.at } else { life.ready };
             life.gone.min(end.at) - ready.max(begin.at)
         };
         let nodes = (0..end.nodes.len())
@@ -94,7 +94,7 @@ impl Engine<'_> {
             (0..end.stores.len()).map(|store| node_outcome(&behind.tier, store, [&begin.stores, &end.stores], seconds))
         });
         let a_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
-        Outcome {
+        SimulationOutcome {
             requests: measured,
             completed: recorder.counts.completed,
             lost: Counts::by_failure(&recorder.counts.lost),
