@@ -1,7 +1,6 @@
 //! What must never be shown.
 
 use crate::login::{log_in, users_file};
-use crate::sessions::tokens;
 use crate::store_support::{Kind, PASSWORD, StoreServer};
 use crate::{KEY, USER_PASSWORD, cookie, node_with, seed, send};
 

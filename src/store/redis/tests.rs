@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 
 use super::*;
+use crate::store::target::Target;
 
 #[test]
 fn what_a_server_is_stands_in_its_own_words() {
