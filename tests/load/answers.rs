@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::common::webapp;
-use crate::load_support::{Fake, Then, load, load_json, node};
+use crate::load_support::{Fake, Then, load_json, node};
 use crate::{QUICK, count, measured};
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::common::webapp;
 use crate::load_support::{Fake, Then, load, load_json, node, stderr};
-use crate::{count, counted, measured};
+use crate::{count, measured};
 
 #[test]
 fn a_generator_that_cannot_keep_up_says_so() {

@@ -1,5 +1,6 @@
 //! Logging in and out, and the users file.
 
+use std::io::Write;
 use std::process::Stdio;
 use std::time::Instant;
 
