@@ -58,7 +58,7 @@ fn a_signal_drains() {
 }
 
 #[test]
-fn readiness_ends_before_the_door_is_shut() {
+fn readiness_ends_before_connections_are_refused() {
     let mut node = Node::start(&["--drain-delay", "2s"]);
     assert_eq!(node.get("/readyz").status, 200);
     node.signal(libc::SIGTERM);

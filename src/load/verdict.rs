@@ -2,7 +2,7 @@
 
 use crate::results::load::{InvalidCause, Validity};
 
-/// What the guard saw, `None` where it could not be read.
+/// What the generator noticed of itself, `None` where it could not be read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Evidence {
     pub open_loop: bool,
