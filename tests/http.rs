@@ -9,7 +9,7 @@ mod limits;
 mod outcomes;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use common::{Node, PATIENCE, read_answer};
