@@ -23,10 +23,6 @@ pub fn connect(target: &Target, timeout: Duration) -> Result<Box<dyn Client>, Fa
 pub(super) fn most_at_once(target: &Target) -> usize {
     match target {
         Target::Redis(_) => redis::MOST_AT_ONCE,
-        Target::Memory(_)
-        | Target::Sqlite(_)
-        | Target::Mysql(_)
-        | Target::RedisCluster(_)
-        | Target::Memcached(_) => 1,
+        Target::Memory(_) | Target::Sqlite(_) | Target::Mysql(_) | Target::RedisCluster(_) | Target::Memcached(_) => 1,
     }
 }
