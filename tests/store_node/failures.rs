@@ -137,7 +137,8 @@ pub fn sync_and_async(kind: Kind) {
     };
     let waiting: Vec<_> = [&sync, &parallel].into_iter().flat_map(|node| [ask(node), ask(node), ask(node)]).collect();
     sync.wait_for_stats("/pool/active", |active| *active == 3);
-    parallel.wait_for_stats("/store/in_use", |in_use| *in_use == 3);
+    // One connection may have taken all three of them.
+    parallel.wait_for_stats("/store/in_use", |in_use| (1..=3).contains(&in_use.as_u64().unwrap()));
     assert_eq!(parallel.get("/stats").json()["pool"]["active"], 0);
     // A thread is free in the one, and in the other not.
     assert_eq!(parallel.get("/fib?number=10").json()["result"], 55);
