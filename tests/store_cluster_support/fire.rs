@@ -145,6 +145,8 @@ impl Fire {
                     } else {
                         ledger.read(&node, fastrand::u64(..ROWS));
                     }
+                    // Servers that start meanwhile need the processor, too.
+                    std::thread::sleep(Duration::from_millis(2));
                 }
             })
         };

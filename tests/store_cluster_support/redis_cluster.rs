@@ -10,11 +10,16 @@ fn rows_of_tag(node: &str, query: &str) -> Vec<u64> {
     answer.json()["result"].as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect()
 }
 
+/// The rows that are asked for, of all slots.
+fn some() -> impl Iterator<Item = u64> {
+    (0..ROWS).step_by(4)
+}
+
 /// Every row is found whoever has it, a dead server takes only its own along, and comes back to the others.
 pub fn shares_itself() {
     let cluster = Cluster::up("--store redis --shards 3 --redis-cluster --sessions redis -- --sample-interval 100ms");
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
-    for id in (0..ROWS).filter(|id| id % 2 == 0) {
+    for id in some() {
         let version = &ask(node, "PUT", &format!("/item?id={id}"), "new").unwrap().json()["result"]["version"];
         assert_eq!(version, 2, "{id}");
         let row = &ask(other, "GET", &format!("/item?id={id}"), "").unwrap().json()["result"];
@@ -34,19 +39,19 @@ pub fn shares_itself() {
 
     cluster.run(&["kill", "store2"]);
     let mut gone = Vec::new();
-    for id in 0..ROWS {
+    for id in some() {
         let answer = ask(node, "GET", &format!("/item?id={id}"), "").unwrap();
         if answer.status != 200 {
             assert!(answer.status == 503 && answer.text().contains("does not answer"), "{}", answer.text());
             gone.push(id);
         }
     }
-    assert!((40..100).contains(&gone.len()), "{} of {ROWS} are gone", gone.len());
+    assert!((5..30).contains(&gone.len()), "{} of 50 are gone", gone.len());
     cluster.run(&["start", "store2"]);
-    // Redis keeps rows in memory alone: those that died are as they were made, as are those that nobody wrote.
-    for id in 0..ROWS {
+    // Redis keeps rows in memory alone: those that died are as they were made.
+    for id in some() {
         let row = ask(other, "GET", &format!("/item?id={id}"), "").unwrap();
-        let version = if id % 2 == 0 && !gone.contains(&id) { 2 } else { 1 };
+        let version = if gone.contains(&id) { 1 } else { 2 };
         assert_eq!(row.json()["result"]["version"], version, "{id}: {}", row.text());
     }
     assert_eq!(rows_of_tag(other, "tag=7"), (70..80).collect::<Vec<_>>());
