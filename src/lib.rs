@@ -21,6 +21,7 @@
 //! | [`stats`] | sample (raw counters) -> window (rates) -> bottleneck (judgement) |
 //! | [`pool`] | the bounded worker pool and its counters |
 //! | [`http`] | HTTP/1.1 on coroutines; knows nothing of the app |
+//! | [`relay`](mod@relay) | TCP connections to a far place: every byte is held for the time of its way |
 //! | [`recent`] | histograms of the last minute |
 //! | [`sleep`](mod@sleep) | sleeping coroutines, and the thread that wakes them |
 //! | `child` | child processes that cannot outlive their parent |
@@ -47,6 +48,7 @@ mod lock;
 pub mod plan;
 pub mod pool;
 pub mod recent;
+pub mod relay;
 pub mod report;
 pub mod results;
 mod secret;

@@ -9,6 +9,7 @@ mod load;
 mod plan;
 mod process;
 mod ratios;
+mod relay;
 mod report;
 mod serve;
 mod simulate;
@@ -61,6 +62,8 @@ enum Command {
     Ratios(ratios::Args),
     /// Run nodes behind a balancer, on this machine.
     Cluster(cluster::Args),
+    /// Pass connections on as if their target were far away.
+    Relay(relay::Args),
     /// Prepare a store that several nodes share.
     Store(store::Args),
     /// Manage the users that may log in.
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Usl(args) => usl::run(args),
         Command::Ratios(args) => ratios::run(&args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Relay(args) => relay::run(&args),
         Command::Store(args) => store::run(args),
         Command::Users(args) => users::run(args),
         Command::Flame(args) => flame::run(&args),

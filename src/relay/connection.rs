@@ -1,0 +1,239 @@
+//! A client, its target, and what is under way between them.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::Outcome;
+use super::lane::{Item, Lane};
+use super::link::Link;
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Wire {
+    /// One way.
+    pub delay: Duration,
+    /// Towards the target.
+    pub out: Link,
+    /// Back to the client.
+    pub back: Link,
+    /// For reading.
+    pub buffer: Box<[u8]>,
+    /// What was counted.
+    pub outcome: Outcome,
+}
+
+/// One of the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Who connected to the relay.
+    Client,
+    /// To whom the relay connects.
+    Target,
+}
+
+/// How far the opening of a connection has come. The client's own connection is open from the start, as it ends here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The wish to connect arrives at the target then.
+    Asking(Instant),
+    /// The target is asked.
+    Connecting,
+    /// It is open; the client can know since then.
+    Open(Instant),
+    /// It was refused; the client knows from then on.
+    Refused(Instant),
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It goes on when a socket has something, or at this time.
+    Wait(Option<Instant>),
+    /// It has to connect to the target.
+    Connect,
+    /// It is over.
+    Over,
+}
+
+/// A socket, and what the kernel last said of it.
+#[derive(Debug)]
+struct Side {
+    stream: TcpStream,
+    readable: bool,
+    writable: bool,
+    /// It could not take what had arrived; what is late now is late by itself.
+    blocked: bool,
+}
+
+impl Side {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, readable: false, writable: false, blocked: false }
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Connection {
+    client: Side,
+    target: Option<Side>,
+    phase: Phase,
+    out: Lane,
+    back: Lane,
+    /// The earliest time at which the event loop will look at it.
+    pub armed: Option<Instant>,
+}
+
+impl Connection {
+    /// A client that came at `now`.
+    pub fn new(client: TcpStream, now: Instant, delay: Duration) -> Self {
+        let (out, back) = (Lane::default(), Lane::default());
+        Self { client: Side::new(client), target: None, phase: Phase::Asking(now + delay), out, back, armed: None }
+    }
+
+    /// Begins to connect to the target, and gives the socket that does. `None`: it cannot, and the client is told in time.
+    pub fn connect(&mut self, to: SocketAddr, now: Instant, delay: Duration) -> Option<&TcpStream> {
+        match connecting(to) {
+            Ok(stream) => {
+                self.phase = Phase::Connecting;
+                Some(&self.target.insert(Side::new(stream)).stream)
+            }
+            Err(error) => {
+                log::warn!("cannot connect to {to}: {error}");
+                self.phase = Phase::Refused(now + delay);
+                None
+            }
+        }
+    }
+
+    /// The kernel says something of one end.
+    pub fn note(&mut self, end: End, readable: bool, writable: bool, now: Instant, delay: Duration) {
+        let side = match (end, &mut self.target) {
+            (End::Client, _) => &mut self.client,
+            (End::Target, Some(target)) => target,
+            (End::Target, None) => return,
+        };
+        side.readable |= readable;
+        side.writable |= writable;
+        if end == End::Target && self.phase == Phase::Connecting && (readable || writable) {
+            self.phase = match side.stream.take_error() {
+                Ok(None) => Phase::Open(now + delay),
+                Ok(Some(error)) | Err(error) => {
+                    log::warn!("the target does not take a connection: {error}");
+                    Phase::Refused(now + delay)
+                }
+            };
+        }
+    }
+
+    /// Takes what has come, and passes on what has arrived.
+    pub fn go_on(&mut self, now: Instant, wire: &mut Wire) -> Next {
+        let opened = match self.phase {
+            Phase::Asking(at) if at <= now => return Next::Connect,
+            Phase::Refused(at) if at <= now => return Next::Over,
+            Phase::Asking(at) | Phase::Refused(at) => return Next::Wait(Some(at)),
+            Phase::Connecting => return Next::Wait(None),
+            Phase::Open(at) => at,
+        };
+        let Some(target) = &mut self.target else { return Next::Over };
+        // The client's first bytes leave once it knows that the connection is open.
+        let mut out = Way { from: &mut self.client, to: target, lane: &mut self.out, leaves: now.max(opened) };
+        while out.take(Towards::Target, wire) | out.pass_on(now, &mut wire.outcome) {}
+        let mut back = Way { from: target, to: &mut self.client, lane: &mut self.back, leaves: now };
+        while back.take(Towards::Client, wire) | back.pass_on(now, &mut wire.outcome) {}
+        let aborted = [&self.out, &self.back].iter().any(|lane| lane.has_broken());
+        if aborted || (self.out.is_done() && self.back.is_done()) {
+            return Next::Over;
+        }
+        // What is due already waits for a socket.
+        Next::Wait([self.out.due(), self.back.due()].into_iter().flatten().filter(|due| *due > now).min())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Towards {
+    Target,
+    Client,
+}
+
+/// One direction, with both of its sockets.
+struct Way<'a> {
+    from: &'a mut Side,
+    to: &'a mut Side,
+    lane: &'a mut Lane,
+    /// When what is read now leaves.
+    leaves: Instant,
+}
+
+impl Way<'_> {
+    /// Takes what the sender sent. True: there was something.
+    fn take(&mut self, towards: Towards, wire: &mut Wire) -> bool {
+        let link = match towards {
+            Towards::Target => &mut wire.out,
+            Towards::Client => &mut wire.back,
+        };
+        let mut any = false;
+        while self.from.readable && self.lane.takes() {
+            let (departure, item) = match self.from.stream.read(&mut wire.buffer) {
+                Ok(0) => (self.leaves, Item::End),
+                Ok(bytes) => (link.departure(self.leaves, bytes), Item::Data(wire.buffer[..bytes].to_vec())),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.from.readable = false;
+                    return any;
+                }
+                Err(_) => (self.leaves, Item::Abort),
+            };
+            self.lane.send(departure + wire.delay, item);
+            any = true;
+        }
+        any
+    }
+
+    /// Passes on what has arrived. True: there was something.
+    fn pass_on(&mut self, now: Instant, outcome: &mut Outcome) -> bool {
+        let mut any = false;
+        while let Some((item, rest)) = self.lane.arrived(now) {
+            match item {
+                Item::Data(_) if !self.to.writable => break,
+                Item::Data(_) => match self.to.stream.write(rest) {
+                    Ok(bytes) => {
+                        let late = self.lane.due().map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
+                        if self.lane.pass(bytes) && !std::mem::take(&mut self.to.blocked) {
+                            outcome.chunks += 1;
+                            outcome.late += late;
+                            outcome.latest = outcome.latest.max(late);
+                        }
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        (self.to.writable, self.to.blocked) = (false, true);
+                    }
+                    // Whoever closed it may still have said something, which the other direction brings.
+                    Err(_) => self.lane.give_up(),
+                },
+                Item::End => {
+                    // One that is closed already has nobody to tell.
+                    let _ = self.to.stream.shutdown(Shutdown::Write);
+                    self.lane.pass(0);
+                }
+                Item::Abort => self.lane.break_off(),
+            }
+            any = true;
+        }
+        any
+    }
+}
+
+/// A socket that connects, without waiting for it.
+fn connecting(to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)?;
+    match socket.connect(&to.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        Ok(()) | Err(_) => Ok(socket.into()),
+    }
+}
