@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::caching::Caching;
 use super::deadlines::{DeadlineMonitor, NEVER};
 use super::exchange::{ExchangeContext, ExchangeProgress};
 use super::handshake::Handshake;
@@ -40,6 +41,7 @@ pub(super) struct RunContext {
     pub coroutines: AtomicUsize,
     sessions: SessionCounts,
     pub versions: Versions,
+    pub caching: Caching,
     connections: AtomicUsize,
     pub connections_peak: AtomicUsize,
     pub connections_opened: AtomicU64,
@@ -79,6 +81,7 @@ impl RunContext {
             coroutines: AtomicUsize::new(0),
             sessions: SessionCounts::default(),
             versions: Versions::default(),
+            caching: Caching::default(),
             connections: AtomicUsize::new(0),
             connections_peak: AtomicUsize::new(0),
             connections_opened: AtomicU64::new(0),
@@ -153,6 +156,10 @@ impl RunContext {
             let reads = !self.exchange.requests[request.target].is_write;
             let (sent, ended) = (request.sent, request.ended);
             self.versions.note(version, Asked { sent, ended, counts: reads && self.window().holds(request.intended) });
+        }
+        let told = request.answer.filter(|_| request.failure.is_none()).and_then(|answer| answer.fields.cache_hit);
+        if let Some(hit) = told.filter(|_| self.window().holds(request.intended)) {
+            self.caching.note(hit);
         }
         if let Some(handshake) = exchange.handshake {
             self.record_handshake(handshake);

@@ -39,6 +39,7 @@ pub fn outcome() -> LoadOutcome {
         answered_total: 1100,
         sessions: None,
         versions: None,
+        caching: None,
         timeline: vec![],
         longest_silence_seconds: None,
         littles_law: LittlesLaw {

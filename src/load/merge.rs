@@ -18,8 +18,8 @@ use super::summary::LITTLES_TOLERANCE;
 use super::timeline::Timeline;
 use crate::results::histogram::{EncodedHistogram, NoHistogram};
 use crate::results::load::{
-    GeneratorUse, Histograms, LittlesLaw, LoadOutcome, MergedGenerator, SessionsOutcome, Subtotal, TimelineSecond,
-    TlsOutcome, Validity, VersionsOutcome,
+    CachingOutcome, GeneratorUse, Histograms, LittlesLaw, LoadOutcome, MergedGenerator, SessionsOutcome, Subtotal,
+    TimelineSecond, TlsOutcome, Validity, VersionsOutcome,
 };
 use judge::{began, refusal, room};
 
@@ -111,6 +111,7 @@ pub fn merge(parts: &[LoadPart]) -> Result<LoadOutcome, NotOneLoad> {
         sent_total: sum(|part| part.sent_total),
         answered_total: sum(|part| part.answered_total),
         sessions: parts.iter().filter_map(|(_, part)| part.sessions).reduce(SessionsOutcome::and),
+        caching: parts.iter().filter_map(|(_, part)| part.caching).reduce(CachingOutcome::and),
         versions: parts.iter().filter_map(|(_, part)| part.versions).reduce(VersionsOutcome::and),
         timeline: timeline(parts)?,
         // Nobody knows whether one had an answer while another one waited.

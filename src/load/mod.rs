@@ -17,6 +17,7 @@
 //! | `text` `warning` | the outcome for people, and what they should know before they trust it |
 
 mod body_search;
+mod caching;
 mod clock;
 mod closed;
 mod connect_to;

@@ -17,6 +17,8 @@ pub(super) struct NodeFields {
     pub work_milliseconds: Option<f64>,
     /// `X-Version`: the version of the row that was asked for.
     pub version: Option<RowVersion>,
+    /// `Cache-Status`: whether the cache nearest to us had it.
+    pub cache_hit: Option<bool>,
     /// `Set-Cookie`, in their order.
     pub cookies: Vec<SetCookie>,
 }
@@ -49,6 +51,7 @@ impl AnswerFields for NodeFields {
         self.queue_milliseconds = None;
         self.work_milliseconds = None;
         self.version = None;
+        self.cache_hit = None;
         self.cookies.clear();
     }
 
@@ -62,10 +65,20 @@ impl AnswerFields for NodeFields {
             }
             9 if is("x-version") => self.version = RowVersion::read(value),
             10 if is("set-cookie") => self.cookies.extend(SetCookie::read(value)),
+            12 if is("cache-status") => self.cache_hit = read_cache_status(value).or(self.cache_hit),
             13 if is("server-timing") => read_server_timing(value, self),
             _ => {}
         }
     }
+}
+
+/// `webapp; fwd=miss, edge; hit`: the last cache is the nearest to whoever asks (RFC 9211, section 2). A field that comes again goes on
+/// with the list. `None` for an empty one.
+fn read_cache_status(value: &[u8]) -> Option<bool> {
+    let last = std::str::from_utf8(value).ok()?.rsplit(',').next()?.trim();
+    let mut parts = last.split(';').map(str::trim);
+    parts.next().filter(|name| !name.is_empty())?;
+    Some(parts.any(|part| part == "hit"))
 }
 
 /// `queue;dur=1.5, work;dur=20`: <https://www.w3.org/TR/server-timing/>. What does not parse is left out.
@@ -105,6 +118,25 @@ mod tests {
         assert_eq!(of("7:3"), Some(RowVersion { row: 7, version: 3 }));
         for odd in ["", "7", "7:", ":3", "a:3", "7:-1", "7:3:4"] {
             assert_eq!(of(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn hits_of_the_nearest_cache() {
+        for (fields, hit) in [
+            ("", None),
+            ("Cache-Status: edge; hit\r\n", Some(true)),
+            ("Cache-Status: webapp; hit, edge; fwd=uri-miss\r\n", Some(false)),
+            ("Cache-Status: webapp; fwd=miss\r\ncache-status: edge; hit; detail=stale\r\n", Some(true)),
+            ("Cache-Status: webapp; hit\r\nCache-Status: edge; fwd=miss\r\n", Some(false)),
+            ("Cache-Status: \r\n", None),
+            ("Cache-Status: hit\r\n", Some(false)),
+        ] {
+            assert_eq!(
+                read(&format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n")).cache_hit,
+                hit,
+                "{fields}"
+            );
         }
     }
 

@@ -84,6 +84,7 @@ pub(super) fn outcome(plan: &LoadPlan, run: &RunContext, observed: Observed) -> 
         answered_total: counts.answered,
         sessions: run.sessions(),
         versions: run.versions.outcome(),
+        caching: run.caching.outcome(),
         timeline: recorder.timeline.as_ref().map(Timeline::report).unwrap_or_default(),
         longest_silence_seconds: observed.silence.longest().map(|time| rounded(time as f64 / 1e9)),
         littles_law: littles_law(&recorder, &observed, seconds, plan.profile.is_none()),

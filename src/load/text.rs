@@ -21,6 +21,7 @@ fn render(outcome: &LoadOutcome, out: &mut String) -> Result {
     errors(outcome, out)?;
     sessions(outcome, out)?;
     versions(outcome, out)?;
+    caching(outcome, out)?;
     tls(outcome, out)?;
     times(outcome, out)?;
     parts(outcome, out)?;
@@ -149,6 +150,12 @@ fn versions(outcome: &LoadOutcome, out: &mut String) -> Result {
     let (answers, stale) = (grouped(versions.answers), grouped(versions.stale));
     let share = percent(versions.stale_percent());
     writeln!(out, "  {:<LABEL$}{stale} of {answers} answers ({share} %) were older than one seen before", "Stale")
+}
+
+fn caching(outcome: &LoadOutcome, out: &mut String) -> Result {
+    let Some(caching) = outcome.caching else { return Ok(()) };
+    let (answers, hits, share) = (grouped(caching.answers), grouped(caching.hits), percent(caching.hit_percent()));
+    writeln!(out, "  {:<LABEL$}{hits} of {answers} answers ({share} %) were hits of the nearest cache", "Cache")
 }
 
 fn tls(outcome: &LoadOutcome, out: &mut String) -> Result {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::EncodedHistogram;
 
-pub use checks::{SessionsOutcome, TlsOutcome, VersionsOutcome};
+pub use checks::{CachingOutcome, SessionsOutcome, TlsOutcome, VersionsOutcome};
 pub use error_kind::ErrorKind;
 pub use generators::{ClockOffset, GeneratorUse, InvalidCause, JointStart, LittlesLaw, MergedGenerator, Validity};
 pub use latency::{Histograms, Percentiles, SpectrumStep, Subtotal};
@@ -156,6 +156,9 @@ pub struct LoadOutcome {
     /// How old answers were that told the version of their row, as those of `/item`. `None` where none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub versions: Option<VersionsOutcome>,
+    /// What the cache nearest to the client did. `None` where no answer told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caching: Option<CachingOutcome>,
     /// With a rate that changes, or a start at a moment: each second of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineSecond>,

@@ -1,4 +1,4 @@
-//! What was checked beside the status: sessions, versions of rows, and TLS.
+//! What was checked beside the status: sessions, versions of rows, what a cache had, and TLS.
 
 use std::collections::BTreeMap;
 
@@ -53,6 +53,29 @@ impl VersionsOutcome {
     /// Share of stale answers, in percent.
     pub fn stale_percent(self) -> f64 {
         100.0 * self.stale as f64 / self.answers.max(1) as f64
+    }
+}
+
+/// What the cache nearest to the client did, where answers tell it (`Cache-Status`, RFC 9211).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CachingOutcome {
+    /// Good answers that told it.
+    pub answers: u64,
+    /// Those of them that this cache had.
+    pub hits: u64,
+}
+
+impl CachingOutcome {
+    /// Of these answers and of others.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self { answers: self.answers + others.answers, hits: self.hits + others.hits }
+    }
+
+    /// Share of hits, in percent.
+    pub fn hit_percent(self) -> f64 {
+        100.0 * self.hits as f64 / self.answers.max(1) as f64
     }
 }
 
