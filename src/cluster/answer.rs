@@ -33,10 +33,16 @@ impl Cluster {
 
     /// Where clients on this machine ask.
     pub(super) fn target(&self) -> String {
-        match self.settings.balancer {
-            Some(_) => format!("http://{}:{}", self.settings.bind.reachable_host(), self.settings.port),
-            None => self.folder.node_url("node1"),
+        match (self.settings.balancer, self.settings.far) {
+            (Some(_), Some(far)) => format!("http://{}", far.nearest()),
+            (Some(_), None) => self.origin(),
+            (None, _) => self.folder.node_url("node1"),
         }
+    }
+
+    /// Where the balancer of the nodes listens.
+    pub(super) fn origin(&self) -> String {
+        format!("http://{}:{}", self.settings.bind.reachable_host(), self.settings.port)
     }
 
     fn node_answer(&self, node: &str, ask: bool) -> NodeAnswer {
@@ -162,7 +168,7 @@ fn service_line(service: &ServiceAnswer) -> String {
 fn service_state(service: &ServiceAnswer) -> &'static str {
     match (service.up, service.role) {
         (false, _) => "down",
-        (true, ServiceRole::Primary | ServiceRole::Cache) => "ready",
+        (true, ServiceRole::Primary | ServiceRole::Cache | ServiceRole::Edge | ServiceRole::Relay) => "ready",
         (true, ServiceRole::Replica) => "replica",
         (true, ServiceRole::Shard) => "shard",
     }

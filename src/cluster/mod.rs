@@ -12,6 +12,7 @@
 //! | [`machines`], `machine_groups` | simulated machines under the nodes, for nested autoscaling |
 //! | [`bind`] | where the balancer listens |
 //! | [`balancer`] | one file a kind, and its configuration as a template |
+//! | [`far`] | clients that are far away, and a cache near them |
 //! | [`waf`], [`attack`] | the firewall at the balancer, and what it is tried with |
 //! | [`shared`], [`service`] | stores and caches that the nodes share: what is asked for, and one file a kind |
 //!
@@ -24,6 +25,7 @@ pub mod balancer;
 pub mod bind;
 pub mod contract;
 pub mod describe;
+pub mod far;
 mod launch;
 pub mod limits;
 mod live;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use anyhow::{bail, ensure};
 
+use super::far::Far;
 use super::settings::Settings;
 use super::state::Folder;
 use crate::kernel::Root;
@@ -76,6 +77,10 @@ pub fn choose(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
             server.bus_port = free(&claimed)?;
             claimed.push(server.bus_port);
         }
+    }
+    for port in settings.far.iter_mut().flat_map(Far::ports_mut) {
+        *port = free(&claimed)?;
+        claimed.push(*port);
     }
     folder.save(settings)
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bind::Bind;
 use super::contract::Topology;
+use super::far::{Far, FarRequest};
 use super::limits::Mechanism;
 use super::machines::{MachinesRequest, MachinesSettings};
 use super::shared::{Shared, SharedRequest};
@@ -75,6 +76,7 @@ pub struct UpRequest {
     pub maxconn: Option<u32>,
     /// Seconds.
     pub edge_cache: Option<u32>,
+    pub far: FarRequest,
     pub tls: bool,
     pub http2: bool,
     pub redirect: bool,
@@ -131,6 +133,9 @@ pub struct Settings {
     /// How long the balancer keeps answers that may be kept, in seconds; `None`: it keeps none.
     #[serde(default)]
     pub edge_cache: Option<u32>,
+    /// Clients that are far from the balancer; `None`: they are where it is.
+    #[serde(default)]
+    pub far: Option<Far>,
     /// `None` without TLS.
     pub tls: Option<Tls>,
     /// Requests a second from one source.
@@ -218,6 +223,13 @@ impl UpRequest {
         if let (Some(waf), Some(kind)) = (self.waf, balancer) {
             waf.check(kind)?;
         }
+        let others = [
+            ("tls", wants_tls),
+            ("sticky", self.sticky),
+            ("limit-requests", self.limit_requests.is_some()),
+            ("limit-connections", self.limit_connections.is_some()),
+        ];
+        let far = self.far.settle(bare, self.edge_cache, &others)?;
         let unit_cpu = if self.backend.is_some() { None } else { self.unit_cpu.unwrap_or(Some(25)) };
         Ok(Settings {
             name: name.to_owned(),
@@ -239,6 +251,7 @@ impl UpRequest {
             stats_port: 0,
             maxconn: self.maxconn.unwrap_or(1000),
             edge_cache: self.edge_cache,
+            far,
             tls: wants_tls.then(|| Tls {
                 port: self.tls_port.unwrap_or(0),
                 http2: self.http2,
@@ -318,7 +331,8 @@ impl UpRequest {
         let mut table = table
             .into_iter()
             .chain(self.shared.against(&settings.shared))
-            .chain(self.machines.against(settings.machines));
+            .chain(self.machines.against(settings.machines))
+            .chain(self.far.against(settings.far));
         let (flag, asked, has) = table.find(|(_, asked, has)| asked.is_some() && asked != has)?;
         let (asked, has) = (asked.unwrap_or_default(), has.unwrap_or_else(|| "(nothing)".to_owned()));
         let scale = if flag == "units" { format!(", or scale {asked}") } else { String::new() };
@@ -357,6 +371,7 @@ impl Settings {
     pub fn ports(&self) -> Vec<u16> {
         let mut ports = vec![self.port, self.stats_port];
         ports.extend(self.tls.as_ref().map(|tls| tls.port));
+        ports.extend(self.far.into_iter().flat_map(Far::ports));
         ports.extend(self.shared.servers.iter().flat_map(|server| [server.port, server.bus_port]));
         ports.retain(|port| *port != 0);
         ports

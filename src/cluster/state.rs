@@ -107,6 +107,11 @@ impl Folder {
         &self.path
     }
 
+    /// A folder in it that is built in the same way: of a balancer in front of this cluster.
+    pub fn within(&self, name: &str) -> Self {
+        Self { path: self.path.join(name) }
+    }
+
     /// The folder of all clusters.
     pub fn root(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)

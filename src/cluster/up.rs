@@ -124,7 +124,7 @@ impl Cluster {
         self.ask_announced()?;
         let (name, version) = (self.settings.balancer.map_or("", Kind::name), balancer.version()?);
         let config = site.config_path(balancer);
-        self.reporter.step(format_args!("{name} {version} on {}, by {}", self.target(), config.display()));
+        self.reporter.step(format_args!("{name} {version} on {}, by {}", self.origin(), config.display()));
         self.reporter.step(format_args!("its statistics: http://127.0.0.1:{}/", self.settings.stats_port));
         if let (Some(tls), Some(trust)) = (&self.settings.tls, trust) {
             tls::explain(&self.settings, tls, &self.folder, &trust, self.reporter);
@@ -158,6 +158,11 @@ impl Cluster {
             "the balancer runs, but does not answer on http://{plain}, where clients on this machine would look for --bind {}",
             self.settings.bind
         );
+        if let Some(far) = &self.settings.far {
+            let answers = || ready::status_within(&far.nearest(), "/readyz", ANNOUNCED_LIMIT) == Some(200);
+            let reached = self.interrupt.wait(ANNOUNCED_LIMIT, answers)?;
+            ensure!(reached, "the balancer does not answer from afar, on http://{}", far.nearest());
+        }
         if let Some(tls) = &self.settings.tls {
             let address = format!("{host}:{}", tls.port);
             let accepts = self.interrupt.wait(ANNOUNCED_LIMIT, || ready::connect(&address).is_some())?;
@@ -182,7 +187,7 @@ impl Cluster {
         {
             self.site().start(balancer)?;
             self.ask_announced()?;
-            self.reporter.step(format_args!("{} is back on {}", kind.name(), self.target()));
+            self.reporter.step(format_args!("{} is back on {}", kind.name(), self.origin()));
         }
         self.reporter.step(format_args!("the cluster {} is up", self.settings.name));
         Ok(())

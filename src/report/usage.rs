@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::results::run::{NodeUse, Run};
+use crate::results::run::{NodeUse, Run, ServiceRole};
 use crate::results::statistics::Spread;
 
 /// What was used during runs of one level: medians over the blocks, each the mean of the nodes.
@@ -18,7 +18,7 @@ pub struct Use {
     pub pool_queued: Option<f64>,
     /// I/O wait of the nodes' machines.
     pub iowait_percent: Option<f64>,
-    /// CPU of the balancer, in percent of one core.
+    /// CPU of the balancer, in percent of one core; where there is one at the edge, too, of the busier one.
     pub balancer_cpu_percent: Option<f64>,
     /// CPU of the generator, in percent of one core.
     pub generator_cpu_percent: Option<f64>,
@@ -42,11 +42,18 @@ pub fn used(runs: &[&Run]) -> Use {
         pool_percent: median(runs, |run| mean(&run.nodes, |node| node.pool_percent)),
         pool_queued: median(runs, |run| mean(&run.nodes, |node| node.pool_queued)),
         iowait_percent: median(runs, |run| mean(&run.nodes, |node| node.iowait_percent)),
-        balancer_cpu_percent: median(runs, |run| Some(100.0 * run.balancer.as_ref()?.cpu_cores?)),
+        balancer_cpu_percent: median(runs, |run| Some(100.0 * busiest_balancer(run)?)),
         foreign_cores: median(runs, |run| run.machine.foreign_cores),
         machine_cores: median(runs, |run| run.machine.cores),
         generator_cpu_percent: median(runs, |run| run.load.generator.cpu_percent),
     }
+}
+
+/// Cores of the balancer, or of the one at the edge, whichever used more.
+fn busiest_balancer(run: &Run) -> Option<f64> {
+    let edge = run.services.iter().filter(|service| service.role == ServiceRole::Edge);
+    let all = run.balancer.iter().map(|balancer| balancer.cpu_cores).chain(edge.map(|edge| edge.cpu_cores));
+    all.flatten().reduce(f64::max)
 }
 
 /// The median of what some runs have; `None` where none has it.

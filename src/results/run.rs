@@ -182,6 +182,10 @@ pub enum ServiceRole {
     Shard,
     /// May forget what it was given.
     Cache,
+    /// A cache of whole answers, near the clients.
+    Edge,
+    /// The way to a far place: no part of the service, but of how it is tried.
+    Relay,
 }
 
 /// What the machine of the generator did over the measured window: shares of all its processors in percent, and CPU in cores.

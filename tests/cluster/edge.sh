@@ -34,3 +34,38 @@ test_edge_cache() {
     down
   done
 }
+
+# A firewall and a cache in one balancer: what is refused is refused before the cache is asked, and stays out of it.
+test_edge_cache_waf() {
+  local balancer attack="/fib?number=20&a=%3Cscript%3Ealert(1)"
+  for balancer in haproxy nginx; do
+    up --nodes 1 --unit-cpu none --balancer "$balancer" --edge-cache 10s --waf || return 1
+    get '/fib?number=20' -o /dev/null
+    check "$balancer with a firewall: a good answer is from the edge" is "$(edge_status '/fib?number=20')" hit
+    check "$balancer with a firewall: an attack is refused each time" is "$(status_of "$attack") $(status_of "$attack")" "403 403"
+    check "$balancer with a firewall: and says nothing of a cache" is "$(edge_status "$attack")" ""
+    # HAProxy's short list looks at no such field.
+    [[ "$balancer" == haproxy ]] || check "$balancer with a firewall: nor does an attacker get what is kept" is "$(status_of '/fib?number=20' -H "User-Agent: () { :; }; /bin/bash -c id")" 403
+    check "$balancer with a firewall: the good answer is still there" is "$(edge_status '/fib?number=20')" hit
+    down
+  done
+}
+
+test_far() {
+  local balancer before after
+  for balancer in haproxy nginx; do
+    up --nodes 1 --unit-cpu none --balancer "$balancer" --origin-delay 250ms --edge "$balancer" --edge-cache 30s || return 1
+    get '/fib?number=21' -o /dev/null
+    before=$(get '/fib?number=20' -o /dev/null -w '%{time_total}')
+    after=$(get '/fib?number=20' -o /dev/null -w '%{time_total}')
+    check "$balancer at the edge: a miss takes the whole way" at_least "$before" 0.5
+    check "$balancer at the edge: a hit does not" at_most "$after" 0.4
+    check "$balancer at the edge: it and the way are services" is "$(field '[.services[] | .role] | join(" ")')" "relay edge"
+    check "$balancer at the edge: the origin itself keeps nothing" is "$(grep -c 'cache edge' "$(field .balancer.config)")" 0
+    cluster kill edge1 --name t >/dev/null && cluster start edge1 --name t >/dev/null
+    check "$balancer at the edge: it comes back" wait_until 10 answers_ok
+    down
+  done
+  check "an edge without a way is wrong usage" is "$(cluster up --name other --edge nginx --edge-cache 1s >/dev/null || echo $?)" 2
+}
+answers_ok() { [[ "$(status_of '/fib?number=20')" == 200 ]]; }

@@ -1,14 +1,17 @@
 //! The options of `webapp cluster up`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::values::{UnitCpu, backend, count, port, replicas, seconds, servers, unit_cpu, units};
 use crate::app::Model;
+use crate::cli::relay::delay;
 use crate::cluster::balancer::Kind;
 use crate::cluster::bind::Bind;
 use crate::cluster::contract::Topology;
+use crate::cluster::far::FarRequest;
 use crate::cluster::machines::MachinesRequest;
 use crate::cluster::settings::{Algorithm, UpRequest};
 use crate::cluster::shared::{CacheKind, LoginCost, SessionsKind, SharedRequest, StoreKind};
@@ -109,6 +112,14 @@ pub struct Up {
     /// Let the balancer keep the answers that may be kept for so long, such as 10s: those of /fib, /primes, /item and /items.
     #[arg(long, value_name = "DURATION", value_parser = seconds, help_heading = "Balancer")]
     edge_cache: Option<u32>,
+    /// Let the clients be far from the balancer: a relay holds every byte for so long, one way, such as 40ms. The target is then the
+    /// relay, or the edge.
+    #[arg(long, value_name = "DURATION", value_parser = delay, help_heading = "Balancer")]
+    origin_delay: Option<Duration>,
+    /// Put a second balancer near the clients, in front of the far one; it is the one that keeps answers then. It needs --origin-delay
+    /// and --edge-cache.
+    #[arg(long, value_name = "B", help_heading = "Balancer")]
+    edge: Option<Kind>,
     /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
     maxconn: Option<u32>,
@@ -154,6 +165,7 @@ impl Up {
             bind: self.bind,
             maxconn: self.maxconn,
             edge_cache: self.edge_cache,
+            far: FarRequest { delay: self.origin_delay, edge: self.edge },
             tls: self.tls,
             http2: self.http2,
             redirect: self.redirect,

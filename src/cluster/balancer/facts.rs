@@ -69,7 +69,8 @@ impl Site<'_> {
             stats_port: settings.stats_port,
             maxconn: settings.maxconn,
             drain_timeout: settings.drain_timeout,
-            edge_cache: settings.edge_cache,
+            // Where there is a cache near the clients, it is that one.
+            edge_cache: settings.edge_cache.filter(|_| settings.far.is_none_or(|far| far.edge.is_none())),
             limit_requests: settings.limit_requests,
             limit_connections: settings.limit_connections,
             sticky: settings.sticky,

@@ -5,6 +5,7 @@
 
 mod account;
 mod binlog;
+mod edge;
 mod kind;
 mod login;
 mod mariadb;
@@ -12,6 +13,7 @@ mod memcached;
 mod promote;
 mod redis;
 mod redis_cluster;
+mod relay;
 mod secrets;
 mod server;
 
@@ -75,7 +77,12 @@ fn program_of(kind: ServerKind) -> &'static dyn kind::Program {
 /// The services of a cluster, in the order in which they start.
 pub fn of<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
     let boxed = |server| -> Box<dyn Service + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
-    settings.shared.servers.iter().map(boxed).collect()
+    let mut services: Vec<_> = settings.shared.servers.iter().map(boxed).collect();
+    if let Some(far) = &settings.far {
+        services.push(Box::new(relay::Relay { far, settings, folder, reporter }));
+        services.extend(edge::Edge::of(far, settings, folder, reporter).map(|edge| Box::new(edge) as _));
+    }
+    services
 }
 
 fn server_of<'a>(
@@ -129,7 +136,8 @@ pub fn write_shards(settings: &Settings, folder: &Folder, begun: bool) -> anyhow
 
 /// The programs that its services need.
 pub fn needed(settings: &Settings) -> Vec<Needed> {
-    settings.shared.servers.iter().map(|server| program_of(server.kind).needed()).collect()
+    let edge = settings.far.and_then(|far| far.edge).map(|edge| edge.kind.balancer().needed());
+    settings.shared.servers.iter().map(|server| program_of(server.kind).needed()).chain(edge).collect()
 }
 
 /// Makes ready what the nodes share, and returns when everything takes commands.

@@ -76,7 +76,7 @@ fn places(settings: &Settings, name: &str) -> anyhow::Result<(usize, usize)> {
         ServiceRole::Replica => {}
         ServiceRole::Primary => bail!("{name} is a primary already"),
         ServiceRole::Shard => bail!("{name} is a shard: nobody else has its rows"),
-        ServiceRole::Cache => bail!("{name} holds no rows"),
+        ServiceRole::Cache | ServiceRole::Edge | ServiceRole::Relay => bail!("{name} holds no rows"),
     }
     let primary = servers.iter().position(|server| server.role == ServiceRole::Primary && server.is_of_store());
     Ok((place, primary.context("there is no primary")?))

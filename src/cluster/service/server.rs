@@ -85,7 +85,7 @@ impl Server<'_> {
         match self.server.role {
             ServiceRole::Shard => Some(Share { place, of: shared.store_servers().count() }),
             ServiceRole::Primary => Some(Share::ALL),
-            ServiceRole::Replica | ServiceRole::Cache => None,
+            ServiceRole::Replica | ServiceRole::Cache | ServiceRole::Edge | ServiceRole::Relay => None,
         }
     }
 
