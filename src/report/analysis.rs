@@ -14,7 +14,7 @@ use crate::design::Text;
 use crate::results::arm::{Arm, PointKey, Scale};
 use crate::results::folder::Results;
 use crate::results::ladder;
-use crate::results::load::{ErrorKind, Percentiles, SessionsOutcome, VersionsOutcome};
+use crate::results::load::{CachingOutcome, ErrorKind, Percentiles, SessionsOutcome, VersionsOutcome};
 use crate::results::queries;
 use crate::results::run::{Level, Run};
 use crate::results::statistics::Spread;
@@ -73,6 +73,9 @@ pub struct Point {
     /// How old answers were that told the version of their row. `None` where none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub versions: Option<VersionsOutcome>,
+    /// What the cache nearest to the client did. `None` where no answer told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caching: Option<CachingOutcome>,
     /// True when all runs behind the ceiling are valid.
     pub valid: bool,
     /// Why not.
@@ -211,6 +214,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         latency,
         death: death(results, key),
         versions: runs.iter().filter_map(|run| run.load.versions).reduce(VersionsOutcome::and),
+        caching: runs.iter().filter_map(|run| run.load.caching).reduce(CachingOutcome::and),
         valid: runs.iter().all(|run| run.verdict.valid),
         reasons,
     })

@@ -3,6 +3,7 @@
 use super::analysis::Point;
 use super::columns::{self, Column};
 use super::cost::Cost;
+use super::edge;
 use super::scaling::{self, Followed};
 use super::usl::{Coefficient, Fit};
 use super::verdict::Answer;
@@ -86,6 +87,11 @@ pub fn text_with(report: &Report, further: &str) -> String {
         for bend in &report.bends {
             out += &paragraph(bend.arithmetic(&report.manifest.plan).en());
         }
+    }
+    let edges = edge::paragraphs(report);
+    if !edges.is_empty() {
+        out += "\nwhat a cache at the edge costs and saves:\n";
+        out += &edges.iter().map(|words| paragraph(words.en())).collect::<String>();
     }
     out += further;
     for (index, caution) in report.doubts().into_iter().enumerate() {

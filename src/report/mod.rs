@@ -14,6 +14,7 @@ pub mod comparison;
 pub mod cost;
 pub mod doubts;
 pub mod earlier;
+pub mod edge;
 pub mod export;
 pub mod figures;
 pub mod findings;
@@ -51,6 +52,7 @@ use bend::Bend;
 use comparison::Comparison;
 use cost::Cost;
 use doubts::Doubt;
+use edge::EdgeCost;
 use scaling::Followed;
 use usl::{Fit, FitError};
 use verdict::Answer;
@@ -82,6 +84,8 @@ pub struct Report {
     pub laws: Vec<Law>,
     /// Where the nodes of each arm use up a service that they share.
     pub bends: Vec<Bend>,
+    /// What a cache at the edge costs and saves, where an arm differs from another in nothing else.
+    pub edges: Vec<EdgeCost>,
     /// What a million requests cost. `None` where no arm says how its machines are bought.
     pub cost: Option<Cost>,
     /// The machine's own speed over all runs, in fixed computations for each CPU second.
@@ -134,6 +138,7 @@ impl Report {
             cost: cost::cost(&plan.arms, &points, prices),
             machine_speed_per_second: machine_speed,
             bends: bend::bends(results, &points, |arm| laws.iter().find(|law| law.arm == arm)?.fit.clone()),
+            edges: edge::costs(results, &points),
             manifest: results.manifest.clone(),
             points,
             comparisons,

@@ -117,6 +117,16 @@ const EXPERIMENTS: &[Entry] = &[
             "dos réplicas más, solo lecturas",
         ],
     ),
+    (
+        "edge",
+        "Cuando el origen está lejos, ¿qué aporta una caché cerca de los clientes?",
+        &[
+            "un origen que está cerca",
+            "un origen que está lejos",
+            "una caché cerca de los clientes",
+            "una caché cerca de los clientes y claves uniformes",
+        ],
+    ),
     ("bigger-store", "Con la misma CPU: ¿un almacén grande, o muchos pequeños?", &["un almacén más grande", "shards"]),
     (
         "recursion",
@@ -236,6 +246,10 @@ const LOOK_AT: &[(&str, &str)] = &[
     (
         "recursion",
         "El doble de CPU vale, a lo sumo, el doble de respuestas. La recursión hace un millón de llamadas para lo que dan 28 sumas.",
+    ),
+    (
+        "edge",
+        "Compará los tiempos de respuesta, primero la mediana: cerca, lejos, y lejos con una caché que está cerca. Después mirá cuántas peticiones llegan todavía a los nodos. Con claves uniformes casi todas hacen el camino entero, y la caché solo cuesta.",
     ),
     (
         "bigger-store",

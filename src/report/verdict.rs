@@ -10,6 +10,7 @@ use super::Report;
 use super::analysis::{DeathResult, Point};
 use super::bend;
 use super::comparison::Comparison;
+use super::edge;
 use super::logins;
 use super::sessions;
 use super::spanish::label;
@@ -95,6 +96,7 @@ pub fn beside(report: &Report) -> Text {
     let further = [
         at(deaths),
         at(sessions::sentence),
+        at(edge::sentence),
         at(stale::sentence),
         logins::sentence(report),
         next_step(report, &largest),

@@ -22,7 +22,7 @@ use maud::{Markup, PreEscaped, html};
 use super::charts::{Chart, Series, Stroke};
 use super::findings::parameters;
 use super::verdict::Answer;
-use super::{Report, columns, figures, spanish};
+use super::{Report, columns, edge, figures, spanish};
 use crate::design::{Text, both};
 use crate::results::run::Run;
 
@@ -206,6 +206,12 @@ fn laws(report: &Report) -> Markup {
                     @if let Some(fit) = &law.fit { p { (parameters(fit)) "." } }
                     @for note in &law.notes { p.note { (note) "." } }
                 }
+            }))
+        }
+        @let edges = edge::paragraphs(report);
+        @if !edges.is_empty() {
+            (panel("", "wide", &Text::new("What a cache at the edge costs and saves", "Qué cuesta y qué ahorra una caché en el borde"), &html! {
+                @for words in &edges { p { (words) } }
             }))
         }
         @if !report.bends.is_empty() {

@@ -31,6 +31,7 @@ experiments![
     "replicas",
     "bigger-store",
     "cache",
+    "edge",
     "stale",
     "sessions",
     "login",
