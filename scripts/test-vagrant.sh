@@ -23,6 +23,7 @@ state=$here/target/vagrant-test
 source "$here/scripts/lib/common.sh"
 source "$here/scripts/lib/checks.sh"
 source "$here/tests/vagrant/box.sh"
+source "$here/tests/vagrant/validate.sh"
 
 help_wanted "$@"
 keep_box=false bench=false inside=false validate=false
@@ -38,50 +39,6 @@ while (($#)); do
 done
 
 say() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
-
-# --- what needs no machine -----------------------------------------------------------------------------------------
-
-# valid PROVIDER: the Vagrantfile as that provider reads it.
-valid() { VAGRANT_DEFAULT_PROVIDER=$1 timeout 60 vagrant validate; }
-
-# refused WORDS COMMAND…: it fails, and says so.
-refused() {
-    local words=$1 output
-    shift
-    if output=$("$@" 2>&1); then echo "it did not fail: $output"; return 1; fi
-    [[ $output == *"$words"* ]] || { echo "$output"; return 1; }
-}
-
-validate_all() {
-    local folder packages=(vagrant vagrant-libvirt)
-    if ! have vagrant && { [[ $EUID -ne 0 ]] || ! apt_install "${packages[@]}"; }; then
-        skip "vagrant validate: vagrant is not installed (sudo apt-get install -y --no-install-recommends ${packages[*]})"
-        checks_end
-        return
-    fi
-    folder=$(mktemp -d)
-    # shellcheck disable=SC2064 # the folder of now
-    trap "rm -rf '$folder'" EXIT
-    # vagrant reads what belongs to VirtualBox only where VirtualBox seems to be; here its version is all that is asked.
-    printf '#!/bin/sh\necho 7.0.0r153978\n' >"$folder/VBoxManage"
-    chmod 755 "$folder/VBoxManage"
-    cd "$here"
-    export VAGRANT_HOME=$folder/home VAGRANT_DOTFILE_PATH=$folder/dot VAGRANT_CHECKPOINT_DISABLE=1 PATH=$PATH:$folder
-    if vagrant plugin list 2>/dev/null | grep -q vagrant-libvirt; then
-        check "vagrant validate, as libvirt reads it" valid libvirt
-    else
-        skip "vagrant validate, as libvirt reads it: vagrant has no plugin vagrant-libvirt"
-        export VAGRANT_DEFAULT_PROVIDER=virtualbox
-    fi
-    check "vagrant validate, as VirtualBox reads it" valid virtualbox
-    check "vagrant validate, with every setting" env NODES=4 NODE_CPUS=2 VERTICAL_CPUS=8 NODE_MEMORY=1024 WEBAPP_BALANCER=nginx WEBAPP_NETWORK=192.168.57 vagrant validate
-    check "NODES=none says what is allowed" refused "NODES=none is not a number from 1 to 20" env NODES=none vagrant validate
-    check "WEBAPP_BALANCER=apache says what is allowed" refused "haproxy, nginx" env WEBAPP_BALANCER=apache vagrant validate
-    check "the driver says how to get more nodes" refused "export NODES=3" scripts/vagrant-driver.sh up --topology horizontal --units 3
-    check "the driver says which options are not for machines" refused "--algorithm" scripts/vagrant-driver.sh up --algorithm random
-    check "the driver has nothing to take down" scripts/vagrant-driver.sh down
-    checks_end
-}
 
 # --- before the namespaces: what needs the network of this computer ------------------------------------------------
 

@@ -9,16 +9,17 @@ source "$here/lib/vagrant.sh"
 
 usage() {
   cat <<'TEXT'
-Makes clusters of the Vagrantfile's machines, as scripts/cluster.sh makes them of processes: a driver for "webapp bench".
-scripts/bench.sh --on vagrant uses it.
+Makes clusters of the Vagrantfile's machines, as scripts/cluster.sh makes them of processes: a driver for "webapp bench" and
+"webapp autoscale". scripts/bench.sh --on vagrant uses it.
 
 usage: scripts/vagrant-driver.sh COMMAND [options]
 
   prepare  starts every machine that a bench needs: node1 … nodeN, the balancer, and vertical
   up       one cluster: vertical, one machine with N units; or horizontal, N machines of one unit behind the balancer
   status   the cluster that is up, as one line of JSON, with what of it answers
+  scale N  so many machines, live: a new one gets requests when it answers, one that goes has finished its own when it is halted
   kill M   kill -9 of the node on machine M, which stays dead (the machine runs on) until the next up or down
-  down     ends the cluster and keeps the machines: they run on as vagrant made them
+  down     ends the cluster and keeps the machines: those that run do so as vagrant made them
 
 options:
   --name NAME        whose cluster (webapp); while one has the machines, another gets an error
@@ -99,12 +100,16 @@ if [ "$sum" != any ] || "$changed"; then systemctl restart webapp.service; fi
 REMOTE
 }
 
-# What runs on the balancer, as root: "KIND NODES", or "default" for what it was provisioned with.
+# What runs on the balancer, as root: "KIND NODES", "live NODES" for others without a lost request, or "default" for what it was made with.
 balancer_script() {
   cat <<'REMOTE'
 set -eu
 folder=/run/systemd/system/webapp-balancer.service.d
-if [ "$1" = default ]; then
+export WEBAPP_STATE_DIR=/run/webapp-balancer
+if [ "$1" = live ]; then
+  sed -i "s/^WEBAPP_BACKENDS=.*/WEBAPP_BACKENDS=$2/" /run/webapp-bench.env
+  exec /usr/local/bin/webapp cluster backends "$2" >&2
+elif [ "$1" = default ]; then
   [ -e "$folder/bench.conf" ] || exit 0
   rm -f "$folder/bench.conf" /run/webapp-bench.env
   rmdir "$folder" 2>/dev/null || true
@@ -115,7 +120,7 @@ else
 fi
 systemctl daemon-reload
 systemctl restart webapp-balancer.service
-[ "$1" = default ] || WEBAPP_STATE_DIR=/run/webapp-balancer /usr/local/bin/webapp cluster status --json | sed -n 's/.*"version":"\([^"]*\)".*/\1/p'
+[ "$1" = default ] || /usr/local/bin/webapp cluster status --json | sed -n 's/.*"version":"\([^"]*\)".*/\1/p'
 REMOTE
 }
 
@@ -177,7 +182,7 @@ command_prepare() {
 }
 
 command_up() {
-  local machines=() machine cpus=$VAGRANT_NODE_CPUS quota=none jobs=() failed=0 version='' started=$SECONDS
+  local machines=() cpus=$VAGRANT_NODE_CPUS version='' started=$SECONDS
   check_size
   state_lock
   [[ ! -s "$STATE/name" ]] || state_mine ||
@@ -195,16 +200,11 @@ command_up() {
   else
     vagrant_start "${machines[@]}" balancer
   fi
-  ((UNIT_CPU == VAGRANT_NODE_CPUS * 100)) || quota=$((UNIT_CPU * (cpus / VAGRANT_NODE_CPUS)))
   # Noted before it is done: a `down` after a failure then knows where to look.
   echo "$NAME" >"$STATE/name"
+  echo "$MODEL" >"$STATE/model"
   printf '%s\n' "${machines[@]}" >"$STATE/nodes"
-  for machine in "${machines[@]}"; do
-    node_prepare "$machine" "$cpus" "$quota" "$MODEL" &
-    jobs+=($!)
-  done
-  for machine in "${jobs[@]}"; do wait "$machine" || failed=1; done
-  ((failed == 0)) || exit 1
+  prepare_all "$cpus" "${machines[@]}"
   if [[ "$TOPOLOGY" == horizontal ]]; then
     version=$(balancer_script | vagrant_root balancer "$BALANCER" "$(node_list "${machines[@]}")") || die "the balancer could not be set up: vagrant ssh balancer -c 'journalctl -u webapp-balancer'"
     wait_until 60 all_answer "${machines[@]}" || die "not every node answers through the balancer http://$(vagrant_address balancer)"
@@ -214,6 +214,48 @@ command_up() {
   note_cluster "$version" "${machines[@]}"
   step "$TOPOLOGY, $UNITS units: ${machines[*]} in $((SECONDS - started)) s"
   describe
+}
+
+# prepare_all CPUS MACHINE…: node_prepare, of all at once.
+prepare_all() {
+  local cpus=$1 machine quota=none jobs=() failed=0
+  ((UNIT_CPU == VAGRANT_NODE_CPUS * 100)) || quota=$((UNIT_CPU * (cpus / VAGRANT_NODE_CPUS)))
+  for machine in "${@:2}"; do
+    node_prepare "$machine" "$cpus" "$quota" "$MODEL" &
+    jobs+=($!)
+  done
+  for machine in "${jobs[@]}"; do wait "$machine" || failed=1; done
+  ((failed == 0)) || exit 1
+}
+
+# described NAME: that word of the cluster that is up.
+described() { grep -x -A 1 -e "--$1" "$STATE/description" | tail -n 1; }
+
+command_scale() {
+  local before machine machines=() more=()
+  UNITS=$(wanted_units) || exit 2
+  state_lock
+  must_be_up
+  TOPOLOGY=$(described topology) UNIT_CPU=$(described unit-cpu) BALANCER=$(described balancer) MODEL=$(<"$STATE/model")
+  [[ "$TOPOLOGY" == horizontal ]] || usage_error "one big machine changes its size in a new cluster: up --topology vertical --units $UNITS"
+  check_size
+  before=$(described units)
+  mapfile -t machines < <(cluster_machines)
+  mapfile -t more < <(seq -f 'node%.0f' $((before + 1)) "$UNITS")
+  if ((${#more[@]})); then
+    PROGRAM=$(webapp_program)
+    printf '%s\n' "${more[@]}" >>"$STATE/nodes"
+    vagrant_start "${more[@]}"
+    prepare_all "$VAGRANT_NODE_CPUS" "${more[@]}"
+    for machine in "${more[@]}"; do wait_until 60 vagrant_answers "$machine" --fail || die "$machine does not answer"; done
+  fi
+  ((UNITS == before)) || balancer_script | vagrant_root balancer live "$(node_list "${machines[@]}")" || die "the balancer does not take these nodes: ${machines[*]}"
+  mapfile -t more < <(grep -vxFf <(printf '%s\n' "${machines[@]}") "$STATE/nodes")
+  ((${#more[@]} == 0)) || vagrant_alone halt "${more[@]}"
+  printf '%s\n' "${machines[@]}" | write_file "$STATE/nodes"
+  note_cluster "$(described balancer-version)" "${machines[@]}"
+  step "$NAME has $UNITS units: ${machines[*]}"
+  describe --ask
 }
 
 # node_list MACHINE…: their addresses as the balancer takes them.
@@ -254,8 +296,10 @@ describe() {
   "$(webapp_program)" cluster describe "${words[@]}" "$@"
 }
 
+must_be_up() { { state_mine && [[ -s "$STATE/description" ]]; } || die "there is no cluster $NAME on the machines; start one: ${0##*/} up --name $NAME"; }
+
 command_status() {
-  { state_mine && [[ -s "$STATE/description" ]]; } || die "there is no cluster $NAME on the machines; start one: ${0##*/} up --name $NAME"
+  must_be_up
   describe --ask
 }
 
@@ -293,7 +337,7 @@ cluster_end() {
     jobs+=($!)
   fi
   for machine in "${jobs[@]}"; do wait "$machine" || failed=1; done
-  rm -f -- "$STATE"/{description,name,nodes,killed}
+  rm -f -- "$STATE"/{description,model,name,nodes,killed}
   ((failed == 0)) || die "not every machine could be put back; a reboot does it: vagrant reload"
 }
 
@@ -306,4 +350,4 @@ restore_balancer() { ! vagrant_answers balancer || balancer_script | vagrant_roo
 
 help_wanted "$@"
 driver_parse "on virtual machines" '--name --topology --units --unit-cpu --balancer --model' "$@"
-driver_run prepare up status kill down
+driver_run prepare up status scale kill down

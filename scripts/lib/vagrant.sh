@@ -8,7 +8,7 @@
 #   vagrant_root MACHINE WORD…      runs the script on stdin there, as root
 
 VAGRANT_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-VAGRANT_STATE=$VAGRANT_ROOT/target/vagrant
+VAGRANT_STATE=${VAGRANT_STATE:-$VAGRANT_ROOT/target/vagrant}
 VAGRANT_PORT=3000
 # The Vagrantfile's own settings, with its defaults; it checks them.
 VAGRANT_NODES=${NODES:-2}
