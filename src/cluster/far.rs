@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::balancer::Kind;
-use super::settings::Settings;
 use super::stop::Stop;
+use crate::results::balancer::Kind;
 
 /// The name of the relay among the services.
 pub const RELAY: &str = "relay1";
@@ -108,23 +107,6 @@ impl Far {
     /// Where clients ask.
     pub fn nearest(&self) -> String {
         self.edge.map_or_else(|| self.relay(), |edge| format!("127.0.0.1:{}", edge.port))
-    }
-}
-
-impl Edge {
-    /// It as a cluster of its own: nothing but a balancer, whose one node is the way to the far one.
-    pub fn settings(self, settings: &Settings, way: String) -> Settings {
-        Settings {
-            balancer: Some(self.kind),
-            backend: Some(vec![way]),
-            bind: super::bind::Bind::Address(std::net::Ipv4Addr::LOCALHOST.into()),
-            port: self.port,
-            stats_port: self.stats_port,
-            waf: None,
-            sticky: false,
-            far: None,
-            ..settings.clone()
-        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! A cache near the clients: a second balancer, whose one node is the way to the far one.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
 use super::Service;
 use crate::cluster::balancer::Site;
+use crate::cluster::bind::Bind;
 use crate::cluster::contract::{ServiceAnswer, ServiceRole};
 use crate::cluster::far::{self, EDGE, Far};
 use crate::cluster::process;
@@ -32,7 +34,7 @@ impl Edge {
     pub fn of(far: &Far, settings: &Settings, folder: &Folder, reporter: Reporter) -> Option<Self> {
         let edge = far.edge?;
         let way = far.relay();
-        let settings = edge.settings(settings, way.clone());
+        let settings = settings_of(edge, settings, way.clone());
         Some(Self { edge, way, settings, folder: folder.within("services").within(EDGE), reporter })
     }
 
@@ -42,6 +44,21 @@ impl Edge {
 
     fn pid(&self) -> Option<u32> {
         process::alive(&self.record()).map(process::Record::pid)
+    }
+}
+
+/// It as a cluster of its own: nothing but a balancer, whose one node is the way to the far one.
+fn settings_of(edge: far::Edge, settings: &Settings, way: String) -> Settings {
+    Settings {
+        balancer: Some(edge.kind),
+        backend: Some(vec![way]),
+        bind: Bind::Address(Ipv4Addr::LOCALHOST.into()),
+        port: edge.port,
+        stats_port: edge.stats_port,
+        waf: None,
+        sticky: false,
+        far: None,
+        ..settings.clone()
     }
 }
 
