@@ -127,6 +127,8 @@ describe('the report', () => {
       await page.locator('label[for="language-es"]').click();
       assert.match(await page.locator('#limits h2').innerText(), /Qué lo detuvo/);
       assert.match(await page.locator('.question').innerText(), /¿un nodo grande/);
+      assert.match(await page.title(), /^Con la misma CPU: ¿un nodo grande/);
+      assert.equal(await page.locator('nav').getAttribute('aria-label'), 'Secciones');
       assert.doesNotMatch(await page.locator('.kpis').innerText(), /\d\.\d\s%/);
       const english = await page.locator('main [lang="en"]').evaluateAll((all) => all.filter((one) => one.checkVisibility()).map((one) => one.textContent));
       // What others wrote stays as it was written: a run's own reasons, and the words of a file of prices.
