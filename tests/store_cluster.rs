@@ -73,8 +73,11 @@ fn replicas() {
     cluster.run(&["start", "store2"]);
     let [_, writes] = ledger.take_refused();
     assert!(!writes.is_empty() && writes.iter().all(|text| text.contains("(primary)")), "{writes:?}");
+    // It gets reads once it is known how old its rows are.
     cluster.wait("the primary is away, the replica answers", |targets| {
-        has(&targets[0], "primary", false) && has(&targets[1], "replica", true)
+        has(&targets[0], "primary", false)
+            && has(&targets[1], "replica", true)
+            && targets[1]["lag_milliseconds"].is_number()
     });
     // Reads go on, and nobody can write.
     let read = ask(&cluster.nodes[1], "GET", "/item?id=1", "").unwrap();
