@@ -3,6 +3,8 @@
 
 # backend_start NAME [arguments of serve]: a node that the cluster did not start; sets BACKEND_PID and BACKEND.
 backend_start() {
+  # What an earlier one of that name printed would be taken for this one's address.
+  rm -f "$work/$1.out"
   "$WEBAPP_BIN" serve --listen 127.0.0.1:0 --node "$1" "${@:2}" >"$work/$1.out" 2>>"$log" &
   BACKEND_PID=$!
   wait_until 10 test -s "$work/$1.out" || return 1
