@@ -57,13 +57,18 @@ log=$work/log
 export WEBAPP_STATE_DIR=$work/state
 unset XDG_RUNTIME_DIR
 
+# end_jobs: what a test that did not come to its end has left behind it.
+end_jobs() {
+  local pid
+  for pid in $(jobs -pr); do
+    kill "$pid" 2>/dev/null || true
+  done
+}
+
 leave() {
   local name
   trap '' INT TERM
-  # What a test that did not come to its end has left behind it.
-  for name in $(jobs -pr); do
-    kill "$name" 2>/dev/null || true
-  done
+  end_jobs
   for name in "$WEBAPP_STATE_DIR"/*/; do
     [[ ! -d "$name" ]] || cluster down --name "$(basename "$name")" || true
   done
@@ -88,6 +93,7 @@ for name in $(names); do
   "test_$name" || {
     fail "${name//_/ } could not be carried out"
     sed 's/^/      /' "$log"
+    end_jobs
   }
   down || true
 done
