@@ -31,6 +31,10 @@ export async function until(what, check, patience = PATIENCE) {
   }
 }
 
+// A node that a failed test left alone must not keep the whole run waiting (it is not waited for: unref), nor outlive it.
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** A node of its own. `stop()` ends it; `kill()` as an accident would. */
 export async function node(...args) {
   const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
@@ -45,7 +49,12 @@ export async function node(...args) {
     child.once('exit', (code) => failed(new Error(`webapp serve ended with ${code}`)));
     child.once('error', failed);
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  child.unref();
+  child.stdout.unref();
   const signal = async (name) => {
+    child.ref();
     child.kill(name);
     await ended;
   };
