@@ -67,12 +67,18 @@ test_compose_store() {
   check "redis.env: down" compose down --timeout 5 --volumes --remove-orphans
   COMPOSE=(docker-compose --env-file memcached.env)
   check "memcached.env: up" compose up -d --no-build
-  wait_until 20 both_answer || true
+  wait_until 20 both_know_sessions || true
   check "a session goes on at the other node, by memcached" is "$(sessions)" "1 2 3"
   check "memcached.env: down" compose down --timeout 5 --volumes --remove-orphans
 }
 
 # One user's counter, at one node, the other, and the first again.
+# A node answers before it has a connection to what keeps its sessions.
+both_know_sessions() {
+  local port
+  for port in 3001 3002; do [[ "$(curl -s "http://127.0.0.1:$port/session" | jq .result)" == 1 ]] || return 1; done
+}
+
 sessions() {
   rm -f "$work/jar"
   for port in 3001 3002 3001; do curl -s -b "$work/jar" -c "$work/jar" "http://127.0.0.1:$port/session" | jq .result; done | paste -sd ' '
