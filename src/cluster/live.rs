@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rustix::process::Signal;
 
 use super::balancer::Balancer;
 use super::contract::Topology;
@@ -187,7 +186,7 @@ impl Cluster {
         let record = process::alive(&record);
         let record = record.with_context(|| format!("{node} is not running; {back} brings it back"))?;
         self.reporter.step(format_args!("kill -9 {}", record.pid()));
-        ensure!(record.signal(Signal::KILL), "{node} ended by itself a moment ago");
+        ensure!(record.kill(), "{node} ended by itself a moment ago");
         ensure!(wait::until(KILL_LIMIT, || !record.is_alive()), "{node} does not end");
         self.reporter.step(format_args!("{node} is dead; {back} brings it back"));
         Ok(())

@@ -67,17 +67,19 @@ impl Record {
         }
     }
 
+    /// Ends the process at once, and its children with it: each of ours leads a session of its own (launch.rs). False when it is gone.
+    pub fn kill(self) -> bool {
+        let group = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let kill_group = |group| rustix::process::kill_process_group(group, Signal::KILL);
+        self.is_alive() && (group.is_some_and(|group| kill_group(group).is_ok()) || self.signal(Signal::KILL))
+    }
+
     /// Asks the process to stop, waits so long, then insists. True when nothing is left of it.
     pub fn end(self, patience: Duration) -> bool {
         if !self.signal(Signal::TERM) || wait::until(patience, || !self.is_alive()) {
             return true;
         }
-        // Each of ours leads a session of its own (launch.rs): its children go with it.
-        let kill_group = |group| rustix::process::kill_process_group(group, Signal::KILL);
-        let group = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        if self.is_alive() && group.is_none_or(|group| kill_group(group).is_err()) {
-            self.signal(Signal::KILL);
-        }
+        self.kill();
         wait::until(KILL_LIMIT, || !self.is_alive())
     }
 }
