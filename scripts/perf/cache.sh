@@ -2,6 +2,7 @@
 # What a hit costs: of the node's cache against /whoami, and of a cache at the edge against the same balancer without one.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck disable=SC2154 # lib.sh says where root is
 source "$root/scripts/lib/network.sh"
 # shellcheck disable=SC2034 # the tests' helpers write there
 work=$WORK log=$WORK/log

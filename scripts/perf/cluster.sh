@@ -2,6 +2,7 @@
 # What a balancer costs at half load, and what the death of a node costs at full load: with the real ones, on one machine.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck disable=SC2154 # lib.sh says where root is
 source "$root/scripts/lib/network.sh"
 # shellcheck disable=SC2034 # the tests' helpers write there
 work=$WORK log=$WORK/log
