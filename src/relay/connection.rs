@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Outcome;
-use super::lane::{Item, Lane};
+use super::delay_queue::{DelayQueue, Item};
 use super::link::Link;
 
 /// What all connections share.
@@ -80,8 +80,8 @@ pub struct Connection {
     client: Side,
     target: Option<Side>,
     phase: Phase,
-    out: Lane,
-    back: Lane,
+    out: DelayQueue,
+    back: DelayQueue,
     /// The earliest time at which the event loop will look at it.
     pub armed: Option<Instant>,
 }
@@ -89,7 +89,7 @@ pub struct Connection {
 impl Connection {
     /// A client that came at `now`.
     pub fn new(client: TcpStream, now: Instant, delay: Duration) -> Self {
-        let (out, back) = (Lane::default(), Lane::default());
+        let (out, back) = (DelayQueue::default(), DelayQueue::default());
         Self { client: Side::new(client), target: None, phase: Phase::Asking(now + delay), out, back, armed: None }
     }
 
@@ -139,11 +139,11 @@ impl Connection {
         };
         let Some(target) = &mut self.target else { return Next::Over };
         // The client's first bytes leave once it knows that the connection is open.
-        let mut out = Way { from: &mut self.client, to: target, lane: &mut self.out, leaves: now.max(opened) };
+        let mut out = Transfer { from: &mut self.client, to: target, queue: &mut self.out, leaves: now.max(opened) };
         while out.take(Towards::Target, wire) | out.pass_on(now, &mut wire.outcome) {}
-        let mut back = Way { from: target, to: &mut self.client, lane: &mut self.back, leaves: now };
+        let mut back = Transfer { from: target, to: &mut self.client, queue: &mut self.back, leaves: now };
         while back.take(Towards::Client, wire) | back.pass_on(now, &mut wire.outcome) {}
-        let aborted = [&self.out, &self.back].iter().any(|lane| lane.has_broken());
+        let aborted = [&self.out, &self.back].iter().any(|queue| queue.has_broken());
         if aborted || (self.out.is_done() && self.back.is_done()) {
             return Next::Over;
         }
@@ -159,15 +159,15 @@ enum Towards {
 }
 
 /// One direction, with both of its sockets.
-struct Way<'a> {
+struct Transfer<'a> {
     from: &'a mut Side,
     to: &'a mut Side,
-    lane: &'a mut Lane,
+    queue: &'a mut DelayQueue,
     /// When what is read now leaves.
     leaves: Instant,
 }
 
-impl Way<'_> {
+impl Transfer<'_> {
     /// Takes what the sender sent. True: there was something.
     fn take(&mut self, towards: Towards, wire: &mut Wire) -> bool {
         let link = match towards {
@@ -175,7 +175,7 @@ impl Way<'_> {
             Towards::Client => &mut wire.back,
         };
         let mut any = false;
-        while self.from.readable && self.lane.takes() {
+        while self.from.readable && self.queue.takes() {
             let (departure, item) = match self.from.stream.read(&mut wire.buffer) {
                 Ok(0) => (self.leaves, Item::End),
                 Ok(bytes) => (link.departure(self.leaves, bytes), Item::Data(wire.buffer[..bytes].to_vec())),
@@ -186,7 +186,7 @@ impl Way<'_> {
                 }
                 Err(_) => (self.leaves, Item::Abort),
             };
-            self.lane.send(departure + wire.delay, item);
+            self.queue.send(departure + wire.delay, item);
             any = true;
         }
         any
@@ -195,13 +195,13 @@ impl Way<'_> {
     /// Passes on what has arrived. True: there was something.
     fn pass_on(&mut self, now: Instant, outcome: &mut Outcome) -> bool {
         let mut any = false;
-        while let Some((item, rest)) = self.lane.arrived(now) {
+        while let Some((item, rest)) = self.queue.arrived(now) {
             match item {
                 Item::Data(_) if !self.to.writable => break,
                 Item::Data(_) => match self.to.stream.write(rest) {
                     Ok(bytes) => {
-                        let late = self.lane.due().map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
-                        if self.lane.pass(bytes) && !std::mem::take(&mut self.to.blocked) {
+                        let late = self.queue.due().map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
+                        if self.queue.pass(bytes) && !std::mem::take(&mut self.to.blocked) {
                             outcome.chunks += 1;
                             outcome.late += late;
                             outcome.latest = outcome.latest.max(late);
@@ -212,14 +212,14 @@ impl Way<'_> {
                         (self.to.writable, self.to.blocked) = (false, true);
                     }
                     // Whoever closed it may still have said something, which the other direction brings.
-                    Err(_) => self.lane.give_up(),
+                    Err(_) => self.queue.give_up(),
                 },
                 Item::End => {
                     // One that is closed already has nobody to tell.
                     let _ = self.to.stream.shutdown(Shutdown::Write);
-                    self.lane.pass(0);
+                    self.queue.pass(0);
                 }
-                Item::Abort => self.lane.break_off(),
+                Item::Abort => self.queue.break_off(),
             }
             any = true;
         }

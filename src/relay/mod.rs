@@ -6,21 +6,20 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `lane` | one direction of a connection: what is under way, in order, and when it arrives |
+//! | `delay_queue` | one direction of a connection: what is under way, in order, and when it arrives |
 //! | `link` | how fast a link takes bytes |
-//! | `connection` | a client, its target, and a lane each way |
-//! | `relay` | the event loop: one thread for all connections |
+//! | `connection` | a client, its target, and a delay queue for each direction |
+//! | `event_loop` | the event loop: one thread for all connections |
 
 mod connection;
-mod lane;
+mod delay_queue;
+mod event_loop;
 mod link;
-#[allow(clippy::module_inception)] // the field's word for both
-mod relay;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use relay::run;
+pub use event_loop::run;
 
 /// What a relay is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

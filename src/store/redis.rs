@@ -13,7 +13,8 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use redis::{
-    Cmd, Connection, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError,
+    Cmd, Connection, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
+    RedisError,
 };
 
 use super::client::{Client, Failure, Item, Lookup, Part, Session, SessionKey, Standing};
@@ -57,6 +58,11 @@ impl Redis {
         command.query(&mut self.connection).map_err(|error| failure(&error))
     }
 
+    /// Sends all commands at once.
+    fn ask_all<T: FromRedisValue>(&mut self, commands: &Pipeline) -> Result<T, Failure> {
+        commands.query(&mut self.connection).map_err(|error| failure(&error))
+    }
+
     /// The rows of these ids, those that are there.
     fn rows(&mut self, ids: &[u64]) -> Result<Vec<Item>, Failure> {
         if ids.is_empty() {
@@ -66,14 +72,14 @@ impl Redis {
         for id in ids {
             pipeline.add_command(row(*id));
         }
-        let fields: Vec<Fields> = pipeline.query(&mut self.connection).map_err(|error| failure(&error))?;
+        let fields: Vec<Fields> = self.ask_all(&pipeline)?;
         Ok(ids.iter().zip(fields).filter_map(|(id, fields)| item(*id, fields)).collect())
     }
 
     /// The ids in the index of a tag, in order.
     fn ids_of_tag(&mut self, tag: u64) -> Result<Vec<u64>, Failure> {
         let mut command = redis::cmd("SMEMBERS");
-        command.arg(format!("tag:{tag}"));
+        command.arg(tag_key(tag));
         let mut ids: Vec<u64> = self.ask(&command)?;
         ids.sort_unstable();
         Ok(ids)
@@ -184,8 +190,36 @@ fn item_key(id: u64) -> String {
     format!("item:{id}")
 }
 
+fn tag_key(tag: u64) -> String {
+    format!("tag:{tag}")
+}
+
 fn session_key(key: &SessionKey) -> String {
     format!("session:{}", key.as_str())
+}
+
+/// Makes a row, as it is first, where it is missing.
+fn make_row(pipeline: &mut Pipeline, row: &Item) {
+    let key = item_key(row.id);
+    pipeline.cmd("HSETNX").arg(&key).arg("version").arg(row.version).ignore();
+    pipeline.cmd("HSETNX").arg(&key).arg("value").arg(&row.value).ignore();
+    pipeline.cmd("HSETNX").arg(&key).arg("tag").arg(row.tag).ignore();
+}
+
+/// Puts a row into the index of its tag.
+fn put_into_index(pipeline: &mut Pipeline, id: u64, tag: u64) {
+    pipeline.cmd("SADD").arg(tag_key(tag)).arg(id).ignore();
+}
+
+/// Keeps a session for so long from now on.
+fn keep_session(pipeline: &mut Pipeline, key: &SessionKey, session: &Session, lifetime: Duration) {
+    let key = session_key(key);
+    let fields = pipeline.cmd("HSET").arg(&key).arg("counter").arg(session.counter);
+    if let Some(user) = &session.user {
+        fields.arg("user").arg(user);
+    }
+    let milliseconds = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+    pipeline.ignore().cmd("PEXPIRE").arg(&key).arg(milliseconds).ignore();
 }
 
 fn item(id: u64, (tag, value, version): Fields) -> Option<Item> {
@@ -242,16 +276,9 @@ impl Client for Redis {
         lifetime: Duration,
         _by: Instant,
     ) -> Result<(), Failure> {
-        let key = session_key(key);
         let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        let fields = pipeline.cmd("HSET").arg(&key).arg("counter").arg(session.counter);
-        if let Some(user) = &session.user {
-            fields.arg("user").arg(user);
-        }
-        let milliseconds = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
-        pipeline.ignore().cmd("PEXPIRE").arg(&key).arg(milliseconds).ignore();
-        pipeline.query(&mut self.connection).map_err(|error| failure(&error))
+        keep_session(pipeline.atomic(), key, session, lifetime);
+        self.ask_all(&pipeline)
     }
 
     fn next_of_session(&mut self, key: &SessionKey, _by: Instant) -> Result<Option<Session>, Failure> {
@@ -297,12 +324,9 @@ impl Client for Redis {
         }
         let mut pipeline = redis::pipe();
         for row in ids.iter().map(|id| rows::fresh(*id)) {
-            let key = item_key(row.id);
-            pipeline.cmd("HSETNX").arg(&key).arg("version").arg(row.version).ignore();
-            pipeline.cmd("HSETNX").arg(&key).arg("value").arg(&row.value).ignore();
-            pipeline.cmd("HSETNX").arg(&key).arg("tag").arg(row.tag).ignore();
-            pipeline.cmd("SADD").arg(format!("tag:{}", row.tag)).arg(row.id).ignore();
+            make_row(&mut pipeline, &row);
+            put_into_index(&mut pipeline, row.id, row.tag);
         }
-        pipeline.query(&mut self.connection).map_err(|error| failure(&error))
+        self.ask_all(&pipeline)
     }
 }

@@ -7,10 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use redis::Pipeline;
-
 use super::slots::{Redirection, Slots, slot};
-use super::{Redis, failure, item_key, rows, session_key};
+use super::{Redis, item_key, make_row, put_into_index, rows, session_key, tag_key};
 use crate::store::client::{Client, Failure, Item, Lookup, Session, SessionKey};
 use crate::store::target::Remote;
 
@@ -27,10 +25,6 @@ pub struct RedisCluster {
     servers: BTreeMap<String, Redis>,
     /// Whether a connection turned out to be dead that was open before: that server may be back since.
     lost_open_one: bool,
-}
-
-fn tag_key(tag: u64) -> String {
-    format!("tag:{tag}")
 }
 
 impl RedisCluster {
@@ -181,12 +175,6 @@ impl Redis {
     fn asking(&mut self) -> Result<(), Failure> {
         self.ask::<String>(&redis::cmd("ASKING")).map(drop)
     }
-
-    /// Runs what is in the pipeline, whose answers are of no interest.
-    fn run_all(&mut self, pipeline: &Pipeline) -> Result<Vec<()>, Failure> {
-        pipeline.query::<()>(&mut self.connection).map_err(|error| failure(&error))?;
-        Ok(Vec::new())
-    }
 }
 
 impl Client for RedisCluster {
@@ -251,19 +239,14 @@ impl Client for RedisCluster {
     fn add_rows(&mut self, ids: &[u64], _by: Instant) -> Result<(), Failure> {
         let row = |redis: &mut Redis, ids: &[u64]| {
             let mut pipeline = redis::pipe();
-            for row in ids.iter().map(|id| rows::fresh(*id)) {
-                let key = item_key(row.id);
-                pipeline.cmd("HSETNX").arg(&key).arg("version").arg(row.version).ignore();
-                pipeline.cmd("HSETNX").arg(&key).arg("value").arg(&row.value).ignore();
-                pipeline.cmd("HSETNX").arg(&key).arg("tag").arg(row.tag).ignore();
-            }
-            redis.run_all(&pipeline)
+            ids.iter().for_each(|id| make_row(&mut pipeline, &rows::fresh(*id)));
+            redis.ask_all::<()>(&pipeline).map(|()| Vec::<()>::new())
         };
         self.ask_each(ids, |id| item_key(*id), row)?;
         let index = |redis: &mut Redis, ids: &[u64]| {
             let mut pipeline = redis::pipe();
-            ids.iter().for_each(|id| _ = pipeline.cmd("SADD").arg(tag_key(rows::tag(*id))).arg(*id).ignore());
-            redis.run_all(&pipeline)
+            ids.iter().for_each(|id| put_into_index(&mut pipeline, *id, rows::tag(*id)));
+            redis.ask_all::<()>(&pipeline).map(|()| Vec::<()>::new())
         };
         self.ask_each(ids, |id| tag_key(rows::tag(*id)), index).map(drop)
     }

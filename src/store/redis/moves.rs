@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use redis::Pipeline;
-
-use super::{Fields, Redis, failure, item, item_key, row, session_key};
+use super::{Redis, item_key, keep_session, put_into_index, session_key, tag_key};
 use crate::store::client::{Failure, Session, SessionKey};
 use crate::store::moves::{Key, Record, Shard};
 
@@ -34,30 +32,13 @@ fn key(text: &str) -> Option<Key> {
 type SessionFields = ((Option<u64>, Option<String>), i64);
 
 impl Redis {
-    fn pipelined<T: redis::FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, Failure> {
-        pipeline.query(&mut self.connection).map_err(|error| failure(&error))
-    }
-
-    fn read_rows(&mut self, ids: &[u64]) -> Result<Vec<Record>, Failure> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pipeline = redis::pipe();
-        ids.iter().for_each(|id| _ = pipeline.add_command(row(*id)));
-        let fields: Vec<Fields> = self.pipelined(&pipeline)?;
-        Ok(ids.iter().zip(fields).filter_map(|(id, fields)| item(*id, fields).map(Record::Row)).collect())
-    }
-
     fn read_sessions(&mut self, keys: &[SessionKey]) -> Result<Vec<Record>, Failure> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut records = Vec::new();
         for key in keys {
             let name = session_key(key);
             let mut pipeline = redis::pipe();
             pipeline.atomic().cmd("HMGET").arg(&name).arg("counter").arg("user").cmd("PTTL").arg(&name);
-            let ((counter, user), milliseconds): SessionFields = self.pipelined(&pipeline)?;
+            let ((counter, user), milliseconds): SessionFields = self.ask_all(&pipeline)?;
             if let (Some(counter), Ok(left @ 1..)) = (counter, u64::try_from(milliseconds)) {
                 records.push(Record::Session(key.clone(), Session { counter, user }, Duration::from_millis(left)));
             }
@@ -83,7 +64,7 @@ impl Shard for Redis {
                 Key::Session(key) => sessions.push(key.clone()),
             }
         }
-        let mut records = self.read_rows(&ids)?;
+        let mut records: Vec<Record> = self.rows(&ids)?.into_iter().map(Record::Row).collect();
         records.extend(self.read_sessions(&sessions)?);
         Ok(records)
     }
@@ -96,18 +77,12 @@ impl Shard for Redis {
                 Record::Row(row) => {
                     let fields = pipeline.cmd("HSET").arg(item_key(row.id)).arg("tag").arg(row.tag);
                     fields.arg("value").arg(&row.value).arg("version").arg(row.version).ignore();
-                    pipeline.cmd("SADD").arg(format!("tag:{}", row.tag)).arg(row.id).ignore();
+                    put_into_index(&mut pipeline, row.id, row.tag);
                 }
-                Record::Session(key, session, left) => {
-                    let name = session_key(key);
-                    let fields = pipeline.cmd("HSET").arg(&name).arg("counter").arg(session.counter);
-                    session.user.iter().for_each(|user| _ = fields.arg("user").arg(user));
-                    let milliseconds = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-                    pipeline.ignore().cmd("PEXPIRE").arg(&name).arg(milliseconds).ignore();
-                }
+                Record::Session(key, session, left) => keep_session(&mut pipeline, key, session, *left),
             }
         }
-        self.pipelined(&pipeline)
+        self.ask_all(&pipeline)
     }
 
     fn take(&mut self, records: &[Record]) -> Result<Vec<bool>, Failure> {
@@ -115,7 +90,7 @@ impl Shard for Redis {
         for record in records {
             match record {
                 Record::Row(row) => {
-                    let keys = [item_key(row.id), format!("tag:{}", row.tag)];
+                    let keys = [item_key(row.id), tag_key(row.tag)];
                     pipeline.cmd("EVAL").arg(TAKE_ROW).arg(2).arg(&keys).arg(row.version).arg(row.id);
                 }
                 Record::Session(key, session, _) => {
@@ -123,7 +98,7 @@ impl Shard for Redis {
                 }
             }
         }
-        self.pipelined(&pipeline)
+        self.ask_all(&pipeline)
     }
 
     fn forget(&mut self, keys: &[SessionKey]) -> Result<(), Failure> {

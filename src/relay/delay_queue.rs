@@ -20,7 +20,7 @@ pub enum Item {
 
 /// One direction.
 #[derive(Debug, Default)]
-pub struct Lane {
+pub struct DelayQueue {
     items: VecDeque<(Instant, Item)>,
     bytes: usize,
     /// How much of the first item has been passed on.
@@ -33,7 +33,7 @@ pub struct Lane {
     broken: bool,
 }
 
-impl Lane {
+impl DelayQueue {
     /// Whether the sender may send more.
     pub fn takes(&self) -> bool {
         !self.ended && self.bytes < WINDOW
@@ -113,29 +113,29 @@ mod tests {
     fn things_arrive_in_order_and_not_before_they_are_due() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut lane = Lane::default();
-        lane.send(at(40), Item::Data(b"abc".to_vec()));
+        let mut queue = DelayQueue::default();
+        queue.send(at(40), Item::Data(b"abc".to_vec()));
         // Due earlier, but behind it.
-        lane.send(at(20), Item::End);
-        assert!(lane.arrived(at(39)).is_none() && !lane.takes());
-        assert_eq!(lane.arrived(at(40)).unwrap().1, b"abc");
-        assert!(!lane.pass(2));
-        assert_eq!(lane.arrived(at(40)).unwrap().1, b"c");
-        assert!(lane.pass(1) && !lane.is_done());
-        assert_eq!((lane.due(), lane.arrived(at(40)).unwrap().0), (Some(at(40)), &Item::End));
-        assert!(lane.pass(0) && lane.is_done() && lane.due().is_none());
+        queue.send(at(20), Item::End);
+        assert!(queue.arrived(at(39)).is_none() && !queue.takes());
+        assert_eq!(queue.arrived(at(40)).unwrap().1, b"abc");
+        assert!(!queue.pass(2));
+        assert_eq!(queue.arrived(at(40)).unwrap().1, b"c");
+        assert!(queue.pass(1) && !queue.is_done());
+        assert_eq!((queue.due(), queue.arrived(at(40)).unwrap().0), (Some(at(40)), &Item::End));
+        assert!(queue.pass(0) && queue.is_done() && queue.due().is_none());
     }
 
     #[test]
     fn a_full_window_takes_nothing_until_something_has_arrived() {
         let now = Instant::now();
-        let mut lane = Lane::default();
-        lane.send(now, Item::Data(vec![0; WINDOW - 1]));
-        assert!(lane.takes());
-        lane.send(now, Item::Data(vec![0; 10]));
-        assert!(!lane.takes());
-        assert!(lane.pass(WINDOW - 1) && lane.takes());
-        lane.give_up();
-        assert!(lane.is_done() && !lane.takes() && lane.due().is_none());
+        let mut queue = DelayQueue::default();
+        queue.send(now, Item::Data(vec![0; WINDOW - 1]));
+        assert!(queue.takes());
+        queue.send(now, Item::Data(vec![0; 10]));
+        assert!(!queue.takes());
+        assert!(queue.pass(WINDOW - 1) && queue.takes());
+        queue.give_up();
+        assert!(queue.is_done() && !queue.takes() && queue.due().is_none());
     }
 }
