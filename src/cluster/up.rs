@@ -129,7 +129,7 @@ impl Cluster {
         if let (Some(tls), Some(trust)) = (&self.settings.tls, trust) {
             tls::explain(&self.settings, tls, &self.folder, &trust, self.reporter);
         }
-        Ok(())
+        self.far_up()
     }
 
     /// A node of --backend that does not answer yet is not a reason to have no balancer; its health checks will find it.
@@ -158,16 +158,21 @@ impl Cluster {
             "the balancer runs, but does not answer on http://{plain}, where clients on this machine would look for --bind {}",
             self.settings.bind
         );
-        if let Some(far) = &self.settings.far {
-            let answers = || ready::status_within(&far.nearest(), "/readyz", ANNOUNCED_LIMIT) == Some(200);
-            let reached = self.interrupt.wait(ANNOUNCED_LIMIT, answers)?;
-            ensure!(reached, "the balancer does not answer from afar, on http://{}", far.nearest());
-        }
         if let Some(tls) = &self.settings.tls {
             let address = format!("{host}:{}", tls.port);
             let accepts = self.interrupt.wait(ANNOUNCED_LIMIT, || ready::connect(&address).is_some())?;
             ensure!(accepts, "the balancer runs, but does not take connections for TLS on {address}");
         }
+        Ok(())
+    }
+
+    /// What is between far clients and the balancer, where they are far; returns when they get answers.
+    fn far_up(&self) -> anyhow::Result<()> {
+        let Some(far) = &self.settings.far else { return Ok(()) };
+        service::up_for_far_clients(&self.settings, &self.folder, self.reporter, &self.interrupt)?;
+        let answers = || ready::status_within(&far.nearest(), "/readyz", ANNOUNCED_LIMIT) == Some(200);
+        let reached = self.interrupt.wait(ANNOUNCED_LIMIT, answers)?;
+        ensure!(reached, "the balancer does not answer from afar, on http://{}", far.nearest());
         Ok(())
     }
 
@@ -189,6 +194,7 @@ impl Cluster {
             self.ask_announced()?;
             self.reporter.step(format_args!("{} is back on {}", kind.name(), self.origin()));
         }
+        self.far_up()?;
         self.reporter.step(format_args!("the cluster {} is up", self.settings.name));
         Ok(())
     }

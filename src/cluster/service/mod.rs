@@ -76,12 +76,22 @@ fn program_of(kind: ServerKind) -> &'static dyn kind::Program {
 
 /// The services of a cluster, in the order in which they start.
 pub fn of<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
+    let mut services = asked_by_nodes(settings, folder, reporter);
+    services.extend(near_far_clients(settings, folder, reporter));
+    services
+}
+
+/// Those that nodes ask.
+fn asked_by_nodes<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
     let boxed = |server| -> Box<dyn Service + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
-    let mut services: Vec<_> = settings.shared.servers.iter().map(boxed).collect();
-    if let Some(far) = &settings.far {
-        services.push(Box::new(relay::Relay { far, settings, folder, reporter }));
-        services.extend(edge::Edge::of(far, settings, folder, reporter).map(|edge| Box::new(edge) as _));
-    }
+    settings.shared.servers.iter().map(boxed).collect()
+}
+
+/// Those between far clients and the balancer.
+fn near_far_clients<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
+    let Some(far) = &settings.far else { return Vec::new() };
+    let mut services: Vec<Box<dyn Service + 'a>> = vec![Box::new(relay::Relay { far, settings, folder, reporter })];
+    services.extend(edge::Edge::of(far, settings, folder, reporter).map(|edge| Box::new(edge) as _));
     services
 }
 
@@ -161,8 +171,22 @@ pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &
     }
     // What broke off while keys moved may have moved some.
     write_shards(settings, folder, settings.shared.resharding.is_some())?;
-    of(settings, folder, reporter).iter().try_for_each(|service| service.start(interrupt))?;
+    asked_by_nodes(settings, folder, reporter).iter().try_for_each(|service| service.start(interrupt))?;
     form_redis_cluster(settings, folder, reporter, interrupt)
+}
+
+/// Makes ready what is between far clients and the balancer, which has to answer before: the first health check of the cache near
+/// the clients would find nobody there.
+///
+/// # Errors
+/// When something does not come up, or a signal came.
+pub fn up_for_far_clients(
+    settings: &Settings,
+    folder: &Folder,
+    reporter: Reporter,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    near_far_clients(settings, folder, reporter).iter().try_for_each(|service| service.start(interrupt))
 }
 
 /// What the nodes are told of it.
