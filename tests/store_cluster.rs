@@ -1,4 +1,4 @@
-//! Correct under fire: stores of several servers, with writers and readers who know the versions, while servers die. Short here;
+//! Correct under load: stores of several servers, with writers and readers who know the versions, while servers die. Short here;
 //! WEBAPP_CHECK_SECONDS makes each part longer. Tests that need a server that is not installed are ignored by name.
 
 #![allow(clippy::unwrap_used)]
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
-use store_cluster_support::fire::{Fire, Ledger, WRITERS};
+use store_cluster_support::checkers::{Checkers, Ledger, WRITERS};
 use store_cluster_support::{Cluster, ask, has, part, redis_cluster, reshard};
 use store_support::Kind;
 
@@ -21,11 +21,11 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for (name, kind, test) in [
-        ("mariadb_replica_and_primary_die_under_fire", Kind::Mariadb, replicas as fn()),
-        ("mariadb_shard_dies_under_fire", Kind::Mariadb, shards),
+        ("mariadb_replica_and_primary_die_under_load", Kind::Mariadb, replicas as fn()),
+        ("mariadb_shard_dies_under_load", Kind::Mariadb, shards),
         ("redis_replicas_follow_a_promotion", Kind::Redis, redis_replicas),
         ("redis_promotion_that_another_server_does_not_follow", Kind::Redis, half_a_promotion),
-        ("mariadb_shards_come_and_go_under_fire", Kind::Mariadb, reshard::mariadb),
+        ("mariadb_shards_come_and_go_under_load", Kind::Mariadb, reshard::mariadb),
         ("redis_shards_come_after_an_accident", Kind::Redis, reshard::redis),
         ("redis_cluster_shares_its_rows_itself", Kind::Redis, redis_cluster::shares_itself),
     ] {
@@ -45,7 +45,7 @@ fn replicas() {
     cluster.wait("the replica follows", follows);
     let ledger = Arc::new(Ledger::default());
     {
-        let _fire = Fire::start(&ledger, &cluster.nodes, 3);
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 3);
         std::thread::sleep(part());
         cluster.run(&["kill", "store2"]);
         std::thread::sleep(part());
@@ -64,7 +64,7 @@ fn replicas() {
     // From here on nothing reaches the replica: for less than the 5 s behind which it would get no reads.
     cluster.run(&["kill", "store2"]);
     {
-        let _fire = Fire::start(&ledger, &cluster.nodes, 0);
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 0);
         std::thread::sleep(part().min(Duration::from_secs(2)));
         cluster.run(&["kill", "store1"]);
         // Those that are under way end; the rest is refused at once.
@@ -125,7 +125,7 @@ fn shards() {
     let dead = cluster.service("store2")["address"].as_str().unwrap().to_owned();
     let ledger = Arc::new(Ledger::default());
     {
-        let _fire = Fire::start(&ledger, &cluster.nodes, 3);
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 3);
         std::thread::sleep(part());
         cluster.run(&["kill", "store2"]);
         std::thread::sleep(part());

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-pub mod fire;
+pub mod checkers;
 pub mod redis_cluster;
 pub mod reshard;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fire::{Fire, Ledger};
+use super::checkers::{Checkers, Ledger};
 use super::{Cluster, ROWS, ask, ask_with, has, part};
 
 /// What a reshard says: every row is somewhere, and no more moved than had to.
@@ -34,7 +34,7 @@ pub fn mariadb() {
     let cluster = Cluster::up("--store mariadb --shards 2 -- --sample-interval 100ms");
     let ledger = Arc::new(Ledger::default());
     {
-        let _fire = Fire::start(&ledger, &cluster.nodes, 4);
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 4);
         std::thread::sleep(part() / 4);
         check_answer(&cluster.run(&["reshard", "3"]), 2, 3);
         cluster.wait("three are there", |targets| {
@@ -56,7 +56,7 @@ pub fn redis() {
     let cookies: Vec<String> = (0..30).map(|_| session(&cluster.nodes[0], "").1.unwrap()).collect();
     let ledger = Arc::new(Ledger::default());
     {
-        let _fire = Fire::start(&ledger, &cluster.nodes, 4);
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 4);
         std::thread::sleep(part() / 4);
         // What gives rows away is not told which it has; nodes ask it for everything as before.
         assert!(cluster.redis("store2", "store2", "ACL SETUSER default -scan").contains("+OK\r\n+OK"));

@@ -124,12 +124,12 @@ impl Ledger {
 }
 
 /// Writers and readers, until it is dropped.
-pub struct Fire {
+pub struct Checkers {
     over: Arc<AtomicBool>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
-impl Fire {
+impl Checkers {
     /// The fourth reader asks for tags.
     pub fn start(ledger: &Arc<Ledger>, nodes: &[String], readers: u64) -> Self {
         let over = Arc::new(AtomicBool::new(false));
@@ -154,7 +154,7 @@ impl Fire {
     }
 }
 
-impl Drop for Fire {
+impl Drop for Checkers {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
         self.threads.drain(..).for_each(|thread| thread.join().unwrap());
