@@ -1,6 +1,6 @@
 //! Throughput over nodes as bars of text, for a terminal: measured, predicted and scenario by a sign each, and where a tier gives way.
 
-use super::figure::{Class, plain_count};
+use super::figure::{Class, Figure, plain_count};
 use super::limits::PlanTier;
 use super::proposal::{CapacityPlan, CurvePoint};
 use crate::report::table;
@@ -33,12 +33,20 @@ pub fn bars(plan: &CapacityPlan) -> String {
         }
         let share = SHORTEST + (1.0 - SHORTEST) * (rate / low).ln() / (high / low).ln();
         let bar = String::from(sign(point.per_second.class)).repeat((WIDTH * share).round() as usize);
-        out += &format!("  {:>width$}  {bar} {}\n", plain_count(f64::from(point.nodes)), plain(rate));
+        let rate = with_interval(&point.per_second, plain);
+        out += &format!("  {:>width$}  {bar} {rate}\n", plain_count(f64::from(point.nodes)));
     }
     lines.fold(out, |out, (_, line)| out + &line)
 }
 
-const TITLE: &str = "Requests a second at most, over nodes (both on log scales; █ measured, ▓ predicted, ░ scenario if nothing gives way before):";
+const TITLE: &str =
+    "Most requests a second (95 % interval) over nodes, log scales: █ measured, ▓ predicted, ░ scenario";
+
+/// `949 (907 to 1027)`: its class is told apart.
+fn with_interval(figure: &Figure, number: impl Fn(f64) -> String) -> String {
+    let [low, high] = figure.interval_95.map(&number);
+    format!("{} ({low} to {high})", number(figure.value))
+}
 
 fn sign(class: Class) -> char {
     match class {
@@ -73,11 +81,12 @@ fn marks(plan: &CapacityPlan) -> Vec<(f64, String)> {
     let tiers = plan.limits.iter().filter(|limit| matches!(limit.tier, PlanTier::Balancer | PlanTier::Store));
     let gives_way = tiers.map(|limit| {
         let (at, name) = (&limit.per_second, limit.name.en());
-        (at.value, format!("  -- {name} gives way at {}/s ({})\n", plain(at.value), at.class.name().en()))
+        let rate = with_interval(at, plain);
+        (at.value, format!("  -- {name} gives way at {rate} requests/s, {}\n", at.class.name().en()))
     });
     let peak = plan.peak_per_second;
-    let asked =
-        format!("  -- asked: {}/s, for which {} nodes are planned\n", plain(peak), plain_count(plan.nodes.value));
+    let (nodes, class) = (with_interval(&plan.nodes, plain_count), plan.nodes.class.name());
+    let asked = format!("  -- asked: {}/s, for which {nodes} nodes are planned, {}\n", plain(peak), class.en());
     gives_way.chain([(peak, asked)]).collect()
 }
 
@@ -106,6 +115,7 @@ mod tests {
         assert!(rows[0].contains('█') && rows[rows.len() - 1].contains('░') && text.contains('▓'), "{text}");
         let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("no '{word}' in {text}"));
         assert!(at("gives way at") < at("-- asked: 100,000/s"), "{text}");
+        assert!(rows.iter().all(|row| row.contains(" to ") && row.ends_with(')')), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= usize::from(table::WIDTH)), "{text}");
     }
 }

@@ -62,7 +62,7 @@ pub struct Up {
     /// So many store servers, each with a part of the rows, which the nodes find by a hash of the id [default: 1].
     #[arg(long, value_name = "N", value_parser = servers(), help_heading = "Store")]
     shards: Option<u32>,
-    /// Let the Redis servers of --shards know themselves who has which key (Redis Cluster), instead of the nodes.
+    /// The Redis servers of --shards share the keys out themselves (Redis Cluster): the store knows who has which key, and not the node.
     #[arg(long, help_heading = "Store")]
     redis_cluster: bool,
     /// So many further store servers that repeat what the first one writes, and answer reads, too [default: 0].
