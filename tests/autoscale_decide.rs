@@ -6,37 +6,37 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use webapp::autoscale::config::{Rules, Select, Target};
-use webapp::autoscale::sample::{Node, State};
-use webapp::autoscale::{Config, Decision, History, Metric, Samples, decide};
+use webapp::autoscale::config::{MetricTarget, Rules, Select};
+use webapp::autoscale::sample::{SampledNode, SampledState};
+use webapp::autoscale::{Config, Decision, DecisionHistory, Metric, Samples, decide};
 
 /// Nodes of a row, as in Kubernetes' tests: what each uses of a request of 1000 (`1010/900`: of 900), or the plain
 /// figure of another metric. Before it: `U` not ready, started 30 s ago; `H` ready, but its sample reaches back before
 /// that; `N` not ready any more, `V` never ready, both started long ago; `P` starting; `D` draining; `F` failed.
 /// `M`: no sample; `UM`: neither ready nor a sample.
-fn nodes(metric: Metric, text: &str) -> Vec<Node> {
+fn nodes(metric: Metric, text: &str) -> Vec<SampledNode> {
     text.split_whitespace().enumerate().map(|(number, token)| node(metric, number, token)).collect()
 }
 
-fn node(metric: Metric, number: usize, token: &str) -> Node {
+fn node(metric: Metric, number: usize, token: &str) -> SampledNode {
     let letters = token.trim_end_matches(|letter: char| !letter.is_alphabetic());
     let figure = &token[letters.len()..];
-    let mut node = Node::ready(&format!("node{number}"));
+    let mut node = SampledNode::ready(&format!("node{number}"));
     node.age_seconds = Some(400.0);
     for letter in letters.chars() {
         match letter {
             'U' => {
-                node.state = State::Running { ready: false };
+                node.state = SampledState::Running { ready: false };
                 (node.age_seconds, node.was_ready) = (Some(30.0), false);
             }
             'H' => {
                 (node.age_seconds, node.since_seconds, node.sample_seconds) = (Some(60.0), Some(30.0), Some(60.0));
             }
-            'N' => node.state = State::Running { ready: false },
-            'V' => (node.state, node.was_ready) = (State::Running { ready: false }, false),
-            'P' => node.state = State::Starting,
-            'D' => node.state = State::Draining,
-            'F' => node.state = State::Failed,
+            'N' => node.state = SampledState::Running { ready: false },
+            'V' => (node.state, node.was_ready) = (SampledState::Running { ready: false }, false),
+            'P' => node.state = SampledState::Starting,
+            'D' => node.state = SampledState::Draining,
+            'F' => node.state = SampledState::Failed,
             'M' => {}
             other => panic!("{other} in {token}"),
         }
@@ -56,7 +56,7 @@ fn node(metric: Metric, number: usize, token: &str) -> Node {
 }
 
 /// Nothing but the metrics decides: no window, no policy that binds.
-fn open(targets: Vec<Target>) -> Config {
+fn open(targets: Vec<MetricTarget>) -> Config {
     let mut config = Config::new(targets, 1000);
     config.up.policies = vec!["1000/15s".parse().unwrap()];
     config.down.window = Duration::ZERO;
@@ -131,9 +131,9 @@ const CALCULATOR: &[Row] = &[
 #[test]
 fn a_metric_wants_what_kubernetes_wants() {
     for (source, size, target, text, wanted) in CALCULATOR {
-        let target: Target = target.parse().unwrap();
+        let target: MetricTarget = target.parse().unwrap();
         let samples = Samples { size: *size, nodes: nodes(target.metric, text), ..Samples::default() };
-        let decision = decide(&open(vec![target]), &samples, &History::default(), 0.0);
+        let decision = decide(&open(vec![target]), &samples, &DecisionHistory::default(), 0.0);
         assert_eq!(decision.wanted, *wanted, "{source}: {text}: {decision}");
         assert_eq!(decision.size, *size);
     }
@@ -152,9 +152,9 @@ const TOTALS: &[(&str, u32, f64, f64, u32)] = &[
 #[test]
 fn a_total_is_shared_out() {
     for (source, size, total, value, wanted) in TOTALS {
-        let target = Target { metric: Metric::Rate, value: *value };
+        let target = MetricTarget { metric: Metric::Rate, value: *value };
         let samples = Samples { size: *size, totals: BTreeMap::from([(Metric::Rate, *total)]), ..Samples::default() };
-        let decision = decide(&open(vec![target]), &samples, &History::default(), 0.0);
+        let decision = decide(&open(vec![target]), &samples, &DecisionHistory::default(), 0.0);
         assert_eq!(decision.wanted, *wanted, "{source}: {decision}");
     }
 }
@@ -165,7 +165,7 @@ fn wanting(size: u32, wanted: u32) -> Samples {
 }
 
 fn exact(min: u32, max: u32) -> Config {
-    let mut config = Config::new(vec![Target { metric: Metric::Rate, value: 1.0 }], max);
+    let mut config = Config::new(vec![MetricTarget { metric: Metric::Rate, value: 1.0 }], max);
     config.min = min;
     (config.up.tolerance, config.down.tolerance) = (0.0, 0.0);
     config
@@ -255,7 +255,7 @@ fn policies_and_limits() {
             }
             rules.select = row.select;
         }
-        let mut history = History::default();
+        let mut history = DecisionHistory::default();
         for (ago, change) in row.changes {
             let (from, to) = if *change > 0 { (0, change.unsigned_abs()) } else { (change.unsigned_abs(), 0) };
             history.change(1000.0 - ago, from as u32, to as u32);
@@ -292,7 +292,7 @@ fn stabilization_windows() {
         let mut config = exact(1, 1000);
         config.up = Rules { policies: vec!["1000/15s".parse().unwrap()], ..config.up };
         (config.up.window, config.down.window) = (Duration::from_secs(*up), Duration::from_secs(*down));
-        let mut history = History::default();
+        let mut history = DecisionHistory::default();
         for (minutes, nodes) in *proposals {
             history.propose(10_000.0 - minutes * 60.0, *nodes);
         }
@@ -309,7 +309,7 @@ fn two_metrics(cpu: &str, queue: &str) -> Decision {
     }
     let targets = vec!["cpu=50".parse().unwrap(), "queue=2".parse().unwrap()];
     let samples = Samples { size: all.len() as u32, nodes: all, ..Samples::default() };
-    decide(&open(targets), &samples, &History::default(), 0.0)
+    decide(&open(targets), &samples, &DecisionHistory::default(), 0.0)
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn a_tolerance_for_each_direction() {
         (config.up.tolerance, config.down.tolerance) = (up, down);
         let each = nodes(Metric::Cpu, &format!("{} ", percent * 10).repeat(10));
         let samples = Samples { size: 10, nodes: each, ..Samples::default() };
-        assert_eq!(decide(&config, &samples, &History::default(), 0.0).wanted, wanted, "{up} {down} {percent}");
+        assert_eq!(decide(&config, &samples, &DecisionHistory::default(), 0.0).wanted, wanted, "{up} {down} {percent}");
     }
 }
 
@@ -352,7 +352,7 @@ fn the_reason_says_what_happened() {
     config.up.policies = vec!["2/15s".parse().unwrap()];
     let nodes = nodes(Metric::Queue, "3.4 3.4 3.4 3.4");
     let samples = Samples { size: 4, nodes, ..Samples::default() };
-    let decision = decide(&config, &samples, &History::default(), 0.0);
+    let decision = decide(&config, &samples, &DecisionHistory::default(), 0.0);
     assert_eq!(
         decision.to_string(),
         "4 -> 6: queue 3.4 a node, target 2, wanted 7, held to +2 a period (policy 2/15s)"
@@ -361,7 +361,7 @@ fn the_reason_says_what_happened() {
     assert!(
         cpu.contains("all of the quota: the need may be larger") && cpu.ends_with("no node gave a sample of queue")
     );
-    let held = decide(&exact(1, 9), &wanting(5, 2), &History::starting(0.0, 5), 10.0).to_string();
+    let held = decide(&exact(1, 9), &wanting(5, 2), &DecisionHistory::starting(0.0, 5), 10.0).to_string();
     assert_eq!(held, "5 -> 5: rate 0.4/s a node, target 1, wanted 2, 5 by the window of 300 s for shrinking");
 }
 

@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 
 use webapp::autoscale::autoscaler::Autoscaler;
 use webapp::autoscale::elasticity::{Curve, judge};
-use webapp::autoscale::simulated::{Change, Simulated};
-use webapp::autoscale::{Config, History};
+use webapp::autoscale::simulated::{ScaledResource, Simulated};
+use webapp::autoscale::{Config, DecisionHistory};
 use webapp::results::profile::Shape;
 use webapp::simulate::{Arrivals, Model, Policy, Profile, ServiceTime, SimulationOutcome, simulate_with};
 
 fn autoscaler(metrics: &[&str], max: u32, start: u32) -> Autoscaler {
     let targets = metrics.iter().map(|metric| metric.parse().unwrap()).collect();
-    Autoscaler::new(Config::new(targets, max), None, History::starting(0.0, start))
+    Autoscaler::new(Config::new(targets, max), None, DecisionHistory::starting(0.0, start))
 }
 
 /// Every 15 s, as Kubernetes does.
 const INTERVAL: f64 = 15.0;
 
 fn run(model: &Model, autoscaler: Autoscaler) -> (SimulationOutcome, Simulated) {
-    let mut controller = Simulated::new(autoscaler, INTERVAL, Change::Nodes);
+    let mut controller = Simulated::new(autoscaler, INTERVAL, ScaledResource::Nodes);
     let outcome = simulate_with(model, &mut controller).unwrap();
     (outcome, controller)
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::{Args as _, FromArgMatches};
 
 use super::autoscaler::Autoscaler;
-use super::config::{Config, Rules, ScalingPolicy, Select, Target};
+use super::config::{Config, MetricTarget, Rules, ScalingPolicy, Select};
 use super::dimension::Dimension;
-use super::history::History;
+use super::history::DecisionHistory;
 use super::machines::MachineConfig;
 use crate::results::duration::duration;
 
@@ -50,7 +50,7 @@ struct Targets {
         env = "WEBAPP_AUTOSCALE_METRIC",
         value_delimiter = ','
     )]
-    metrics: Vec<Target>,
+    metrics: Vec<MetricTarget>,
     /// Fewest nodes.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), env = "WEBAPP_AUTOSCALE_MIN")]
     min: u32,
@@ -163,7 +163,7 @@ impl RuleArgs {
 
     /// An autoscaler with these rules, for a cluster of `size` units at the moment `at`.
     pub fn autoscaler(&self, size: u32, at: f64) -> Autoscaler {
-        Autoscaler::new(self.config(), self.machines(), History::starting(at, size))
+        Autoscaler::new(self.config(), self.machines(), DecisionHistory::starting(at, size))
     }
 }
 

@@ -71,14 +71,14 @@ pub enum MetricKind {
 
 /// A metric and the value to hold it at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Target {
+pub struct MetricTarget {
     /// The metric.
     pub metric: Metric,
     /// In the metric's unit, above 0.
     pub value: f64,
 }
 
-impl FromStr for Target {
+impl FromStr for MetricTarget {
     type Err = String;
 
     /// Reads `cpu=70`, `queue=2`, `p99=250ms`.
@@ -107,7 +107,7 @@ impl FromStr for Target {
 /// What a policy allows in its period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub enum AllowedChange {
     /// So many nodes.
     Nodes(u32),
     /// So many percent of the nodes there were at the period's start.
@@ -118,7 +118,7 @@ pub enum Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ScalingPolicy {
     /// How much.
-    pub change: Change,
+    pub change: AllowedChange,
     /// In how long a time.
     pub period: Duration,
 }
@@ -132,8 +132,8 @@ impl fmt::Display for ScalingPolicy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let period = self.period.as_secs_f64();
         match self.change {
-            Change::Nodes(nodes) => write!(formatter, "{nodes}/{period}s"),
-            Change::Percent(percent) => write!(formatter, "{percent}%/{period}s"),
+            AllowedChange::Nodes(nodes) => write!(formatter, "{nodes}/{period}s"),
+            AllowedChange::Percent(percent) => write!(formatter, "{percent}%/{period}s"),
         }
     }
 }
@@ -156,7 +156,7 @@ impl FromStr for ScalingPolicy {
             None => (change, false),
         };
         let number = number.trim().parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
-        let change = if percent { Change::Percent(number) } else { Change::Nodes(number) };
+        let change = if percent { AllowedChange::Percent(number) } else { AllowedChange::Nodes(number) };
         Ok(Self { change, period })
     }
 }
@@ -190,7 +190,7 @@ pub struct Rules {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
     /// At least one; each metric once.
-    pub targets: Vec<Target>,
+    pub targets: Vec<MetricTarget>,
     /// Smallest size, at least 1.
     pub min: u32,
     /// Largest size, at least `min`.
@@ -209,8 +209,8 @@ impl Rules {
     /// pkg/apis/autoscaling/v2/defaults.go).
     pub fn up() -> Self {
         let policies = vec![
-            ScalingPolicy { change: Change::Nodes(4), period: PERIOD },
-            ScalingPolicy { change: Change::Percent(100), period: PERIOD },
+            ScalingPolicy { change: AllowedChange::Nodes(4), period: PERIOD },
+            ScalingPolicy { change: AllowedChange::Percent(100), period: PERIOD },
         ];
         Self { window: Duration::ZERO, policies, select: Select::Max, tolerance: 0.1 }
     }
@@ -218,14 +218,14 @@ impl Rules {
     /// The default for shrinking: what nothing asked for in 300 s goes, up to 100 % in 15 s (`defaultHPAScaleDownRules`
     /// there; the window is the controller's `--horizontal-pod-autoscaler-downscale-stabilization`).
     pub fn down() -> Self {
-        let policies = vec![ScalingPolicy { change: Change::Percent(100), period: PERIOD }];
+        let policies = vec![ScalingPolicy { change: AllowedChange::Percent(100), period: PERIOD }];
         Self { window: Duration::from_secs(300), policies, select: Select::Max, tolerance: 0.1 }
     }
 }
 
 impl Config {
     /// The defaults of Kubernetes with these targets, between 1 and `max` nodes.
-    pub fn new(targets: Vec<Target>, max: u32) -> Self {
+    pub fn new(targets: Vec<MetricTarget>, max: u32) -> Self {
         Self { targets, min: 1, max, up: Rules::up(), down: Rules::down() }
     }
 
@@ -275,20 +275,20 @@ mod tests {
             ("p99=250ms", Metric::P99, 250.0),
             ("p99=250", Metric::P99, 250.0),
         ] {
-            assert_eq!(text.parse::<Target>(), Ok(Target { metric, value }), "{text}");
+            assert_eq!(text.parse::<MetricTarget>(), Ok(MetricTarget { metric, value }), "{text}");
         }
         for text in ["", "cpu", "cpu=", "cpu=0", "cpu=-1", "cpu=nan", "cpu=inf", "disk=1", "queue=2%", "=1"] {
-            assert!(text.parse::<Target>().is_err(), "{text}");
+            assert!(text.parse::<MetricTarget>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn policies() {
         let policy = |change, seconds| Ok(ScalingPolicy { change, period: Duration::from_secs(seconds) });
-        assert_eq!("4/15s".parse(), policy(Change::Nodes(4), 15));
-        assert_eq!("100%/15s".parse(), policy(Change::Percent(100), 15));
-        assert_eq!(" 10 % / 1m ".parse(), policy(Change::Percent(10), 60));
-        assert_eq!("1/60".parse(), policy(Change::Nodes(1), 60));
+        assert_eq!("4/15s".parse(), policy(AllowedChange::Nodes(4), 15));
+        assert_eq!("100%/15s".parse(), policy(AllowedChange::Percent(100), 15));
+        assert_eq!(" 10 % / 1m ".parse(), policy(AllowedChange::Percent(10), 60));
+        assert_eq!("1/60".parse(), policy(AllowedChange::Nodes(1), 60));
         for text in ["", "4", "4/", "/15s", "0/15s", "-1/15s", "4/0s", "4/31m", "x/15s", "4%%/15s", "1.5/15s"] {
             assert!(text.parse::<ScalingPolicy>().is_err(), "{text}");
         }
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_together() {
-        let cpu = Target { metric: Metric::Cpu, value: 70.0 };
+        let cpu = MetricTarget { metric: Metric::Cpu, value: 70.0 };
         let good = Config::new(vec![cpu], 10);
         assert_eq!(good.check(), Ok(()));
         let bad = [

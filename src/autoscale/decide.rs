@@ -1,8 +1,8 @@
 //! The decision.
 
 use super::config::{Config, Metric};
-use super::decision::{Decision, Held, Limit, Reason, Stabilized};
-use super::history::History;
+use super::decision::{Decision, DecisionReason, HeldBy, SizeLimit, Stabilized};
+use super::history::DecisionHistory;
 use super::limit::{bounded, stabilized};
 use super::proposal::{Proposal, propose};
 use super::sample::Samples;
@@ -19,7 +19,7 @@ use super::sample::Samples;
 ///    shrinking ([`stabilized`]).
 /// 4. Policies, `min` and `max` bound the change ([`bounded`]).
 ///
-/// Nothing here changes `history`: who carries a decision out notes it by [`History::record`].
+/// Nothing here changes `history`: who carries a decision out notes it by [`DecisionHistory::record`].
 ///
 /// Where it differs from Kubernetes, on purpose:
 /// - Percentages are of a node's quota, which here is both request and limit.
@@ -28,36 +28,36 @@ use super::sample::Samples;
 /// - p99 is judged by its largest node, not by a mean: percentiles have none.
 /// - Of an amount (rate, queue) exactly at its target, nothing is assumed for nodes without a sample; Kubernetes assumes 0,
 ///   and may remove nodes for it.
-/// - An empty history is allowed: then nothing but what is known holds a first step down ([`History::starting`] is
+/// - An empty history is allowed: then nothing but what is known holds a first step down ([`DecisionHistory::starting`] is
 ///   Kubernetes' way).
-pub fn decide(config: &Config, samples: &Samples, history: &History, now: f64) -> Decision {
+pub fn decide(config: &Config, samples: &Samples, history: &DecisionHistory, now: f64) -> Decision {
     let size = samples.size;
     let fixed = |wanted, reason| Decision { size, wanted, proposed: None, reason };
     if size == 0 {
-        return fixed(0, Reason::Off);
+        return fixed(0, DecisionReason::Off);
     } else if size > config.max {
-        return fixed(config.max, Reason::Outside(Limit::Max(config.max)));
+        return fixed(config.max, DecisionReason::Outside(SizeLimit::Max(config.max)));
     } else if size < config.min {
-        return fixed(config.min, Reason::Outside(Limit::Min(config.min)));
+        return fixed(config.min, DecisionReason::Outside(SizeLimit::Min(config.min)));
     }
     let (largest, unreadable) = largest_proposal(config, samples);
     let Some(proposal) = largest else {
-        return fixed(size, Reason::Unreadable(unreadable));
+        return fixed(size, DecisionReason::Unreadable(unreadable));
     };
     if !unreadable.is_empty() && proposal.wanted < size {
-        return fixed(size, Reason::Blocked { unreadable, proposal });
+        return fixed(size, DecisionReason::Blocked { unreadable, proposal });
     }
     let proposed = proposal.wanted;
     let steady = stabilized(config, history, size, proposed, now);
     let (wanted, bound) = bounded(config, history, size, steady, now);
     let rules = if steady > size { &config.up } else { &config.down };
-    let held = Held::by(bound, rules, size, wanted);
+    let held = HeldBy::by(bound, rules, size, wanted);
     let stabilized = (steady != proposed).then(|| {
         let up = proposed > steady;
         let window = if up { config.up.window } else { config.down.window };
         Stabilized { size: steady, window_seconds: window.as_secs_f64(), up }
     });
-    let reason = Reason::Metrics { proposal, unreadable, stabilized, held };
+    let reason = DecisionReason::Metrics { proposal, unreadable, stabilized, held };
     Decision { size, wanted, proposed: Some(proposed), reason }
 }
 

@@ -7,7 +7,7 @@ use super::proposal::Proposal;
 
 /// What stopped a size from being what the windows left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
+pub enum SizeBound {
     /// Nothing.
     None,
     /// The policies of its direction.
@@ -28,16 +28,16 @@ pub struct Decision {
     /// What the metrics wanted, before windows and policies: the history's next entry. `None` where they said nothing.
     pub proposed: Option<u32>,
     /// Why.
-    pub reason: Reason,
+    pub reason: DecisionReason,
 }
 
 /// Why a size was chosen.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Reason {
+pub enum DecisionReason {
     /// The cluster has no nodes: somebody switched it off.
     Off,
     /// The size lay outside the limits, whatever the metrics say.
-    Outside(Limit),
+    Outside(SizeLimit),
     /// No metric could be read.
     Unreadable(Vec<Metric>),
     /// A metric could not be read, and the others want fewer nodes.
@@ -56,13 +56,13 @@ pub enum Reason {
         /// What the windows left, where that is not the proposal.
         stabilized: Option<Stabilized>,
         /// What held the size, where something did.
-        held: Option<Held>,
+        held: Option<HeldBy>,
     },
 }
 
 /// The smallest or the largest size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
+pub enum SizeLimit {
     /// The smallest.
     Min(u32),
     /// The largest.
@@ -82,7 +82,7 @@ pub struct Stabilized {
 
 /// What held the size.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Held {
+pub enum HeldBy {
     /// The policies for this direction, and by how much they let the size change.
     Policy {
         /// The change that they allowed now.
@@ -93,17 +93,17 @@ pub enum Held {
         policies: String,
     },
     /// The smallest or largest size.
-    Limit(Limit),
+    Limit(SizeLimit),
 }
 
-impl Held {
+impl HeldBy {
     /// What held a size back that was to change from `size` and now becomes `wanted`.
-    pub(super) fn by(bound: Bound, rules: &Rules, size: u32, wanted: u32) -> Option<Self> {
+    pub(super) fn by(bound: SizeBound, rules: &Rules, size: u32, wanted: u32) -> Option<Self> {
         match bound {
-            Bound::None => None,
-            Bound::Min => Some(Self::Limit(Limit::Min(wanted))),
-            Bound::Max => Some(Self::Limit(Limit::Max(wanted))),
-            Bound::Policy => Some(Self::Policy {
+            SizeBound::None => None,
+            SizeBound::Min => Some(Self::Limit(SizeLimit::Min(wanted))),
+            SizeBound::Max => Some(Self::Limit(SizeLimit::Max(wanted))),
+            SizeBound::Policy => Some(Self::Policy {
                 change: i64::from(wanted) - i64::from(size),
                 disabled: rules.select == Select::Disabled,
                 policies: rules.policies.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
@@ -112,7 +112,7 @@ impl Held {
     }
 }
 
-impl fmt::Display for Limit {
+impl fmt::Display for SizeLimit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Min(size) => write!(formatter, "the smallest size, {size}"),
@@ -121,7 +121,7 @@ impl fmt::Display for Limit {
     }
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for HeldBy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit(limit) => write!(formatter, "held to {limit}"),
@@ -158,7 +158,7 @@ impl fmt::Display for Proposal {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for DecisionReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Off => write!(formatter, "the cluster has no nodes, so scaling is off; start one to switch it on"),

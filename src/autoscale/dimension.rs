@@ -16,7 +16,7 @@ pub enum Dimension {
 
 /// How units are given out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Layout {
+pub struct UnitLayout {
     /// Nodes.
     pub nodes: u32,
     /// Units of each.
@@ -25,13 +25,13 @@ pub struct Layout {
 
 impl Dimension {
     /// How `units` are given out: with [`Dimension::Both`] to as few nodes as hold them, all alike.
-    pub fn layout(self, units: u32) -> Layout {
+    pub fn layout(self, units: u32) -> UnitLayout {
         let nodes = match self {
             Self::Nodes => units,
             Self::Quota => units.min(1),
             Self::Both { node_units } => units.div_ceil(node_units),
         };
-        Layout { nodes, units_each: if nodes == 0 { 0.0 } else { f64::from(units) / f64::from(nodes) } }
+        UnitLayout { nodes, units_each: if nodes == 0 { 0.0 } else { f64::from(units) / f64::from(nodes) } }
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
             (Dimension::Both { node_units: 2 }, 3, 2, 1.5),
             (Dimension::Both { node_units: 3 }, 7, 3, 7.0 / 3.0),
         ] {
-            assert_eq!(dimension.layout(units), Layout { nodes, units_each }, "{dimension:?} of {units}");
+            assert_eq!(dimension.layout(units), UnitLayout { nodes, units_each }, "{dimension:?} of {units}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::cluster::contract::ClusterAnswer;
 
 /// A driver program and the cluster that it is asked about.
 #[derive(Clone, Debug)]
-pub struct Driver {
+pub struct ScalingDriver {
     program: PathBuf,
     /// What stands before each word, where the program is more than a driver.
     before: Vec<String>,
@@ -26,7 +26,7 @@ const STATUS_LIMIT: Duration = Duration::from_secs(60);
 /// For a change: nodes start, or finish what they have; a cluster of virtual machines may take its time.
 const SCALE_LIMIT: Duration = Duration::from_secs(600);
 
-impl Driver {
+impl ScalingDriver {
     /// A driver program, and the cluster's name where it is not the driver's own.
     pub fn new(program: &Path, name: Option<&str>) -> Self {
         let name = name.map(str::to_owned);

@@ -119,7 +119,7 @@ impl Resolution {
 /// How a speedup is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bound {
+pub enum SpeedupBound {
     /// All figures were above what the run can tell from 0.
     Exact,
     /// A figure of the scaled system was 0: it is at least so much better.
@@ -136,7 +136,7 @@ pub struct Speedup {
     /// Above 1: better.
     pub value: f64,
     /// How to read it.
-    pub bound: Bound,
+    pub bound: SpeedupBound,
 }
 
 /// Elastic speedup (SPEC-RG-2016-01, the metrics of elasticity): how many times better `scaled` follows its demand than
@@ -163,10 +163,10 @@ pub fn speedup(baseline: &Elasticity, scaled: &Elasticity, resolution: Resolutio
         at_most |= baseline < least && scaled >= least;
     }
     let bound = match (at_least, at_most) {
-        (false, false) => Bound::Exact,
-        (true, false) => Bound::AtLeast,
-        (false, true) => Bound::AtMost,
-        (true, true) => Bound::Rough,
+        (false, false) => SpeedupBound::Exact,
+        (true, false) => SpeedupBound::AtLeast,
+        (false, true) => SpeedupBound::AtMost,
+        (true, true) => SpeedupBound::Rough,
     };
     Some(Speedup { value: f64::powf(product, 0.25), bound })
 }
@@ -278,19 +278,19 @@ mod tests {
         let resolution = Resolution::of_seconds(100.0, 4.0).unwrap();
         assert_eq!(resolution, Resolution { accuracy: 0.0025, time_share: 0.01 });
         for (baseline, scaled, value, bound) in [
-            ([0.4, 0.8, 0.4, 0.5], [0.4, 0.8, 0.4, 0.5], 1.0, Bound::Exact),
+            ([0.4, 0.8, 0.4, 0.5], [0.4, 0.8, 0.4, 0.5], 1.0, SpeedupBound::Exact),
             // 2 · 4 · 2 · 1 = 16.
-            ([0.4, 0.8, 0.4, 0.5], [0.2, 0.2, 0.2, 0.5], 2.0, Bound::Exact),
+            ([0.4, 0.8, 0.4, 0.5], [0.2, 0.2, 0.2, 0.5], 2.0, SpeedupBound::Exact),
             // 0.5 · 0.5 · 0.5 · 0.5.
-            ([0.4, 0.8, 0.4, 0.5], [0.8, 1.6, 0.8, 1.0], 0.5, Bound::Exact),
+            ([0.4, 0.8, 0.4, 0.5], [0.8, 1.6, 0.8, 1.0], 0.5, SpeedupBound::Exact),
             // It never lacks a unit: 0.4 / 0.0025 · 1 · 0.4 / 0.01 · 1 = 6400.
-            ([0.4, 0.8, 0.4, 0.5], [0.0, 0.8, 0.0, 0.5], 6400_f64.powf(0.25), Bound::AtLeast),
+            ([0.4, 0.8, 0.4, 0.5], [0.0, 0.8, 0.0, 0.5], 6400_f64.powf(0.25), SpeedupBound::AtLeast),
             // The baseline never has one too many: 1 · 0.0025 / 0.25 · 1 · 0.01 / 1 = 0.0001.
-            ([0.4, 0.0, 0.4, 0.0], [0.4, 0.25, 0.4, 1.0], 0.1, Bound::AtMost),
+            ([0.4, 0.0, 0.4, 0.0], [0.4, 0.25, 0.4, 1.0], 0.1, SpeedupBound::AtMost),
             // Neither has: only the other two ratios count, 4 · 4.
-            ([0.4, 0.0, 0.4, 0.0], [0.1, 0.0, 0.1, 0.0], 2.0, Bound::Exact),
+            ([0.4, 0.0, 0.4, 0.0], [0.1, 0.0, 0.1, 0.0], 2.0, SpeedupBound::Exact),
             // One never has too many, the other never too few: 160 · 0.01 · 40 · 0.01.
-            ([0.4, 0.0, 0.4, 0.0], [0.0, 0.25, 0.0, 1.0], 0.64_f64.powf(0.25), Bound::Rough),
+            ([0.4, 0.0, 0.4, 0.0], [0.0, 0.25, 0.0, 1.0], 0.64_f64.powf(0.25), SpeedupBound::Rough),
         ] {
             let found = speedup(&figures_of(baseline), &figures_of(scaled), resolution).unwrap();
             assert!((found.value - value).abs() < 1e-9, "{baseline:?} {scaled:?}: {} is not {value}", found.value);

@@ -1,12 +1,12 @@
 //! What the loop does, as it does it.
 
-use super::autoscaler::Step;
+use super::autoscaler::ScalingStep;
 use super::sample::Samples;
 use crate::cluster::contract::ClusterAnswer;
 
 /// Something that happened.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum ScalingEvent<'a> {
     /// A decision, before it is carried out.
     Decision {
         /// Seconds since the loop began.
@@ -16,7 +16,7 @@ pub enum Event<'a> {
         /// Nodes among them that wait for a machine.
         waiting: u32,
         /// What shall be.
-        step: &'a Step,
+        step: &'a ScalingStep,
     },
     /// The driver has done what was decided.
     Changed {
@@ -40,7 +40,7 @@ pub enum Event<'a> {
     },
 }
 
-impl Event<'_> {
+impl ScalingEvent<'_> {
     /// Seconds since the loop began.
     pub fn at(&self) -> f64 {
         match self {

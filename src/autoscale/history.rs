@@ -5,12 +5,12 @@ use super::decision::Decision;
 
 /// Earlier proposals and changes, oldest first.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
+pub struct DecisionHistory {
     proposals: Vec<(f64, u32)>,
     changes: Vec<(f64, i64)>,
 }
 
-impl History {
+impl DecisionHistory {
     /// A history whose first proposal is the size found at the start, so that what an autoscaler finds is not taken
     /// away before it has watched for a whole window (`recordInitialRecommendation` in horizontal.go).
     pub fn starting(at: f64, size: u32) -> Self {
@@ -60,11 +60,11 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::autoscale::config::{Metric, Target};
+    use crate::autoscale::config::{Metric, MetricTarget};
 
     #[test]
     fn what_is_younger_than_a_period_counts() {
-        let mut history = History::default();
+        let mut history = DecisionHistory::default();
         history.change(0.0, 5, 9);
         history.change(10.0, 9, 7);
         history.change(12.0, 7, 7);
@@ -78,14 +78,14 @@ mod tests {
 
     #[test]
     fn what_nothing_reaches_is_forgotten() {
-        let config = Config::new(vec![Target { metric: Metric::Cpu, value: 70.0 }], 10);
-        let mut history = History::starting(0.0, 3);
+        let config = Config::new(vec![MetricTarget { metric: Metric::Cpu, value: 70.0 }], 10);
+        let mut history = DecisionHistory::starting(0.0, 3);
         history.change(0.0, 3, 5);
         history.forget(&config, 14.0);
         assert_eq!(history.grown_within(14.0, 15.0), 2);
         history.forget(&config, 299.0);
         assert_eq!(history.proposals_within(299.0, 300.0).collect::<Vec<_>>(), [3]);
         history.forget(&config, 300.0);
-        assert_eq!(history, History::default());
+        assert_eq!(history, DecisionHistory::default());
     }
 }

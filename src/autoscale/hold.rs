@@ -9,27 +9,27 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
 
-use super::autoscaler::{Autoscaler, Step};
+use super::autoscaler::{Autoscaler, ScalingStep};
 use super::config::Config;
 use super::dimension::Dimension;
-use super::driver::Driver;
-use super::event::Event;
-use super::history::History;
+use super::driver::ScalingDriver;
+use super::event::ScalingEvent;
+use super::history::DecisionHistory;
 use super::machines::MachineConfig;
 use super::observe::{Answers, Readiness, listen, pause_until};
 use super::publisher::Publisher;
-use super::sample::{Node, Samples, State};
+use super::sample::{SampledNode, SampledState, Samples};
 use crate::cluster::contract::{ClusterAnswer, Topology};
 
 /// What [`hold`] needs.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct HoldSettings {
     /// The rules.
     pub config: Config,
     /// Machines under the nodes.
     pub machines: Option<MachineConfig>,
     /// The program that changes the cluster.
-    pub driver: Driver,
+    pub driver: ScalingDriver,
     /// From one decision to the next.
     pub interval: Duration,
     /// What is changed.
@@ -43,9 +43,9 @@ pub struct Settings {
 /// # Errors
 /// When the first answer of the driver does not come or does not fit the settings, or when `tell` fails.
 pub fn hold(
-    settings: &Settings,
+    settings: &HoldSettings,
     interrupted: &AtomicBool,
-    tell: &mut dyn FnMut(&Event<'_>) -> anyhow::Result<()>,
+    tell: &mut dyn FnMut(&ScalingEvent<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let first = match settings.driver.status(interrupted) {
         Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(()),
@@ -57,9 +57,12 @@ pub fn hold(
     let file = first.scaling_file.as_ref().filter(|_| !settings.dry_run).map(PathBuf::from);
     let units_each = settings.machines.map(|machines| machines.units);
     let mut publisher = Publisher::new(file, settings.interval.as_secs_f64(), units_each);
-    let mut tell = |event: &Event<'_>| {
+    let mut tell = |event: &ScalingEvent<'_>| {
         if let Err(error) = publisher.tell(event, unix_seconds()) {
-            tell(&Event::Notice { at: event.at(), text: format!("{error:#}; the live page does not show scaling") })?;
+            tell(&ScalingEvent::Notice {
+                at: event.at(),
+                text: format!("{error:#}; the live page does not show scaling"),
+            })?;
         }
         tell(event)
     };
@@ -77,7 +80,7 @@ fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-fn check(settings: &Settings, cluster: &ClusterAnswer) -> anyhow::Result<()> {
+fn check(settings: &HoldSettings, cluster: &ClusterAnswer) -> anyhow::Result<()> {
     match (cluster.topology, settings.dimension) {
         (Some(Topology::Vertical), Dimension::Nodes | Dimension::Both { .. }) => {
             bail!("the cluster is one big node; to change its quota, add --vertical")
@@ -168,7 +171,7 @@ fn found_machines(cluster: &ClusterAnswer) -> Option<u32> {
 }
 
 struct Loop<'a> {
-    settings: &'a Settings,
+    settings: &'a HoldSettings,
     unit: Unit,
     autoscaler: Autoscaler,
     begun: Instant,
@@ -183,11 +186,11 @@ struct Loop<'a> {
     driver_failed: bool,
 }
 
-type Tell<'t> = &'t mut dyn FnMut(&Event<'_>) -> anyhow::Result<()>;
+type Tell<'t> = &'t mut dyn FnMut(&ScalingEvent<'_>) -> anyhow::Result<()>;
 
 impl<'a> Loop<'a> {
-    fn new(settings: &'a Settings, unit: Unit, size: u32) -> Self {
-        let history = History::starting(0.0, size);
+    fn new(settings: &'a HoldSettings, unit: Unit, size: u32) -> Self {
+        let history = DecisionHistory::starting(0.0, size);
         Self {
             settings,
             unit,
@@ -207,7 +210,7 @@ impl<'a> Loop<'a> {
     }
 
     fn notice(&self, tell: Tell<'_>, text: String) -> anyhow::Result<()> {
-        tell(&Event::Notice { at: self.at(), text })
+        tell(&ScalingEvent::Notice { at: self.at(), text })
     }
 
     /// One interval: look, listen, decide, act.
@@ -239,7 +242,7 @@ impl<'a> Loop<'a> {
         let (samples, uncounted) = self.samples(&cluster, nodes);
         let at = self.at();
         let step = self.autoscaler.step(&samples, at);
-        tell(&Event::Decision { at, samples: &samples, waiting: self.pending, step: &step })?;
+        tell(&ScalingEvent::Decision { at, samples: &samples, waiting: self.pending, step: &step })?;
         self.act(&cluster, &step, uncounted, tell)
     }
 
@@ -258,9 +261,9 @@ impl<'a> Loop<'a> {
     }
 
     /// Says of each node once that it is down or gives no figures, and when that is over.
-    fn look_for_trouble(&mut self, nodes: &[Node], answers: &[Answers], tell: Tell<'_>) -> anyhow::Result<()> {
+    fn look_for_trouble(&mut self, nodes: &[SampledNode], answers: &[Answers], tell: Tell<'_>) -> anyhow::Result<()> {
         for (node, answers) in nodes.iter().zip(answers) {
-            let failed = node.state == State::Failed;
+            let failed = node.state == SampledState::Failed;
             if failed && self.down.insert(node.name.clone()) {
                 self.notice(tell, format!("{} is down: it does not count until it is back", node.name))?;
             } else if !failed && self.down.remove(&node.name) {
@@ -281,7 +284,7 @@ impl<'a> Loop<'a> {
     }
 
     /// What there is to decide on, and how many nodes the driver has that do not count.
-    fn samples(&self, cluster: &ClusterAnswer, nodes: Vec<Node>) -> (Samples, u32) {
+    fn samples(&self, cluster: &ClusterAnswer, nodes: Vec<SampledNode>) -> (Samples, u32) {
         match self.settings.dimension {
             Dimension::Nodes => {}
             Dimension::Quota | Dimension::Both { .. } => {
@@ -293,13 +296,21 @@ impl<'a> Loop<'a> {
         let machines = found_machines(cluster);
         let mut samples = Samples { size: counted as u32 + self.pending, nodes, machines, ..Samples::default() };
         for number in 1..=self.pending {
-            samples.nodes.push(Node { state: State::Starting, ..Node::ready(&format!("waiting{number}")) });
+            samples
+                .nodes
+                .push(SampledNode { state: SampledState::Starting, ..SampledNode::ready(&format!("waiting{number}")) });
         }
         (samples, uncounted)
     }
 
     /// Has the driver do what was decided.
-    fn act(&mut self, cluster: &ClusterAnswer, step: &Step, uncounted: u32, tell: Tell<'_>) -> anyhow::Result<()> {
+    fn act(
+        &mut self,
+        cluster: &ClusterAnswer,
+        step: &ScalingStep,
+        uncounted: u32,
+        tell: Tell<'_>,
+    ) -> anyhow::Result<()> {
         if self.settings.dry_run {
             return Ok(());
         }
@@ -314,7 +325,7 @@ impl<'a> Loop<'a> {
             match self.settings.driver.scale(units, unit_cpu, machines) {
                 Ok(cluster) => {
                     let (at, seconds) = (self.at(), begun.elapsed().as_secs_f64());
-                    tell(&Event::Changed { at, seconds, from, to: wanted, cluster: &cluster })?;
+                    tell(&ScalingEvent::Changed { at, seconds, from, to: wanted, cluster: &cluster })?;
                 }
                 Err(error) => {
                     self.told = None;

@@ -4,13 +4,13 @@
 //! `calculateScaleUpLimitWithScalingRules` and `calculateScaleDownLimitWithBehaviors` in Kubernetes'
 //! pkg/controller/podautoscaler/horizontal.go; KEP-853.
 
-use super::config::{Change, Config, Rules, Select};
-use super::decision::Bound;
-use super::history::History;
+use super::config::{AllowedChange, Config, Rules, Select};
+use super::decision::SizeBound;
+use super::history::DecisionHistory;
 
 /// The size that the windows leave of a proposal: the present size, raised to the smallest proposal of the window for
 /// growing, lowered to the largest of the window for shrinking.
-pub fn stabilized(config: &Config, history: &History, size: u32, proposed: u32, now: f64) -> u32 {
+pub fn stabilized(config: &Config, history: &DecisionHistory, size: u32, proposed: u32, now: f64) -> u32 {
     let within = |rules: &Rules| history.proposals_within(now, rules.window.as_secs_f64());
     let least = within(&config.up).fold(proposed, u32::min);
     let most = within(&config.down).fold(proposed, u32::max);
@@ -18,28 +18,28 @@ pub fn stabilized(config: &Config, history: &History, size: u32, proposed: u32, 
 }
 
 /// The size that policies, smallest and largest size leave of `wanted`, and which of them held it.
-pub fn bounded(config: &Config, history: &History, size: u32, wanted: u32, now: f64) -> (u32, Bound) {
+pub fn bounded(config: &Config, history: &DecisionHistory, size: u32, wanted: u32, now: f64) -> (u32, SizeBound) {
     if wanted > size {
         let limit = up_limit(&config.up, history, size, now);
-        let (most, bound) = if config.max > limit { (limit, Bound::Policy) } else { (config.max, Bound::Max) };
-        if wanted > most { (most, bound) } else { (wanted, Bound::None) }
+        let (most, bound) = if config.max > limit { (limit, SizeBound::Policy) } else { (config.max, SizeBound::Max) };
+        if wanted > most { (most, bound) } else { (wanted, SizeBound::None) }
     } else if wanted < size {
         let limit = down_limit(&config.down, history, size, now);
-        let (least, bound) = if config.min < limit { (limit, Bound::Policy) } else { (config.min, Bound::Min) };
-        if wanted < least { (least, bound) } else { (wanted, Bound::None) }
+        let (least, bound) = if config.min < limit { (limit, SizeBound::Policy) } else { (config.min, SizeBound::Min) };
+        if wanted < least { (least, bound) } else { (wanted, SizeBound::None) }
     } else {
-        (wanted, Bound::None)
+        (wanted, SizeBound::None)
     }
 }
 
 /// The most that the policies for growing allow; at least the present size, also after more was added than they allow.
-fn up_limit(rules: &Rules, history: &History, size: u32, now: f64) -> u32 {
+fn up_limit(rules: &Rules, history: &DecisionHistory, size: u32, now: f64) -> u32 {
     let limits = rules.policies.iter().map(|policy| {
         let start = i64::from(size) - history.grown_within(now, policy.period.as_secs_f64());
         match policy.change {
-            Change::Nodes(nodes) => start + i64::from(nodes),
+            AllowedChange::Nodes(nodes) => start + i64::from(nodes),
             // Rounded up, so that a small cluster can grow at all.
-            Change::Percent(percent) => (start as f64 * (1.0 + f64::from(percent) / 100.0)).ceil() as i64,
+            AllowedChange::Percent(percent) => (start as f64 * (1.0 + f64::from(percent) / 100.0)).ceil() as i64,
         }
     });
     let limit = match rules.select {
@@ -51,13 +51,13 @@ fn up_limit(rules: &Rules, history: &History, size: u32, now: f64) -> u32 {
 }
 
 /// The least that the policies for shrinking allow; at most the present size.
-fn down_limit(rules: &Rules, history: &History, size: u32, now: f64) -> u32 {
+fn down_limit(rules: &Rules, history: &DecisionHistory, size: u32, now: f64) -> u32 {
     let limits = rules.policies.iter().map(|policy| {
         let start = i64::from(size) - history.grown_within(now, policy.period.as_secs_f64());
         match policy.change {
-            Change::Nodes(nodes) => start - i64::from(nodes),
+            AllowedChange::Nodes(nodes) => start - i64::from(nodes),
             // Cut off.
-            Change::Percent(percent) => (start as f64 * (1.0 - f64::from(percent) / 100.0)) as i64,
+            AllowedChange::Percent(percent) => (start as f64 * (1.0 - f64::from(percent) / 100.0)) as i64,
         }
     });
     let limit = match rules.select {

@@ -5,15 +5,15 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::config::Config;
-use super::event::Event;
+use super::event::ScalingEvent;
 use super::machines::Placement;
-use super::record::{About, RecordedNode};
+use super::record::{LineKind, RecordedNode};
 
 #[derive(Serialize)]
-struct Entry {
+struct LogEntry {
     at: f64,
     time: String,
-    event: About,
+    event: LineKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,15 +26,15 @@ struct Entry {
 }
 
 /// An event as a person reads it: `2026-11-26T03:15:16Z 4 -> 6: queue 3.4 a node, …`.
-pub fn line(event: &Event<'_>, time: SystemTime) -> String {
+pub fn line(event: &ScalingEvent<'_>, time: SystemTime) -> String {
     let time = humantime::format_rfc3339_seconds(time);
     match event {
-        Event::Decision { step, .. } => {
+        ScalingEvent::Decision { step, .. } => {
             let decision = &step.decision;
             format!("{time} {} -> {}: {}", decision.size, decision.wanted, step.reason())
         }
-        Event::Changed { from, to, seconds, .. } => format!("{time} {}", changed(*from, *to, *seconds)),
-        Event::Notice { text, .. } => format!("{time} {text}"),
+        ScalingEvent::Changed { from, to, seconds, .. } => format!("{time} {}", changed(*from, *to, *seconds)),
+        ScalingEvent::Notice { text, .. } => format!("{time} {text}"),
     }
 }
 
@@ -42,13 +42,13 @@ pub fn line(event: &Event<'_>, time: SystemTime) -> String {
 ///
 /// # Errors
 /// When it cannot be written as JSON: a figure is no number.
-pub fn json(event: &Event<'_>, time: SystemTime, config: &Config) -> serde_json::Result<String> {
+pub fn json(event: &ScalingEvent<'_>, time: SystemTime, config: &Config) -> serde_json::Result<String> {
     let time = humantime::format_rfc3339_millis(time).to_string();
     let metrics = || config.targets.iter().map(|target| target.metric);
-    let notice = |at: f64, reason: String| Entry {
+    let notice = |at: f64, reason: String| LogEntry {
         at,
         time: time.clone(),
-        event: About::Notice,
+        event: LineKind::Notice,
         now: None,
         wanted: None,
         reason,
@@ -56,18 +56,18 @@ pub fn json(event: &Event<'_>, time: SystemTime, config: &Config) -> serde_json:
         nodes: Vec::new(),
     };
     let entry = match event {
-        Event::Decision { at, samples, step, .. } => Entry {
+        ScalingEvent::Decision { at, samples, step, .. } => LogEntry {
             at: *at,
             time: time.clone(),
-            event: About::Decision,
+            event: LineKind::Decision,
             now: Some(step.decision.size),
             wanted: Some(step.decision.wanted),
             reason: step.reason(),
             machines: step.placement,
             nodes: samples.nodes.iter().map(|node| RecordedNode::of(node, metrics())).collect(),
         },
-        Event::Changed { at, from, to, seconds, .. } => notice(*at, changed(*from, *to, *seconds)),
-        Event::Notice { at, text } => notice(*at, text.clone()),
+        ScalingEvent::Changed { at, from, to, seconds, .. } => notice(*at, changed(*from, *to, *seconds)),
+        ScalingEvent::Notice { at, text } => notice(*at, text.clone()),
     };
     serde_json::to_string(&entry)
 }

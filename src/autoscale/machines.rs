@@ -25,16 +25,16 @@ pub struct MachineConfig {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Machine {
+struct PooledMachine {
     ready_at: f64,
     spare_since: Option<f64>,
 }
 
 /// The machines at a moment. Times are seconds of any one clock.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Machines {
+pub struct MachinePool {
     config: MachineConfig,
-    machines: Vec<Machine>,
+    machines: Vec<PooledMachine>,
     last_order: Option<f64>,
 }
 
@@ -57,7 +57,7 @@ pub struct Placement {
     pub refused: u32,
 }
 
-impl Machines {
+impl MachinePool {
     /// As many booted machines as `nodes` nodes stand on, at least one and at most the largest number.
     pub fn holding(config: MachineConfig, nodes: u32, now: f64) -> Self {
         Self::booted(config, nodes.div_ceil(config.units).clamp(1, config.max.max(1)), now)
@@ -65,7 +65,7 @@ impl Machines {
 
     /// So many booted machines.
     pub fn booted(config: MachineConfig, count: u32, now: f64) -> Self {
-        let machine = Machine { ready_at: now, spare_since: None };
+        let machine = PooledMachine { ready_at: now, spare_since: None };
         Self { config, machines: vec![machine; count as usize], last_order: None }
     }
 
@@ -86,7 +86,7 @@ impl Machines {
         let needed = nodes.div_ceil(units).max(1);
         // What boots already is not ordered again.
         let ordered = needed.min(max).saturating_sub(next.machines.len() as u32);
-        let machine = Machine { ready_at: now + boot_seconds, spare_since: None };
+        let machine = PooledMachine { ready_at: now + boot_seconds, spare_since: None };
         next.machines.extend(std::iter::repeat_n(machine, ordered as usize));
         if ordered > 0 {
             next.last_order = Some(now);
@@ -97,7 +97,7 @@ impl Machines {
         }
         let settled = next.last_order.is_none_or(|order| now - order >= idle_seconds);
         let before = next.machines.len();
-        let stays = |machine: &Machine| !machine.spare_since.is_some_and(|since| now - since >= idle_seconds);
+        let stays = |machine: &PooledMachine| !machine.spare_since.is_some_and(|since| now - since >= idle_seconds);
         next.machines.retain(|machine| !settled || stays(machine));
         let running = nodes.min(next.capacity(now));
         let placement = Placement {
@@ -150,7 +150,7 @@ mod tests {
     type Row = (f64, u32, [u32; 6]);
 
     fn follow(config: MachineConfig, start: u32, rows: &[Row]) {
-        let mut machines = Machines::holding(config, start, 0.0);
+        let mut machines = MachinePool::holding(config, start, 0.0);
         for (now, nodes, expected) in rows {
             let (next, placement) = machines.want(*nodes, *now);
             let Placement { running, pending, machines: booted, booting, ordered, removed, .. } = placement;
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_largest_number() {
-        let (_, placement) = Machines::holding(CONFIG, 2, 0.0).want(11, 0.0);
+        let (_, placement) = MachinePool::holding(CONFIG, 2, 0.0).want(11, 0.0);
         assert_eq!((placement.ordered, placement.refused), (3, 3));
         follow(CONFIG, 8, &[(0.0, 11, [8, 3, 4, 0, 0, 0])]);
         assert_eq!(

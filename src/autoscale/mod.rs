@@ -52,5 +52,5 @@ pub mod simulated;
 pub use config::{Config, Metric};
 pub use decide::decide;
 pub use decision::Decision;
-pub use history::History;
+pub use history::DecisionHistory;
 pub use sample::Samples;

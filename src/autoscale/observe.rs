@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::config::Metric;
-use super::sample::{Node, State};
+use super::sample::{SampledNode, SampledState};
 use crate::cluster::contract::{ClusterAnswer, NodeAnswer, NodeState};
 use crate::http::blocking;
 use crate::stats::model::Endpoint;
@@ -165,7 +165,13 @@ pub struct Readiness {
 impl Readiness {
     /// The nodes as the driver described them at the moment `seen`, with what they answered from then until `now`. A node
     /// that was ready and is not any more has failed; one that never was starts.
-    pub fn nodes(&mut self, cluster: &ClusterAnswer, answers: &[Answers], seen: Instant, now: Instant) -> Vec<Node> {
+    pub fn nodes(
+        &mut self,
+        cluster: &ClusterAnswer,
+        answers: &[Answers],
+        seen: Instant,
+        now: Instant,
+    ) -> Vec<SampledNode> {
         self.ready_since.retain(|name, _| cluster.nodes.iter().any(|node| node.name == *name));
         let nodes = cluster.nodes.iter().zip(answers);
         let nodes = nodes.map(|(node, answers)| self.node(node, answers, seen, now)).collect();
@@ -173,7 +179,7 @@ impl Readiness {
         nodes
     }
 
-    fn node(&mut self, node: &NodeAnswer, answers: &Answers, seen: Instant, now: Instant) -> Node {
+    fn node(&mut self, node: &NodeAnswer, answers: &Answers, seen: Instant, now: Instant) -> SampledNode {
         let known = self.ready_since.contains_key(&node.name);
         let up = match node.state {
             Some(NodeState::Ready) => Some(true),
@@ -182,17 +188,17 @@ impl Readiness {
             None => Some(node.up.unwrap_or(true)),
         };
         let state = match up {
-            None => State::Draining,
-            Some(true) => State::Running { ready: true },
-            Some(false) if known => State::Failed,
-            Some(false) => State::Starting,
+            None => SampledState::Draining,
+            Some(true) => SampledState::Running { ready: true },
+            Some(false) if known => SampledState::Failed,
+            Some(false) => SampledState::Starting,
         };
         if up == Some(true) {
             let since = self.begun.then_some(seen);
             self.ready_since.entry(node.name.clone()).or_insert(since);
         }
         let since = self.ready_since.get(&node.name);
-        Node {
+        SampledNode {
             name: node.name.clone(),
             state,
             age_seconds: answers.uptime_seconds(),
@@ -286,13 +292,13 @@ mod tests {
         let moment = Instant::now();
         let first =
             seen.nodes(&cluster(&[("a", "ready"), ("b", "down"), ("c", "drained")]), &answers(), moment, moment);
-        let states: Vec<State> = first.iter().map(|node| node.state).collect();
-        assert_eq!(states, [State::Running { ready: true }, State::Starting, State::Draining]);
+        let states: Vec<SampledState> = first.iter().map(|node| node.state).collect();
+        assert_eq!(states, [SampledState::Running { ready: true }, SampledState::Starting, SampledState::Draining]);
         assert_eq!(first[0].since_seconds, None, "it was ready before the loop began");
         let later = moment + Duration::from_secs(15);
         let second = seen.nodes(&cluster(&[("a", "down"), ("b", "ready"), ("d", "down")]), &answers(), moment, later);
-        let states: Vec<State> = second.iter().map(|node| node.state).collect();
-        assert_eq!(states, [State::Failed, State::Running { ready: true }, State::Starting]);
+        let states: Vec<SampledState> = second.iter().map(|node| node.state).collect();
+        assert_eq!(states, [SampledState::Failed, SampledState::Running { ready: true }, SampledState::Starting]);
         assert_eq!(second[1].since_seconds, Some(15.0));
     }
 }

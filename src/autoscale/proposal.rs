@@ -4,8 +4,8 @@
 //! pkg/controller/podautoscaler/replica_calculator.go, and pkg/controller/podautoscaler/metrics/utilization.go. The
 //! floating-point steps are the same, so that what is rounded falls the same way.
 
-use super::config::{Config, Metric, MetricKind, Target};
-use super::sample::{Node, Samples, State};
+use super::config::{Config, Metric, MetricKind, MetricTarget};
+use super::sample::{SampledNode, SampledState, Samples};
 
 /// A start burst is not load: for so long after its start a node's CPU counts only while it is ready, and only as far as
 /// the sample reaches back to no earlier moment (`--horizontal-pod-autoscaler-cpu-initialization-period`).
@@ -15,7 +15,7 @@ const CPU_INITIALIZATION_SECONDS: f64 = 300.0;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Proposal {
     /// The metric and its target.
-    pub target: Target,
+    pub target: MetricTarget,
     /// What the nodes with a sample use, in the metric's unit; for a total, the total divided by the size.
     pub value: f64,
     /// The same with the nodes that start or gave no sample, where they were counted.
@@ -32,7 +32,7 @@ pub struct NoSample(pub Metric);
 ///
 /// # Errors
 /// [`NoSample`] when no node that counts gave a sample.
-pub fn propose(config: &Config, target: Target, samples: &Samples) -> Result<Proposal, NoSample> {
+pub fn propose(config: &Config, target: MetricTarget, samples: &Samples) -> Result<Proposal, NoSample> {
     if let Some(total) = samples.totals.get(&target.metric) {
         return Ok(of_total(config, target, samples.size, *total));
     }
@@ -63,7 +63,7 @@ pub fn propose(config: &Config, target: Target, samples: &Samples) -> Result<Pro
     Ok(Proposal { target, value, adjusted: Some(adjusted), wanted })
 }
 
-fn of_total(config: &Config, target: Target, size: u32, total: f64) -> Proposal {
+fn of_total(config: &Config, target: MetricTarget, size: u32, total: f64) -> Proposal {
     let ratio = total / (target.value * f64::from(size));
     let wanted = if tolerated(config, ratio) { size } else { rounded_up(total / target.value) };
     Proposal { target, value: total / f64::from(size), adjusted: None, wanted }
@@ -90,11 +90,11 @@ struct Groups {
 }
 
 impl Groups {
-    fn of(metric: Metric, nodes: &[Node]) -> Self {
+    fn of(metric: Metric, nodes: &[SampledNode]) -> Self {
         let mut groups = Self { measured: Vec::new(), ignored: Vec::new(), missing: Vec::new() };
         for node in nodes.iter().filter(|node| node.counts()) {
             match node.readings.get(&metric) {
-                _ if node.state == State::Starting => groups.ignored.push(node.quota),
+                _ if node.state == SampledState::Starting => groups.ignored.push(node.quota),
                 None => groups.missing.push(node.quota),
                 Some(_) if metric == Metric::Cpu && !serves(node) => groups.ignored.push(node.quota),
                 Some(value) => groups.measured.push((*value, node.quota)),
@@ -106,7 +106,7 @@ impl Groups {
     /// All figures, with assumed ones that do not exaggerate the change: with little use, a node without a sample uses
     /// all that it may or the target; with much use it uses nothing, and so does one that starts. Exactly at the target
     /// nothing is assumed.
-    fn filled(&self, target: Target, ratio: f64) -> Vec<Weighed> {
+    fn filled(&self, target: MetricTarget, ratio: f64) -> Vec<Weighed> {
         let full = match target.metric.kind() {
             MetricKind::Utilization => target.value.max(100.0),
             MetricKind::Average | MetricKind::Largest => target.value,
@@ -123,10 +123,10 @@ impl Groups {
 }
 
 /// Its CPU is that of serving requests, not that of starting.
-fn serves(node: &Node) -> bool {
+fn serves(node: &SampledNode) -> bool {
     let ready = match node.state {
-        State::Running { ready } => ready,
-        State::Starting | State::Draining | State::Failed => false,
+        SampledState::Running { ready } => ready,
+        SampledState::Starting | SampledState::Draining | SampledState::Failed => false,
     };
     if node.age_seconds.is_some_and(|age| age < CPU_INITIALIZATION_SECONDS) {
         let fresh = match (node.sample_seconds, node.since_seconds) {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::event::Event;
-use super::sample::State;
+use super::event::ScalingEvent;
+use super::sample::SampledState;
 use crate::results::folder::write_whole;
 use crate::results::scaling::{MachineSupply, Told, ToldChange};
 
@@ -26,7 +26,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the file cannot be written; nothing more is told then.
-    pub fn tell(&mut self, event: &Event<'_>, now: f64) -> anyhow::Result<()> {
+    pub fn tell(&mut self, event: &ScalingEvent<'_>, now: f64) -> anyhow::Result<()> {
         if !self.note(event, now) {
             return Ok(());
         }
@@ -39,10 +39,10 @@ impl Publisher {
     }
 
     /// Whether there is something new to tell.
-    fn note(&mut self, event: &Event<'_>, now: f64) -> bool {
+    fn note(&mut self, event: &ScalingEvent<'_>, now: f64) -> bool {
         match event {
-            Event::Decision { samples, step, .. } => {
-                let ready = |state: State| state == State::Running { ready: true };
+            ScalingEvent::Decision { samples, step, .. } => {
+                let ready = |state: SampledState| state == SampledState::Running { ready: true };
                 self.told.ready = samples.nodes.iter().filter(|node| ready(node.state)).count() as u32;
                 self.told.wanted = step.decision.wanted;
                 self.told.reason = step.reason();
@@ -62,8 +62,8 @@ impl Publisher {
                     self.told.changes.truncate(Told::CHANGES);
                 }
             }
-            Event::Changed { to, .. } => self.told.ready = *to,
-            Event::Notice { .. } => return false,
+            ScalingEvent::Changed { to, .. } => self.told.ready = *to,
+            ScalingEvent::Notice { .. } => return false,
         }
         self.told.at_unix_seconds = now;
         true

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::config::Metric;
-use super::sample::{Node, Samples, State};
+use super::sample::{SampledNode, SampledState, Samples};
 
 /// What a line is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum About {
+pub enum LineKind {
     /// A moment to decide on.
     #[default]
     Decision,
@@ -21,11 +21,11 @@ pub enum About {
 
 /// A recorded moment.
 #[derive(Debug, Deserialize)]
-pub(super) struct Line {
+pub(super) struct RecordedMoment {
     /// Seconds.
     pub at: f64,
     #[serde(default)]
-    pub event: About,
+    pub event: LineKind,
     #[serde(default)]
     pub now: Option<u32>,
     #[serde(default)]
@@ -70,7 +70,7 @@ enum RecordedState {
     Failed,
 }
 
-impl Line {
+impl RecordedMoment {
     /// The samples, for a cluster whose size follows `before` where the line does not say it. `seen_ready` are the nodes
     /// that were ready in an earlier line; those of this line are added.
     ///
@@ -98,18 +98,18 @@ impl Line {
 }
 
 impl RecordedNode {
-    fn read(self, seen_ready: &mut HashSet<String>) -> Result<Node, String> {
+    fn read(self, seen_ready: &mut HashSet<String>) -> Result<SampledNode, String> {
         self.check()?;
         let state = match self.state {
-            Some(RecordedState::Starting) => State::Starting,
-            Some(RecordedState::Running) | None => State::Running { ready: self.ready },
-            Some(RecordedState::Draining) => State::Draining,
-            Some(RecordedState::Failed) => State::Failed,
+            Some(RecordedState::Starting) => SampledState::Starting,
+            Some(RecordedState::Running) | None => SampledState::Running { ready: self.ready },
+            Some(RecordedState::Draining) => SampledState::Draining,
+            Some(RecordedState::Failed) => SampledState::Failed,
         };
-        if state == (State::Running { ready: true }) {
+        if state == (SampledState::Running { ready: true }) {
             seen_ready.insert(self.name.clone());
         }
-        Ok(Node {
+        Ok(SampledNode {
             state,
             age_seconds: self.age_seconds,
             since_seconds: self.since_seconds,
@@ -161,12 +161,12 @@ impl RecordedNode {
 
 impl RecordedNode {
     /// A node with its figures of `metrics`, so that a replay decides as the loop did.
-    pub fn of(node: &Node, metrics: impl Iterator<Item = Metric>) -> Self {
+    pub fn of(node: &SampledNode, metrics: impl Iterator<Item = Metric>) -> Self {
         let (state, ready) = match node.state {
-            State::Starting => (Some(RecordedState::Starting), false),
-            State::Running { ready } => (None, ready),
-            State::Draining => (Some(RecordedState::Draining), false),
-            State::Failed => (Some(RecordedState::Failed), false),
+            SampledState::Starting => (Some(RecordedState::Starting), false),
+            SampledState::Running { ready } => (None, ready),
+            SampledState::Draining => (Some(RecordedState::Draining), false),
+            SampledState::Failed => (Some(RecordedState::Failed), false),
         };
         let figure = |metric: Metric| {
             let value = node.readings.get(&metric);

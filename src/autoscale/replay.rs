@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use super::autoscaler::Autoscaler;
 use super::config::Config;
-use super::history::History;
+use super::history::DecisionHistory;
 use super::machines::{MachineConfig, Placement};
-use super::record::{About, Line};
+use super::record::{LineKind, RecordedMoment};
 
 /// A decision, as a line of the answer.
 #[derive(Serialize)]
-struct Answer {
+struct DecisionLine {
     at: f64,
     now: u32,
     wanted: u32,
@@ -39,7 +39,7 @@ pub fn replay(
     samples: impl BufRead,
     mut answers: impl Write,
 ) -> anyhow::Result<()> {
-    let autoscaler = Autoscaler::new(config.clone(), machines, History::default());
+    let autoscaler = Autoscaler::new(config.clone(), machines, DecisionHistory::default());
     let mut past = Past { autoscaler, seen_ready: HashSet::new(), last: None };
     for (number, text) in samples.lines().enumerate() {
         let number = number + 1;
@@ -70,9 +70,9 @@ struct Past {
 
 impl Past {
     /// `None` for a line that is not about a decision.
-    fn answer(&mut self, text: &str) -> Result<Option<Answer>, String> {
-        let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if line.event == About::Notice {
+    fn answer(&mut self, text: &str) -> Result<Option<DecisionLine>, String> {
+        let line: RecordedMoment = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if line.event == LineKind::Notice {
             return Ok(None);
         }
         let at = line.at;
@@ -85,6 +85,6 @@ impl Past {
         self.autoscaler.carried_out(decision, at);
         self.last = Some((at, decision.wanted));
         let (now, wanted) = (decision.size, decision.wanted);
-        Ok(Some(Answer { at, now, wanted, reason: step.reason(), machines: step.placement }))
+        Ok(Some(DecisionLine { at, now, wanted, reason: step.reason(), machines: step.placement }))
     }
 }

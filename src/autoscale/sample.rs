@@ -6,7 +6,7 @@ use super::config::{Metric, MetricKind};
 
 /// Where a node is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum SampledState {
     /// Ordered, and its process does not run yet.
     Starting,
     /// Its process runs.
@@ -22,11 +22,11 @@ pub enum State {
 
 /// A node.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct SampledNode {
     /// Its name.
     pub name: String,
     /// Where it is in its life.
-    pub state: State,
+    pub state: SampledState,
     /// Time since it started; `None` where nobody knows, which counts as long ago.
     pub age_seconds: Option<f64>,
     /// Time since it last became ready, or ceased to be; `None` where nobody knows.
@@ -41,12 +41,12 @@ pub struct Node {
     pub readings: BTreeMap<Metric, f64>,
 }
 
-impl Node {
+impl SampledNode {
     /// A node that has long been ready, without any figure.
     pub fn ready(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            state: State::Running { ready: true },
+            state: SampledState::Running { ready: true },
             age_seconds: None,
             since_seconds: None,
             sample_seconds: None,
@@ -59,8 +59,8 @@ impl Node {
     /// It counts as one of the cluster's nodes: neither draining nor failed.
     pub fn counts(&self) -> bool {
         match self.state {
-            State::Starting | State::Running { .. } => true,
-            State::Draining | State::Failed => false,
+            SampledState::Starting | SampledState::Running { .. } => true,
+            SampledState::Draining | SampledState::Failed => false,
         }
     }
 }
@@ -71,7 +71,7 @@ pub struct Samples {
     /// The size that the cluster was last told to have.
     pub size: u32,
     /// Its nodes, those that start, drain or have failed included.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<SampledNode>,
     /// Figures of the whole cluster, for instance the rate at a balancer: such a metric is judged by its total alone
     /// (Kubernetes: an external metric with `AverageValue`).
     pub totals: BTreeMap<Metric, f64>,
@@ -87,7 +87,7 @@ impl Samples {
     pub fn in_units(&self, units: u32) -> Self {
         let count = self.nodes.iter().filter(|node| node.counts()).count().max(1) as u32;
         let each = f64::from(units) / f64::from(count);
-        let share = |node: &Node, unit: u32| {
+        let share = |node: &SampledNode, unit: u32| {
             let mut part = node.clone();
             part.name = format!("{}/{}", node.name, unit + 1);
             part.quota = 1.0;
@@ -99,7 +99,8 @@ impl Samples {
             }
             part
         };
-        let (counted, others): (Vec<&Node>, Vec<&Node>) = self.nodes.iter().partition(|node| node.counts());
+        let (counted, others): (Vec<&SampledNode>, Vec<&SampledNode>) =
+            self.nodes.iter().partition(|node| node.counts());
         let parts = |(number, node)| {
             let of_node = units / count + u32::from((number as u32) < units % count);
             (0..of_node).map(move |unit| share(node, unit))
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn one_big_node_is_so_many_units() {
-        let mut node = Node::ready("node1");
+        let mut node = SampledNode::ready("node1");
         node.readings = BTreeMap::from([(Metric::Cpu, 90.0), (Metric::Queue, 12.0), (Metric::P99, 40.0)]);
         let parts = Samples { size: 1, nodes: vec![node], ..Samples::default() }.in_units(3);
         assert_eq!((parts.size, parts.nodes.len()), (3, 3));
@@ -127,10 +128,10 @@ mod tests {
 
     #[test]
     fn several_nodes_share_units() {
-        let mut node = Node::ready("node1");
+        let mut node = SampledNode::ready("node1");
         node.readings = BTreeMap::from([(Metric::Cpu, 90.0), (Metric::Queue, 6.0)]);
-        let going = Node { state: State::Draining, ..Node::ready("node3") };
-        let nodes = vec![node.clone(), going, Node { name: "node2".into(), ..node }];
+        let going = SampledNode { state: SampledState::Draining, ..SampledNode::ready("node3") };
+        let nodes = vec![node.clone(), going, SampledNode { name: "node2".into(), ..node }];
         let parts = Samples { size: 2, nodes, ..Samples::default() }.in_units(3);
         let names: Vec<&str> = parts.nodes.iter().map(|node| node.name.as_str()).collect();
         assert_eq!(names, ["node1/1", "node1/2", "node2/1", "node3"]);

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::autoscaler::{Autoscaler, Step};
+use super::autoscaler::{Autoscaler, ScalingStep};
 use super::config::Metric;
 use super::dimension::Dimension;
-use super::sample::{Node, Samples, State};
+use super::sample::{SampledNode, SampledState, Samples};
 use crate::simulate::{Controller, LifeState, Orders, Sample, SimulatedNode};
 
 /// What the simulated autoscaler changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Change {
+pub enum ScaledResource {
     /// The number of nodes.
     Nodes,
     /// The quota of nodes: so many units of so many cores, given out as a dimension says.
@@ -29,32 +29,35 @@ pub enum Change {
 pub struct Simulated {
     autoscaler: Autoscaler,
     interval_seconds: f64,
-    change: Change,
+    change: ScaledResource,
     /// Nodes that are wanted and wait for a machine.
     pending: u32,
-    steps: Vec<(f64, Step)>,
+    steps: Vec<(f64, ScalingStep)>,
 }
 
 impl Simulated {
     /// An autoscaler that is asked every `interval_seconds`, above 0.
-    pub fn new(autoscaler: Autoscaler, interval_seconds: f64, change: Change) -> Self {
+    pub fn new(autoscaler: Autoscaler, interval_seconds: f64, change: ScaledResource) -> Self {
         Self { autoscaler, interval_seconds, change, pending: 0, steps: Vec::new() }
     }
 
     /// What it decided, and at which simulated second.
-    pub fn steps(&self) -> &[(f64, Step)] {
+    pub fn steps(&self) -> &[(f64, ScalingStep)] {
         &self.steps
     }
 
     fn samples(&self, sample: &Sample<'_>) -> Samples {
-        let nodes: Vec<Node> = sample.nodes.iter().filter_map(|node| read(node, sample)).collect();
+        let nodes: Vec<SampledNode> = sample.nodes.iter().filter_map(|node| read(node, sample)).collect();
         match self.change {
-            Change::Quota { units, .. } => Samples { nodes, ..Samples::default() }.in_units(units),
-            Change::Nodes => {
+            ScaledResource::Quota { units, .. } => Samples { nodes, ..Samples::default() }.in_units(units),
+            ScaledResource::Nodes => {
                 let counted = nodes.iter().filter(|node| node.counts()).count() as u32;
                 let mut samples = Samples { size: counted + self.pending, nodes, ..Samples::default() };
                 for number in 1..=self.pending {
-                    samples.nodes.push(Node { state: State::Starting, ..Node::ready(&format!("waiting{number}")) });
+                    samples.nodes.push(SampledNode {
+                        state: SampledState::Starting,
+                        ..SampledNode::ready(&format!("waiting{number}"))
+                    });
                 }
                 samples
             }
@@ -75,8 +78,8 @@ impl Controller for Simulated {
         self.pending = step.placement.map_or(0, |placement| placement.pending);
         self.steps.push((now, step));
         match &mut self.change {
-            Change::Nodes => Orders { nodes: Some(runnable as usize), quota_cores: None },
-            Change::Quota { dimension, units, unit_cores } => {
+            ScaledResource::Nodes => Orders { nodes: Some(runnable as usize), quota_cores: None },
+            ScaledResource::Quota { dimension, units, unit_cores } => {
                 *units = runnable;
                 let layout = dimension.layout(runnable);
                 let quota_cores = Some(layout.units_each * *unit_cores);
@@ -87,16 +90,16 @@ impl Controller for Simulated {
 }
 
 /// A node as the decision knows it; `None` for one that is not there any more.
-fn read(node: &SimulatedNode, sample: &Sample<'_>) -> Option<Node> {
+fn read(node: &SimulatedNode, sample: &Sample<'_>) -> Option<SampledNode> {
     let state = match node.state {
-        LifeState::Starting => State::Starting,
-        LifeState::Ready => State::Running { ready: true },
-        LifeState::Draining => State::Draining,
-        LifeState::Dead => State::Failed,
+        LifeState::Starting => SampledState::Starting,
+        LifeState::Ready => SampledState::Running { ready: true },
+        LifeState::Draining => SampledState::Draining,
+        LifeState::Dead => SampledState::Failed,
         LifeState::Gone => return None,
     };
     let mut readings = BTreeMap::new();
-    if state == (State::Running { ready: true }) {
+    if state == (SampledState::Running { ready: true }) {
         readings.insert(Metric::Queue, f64::from(node.running + node.queued));
         readings.insert(Metric::Rate, node.completed as f64 / sample.interval_seconds);
         readings.extend(node.utilization.map(|share| (Metric::Cpu, share * 100.0)));
@@ -104,5 +107,5 @@ fn read(node: &SimulatedNode, sample: &Sample<'_>) -> Option<Node> {
         readings.extend(sample.p99_seconds.map(|seconds| (Metric::P99, seconds * 1e3)));
     }
     let name = format!("node{}", node.node + 1);
-    Some(Node { state, age_seconds: Some(node.age_seconds), readings, ..Node::ready(&name) })
+    Some(SampledNode { state, age_seconds: Some(node.age_seconds), readings, ..SampledNode::ready(&name) })
 }

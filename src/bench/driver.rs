@@ -64,8 +64,8 @@ impl Driver {
     }
 
     /// The same driver and cluster, as an autoscaler asks it.
-    pub fn autoscaled(&self) -> autoscale::driver::Driver {
-        autoscale::driver::Driver::new(&self.program, Some(&self.name)).called(&self.words, &self.binary)
+    pub fn autoscaled(&self) -> autoscale::driver::ScalingDriver {
+        autoscale::driver::ScalingDriver::new(&self.program, Some(&self.name)).called(&self.words, &self.binary)
     }
 
     /// Brings the cluster of `point` up.

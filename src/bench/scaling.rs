@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::autoscale::args;
-use crate::autoscale::event::Event;
-use crate::autoscale::hold::{Settings, hold};
-use crate::autoscale::sample::{Samples, State};
+use crate::autoscale::event::ScalingEvent;
+use crate::autoscale::hold::{HoldSettings, hold};
+use crate::autoscale::sample::{SampledState, Samples};
 use crate::cluster::contract::{ClusterAnswer, Topology};
 use crate::results::arm::Arm;
 use crate::results::scaling::{Decided, MachineSupply, Notice, Scaling, Supply};
@@ -32,7 +32,7 @@ pub fn run(
     if let Some(machines) = rules.machines() {
         recorder.scaled(machines.units);
     }
-    let settings = Settings {
+    let settings = HoldSettings {
         config: rules.config(),
         machines: rules.machines(),
         driver: driver.autoscaled(),
@@ -41,7 +41,7 @@ pub fn run(
         dry_run: false,
     };
     hold(&settings, over, &mut |event| {
-        if let Event::Changed { cluster, .. } = event {
+        if let ScalingEvent::Changed { cluster, .. } = event {
             watch.join(&cluster.nodes);
         }
         recorder.note(event, watch.seconds() - from);
@@ -88,9 +88,9 @@ impl Recorder {
         self.scaling.note(on_machines(supply, self.fixed_machines));
     }
 
-    fn note(&mut self, event: &Event<'_>, at_seconds: f64) {
+    fn note(&mut self, event: &ScalingEvent<'_>, at_seconds: f64) {
         match event {
-            Event::Decision { samples, waiting, step, .. } => {
+            ScalingEvent::Decision { samples, waiting, step, .. } => {
                 let machines = step.placement.zip(self.units_each).map(|(placement, units_each)| MachineSupply {
                     units_each,
                     ready: placement.machines,
@@ -105,7 +105,7 @@ impl Recorder {
                     reason: step.reason(),
                 });
             }
-            Event::Changed { seconds, from, to, .. } => {
+            ScalingEvent::Changed { seconds, from, to, .. } => {
                 let last = self.scaling.supply.last().copied().unwrap_or_default();
                 let begun = Supply {
                     at_seconds: (at_seconds - seconds).max(last.at_seconds),
@@ -118,7 +118,7 @@ impl Recorder {
                 self.supplied(begun);
                 self.supplied(Supply { at_seconds, ready: *to, starting: 0, draining: 0, ..begun });
             }
-            Event::Notice { text, .. } => self.scaling.notices.push(Notice { at_seconds, text: text.clone() }),
+            ScalingEvent::Notice { text, .. } => self.scaling.notices.push(Notice { at_seconds, text: text.clone() }),
         }
     }
 }
@@ -139,10 +139,10 @@ fn found(samples: &Samples, waiting: u32, at_seconds: f64) -> Supply {
     let mut supply = Supply { at_seconds, ..Supply::default() };
     for node in &samples.nodes {
         match node.state {
-            State::Running { ready: true } => supply.ready += 1,
-            State::Starting | State::Running { ready: false } => supply.starting += 1,
-            State::Draining => supply.draining += 1,
-            State::Failed => {}
+            SampledState::Running { ready: true } => supply.ready += 1,
+            SampledState::Starting | SampledState::Running { ready: false } => supply.starting += 1,
+            SampledState::Draining => supply.draining += 1,
+            SampledState::Failed => {}
         }
     }
     supply.starting = supply.starting.saturating_sub(waiting);
@@ -152,7 +152,7 @@ fn found(samples: &Samples, waiting: u32, at_seconds: f64) -> Supply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::autoscale::sample::Node;
+    use crate::autoscale::sample::SampledNode;
 
     fn cluster() -> ClusterAnswer {
         serde_json::from_value(serde_json::json!({ "target": "http://h:1", "nodes": [] })).unwrap()
@@ -163,7 +163,7 @@ mod tests {
         let mut recorder = Recorder { scaling: Scaling::fixed(2), units_each: None, fixed_machines: None };
         let changed = |from, to, seconds| (from, to, seconds);
         for ((from, to, seconds), at) in [(changed(2, 5, 1.5), 4.0), (changed(5, 3, 0.5), 9.0)] {
-            recorder.note(&Event::Changed { at: 0.0, seconds, from, to, cluster: &cluster() }, at);
+            recorder.note(&ScalingEvent::Changed { at: 0.0, seconds, from, to, cluster: &cluster() }, at);
         }
         let steps: Vec<(f64, u32, u32, u32)> = recorder
             .scaling
@@ -182,8 +182,8 @@ mod tests {
         let cluster = serde_json::json!({ "target": "http://h:1", "nodes": nodes, "machines": [machine] });
         let mut recorder = Recorder::new(&serde_json::from_value(cluster.clone()).unwrap());
         let cluster = serde_json::from_value(cluster).unwrap();
-        recorder.note(&Event::Changed { at: 0.0, seconds: 1.0, from: 3, to: 6, cluster: &cluster }, 5.0);
-        recorder.note(&Event::Changed { at: 0.0, seconds: 1.0, from: 6, to: 1, cluster: &cluster }, 9.0);
+        recorder.note(&ScalingEvent::Changed { at: 0.0, seconds: 1.0, from: 3, to: 6, cluster: &cluster }, 5.0);
+        recorder.note(&ScalingEvent::Changed { at: 0.0, seconds: 1.0, from: 6, to: 1, cluster: &cluster }, 9.0);
         let steps: Vec<(f64, u32, u32, u32, u32)> = recorder
             .scaling
             .supply
@@ -197,14 +197,14 @@ mod tests {
 
     #[test]
     fn what_the_loop_found() {
-        let with = |state| Node { state, ..Node::ready("x") };
+        let with = |state| SampledNode { state, ..SampledNode::ready("x") };
         let states = [
-            State::Running { ready: true },
-            State::Starting,
-            State::Starting,
-            State::Draining,
-            State::Failed,
-            State::Running { ready: true },
+            SampledState::Running { ready: true },
+            SampledState::Starting,
+            SampledState::Starting,
+            SampledState::Draining,
+            SampledState::Failed,
+            SampledState::Running { ready: true },
         ];
         let samples = Samples { size: 4, nodes: states.map(with).to_vec(), ..Samples::default() };
         let supply = found(&samples, 1, 7.0);

@@ -14,9 +14,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::Exit;
 use crate::autoscale::args::RuleArgs;
 use crate::autoscale::config::Config;
-use crate::autoscale::driver::Driver;
-use crate::autoscale::event::Event;
-use crate::autoscale::hold::{Settings, hold};
+use crate::autoscale::driver::ScalingDriver;
+use crate::autoscale::event::ScalingEvent;
+use crate::autoscale::hold::{HoldSettings, hold};
 use crate::autoscale::log;
 use crate::autoscale::replay::replay;
 
@@ -101,10 +101,10 @@ fn hold_cluster(args: &Args, config: Config, driver: &Path) -> anyhow::Result<()
     };
     let cluster = &args.cluster;
     let mut file = cluster.log.as_ref().map(append).transpose()?;
-    let settings = Settings {
+    let settings = HoldSettings {
         config,
         machines: args.rules.machines(),
-        driver: Driver::new(driver, cluster.name.as_deref()),
+        driver: ScalingDriver::new(driver, cluster.name.as_deref()),
         interval: args.rules.interval,
         dimension: args.rules.dimension(),
         dry_run: cluster.dry_run,
@@ -113,9 +113,9 @@ fn hold_cluster(args: &Args, config: Config, driver: &Path) -> anyhow::Result<()
         let time = SystemTime::now();
         let line = log::line(event, time);
         match event {
-            Event::Decision { .. } if cluster.dry_run => writeln!(std::io::stdout(), "{line} (dry run)")?,
-            Event::Decision { .. } => writeln!(std::io::stdout(), "{line}")?,
-            Event::Changed { .. } | Event::Notice { .. } => eprintln!("{line}"),
+            ScalingEvent::Decision { .. } if cluster.dry_run => writeln!(std::io::stdout(), "{line} (dry run)")?,
+            ScalingEvent::Decision { .. } => writeln!(std::io::stdout(), "{line}")?,
+            ScalingEvent::Changed { .. } | ScalingEvent::Notice { .. } => eprintln!("{line}"),
         }
         if let Some(file) = &mut file {
             writeln!(file, "{}", log::json(event, time, &settings.config)?).context("cannot write the log")?;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::analysis::Point;
 use super::invalid;
 use super::spanish;
-use crate::autoscale::elasticity::{self, Bound, Curve, Elasticity, Resolution};
+use crate::autoscale::elasticity::{self, Curve, Elasticity, Resolution, SpeedupBound};
 use crate::design::Text;
 use crate::results::arm::Arm;
 use crate::results::folder::Results;
@@ -72,7 +72,7 @@ pub struct FollowedArm {
     /// Elastic speedup over the smallest fixed size. `None` for that one, or where there is none.
     pub speedup: Option<f64>,
     /// How it is to be read.
-    pub speedup_bound: Option<Bound>,
+    pub speedup_bound: Option<SpeedupBound>,
     /// Whether all runs are valid.
     pub valid: bool,
     /// Why not.

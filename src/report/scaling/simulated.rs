@@ -2,7 +2,7 @@
 
 use crate::autoscale::args::{self, RuleArgs};
 use crate::autoscale::dimension::Dimension;
-use crate::autoscale::simulated::{Change, Simulated};
+use crate::autoscale::simulated::{ScaledResource, Simulated};
 use crate::results::arm::Arm;
 use crate::results::folder::Results;
 use crate::results::plan::Ladder;
@@ -69,9 +69,9 @@ fn rising(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 fn controller(rules: &RuleArgs, start: u32, unit_cores: f64, interval: f64) -> Simulated {
     let change = match rules.dimension() {
-        Dimension::Nodes => Change::Nodes,
+        Dimension::Nodes => ScaledResource::Nodes,
         dimension @ (Dimension::Quota | Dimension::Both { .. }) => {
-            Change::Quota { dimension, units: start, unit_cores }
+            ScaledResource::Quota { dimension, units: start, unit_cores }
         }
     };
     Simulated::new(rules.autoscaler(start, 0.0), interval, change)

@@ -99,7 +99,7 @@ fn arms_against_fixed_sizes_and_against_one_that_knows_the_load() {
     // Missing: half of the time 2 of 3 units against 3 of 20 s. Neither has too many.
     let ratio = 10.0 / 3.0;
     assert!((scaled.speedup.unwrap() - f64::powf(ratio * ratio, 0.25)).abs() < 1e-9, "{:?}", scaled.speedup);
-    assert_eq!((scaled.speedup_bound, followed.arms[0].speedup), (Some(Bound::Exact), None));
+    assert_eq!((scaled.speedup_bound, followed.arms[0].speedup), (Some(SpeedupBound::Exact), None));
     assert_eq!(followed.percent_of_largest(scaled), Some(45.0));
     assert_eq!(followed.percent_of_least(scaled), Some(90.0));
     assert!(scaled.simulated_unit_seconds.unwrap() > 20.0, "{:?}", scaled.simulated_unit_seconds);

@@ -2,7 +2,7 @@
 
 use super::timeline::Second;
 use super::{Followed, FollowedArm};
-use crate::autoscale::elasticity::Bound;
+use crate::autoscale::elasticity::SpeedupBound;
 use crate::design::Text;
 use crate::report::columns::{Column, figure, words};
 use crate::results::number::{or_dash, percent, plain, short};
@@ -68,10 +68,10 @@ fn two(value: Option<f64>) -> String {
 
 fn speedup(arm: &FollowedArm) -> String {
     let sign = match arm.speedup_bound {
-        None | Some(Bound::Exact) => "",
-        Some(Bound::AtLeast) => "≥ ",
-        Some(Bound::AtMost) => "≤ ",
-        Some(Bound::Rough) => "~ ",
+        None | Some(SpeedupBound::Exact) => "",
+        Some(SpeedupBound::AtLeast) => "≥ ",
+        Some(SpeedupBound::AtMost) => "≤ ",
+        Some(SpeedupBound::Rough) => "~ ",
     };
     or_dash(arm.speedup, |value| format!("{sign}{value:.2}"))
 }
