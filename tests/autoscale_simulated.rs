@@ -9,7 +9,9 @@ use webapp::autoscale::elasticity::{Curve, judge};
 use webapp::autoscale::simulated::{ScaledResource, Simulated};
 use webapp::autoscale::{Config, DecisionHistory};
 use webapp::results::profile::Shape;
-use webapp::simulate::{Arrivals, Model, Policy, Profile, ServiceTime, SimulationOutcome, simulate_with};
+use webapp::simulate::{
+    ArrivalProcess, Policy, RateProfile, ServiceTime, SimulationOutcome, SystemModel, simulate_with,
+};
 
 fn autoscaler(metrics: &[&str], max: u32, start: u32) -> Autoscaler {
     let targets = metrics.iter().map(|metric| metric.parse().unwrap()).collect();
@@ -19,7 +21,7 @@ fn autoscaler(metrics: &[&str], max: u32, start: u32) -> Autoscaler {
 /// Every 15 s, as Kubernetes does.
 const INTERVAL: f64 = 15.0;
 
-fn run(model: &Model, autoscaler: Autoscaler) -> (SimulationOutcome, Simulated) {
+fn run(model: &SystemModel, autoscaler: Autoscaler) -> (SimulationOutcome, Simulated) {
     let mut controller = Simulated::new(autoscaler, INTERVAL, ScaledResource::Nodes);
     let outcome = simulate_with(model, &mut controller).unwrap();
     (outcome, controller)
@@ -39,7 +41,8 @@ fn a_constant_load_changes_the_size_at_most_once_in_ten_minutes() {
     for percent in [10.0, 17.0, 25.0, 33.0, 34.0, 41.0, 50.0, 58.0, 66.5, 67.0, 75.0, 83.0, 84.0, 92.0, 100.0] {
         let rate = A_NODE * 0.7 * f64::from(MAX) * percent / 100.0;
         let seconds = 1800.0;
-        let mut model = Model::new(rate, ServiceTime::Fixed { seconds: 1.0 / A_NODE }, 1, (rate * seconds) as u64);
+        let mut model =
+            SystemModel::new(rate, ServiceTime::Fixed { seconds: 1.0 / A_NODE }, 1, (rate * seconds) as u64);
         (model.balancer, model.warmup, model.start_seconds) = (Policy::RoundRobin, 0, 2.0);
         let (_, controller) = run(&model, autoscaler(&["cpu=70"], MAX, 1));
         // It begins with one node and has to find its size first.
@@ -53,12 +56,12 @@ fn a_constant_load_changes_the_size_at_most_once_in_ten_minutes() {
 }
 
 /// A day's load for nodes of one request a second each: on average 1.5 requests a second.
-fn day(days: f64) -> Model {
+fn day(days: f64) -> SystemModel {
     let points = Shape::Day.profile().scaled(1.0, 0.025).unwrap().points().to_vec();
-    let arrivals = Arrivals::Profile(Profile::new(points).unwrap());
+    let arrivals = ArrivalProcess::Profile(RateProfile::new(points).unwrap());
     let requests = (arrivals.mean_rate() * days * 86_400.0) as u64;
-    let plain = Model::new(1.0, ServiceTime::Fixed { seconds: 1.0 }, 3, requests);
-    Model { arrivals, balancer: Policy::RoundRobin, warmup: 0, start_seconds: 20.0, ..plain }
+    let plain = SystemModel::new(1.0, ServiceTime::Fixed { seconds: 1.0 }, 3, requests);
+    SystemModel { arrivals, balancer: Policy::RoundRobin, warmup: 0, start_seconds: 20.0, ..plain }
 }
 
 #[test]

@@ -4,21 +4,22 @@
 #![allow(clippy::unwrap_used)]
 
 use webapp::simulate::{
-    Arrivals, ClientModel, Controller, Death, Discipline, Estimate, LifeState, Model, Orders, Policy, Profile, Quota,
-    RequestFailure, Sample, Server, ServiceTime, SimulationOutcome, StoreModel, simulate, simulate_with,
+    ArrivalProcess, ClientModel, ControlSample, Controller, Death, Discipline, Estimate, LifeState, Orders, Policy,
+    RateProfile, RequestFailure, ServiceTime, SimulatedQuota, SimulatedServer, SimulationOutcome, StoreModel,
+    SystemModel, simulate, simulate_with,
 };
 
 const EXPONENTIAL: ServiceTime = ServiceTime::Exponential { mean: 1.0 };
 
-fn model(load: f64, nodes: usize, requests: u64) -> Model {
-    Model::new(load * nodes as f64, EXPONENTIAL, nodes, requests)
+fn model(load: f64, nodes: usize, requests: u64) -> SystemModel {
+    SystemModel::new(load * nodes as f64, EXPONENTIAL, nodes, requests)
 }
 
-fn run(model: &Model) -> SimulationOutcome {
+fn run(model: &SystemModel) -> SimulationOutcome {
     simulate(model).unwrap()
 }
 
-fn mean(model: &Model) -> Estimate {
+fn mean(model: &SystemModel) -> Estimate {
     run(model).time_in_system.unwrap().mean
 }
 
@@ -37,11 +38,12 @@ fn one_server() {
         let times = run(&base).time_in_system.unwrap();
         agrees("M/M/1", times.mean, 1.0 / (1.0 - load));
         assert!(times.p99.covers(100f64.ln() / (1.0 - load)), "M/M/1, p99: {:?}", times.p99);
-        let fixed = Model { service: ServiceTime::Fixed { seconds: 1.0 }, ..base.clone() };
+        let fixed = SystemModel { service: ServiceTime::Fixed { seconds: 1.0 }, ..base.clone() };
         agrees("M/D/1", mean(&fixed), 1.0 + load / (2.0 * (1.0 - load)));
-        let tail = Model { service: ServiceTime::LogNormal { mean: 1.0, cv: 1.5 }, requests: 500_000, ..base.clone() };
+        let tail =
+            SystemModel { service: ServiceTime::LogNormal { mean: 1.0, cv: 1.5 }, requests: 500_000, ..base.clone() };
         agrees("M/G/1", mean(&tail), 1.0 + load * (1.0 + 1.5 * 1.5) / (2.0 * (1.0 - load)));
-        let even = Model { arrivals: Arrivals::Even { rate: load }, ..base };
+        let even = SystemModel { arrivals: ArrivalProcess::Even { rate: load }, ..base };
         agrees("D/M/1", mean(&even), if load == 0.5 { 1.2550 } else { 2.6927 });
     }
 }
@@ -49,11 +51,11 @@ fn one_server() {
 #[test]
 fn shared_processor() {
     for load in [0.5, 0.8] {
-        let server = Server { discipline: Discipline::Ps, ..Server::default() };
+        let server = SimulatedServer { discipline: Discipline::Ps, ..SimulatedServer::default() };
         for service in [EXPONENTIAL, ServiceTime::Fixed { seconds: 1.0 }, ServiceTime::LogNormal { mean: 1.0, cv: 1.0 }]
         {
             let name = format!("PS, {service:?}");
-            let shared = Model { server: server.clone(), service, ..model(load, 1, 200_000) };
+            let shared = SystemModel { server: server.clone(), service, ..model(load, 1, 200_000) };
             agrees(&name, mean(&shared), 1.0 / (1.0 - load));
         }
     }
@@ -64,15 +66,15 @@ fn many_servers() {
     for (load, pooled, shortest, better_of_two, in_turn, forked) in
         [(0.5, 1.0870, 1.4263, 1.2657, 1.2550, 2.875), (0.8, 1.7455, 2.9557, 1.9474, 2.6927, 7.0)]
     {
-        let server = Server { threads: 4, ..Server::default() };
+        let server = SimulatedServer { threads: 4, ..SimulatedServer::default() };
         let rate = 4.0 * load;
-        agrees("M/M/4", mean(&Model { server, ..Model::new(rate, EXPONENTIAL, 1, 200_000) }), pooled);
+        agrees("M/M/4", mean(&SystemModel { server, ..SystemModel::new(rate, EXPONENTIAL, 1, 200_000) }), pooled);
         agrees("random", mean(&model(load, 50, 300_000)), 1.0 / (1.0 - load));
-        let balanced = |balancer, nodes| mean(&Model { balancer, ..model(load, nodes, 300_000) });
+        let balanced = |balancer, nodes| mean(&SystemModel { balancer, ..model(load, nodes, 300_000) });
         agrees("least connections", balanced(Policy::LeastConnections, 2), shortest);
         agrees("two choices", balanced(Policy::TwoChoices, 500), better_of_two);
         agrees("round robin", balanced(Policy::RoundRobin, 500), in_turn);
-        let fork = Model { arrivals: Arrivals::Poisson { rate: load }, fork: 2, ..model(load, 2, 200_000) };
+        let fork = SystemModel { arrivals: ArrivalProcess::Poisson { rate: load }, fork: 2, ..model(load, 2, 200_000) };
         agrees("fork-join", mean(&fork), forked);
     }
 }
@@ -80,20 +82,20 @@ fn many_servers() {
 #[test]
 fn full_queues_refuse() {
     // M/M/1/4 at 90 % (Erlang): the share lost is (1 - ρ) ρ⁴ / (1 - ρ⁵).
-    let limited = Server { queue: Some(3), ..Server::default() };
-    let outcome = run(&Model { server: limited, ..model(0.9, 1, 200_000) });
+    let limited = SimulatedServer { queue: Some(3), ..SimulatedServer::default() };
+    let outcome = run(&SystemModel { server: limited, ..model(0.9, 1, 200_000) });
     let share = outcome.lost[&RequestFailure::QueueFull] as f64 / outcome.requests as f64;
     let truth = 0.1 * 0.9f64.powi(4) / (1.0 - 0.9f64.powi(5));
     assert!((share / truth - 1.0).abs() < 0.02, "{share}, not {truth}");
     assert_eq!(outcome.completed + outcome.lost_total(), outcome.requests);
     // With processor sharing the limit is one on the tasks that run; the loss is the same.
-    let limited = Server { queue: Some(3), discipline: Discipline::Ps, ..Server::default() };
-    let outcome = run(&Model { server: limited, ..model(0.9, 1, 200_000) });
+    let limited = SimulatedServer { queue: Some(3), discipline: Discipline::Ps, ..SimulatedServer::default() };
+    let outcome = run(&SystemModel { server: limited, ..model(0.9, 1, 200_000) });
     let share = outcome.lost_total() as f64 / outcome.requests as f64;
     assert!((share / truth - 1.0).abs() < 0.02, "{share}, not {truth}");
     // M/M/3/3 at 2 Erlang: B = 4/19.
-    let no_queue = Server { threads: 3, queue: Some(0), ..Server::default() };
-    let outcome = run(&Model { server: no_queue, ..Model::new(2.0, EXPONENTIAL, 1, 200_000) });
+    let no_queue = SimulatedServer { threads: 3, queue: Some(0), ..SimulatedServer::default() };
+    let outcome = run(&SystemModel { server: no_queue, ..SystemModel::new(2.0, EXPONENTIAL, 1, 200_000) });
     let share = outcome.lost_total() as f64 / outcome.requests as f64;
     assert!((share * 19.0 / 4.0 - 1.0).abs() < 0.02, "{share}");
 }
@@ -102,28 +104,28 @@ fn full_queues_refuse() {
 fn equal_seeds_give_equal_results_and_balancers_see_the_same_load() {
     let base = model(0.7, 5, 20_000);
     assert_eq!(run(&base), run(&base));
-    let other = run(&Model { seed: 2, ..base.clone() });
+    let other = run(&SystemModel { seed: 2, ..base.clone() });
     assert_ne!(run(&base), other);
-    let least = run(&Model { balancer: Policy::LeastConnections, ..base.clone() });
+    let least = run(&SystemModel { balancer: Policy::LeastConnections, ..base.clone() });
     assert_eq!(run(&base).simulated_seconds, least.simulated_seconds);
 }
 
 #[test]
 fn a_quota_is_what_the_nodes_get() {
-    let quota = Some(Quota { cores: 0.25, period_seconds: 0.1 });
-    let server = Server { threads: 2, quota, queue: Some(100), ..Server::default() };
-    let base = Model::new(100.0, ServiceTime::Exponential { mean: 0.005 }, 1, 50_000);
+    let quota = Some(SimulatedQuota { cores: 0.25, period_seconds: 0.1 });
+    let server = SimulatedServer { threads: 2, quota, queue: Some(100), ..SimulatedServer::default() };
+    let base = SystemModel::new(100.0, ServiceTime::Exponential { mean: 0.005 }, 1, 50_000);
     // Twice as much as 0.25 cores can do: 50 of 100 requests a second are answered, all periods are cut.
-    let outcome = run(&Model { server: server.clone(), ..base.clone() });
+    let outcome = run(&SystemModel { server: server.clone(), ..base.clone() });
     assert!((outcome.goodput_per_second - 50.0).abs() < 1.0, "{}", outcome.goodput_per_second);
     let utilization = outcome.utilization.unwrap().value;
     assert!((utilization - 1.0).abs() < 0.01 && outcome.nodes[0].throttled.unwrap() > 0.98, "{utilization}");
     // Work that fits into the budget of a period is as fast as without a quota; what does not fit waits for the next one.
-    let few = Model::new(4.0, ServiceTime::Fixed { seconds: 0.02 }, 1, 20_000);
-    let times = run(&Model { server: server.clone(), ..few.clone() }).time_in_system.unwrap();
+    let few = SystemModel::new(4.0, ServiceTime::Fixed { seconds: 0.02 }, 1, 20_000);
+    let times = run(&SystemModel { server: server.clone(), ..few.clone() }).time_in_system.unwrap();
     assert!((times.p50.value - 0.02).abs() < 1e-4, "{times:?}");
-    let long = Model { service: ServiceTime::Fixed { seconds: 0.03 }, ..few };
-    let times = run(&Model { server, ..long }).time_in_system.unwrap();
+    let long = SystemModel { service: ServiceTime::Fixed { seconds: 0.03 }, ..few };
+    let times = run(&SystemModel { server, ..long }).time_in_system.unwrap();
     assert!(times.p50.value > 0.06 && times.p99.value > times.p50.value, "{times:?}");
 }
 
@@ -131,7 +133,7 @@ fn a_quota_is_what_the_nodes_get() {
 fn a_death_takes_its_requests_and_is_noticed() {
     // Of 4 nodes in turn, one is dead for 1000 s and the balancer sees it after 100 s: a quarter of 100 s fails.
     let death = Death { node: 1, at_seconds: 5_000.0, for_seconds: Some(1000.0) };
-    let base = Model {
+    let base = SystemModel {
         balancer: Policy::RoundRobin,
         check_seconds: 100.0,
         deaths: vec![death],
@@ -145,12 +147,12 @@ fn a_death_takes_its_requests_and_is_noticed() {
     assert!(outcome.timeline.iter().any(|slice| slice.nodes == 3) && outcome.timeline.last().unwrap().nodes == 4);
     // Tried again at another node, none is lost.
     let client = ClientModel { retries: 3, ..ClientModel::default() };
-    let outcome = run(&Model { client, ..base.clone() });
+    let outcome = run(&SystemModel { client, ..base.clone() });
     assert_eq!((outcome.lost_total(), outcome.completed), (0, 20_000));
     assert!(outcome.tries > 20_000);
     // With one node only, nobody is there.
     let death = Death { node: 0, at_seconds: 100.0, for_seconds: None };
-    let outcome = run(&Model { deaths: vec![death], check_seconds: 1.0, warmup: 0, ..model(0.5, 1, 1_000) });
+    let outcome = run(&SystemModel { deaths: vec![death], check_seconds: 1.0, warmup: 0, ..model(0.5, 1, 1_000) });
     assert!(outcome.lost[&RequestFailure::NoNode] > 900, "{:?}", outcome.lost);
 }
 
@@ -165,9 +167,9 @@ fn retries_can_keep_a_system_down() {
     };
     // Both nodes are away for a minute; then there is more than enough for the load of 75 %.
     let deaths = (0..2).map(|node| Death { node, at_seconds: 2_000.0, for_seconds: Some(60.0) }).collect();
-    let base = Model { deaths, check_seconds: 1e6, warmup: 0, ..model(0.75, 2, 15_000) };
+    let base = SystemModel { deaths, check_seconds: 1e6, warmup: 0, ..model(0.75, 2, 15_000) };
     let end = |client| {
-        let base = Model { client, check_seconds: 30.0, ..base.clone() };
+        let base = SystemModel { client, check_seconds: 30.0, ..base.clone() };
         let outcome = run(&base);
         let last = outcome.timeline.last().copied().unwrap();
         (last.completed as f64 / last.arrived as f64, outcome.tries as f64 / outcome.requests as f64)
@@ -185,18 +187,21 @@ fn a_store_is_a_second_queue() {
     // Two M/M/1 queues in a row are independent (Burke): 1 / (1 - 0.5) + 0.25 / (1 - 0.5).
     let store = |holds_thread| StoreModel {
         count: 1,
-        server: Server::default(),
+        server: SimulatedServer::default(),
         service: ServiceTime::Exponential { mean: 0.25 },
         share: 1.0,
         holds_thread,
     };
-    let base = Model { arrivals: Arrivals::Poisson { rate: 2.0 }, ..Model::new(2.0, EXPONENTIAL, 4, 200_000) };
-    let outcome = run(&Model { store: Some(store(false)), ..base.clone() });
+    let base = SystemModel {
+        arrivals: ArrivalProcess::Poisson { rate: 2.0 },
+        ..SystemModel::new(2.0, EXPONENTIAL, 4, 200_000)
+    };
+    let outcome = run(&SystemModel { store: Some(store(false)), ..base.clone() });
     agrees("node and store", outcome.time_in_system.unwrap().mean, 2.0 + 0.5);
     agrees("the store's queue", outcome.time_in_store_queue.unwrap().mean, 0.25);
     assert!((outcome.stores[0].utilization - 0.5).abs() < 0.01);
     // A thread that waits for the store does nothing else.
-    let held = run(&Model { store: Some(store(true)), ..base }).time_in_system.unwrap();
+    let held = run(&SystemModel { store: Some(store(true)), ..base }).time_in_system.unwrap();
     assert!(held.mean.value > 3.0, "{held:?}");
 }
 
@@ -210,7 +215,7 @@ impl Controller for ByQueue {
         15.0
     }
 
-    fn decide(&mut self, sample: &Sample<'_>) -> Orders {
+    fn decide(&mut self, sample: &ControlSample<'_>) -> Orders {
         let ready = sample.nodes.iter().filter(|node| node.state == LifeState::Ready);
         let here: u32 = ready.clone().map(|node| node.running + node.queued).sum();
         assert!(ready.clone().filter_map(|node| node.utilization).all(|share| (0.0..=1.0 + 1e-9).contains(&share)));
@@ -222,9 +227,9 @@ impl Controller for ByQueue {
 
 #[test]
 fn a_controller_grows_and_shrinks_the_system() {
-    let day = Profile::new(vec![(0.0, 1.0), (2_000.0, 8.0), (4_000.0, 1.0)]).unwrap();
-    let base = Model {
-        arrivals: Arrivals::Profile(day),
+    let day = RateProfile::new(vec![(0.0, 1.0), (2_000.0, 8.0), (4_000.0, 1.0)]).unwrap();
+    let base = SystemModel {
+        arrivals: ArrivalProcess::Profile(day),
         balancer: Policy::LeastConnections,
         start_seconds: 30.0,
         warmup: 0,

@@ -6,7 +6,7 @@ use super::autoscaler::{Autoscaler, ScalingStep};
 use super::config::Metric;
 use super::dimension::Dimension;
 use super::sample::{SampledNode, SampledState, Samples};
-use crate::simulate::{Controller, LifeState, Orders, Sample, SimulatedNode};
+use crate::simulate::{ControlSample, Controller, LifeState, Orders, SimulatedNode};
 
 /// What the simulated autoscaler changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +46,7 @@ impl Simulated {
         &self.steps
     }
 
-    fn samples(&self, sample: &Sample<'_>) -> Samples {
+    fn samples(&self, sample: &ControlSample<'_>) -> Samples {
         let nodes: Vec<SampledNode> = sample.nodes.iter().filter_map(|node| read(node, sample)).collect();
         match self.change {
             ScaledResource::Quota { units, .. } => Samples { nodes, ..Samples::default() }.in_units(units),
@@ -70,7 +70,7 @@ impl Controller for Simulated {
         self.interval_seconds
     }
 
-    fn decide(&mut self, sample: &Sample<'_>) -> Orders {
+    fn decide(&mut self, sample: &ControlSample<'_>) -> Orders {
         let now = sample.now_seconds;
         let step = self.autoscaler.step(&self.samples(sample), now);
         self.autoscaler.carried_out(&step.decision, now);
@@ -90,7 +90,7 @@ impl Controller for Simulated {
 }
 
 /// A node as the decision knows it; `None` for one that is not there any more.
-fn read(node: &SimulatedNode, sample: &Sample<'_>) -> Option<SampledNode> {
+fn read(node: &SimulatedNode, sample: &ControlSample<'_>) -> Option<SampledNode> {
     let state = match node.state {
         LifeState::Starting => SampledState::Starting,
         LifeState::Ready => SampledState::Running { ready: true },

@@ -16,7 +16,7 @@ use crate::design::{Text, both};
 use crate::report::usl::Observation;
 use crate::results::number::percent;
 use crate::results::objective::LatencyFigure;
-use crate::simulate::Times;
+use crate::simulate::TimeSummary;
 
 /// Predicted beside measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -193,7 +193,7 @@ fn latencies(
         };
         let (model, long) = times(ceiling, effort.requests, 1).filter(|_| rate < STEADY * ceiling)?;
         // As many requests as were measured: the fewer, the more a percentile is chance.
-        let short: Vec<(LatencyModel, Times)> = (0..effort.simulations.max(2))
+        let short: Vec<(LatencyModel, TimeSummary)> = (0..effort.simulations.max(2))
             .filter_map(|draw| times(ceilings[draw as usize % ceilings.len()], point.requests.max(100), draw + 2))
             .collect();
         let compared = |figure: LatencyFigure, measured: f64| {

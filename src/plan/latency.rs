@@ -12,13 +12,16 @@ use super::measurement::{Measurement, PERIOD_SECONDS, Work};
 use crate::results::load::Arrivals as Gaps;
 use crate::results::objective::{LatencyFigure, Objective};
 use crate::results::statistics::Spread;
-use crate::simulate::{self, Arrivals, Discipline, Model, Policy, Quota, Server, ServiceTime, Step, Steps, Times};
+use crate::simulate::{
+    self, ArrivalProcess, Discipline, DistributionStep, Policy, ServiceTime, SimulatedQuota, SimulatedServer, Steps,
+    SystemModel, TimeSummary,
+};
 
 /// What is simulated.
 #[derive(Clone, Debug)]
 pub struct LatencyModel {
     nodes: u32,
-    server: Server,
+    server: SimulatedServer,
     policy: Policy,
     service: ServiceTime,
     /// CPU of a request at its node, in seconds.
@@ -66,13 +69,13 @@ impl LatencyModel {
         Some(Self {
             nodes,
             server: match quota {
-                Some(cores) => Server {
+                Some(cores) => SimulatedServer {
                     threads: cores.ceil().max(1.0) as u32,
                     queue: None,
                     discipline: Discipline::Fcfs,
-                    quota: Some(Quota { cores, period_seconds: PERIOD_SECONDS }),
+                    quota: Some(SimulatedQuota { cores, period_seconds: PERIOD_SECONDS }),
                 },
-                None => Server { threads: 1, queue: None, discipline: Discipline::Ps, quota: None },
+                None => SimulatedServer { threads: 1, queue: None, discipline: Discipline::Ps, quota: None },
             },
             policy: evidence.policy,
             cpu_seconds: mean,
@@ -82,23 +85,23 @@ impl LatencyModel {
     }
 
     /// Response times at a rate; `None` where the load never ends.
-    pub fn times(&self, rate: f64, gaps: Gaps, requests: u64, seed: u64) -> Option<Times> {
+    pub fn times(&self, rate: f64, gaps: Gaps, requests: u64, seed: u64) -> Option<TimeSummary> {
         let arrivals = match gaps {
-            Gaps::Constant => Arrivals::Even { rate },
-            Gaps::Poisson => Arrivals::Poisson { rate },
+            Gaps::Constant => ArrivalProcess::Even { rate },
+            Gaps::Poisson => ArrivalProcess::Poisson { rate },
         };
-        let model = Model {
+        let model = SystemModel {
             arrivals,
             server: self.server.clone(),
             balancer: self.policy,
             seed,
-            ..Model::new(rate, self.service.clone(), self.nodes as usize, requests)
+            ..SystemModel::new(rate, self.service.clone(), self.nodes as usize, requests)
         };
         simulate::simulate(&model).ok()?.time_in_system
     }
 
     /// One figure of these times, with what is spent outside the nodes, in milliseconds.
-    pub fn milliseconds(&self, times: &Times, figure: LatencyFigure) -> f64 {
+    pub fn milliseconds(&self, times: &TimeSummary, figure: LatencyFigure) -> f64 {
         let seconds = match figure {
             LatencyFigure::Mean => times.mean.value,
             LatencyFigure::P50 => times.p50.value,
@@ -158,7 +161,7 @@ struct Disturbance {
 
 /// Log-normal work with this mean. Of the requests that meet a disturbance, those that come while it lasts wait for its rest, and
 /// those that it meets wait for all of it.
-fn steps(mean: f64, deviation: f64, disturbance: &Disturbance) -> Vec<Step> {
+fn steps(mean: f64, deviation: f64, disturbance: &Disturbance) -> Vec<DistributionStep> {
     let normal = Normal::standard();
     let middle = mean * (-deviation.powi(2) / 2.0).exp();
     // The outermost steps end where one in a thousand of them begins.
@@ -170,10 +173,14 @@ fn steps(mean: f64, deviation: f64, disturbance: &Disturbance) -> Vec<Step> {
     let mut steps = Vec::new();
     for step in 0..STEPS {
         let (from, to) = (at(step as f64 / STEPS as f64), at((step + 1) as f64 / STEPS as f64));
-        steps.push(Step { from, to, weight: 1.0 - share });
+        steps.push(DistributionStep { from, to, weight: 1.0 - share });
         if share > 0.0 {
-            steps.push(Step { from, to: to + seconds, weight: share * while_it_lasts });
-            steps.push(Step { from: from + seconds, to: to + seconds, weight: share * (1.0 - while_it_lasts) });
+            steps.push(DistributionStep { from, to: to + seconds, weight: share * while_it_lasts });
+            steps.push(DistributionStep {
+                from: from + seconds,
+                to: to + seconds,
+                weight: share * (1.0 - while_it_lasts),
+            });
         }
     }
     steps
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn steps_have_their_mean() {
         let none = Disturbance { share: 0.0, seconds: 0.0, mean: 2.0 };
-        let mean = |steps: Vec<Step>| {
+        let mean = |steps: Vec<DistributionStep>| {
             let weight: f64 = steps.iter().map(|step| step.weight).sum();
             steps.iter().map(|step| step.weight * (step.from + step.to) / 2.0).sum::<f64>() / weight
         };

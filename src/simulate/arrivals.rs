@@ -7,7 +7,7 @@ use super::random::Random;
 
 /// An arrival process. Rates are of the whole system, in requests a second.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Arrivals {
+pub enum ArrivalProcess {
     /// Independent users: exponential gaps.
     Poisson {
         /// Requests a second.
@@ -19,12 +19,12 @@ pub enum Arrivals {
         rate: f64,
     },
     /// A Poisson process whose rate changes; it begins again when it has ended.
-    Profile(Profile),
+    Profile(RateProfile),
     /// These gaps, in seconds; the first again after the last.
     Recorded(Vec<f64>),
 }
 
-impl Arrivals {
+impl ArrivalProcess {
     /// Requests a second in the long run.
     pub fn mean_rate(&self) -> f64 {
         match self {
@@ -68,11 +68,11 @@ impl Arrivals {
 
 /// A rate that changes: linear between its points.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Profile {
+pub struct RateProfile {
     points: Vec<(f64, f64)>,
 }
 
-impl Profile {
+impl RateProfile {
     /// From points (seconds, requests a second) in rising order of time.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Profile {
 
 /// Gives the time of one arrival after the other.
 pub(super) struct Source {
-    arrivals: Arrivals,
+    arrivals: ArrivalProcess,
     random: Random,
     now: f64,
     /// How many arrivals there were; with a profile, the segment of `now`.
@@ -114,7 +114,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub fn new(arrivals: Arrivals, random: Random) -> Self {
+    pub fn new(arrivals: ArrivalProcess, random: Random) -> Self {
         Self { arrivals, random, now: 0.0, index: 0, round: 0.0 }
     }
 
@@ -122,27 +122,27 @@ impl Source {
     #[inline]
     pub fn next(&mut self) -> f64 {
         match &self.arrivals {
-            Arrivals::Poisson { rate } => {
+            ArrivalProcess::Poisson { rate } => {
                 let gap: f64 = Exp1.sample(&mut self.random);
                 self.now += gap / rate;
             }
-            Arrivals::Even { rate } => {
+            ArrivalProcess::Even { rate } => {
                 // From the number, not from the last: rounding does not add up.
                 self.index += 1;
                 self.now = self.index as f64 / rate;
             }
-            Arrivals::Recorded(gaps) => {
+            ArrivalProcess::Recorded(gaps) => {
                 self.now += gaps[self.index];
                 self.index = if self.index + 1 == gaps.len() { 0 } else { self.index + 1 };
             }
-            Arrivals::Profile(_) => self.now = self.next_of_profile(),
+            ArrivalProcess::Profile(_) => self.now = self.next_of_profile(),
         }
         self.now
     }
 
     /// Inversion: the expected number of arrivals until the next one is exponential with mean 1 (Çinlar 1975, section 4.7).
     fn next_of_profile(&mut self) -> f64 {
-        let Arrivals::Profile(profile) = &self.arrivals else { return f64::INFINITY };
+        let ArrivalProcess::Profile(profile) = &self.arrivals else { return f64::INFINITY };
         let mut left: f64 = Exp1.sample(&mut self.random);
         let mut now = self.now;
         loop {
@@ -175,16 +175,16 @@ mod tests {
     use super::super::random::Streams;
     use super::*;
 
-    fn times(arrivals: Arrivals, count: usize) -> Vec<f64> {
+    fn times(arrivals: ArrivalProcess, count: usize) -> Vec<f64> {
         let mut source = Source::new(arrivals, Streams::new(5).arrivals);
         (0..count).map(|_| source.next()).collect()
     }
 
     #[test]
     fn even_and_recorded() {
-        let even = times(Arrivals::Even { rate: 3.0 }, 3_000_000);
+        let even = times(ArrivalProcess::Even { rate: 3.0 }, 3_000_000);
         assert_eq!((even[0], even[2_999_999]), (1.0 / 3.0, 1e6));
-        let recorded = Arrivals::Recorded(vec![0.5, 0.0, 1.5]);
+        let recorded = ArrivalProcess::Recorded(vec![0.5, 0.0, 1.5]);
         assert_eq!(times(recorded.clone(), 5), [0.5, 0.5, 2.0, 2.5, 2.5]);
         assert_eq!(recorded.mean_rate(), 1.5);
         assert_eq!(times(recorded.at_rate(3.0), 3), [0.25, 0.25, 1.0]);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn poisson_gaps_are_exponential() {
-        let times = times(Arrivals::Poisson { rate: 4.0 }, 200_000);
+        let times = times(ArrivalProcess::Poisson { rate: 4.0 }, 200_000);
         let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
@@ -201,8 +201,9 @@ mod tests {
 
     #[test]
     fn a_profile_is_followed_and_repeated() {
-        let profile = Profile::new(vec![(10.0, 0.0), (20.0, 200.0), (30.0, 200.0), (40.0, 0.0), (50.0, 0.0)]).unwrap();
-        let arrivals = Arrivals::Profile(profile.clone());
+        let profile =
+            RateProfile::new(vec![(10.0, 0.0), (20.0, 200.0), (30.0, 200.0), (40.0, 0.0), (50.0, 0.0)]).unwrap();
+        let arrivals = ArrivalProcess::Profile(profile.clone());
         assert_eq!((profile.duration(), arrivals.mean_rate()), (40.0, 100.0));
         // Two rounds; of each: a quarter while it rises, half at the top, a quarter while it falls.
         let times: Vec<f64> = times(arrivals.clone(), 20_000).into_iter().filter(|&time| time < 80.0).collect();
@@ -230,13 +231,13 @@ mod tests {
             vec![(0.0, 0.0), (1.0, 0.0)],
             vec![(0.0, f64::NAN), (1.0, 1.0)],
         ] {
-            assert_eq!(Profile::new(points.clone()), Err(ModelError::Profile), "{points:?}");
+            assert_eq!(RateProfile::new(points.clone()), Err(ModelError::Profile), "{points:?}");
         }
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(Arrivals::Poisson { rate }.check().is_err());
+            assert!(ArrivalProcess::Poisson { rate }.check().is_err());
         }
         for gaps in [vec![], vec![0.0], vec![1.0, -1.0], vec![f64::NAN]] {
-            assert_eq!(Arrivals::Recorded(gaps).check(), Err(ModelError::Gaps));
+            assert_eq!(ArrivalProcess::Recorded(gaps).check(), Err(ModelError::Gaps));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::random::{Random, below};
 const NONE: u32 = u32::MAX;
 
 /// Chooses among the nodes that it believes alive.
-pub(super) struct Balancer {
+pub(super) struct SimulatedBalancer {
     policy: Policy,
     random: Random,
     /// The nodes that get requests.
@@ -33,7 +33,7 @@ pub(super) struct Balancer {
 /// better one of two.
 const TRIES: usize = 8;
 
-impl Balancer {
+impl SimulatedBalancer {
     pub fn new(policy: Policy, random: Random) -> Self {
         let sorted = (policy == Policy::LeastConnections).then(Connections::default);
         Self {
@@ -221,8 +221,8 @@ mod tests {
     use super::super::random::Streams;
     use super::*;
 
-    fn balancer(policy: Policy, nodes: u32) -> Balancer {
-        let mut balancer = Balancer::new(policy, Streams::new(2).balancer);
+    fn balancer(policy: Policy, nodes: u32) -> SimulatedBalancer {
+        let mut balancer = SimulatedBalancer::new(policy, Streams::new(2).balancer);
         (0..nodes).for_each(|node| balancer.add(node));
         balancer
     }
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn round_robin_goes_on_where_it_was() {
         let mut balancer = balancer(Policy::RoundRobin, 4);
-        let picks = |count: usize, balancer: &mut Balancer| -> Vec<u32> {
+        let picks = |count: usize, balancer: &mut SimulatedBalancer| -> Vec<u32> {
             (0..count).filter_map(|_| balancer.pick()).collect()
         };
         assert_eq!(picks(6, &mut balancer), [0, 1, 2, 3, 0, 1]);

@@ -6,12 +6,12 @@ pub trait Controller {
     fn interval_seconds(&self) -> f64;
 
     /// Sees what happened since the last question, and says what is to change.
-    fn decide(&mut self, sample: &Sample<'_>) -> Orders;
+    fn decide(&mut self, sample: &ControlSample<'_>) -> Orders;
 }
 
 /// What a controller sees.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
+pub struct ControlSample<'a> {
     /// Simulated seconds since the start.
     pub now_seconds: f64,
     /// Since the last question.

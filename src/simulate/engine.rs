@@ -7,27 +7,27 @@ mod usage;
 
 use std::collections::VecDeque;
 
-use super::arrivals::{Arrivals, Source};
-use super::balancer::Balancer;
+use super::arrivals::{ArrivalProcess, Source};
+use super::balancer::SimulatedBalancer;
 use super::controller::Controller;
 use super::error::SimulationError;
-use super::event::Event;
+use super::event::SimulatedEvent;
 use super::heap::Heap;
 use super::memory::prefetch;
-use super::model::Model;
+use super::model::SystemModel;
 use super::outcome::{RequestFailure, SimulationOutcome};
 use super::random::{Random, Streams};
-use super::recorder::{Expected, Recorder};
+use super::recorder::{Expected, SimulationRecorder};
 use super::service::ServiceSampler;
-use super::task::{NONE, Phase, Request, Slab, Task};
-use super::tier::{Refusal, Tier};
+use super::task::{NONE, SimulatedRequest, Slab, Task, TaskPhase};
+use super::tier::{TaskRefusal, Tier};
 use fleet::Fleet;
 use usage::Usage;
 
 /// Tasks in the system at once, beyond which the run is given up: it would fill the memory.
 const MOST_TASKS: u32 = 30_000_000;
 
-/// Nodes from which on [`Engine::look_ahead`] pays for itself.
+/// Nodes from which on [`SimulationEngine::look_ahead`] pays for itself.
 const LARGE: usize = 1_000;
 
 /// The layer behind the nodes.
@@ -39,17 +39,17 @@ pub(super) struct Behind {
     holds_thread: bool,
 }
 
-pub(super) struct Engine<'a> {
-    pub model: &'a Model,
+pub(super) struct SimulationEngine<'a> {
+    pub model: &'a SystemModel,
     pub now: f64,
-    pub events: Heap<Event>,
+    pub events: Heap<SimulatedEvent>,
     pub tasks: Slab<Task>,
-    pub requests: Slab<Request>,
+    pub requests: Slab<SimulatedRequest>,
     pub nodes: Tier,
     pub behind: Option<Behind>,
-    pub balancer: Balancer,
+    pub balancer: SimulatedBalancer,
     fleet: Fleet,
-    pub recorder: Recorder,
+    pub recorder: SimulationRecorder,
     usage: Usage,
     pub controller: Option<&'a mut dyn Controller>,
     /// Of the clients: waits before retries.
@@ -70,14 +70,14 @@ pub(super) struct Engine<'a> {
     is_large: bool,
 }
 
-impl<'a> Engine<'a> {
-    pub fn new(model: &'a Model, controller: Option<&'a mut dyn Controller>) -> Result<Self, SimulationError> {
+impl<'a> SimulationEngine<'a> {
+    pub fn new(model: &'a SystemModel, controller: Option<&'a mut dyn Controller>) -> Result<Self, SimulationError> {
         model.check()?;
         let Streams { arrivals, service, store, balancer, client } = Streams::new(model.seed);
         let behind = match &model.store {
             None => None,
             Some(spec) => {
-                let mut tier = Tier::new(&spec.server, Event::Store);
+                let mut tier = Tier::new(&spec.server, SimulatedEvent::Store);
                 (0..spec.count).for_each(|_| _ = tier.add(0.0));
                 let mut random = store.clone();
                 random.long_jump();
@@ -86,9 +86,11 @@ impl<'a> Engine<'a> {
             }
         };
         let expected = match model.arrivals {
-            Arrivals::Poisson { rate } | Arrivals::Even { rate } => Some(Expected { rate, work: model.service.mean() }),
+            ArrivalProcess::Poisson { rate } | ArrivalProcess::Even { rate } => {
+                Some(Expected { rate, work: model.service.mean() })
+            }
             // Their slices are not meant to be equal.
-            Arrivals::Profile(_) | Arrivals::Recorded(_) => None,
+            ArrivalProcess::Profile(_) | ArrivalProcess::Recorded(_) => None,
         };
         let mut engine = Self {
             model,
@@ -96,11 +98,11 @@ impl<'a> Engine<'a> {
             events: Heap::new(),
             tasks: Slab::new(),
             requests: Slab::new(),
-            nodes: Tier::new(&model.server, Event::Node),
+            nodes: Tier::new(&model.server, SimulatedEvent::Node),
             behind,
-            balancer: Balancer::new(model.balancer, balancer),
+            balancer: SimulatedBalancer::new(model.balancer, balancer),
             fleet: Fleet::default(),
-            recorder: Recorder::new(model.warmup, model.requests, expected),
+            recorder: SimulationRecorder::new(model.warmup, model.requests, expected),
             usage: Usage::default(),
             controller,
             client,
@@ -158,7 +160,7 @@ impl<'a> Engine<'a> {
         let Some(coming) = self.events.coming() else { return };
         let mut next = (f64::INFINITY, NONE);
         for &(time, event) in coming {
-            if let Event::Finish(task) = event {
+            if let SimulatedEvent::Finish(task) = event {
                 prefetch(&self.tasks[task]);
                 if time < next.0 {
                     next = (time, task);
@@ -175,16 +177,16 @@ impl<'a> Engine<'a> {
         self.balancer.expected().for_each(|node| self.nodes.expect(node));
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: SimulatedEvent) {
         match event {
-            Event::Finish(task) => {
+            SimulatedEvent::Finish(task) => {
                 let item = &self.tasks[task];
-                if item.phase != Phase::Running || item.due != self.now {
+                if item.phase != TaskPhase::Running || item.due != self.now {
                     return;
                 }
                 if item.store == NONE { self.node_done(task) } else { self.store_done(task) }
             }
-            Event::Node(node) => match self.nodes.happen(node, self.now, &mut self.events) {
+            SimulatedEvent::Node(node) => match self.nodes.happen(node, self.now, &mut self.events) {
                 None => return,
                 Some(happened) => {
                     if let Some(task) = happened.done {
@@ -192,7 +194,7 @@ impl<'a> Engine<'a> {
                     }
                 }
             },
-            Event::Store(store) => {
+            SimulatedEvent::Store(store) => {
                 let Some(behind) = &mut self.behind else { return };
                 match behind.tier.happen(store, self.now, &mut self.events) {
                     None => return,
@@ -203,12 +205,12 @@ impl<'a> Engine<'a> {
                     }
                 }
             }
-            Event::Retry(request) => self.begin_try(request),
-            Event::Death(index) => self.die(index),
-            Event::Return(index) => self.come_back(index),
-            Event::Check(node) => self.check(node),
-            Event::Ready(node) => self.get_ready(node),
-            Event::Control => self.control(),
+            SimulatedEvent::Retry(request) => self.begin_try(request),
+            SimulatedEvent::Death(index) => self.die(index),
+            SimulatedEvent::Return(index) => self.come_back(index),
+            SimulatedEvent::Check(node) => self.check(node),
+            SimulatedEvent::Ready(node) => self.get_ready(node),
+            SimulatedEvent::Control => self.control(),
         }
         self.happened += 1;
     }
@@ -227,7 +229,7 @@ impl<'a> Engine<'a> {
             self.save_for_retries(budget);
         }
         let measured = self.arrived > self.model.warmup;
-        let request = Request { born: self.now, stamp: 0, tries: 0, pending: 0, first: NONE, measured };
+        let request = SimulatedRequest { born: self.now, stamp: 0, tries: 0, pending: 0, first: NONE, measured };
         let request = self.requests.insert(request);
         self.begin_try(request);
         self.next_arrival = self.source.next();
@@ -290,7 +292,7 @@ impl<'a> Engine<'a> {
             store: NONE,
             next: NONE,
             sibling: self.requests[request].first,
-            phase: Phase::Done,
+            phase: TaskPhase::Done,
         });
         self.requests[request].first = task;
         match self.nodes.offer(node, task, self.now, &mut self.tasks, &mut self.events) {
@@ -298,8 +300,8 @@ impl<'a> Engine<'a> {
                 self.balancer.opened(node);
                 Ok(())
             }
-            Err(Refusal::Full) => Err(RequestFailure::QueueFull),
-            Err(Refusal::Dead) => Err(RequestFailure::NodeDead),
+            Err(TaskRefusal::Full) => Err(RequestFailure::QueueFull),
+            Err(TaskRefusal::Dead) => Err(RequestFailure::NodeDead),
         }
     }
 
@@ -307,7 +309,7 @@ impl<'a> Engine<'a> {
     #[inline]
     fn node_done(&mut self, task: u32) {
         let Task { node, request, work, entered, .. } = self.tasks[task];
-        self.tasks[task].phase = Phase::Done;
+        self.tasks[task].phase = TaskPhase::Done;
         self.nodes.stations[node as usize].completed += 1;
         if request != NONE && self.recorder.shows(self.requests[request].measured) {
             self.recorder.queue.record(waited(self.now, entered, work));
@@ -351,7 +353,7 @@ impl<'a> Engine<'a> {
     }
 
     pub fn free_task(&mut self, task: u32) {
-        self.tasks[task].phase = Phase::Free;
+        self.tasks[task].phase = TaskPhase::Free;
         self.tasks.free(task);
     }
 

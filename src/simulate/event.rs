@@ -2,7 +2,7 @@
 
 /// An event. Each is checked when it comes: what it speaks of may have changed since it was put in the queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Event {
+pub(super) enum SimulatedEvent {
     /// A thread is done with a task, on a server that serves first come first served.
     Finish(u32),
     /// Something happens inside a node that shares its CPU: a task ends, the quota is used up, or a period begins.

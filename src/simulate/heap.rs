@@ -12,11 +12,11 @@ const ROOT: usize = CHILDREN - 1;
 /// Siblings: what is compared with each other is loaded together.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Line<T>([(f64, T); CHILDREN]);
+struct Siblings<T>([(f64, T); CHILDREN]);
 
 /// Things by time, the earliest first. Among equal times the order is fixed, but not the order of insertion.
 pub(super) struct Heap<T> {
-    lines: Vec<Line<T>>,
+    lines: Vec<Siblings<T>>,
     /// The place after the last one.
     end: usize,
     /// The root was taken, and its place is free.
@@ -43,7 +43,7 @@ impl<T: Copy> Heap<T> {
             return;
         }
         if self.end.div_ceil(CHILDREN) >= self.lines.len() {
-            self.lines.push(Line([(f64::INFINITY, what); CHILDREN]));
+            self.lines.push(Siblings([(f64::INFINITY, what); CHILDREN]));
         }
         self.end += 1;
         self.rise(self.end - 1, (time, what));
@@ -100,7 +100,7 @@ impl<T: Copy> Heap<T> {
     #[inline]
     fn sink(&mut self, item: (f64, T)) {
         let mut place = ROOT;
-        while let Some(Line(children)) = self.lines.get(place - 2).filter(|_| (place - 2) * CHILDREN < self.end) {
+        while let Some(Siblings(children)) = self.lines.get(place - 2).filter(|_| (place - 2) * CHILDREN < self.end) {
             let mut least = 0;
             for index in 1..CHILDREN {
                 if children[index].0 < children[least].0 {
@@ -159,6 +159,6 @@ mod tests {
 
     #[test]
     fn is_compact() {
-        assert_eq!(size_of::<Line<super::super::event::Event>>(), 64);
+        assert_eq!(size_of::<Siblings<super::super::event::SimulatedEvent>>(), 64);
     }
 }

@@ -43,27 +43,30 @@ mod statistics;
 mod task;
 mod tier;
 
-pub use arrivals::{Arrivals, Profile};
-pub use controller::{Controller, LifeState, Orders, Sample, SimulatedNode};
+pub use arrivals::{ArrivalProcess, RateProfile};
+pub use controller::{ControlSample, Controller, LifeState, Orders, SimulatedNode};
 pub use error::SimulationError;
-pub use model::{ClientModel, Death, Discipline, Model, Policy, Quota, Server, StoreModel};
+pub use model::{ClientModel, Death, Discipline, Policy, SimulatedQuota, SimulatedServer, StoreModel, SystemModel};
 pub use model_error::{MOST_NODES, ModelError};
 pub use outcome::{NodeOutcome, RequestFailure, SimulationOutcome, Slice};
-pub use service::{ServiceTime, Step, Steps};
-pub use statistics::{Estimate, Times};
+pub use service::{DistributionStep, ServiceTime, Steps};
+pub use statistics::{Estimate, TimeSummary};
 
 /// Simulates a model: equal models give equal outcomes.
 ///
 /// # Errors
 /// [`SimulationError`] when the model makes no sense, or when its queues grow beyond the memory.
-pub fn simulate(model: &Model) -> Result<SimulationOutcome, SimulationError> {
-    engine::Engine::new(model, None)?.run()
+pub fn simulate(model: &SystemModel) -> Result<SimulationOutcome, SimulationError> {
+    engine::SimulationEngine::new(model, None)?.run()
 }
 
 /// The same, with a controller that changes the number of nodes.
 ///
 /// # Errors
 /// As [`simulate`].
-pub fn simulate_with(model: &Model, controller: &mut dyn Controller) -> Result<SimulationOutcome, SimulationError> {
-    engine::Engine::new(model, Some(controller))?.run()
+pub fn simulate_with(
+    model: &SystemModel,
+    controller: &mut dyn Controller,
+) -> Result<SimulationOutcome, SimulationError> {
+    engine::SimulationEngine::new(model, Some(controller))?.run()
 }

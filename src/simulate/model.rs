@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::arrivals::Arrivals;
+use super::arrivals::ArrivalProcess;
 use super::model_error::{MOST_NODES, ModelError};
 use super::service::ServiceTime;
 
 /// A system and the load on it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
+pub struct SystemModel {
     /// When requests arrive.
-    pub arrivals: Arrivals,
+    pub arrivals: ArrivalProcess,
     /// How long a node works on a request (on each of its tasks, when it is forked).
     pub service: ServiceTime,
     /// Nodes at the start.
     pub nodes: usize,
     /// What a node is.
-    pub server: Server,
+    pub server: SimulatedServer,
     /// How the balancer chooses a node.
     pub balancer: Policy,
     /// So long after a death, or a return, the balancer sees it.
@@ -39,14 +39,14 @@ pub struct Model {
     pub seed: u64,
 }
 
-impl Model {
+impl SystemModel {
     /// Nodes with one thread each, Poisson arrivals, an unlimited queue: the plain case, to be changed with `..`.
     pub fn new(rate: f64, service: ServiceTime, nodes: usize, requests: u64) -> Self {
         Self {
-            arrivals: Arrivals::Poisson { rate },
+            arrivals: ArrivalProcess::Poisson { rate },
             service,
             nodes,
-            server: Server::default(),
+            server: SimulatedServer::default(),
             balancer: Policy::Random,
             check_seconds: 2.0,
             fork: 1,
@@ -108,7 +108,7 @@ fn not_negative(what: &'static str, seconds: f64) -> Result<(), ModelError> {
 
 /// What serves requests: a node, or a store.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Server {
+pub struct SimulatedServer {
     /// Threads, each on a core of its own.
     pub threads: u32,
     /// Requests that may wait for a thread; `None` is any number.
@@ -116,16 +116,16 @@ pub struct Server {
     /// In which order.
     pub discipline: Discipline,
     /// A limit on the CPU time of all threads together.
-    pub quota: Option<Quota>,
+    pub quota: Option<SimulatedQuota>,
 }
 
-impl Default for Server {
+impl Default for SimulatedServer {
     fn default() -> Self {
         Self { threads: 1, queue: None, discipline: Discipline::Fcfs, quota: None }
     }
 }
 
-impl Server {
+impl SimulatedServer {
     /// CPU seconds a second that it can give.
     pub fn cores(&self) -> f64 {
         let threads = f64::from(self.threads);
@@ -136,7 +136,7 @@ impl Server {
         if self.threads == 0 {
             return Err(ModelError::Threads);
         }
-        if let Some(Quota { cores, period_seconds }) = self.quota {
+        if let Some(SimulatedQuota { cores, period_seconds }) = self.quota {
             let usable = |value: f64| value.is_finite() && value > 0.0;
             if !usable(cores) || !usable(period_seconds) {
                 return Err(ModelError::Quota);
@@ -159,7 +159,7 @@ pub enum Discipline {
 /// The bandwidth limit of the kernel's scheduler (Documentation/scheduler/sched-bwc.rst): in each period the threads together
 /// get so much CPU time; when it is used up, all stand still until the next period begins. Nothing is carried over.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quota {
+pub struct SimulatedQuota {
     /// CPU time of a period over its length.
     pub cores: f64,
     /// The kernel's default is 0.1.
@@ -186,7 +186,7 @@ pub struct StoreModel {
     /// Shards; a request needs any one of them.
     pub count: usize,
     /// What a shard is.
-    pub server: Server,
+    pub server: SimulatedServer,
     /// How long it works on a request.
     pub service: ServiceTime,
     /// Share of the requests that need a store.
@@ -196,7 +196,7 @@ pub struct StoreModel {
 }
 
 impl StoreModel {
-    fn check(&self, node: &Server) -> Result<(), ModelError> {
+    fn check(&self, node: &SimulatedServer) -> Result<(), ModelError> {
         self.server.check()?;
         self.service.check()?;
         if !(1..=MOST_NODES).contains(&self.count) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{Estimate, Times};
+use super::statistics::{Estimate, TimeSummary};
 
 /// Why a try got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,11 +64,11 @@ pub struct SimulationOutcome {
     /// Of the measured requests, answered a second.
     pub goodput_per_second: f64,
     /// From a request's first try to its answer.
-    pub time_in_system: Option<Times>,
+    pub time_in_system: Option<TimeSummary>,
     /// What a task waited at its node: its time there without the work itself.
-    pub time_in_queue: Option<Times>,
+    pub time_in_queue: Option<TimeSummary>,
     /// What a task waited at its store.
-    pub time_in_store_queue: Option<Times>,
+    pub time_in_store_queue: Option<TimeSummary>,
     /// Share of the threads (of the CPU, with processor sharing or a quota) that was used, 0 to 1, over all nodes.
     pub utilization: Option<Estimate>,
     /// Each node.

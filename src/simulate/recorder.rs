@@ -94,7 +94,7 @@ pub(super) struct Expected {
     pub work: f64,
 }
 
-pub(super) struct Recorder {
+pub(super) struct SimulationRecorder {
     pub boundaries: Boundaries,
     /// From a request's first try to its answer.
     pub system: Meter,
@@ -114,7 +114,7 @@ pub(super) struct Recorder {
     now: Now,
 }
 
-impl Recorder {
+impl SimulationRecorder {
     pub fn new(warmup: u64, requests: u64, expected: Option<Expected>) -> Self {
         Self {
             excess: Vec::new(),
@@ -175,7 +175,7 @@ impl Recorder {
         measured || !self.boundaries.measured()
     }
 
-    /// Ends a slice; the meters go on until [`Recorder::end_batch`].
+    /// Ends a slice; the meters go on until [`SimulationRecorder::end_batch`].
     pub fn end_slice(&mut self, now: f64, utilization: Option<f64>, nodes: usize) {
         let measured = self.boundaries.measured();
         let Now { arrived, tries, completed, lost } = std::mem::take(&mut self.now);

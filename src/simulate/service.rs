@@ -83,7 +83,7 @@ impl ServiceTime {
 
 /// A part of a measured distribution: `weight` of all lie evenly between `from` and `to` seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
+pub struct DistributionStep {
     /// Seconds.
     pub from: f64,
     /// Seconds, at least `from`.
@@ -94,15 +94,15 @@ pub struct Step {
 
 /// A measured distribution, as a histogram or a list of single values gives it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Steps(Vec<Step>);
+pub struct Steps(Vec<DistributionStep>);
 
 impl Steps {
     /// From the steps of a histogram, in any order.
     ///
     /// # Errors
     /// [`ModelError::Steps`] when there is none, or one is not a range with a weight.
-    pub fn new(steps: Vec<Step>) -> Result<Self, ModelError> {
-        let usable = |step: &Step| {
+    pub fn new(steps: Vec<DistributionStep>) -> Result<Self, ModelError> {
+        let usable = |step: &DistributionStep| {
             step.from.is_finite()
                 && step.to.is_finite()
                 && 0.0 <= step.from
@@ -120,7 +120,7 @@ impl Steps {
     /// # Errors
     /// As [`Steps::new`].
     pub fn of_values(values: impl IntoIterator<Item = f64>) -> Result<Self, ModelError> {
-        Self::new(values.into_iter().map(|value| Step { from: value, to: value, weight: 1.0 }).collect())
+        Self::new(values.into_iter().map(|value| DistributionStep { from: value, to: value, weight: 1.0 }).collect())
     }
 
     fn mean(&self) -> f64 {
@@ -131,7 +131,7 @@ impl Steps {
     fn variation(&self) -> f64 {
         let mean = self.mean();
         let weight: f64 = self.0.iter().map(|step| step.weight).sum();
-        let square = |step: &Step| {
+        let square = |step: &DistributionStep| {
             step.weight * ((step.from + step.to) / 2.0 - mean).powi(2)
                 + step.weight * (step.to - step.from).powi(2) / 12.0
         };
@@ -141,16 +141,16 @@ impl Steps {
 
 /// Draws service times.
 pub(super) struct ServiceSampler {
-    kind: Kind,
+    kind: DistributionKind,
     random: Random,
 }
 
-enum Kind {
+enum DistributionKind {
     Exponential(f64),
     Fixed(f64),
     /// Mean and standard deviation of the logarithm.
     LogNormal(f64, f64),
-    Measured(Vec<Step>, WeightedAliasIndex<f64>),
+    Measured(Vec<DistributionStep>, WeightedAliasIndex<f64>),
 }
 
 impl ServiceSampler {
@@ -159,16 +159,16 @@ impl ServiceSampler {
     pub fn new(service: &ServiceTime, random: Random) -> Result<Self, ModelError> {
         service.check()?;
         let kind = match service {
-            ServiceTime::Exponential { mean } => Kind::Exponential(*mean),
-            ServiceTime::Fixed { seconds } => Kind::Fixed(*seconds),
+            ServiceTime::Exponential { mean } => DistributionKind::Exponential(*mean),
+            ServiceTime::Fixed { seconds } => DistributionKind::Fixed(*seconds),
             ServiceTime::LogNormal { mean, cv } => {
                 let variance = (1.0 + cv * cv).ln();
-                Kind::LogNormal(mean.ln() - variance / 2.0, variance.sqrt())
+                DistributionKind::LogNormal(mean.ln() - variance / 2.0, variance.sqrt())
             }
             ServiceTime::Measured(Steps(steps)) => {
                 let weights = steps.iter().map(|step| step.weight).collect();
                 let index = WeightedAliasIndex::new(weights).map_err(|_| ModelError::Steps)?;
-                Kind::Measured(steps.clone(), index)
+                DistributionKind::Measured(steps.clone(), index)
             }
         };
         Ok(Self { kind, random })
@@ -178,16 +178,16 @@ impl ServiceSampler {
     #[inline]
     pub fn draw(&mut self) -> f64 {
         match &self.kind {
-            Kind::Exponential(mean) => {
+            DistributionKind::Exponential(mean) => {
                 let time: f64 = Exp1.sample(&mut self.random);
                 time * mean
             }
-            Kind::Fixed(seconds) => *seconds,
-            Kind::LogNormal(mean, deviation) => {
+            DistributionKind::Fixed(seconds) => *seconds,
+            DistributionKind::LogNormal(mean, deviation) => {
                 let normal: f64 = StandardNormal.sample(&mut self.random);
                 (mean + deviation * normal).exp()
             }
-            Kind::Measured(steps, index) => {
+            DistributionKind::Measured(steps, index) => {
                 let step = steps[index.sample(&mut self.random)];
                 step.from + (step.to - step.from) * uniform(&mut self.random)
             }
@@ -210,7 +210,10 @@ mod tests {
 
     #[test]
     fn means_and_variations_are_those_asked_for() {
-        let steps = vec![Step { from: 1.0, to: 3.0, weight: 3.0 }, Step { from: 10.0, to: 10.0, weight: 1.0 }];
+        let steps = vec![
+            DistributionStep { from: 1.0, to: 3.0, weight: 3.0 },
+            DistributionStep { from: 10.0, to: 10.0, weight: 1.0 },
+        ];
         let measured = ServiceTime::Measured(Steps::new(steps).unwrap());
         assert_eq!(measured.mean(), 4.0);
         for service in [
@@ -242,7 +245,7 @@ mod tests {
         for values in [vec![], vec![-1.0], vec![f64::NAN]] {
             assert_eq!(Steps::of_values(values), Err(ModelError::Steps));
         }
-        let reversed = Step { from: 2.0, to: 1.0, weight: 1.0 };
+        let reversed = DistributionStep { from: 2.0, to: 1.0, weight: 1.0 };
         assert_eq!(Steps::new(vec![reversed]), Err(ModelError::Steps));
     }
 }

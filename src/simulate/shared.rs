@@ -5,11 +5,11 @@
 //! changes as tasks come and go, never the order of these targets.
 
 use super::heap::Heap;
-use super::model::Quota;
+use super::model::SimulatedQuota;
 
 /// What happens next.
 #[derive(Clone, Copy, PartialEq)]
-enum Next {
+enum NextChange {
     Nothing,
     Finish,
     Exhausted,
@@ -17,10 +17,10 @@ enum Next {
 }
 
 /// The CPU of one server.
-pub(super) struct Shared {
+pub(super) struct SharedCpu {
     /// CPU seconds a second that the threads can use together.
     threads: f64,
-    quota: Option<Quota>,
+    quota: Option<SimulatedQuota>,
     /// Work that each running task got since the server was idle, at `at`.
     work: f64,
     at: f64,
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     /// CPU time that is left of this period, and the period's end.
     budget: f64,
     period_end: f64,
-    next: Next,
+    next: NextChange,
     /// When that is. An event of another time is not true any more.
     due: f64,
     /// CPU seconds used.
@@ -41,9 +41,9 @@ pub(super) struct Shared {
     counted: bool,
 }
 
-impl Shared {
+impl SharedCpu {
     /// `phase` is when its first period ends.
-    pub fn new(threads: u32, quota: Option<Quota>, phase: f64) -> Self {
+    pub fn new(threads: u32, quota: Option<SimulatedQuota>, phase: f64) -> Self {
         Self {
             threads: f64::from(threads),
             quota,
@@ -53,7 +53,7 @@ impl Shared {
             running: 0,
             budget: quota.map_or(f64::INFINITY, |quota| quota.cores * quota.period_seconds),
             period_end: quota.map_or(f64::INFINITY, |_| phase),
-            next: Next::Nothing,
+            next: NextChange::Nothing,
             due: f64::INFINITY,
             used: 0.0,
             periods: 0,
@@ -89,19 +89,19 @@ impl Shared {
         let next = self.next;
         self.advance(now);
         match next {
-            Next::Nothing => {}
-            Next::Finish => {
+            NextChange::Nothing => {}
+            NextChange::Finish => {
                 if let Some((target, task)) = self.targets.pop() {
                     self.running -= 1;
                     self.work = target;
                     done = Some(task);
                 }
             }
-            Next::Exhausted => {
+            NextChange::Exhausted => {
                 self.budget = 0.0;
                 self.throttled += 1;
             }
-            Next::Period => self.begin_period(now),
+            NextChange::Period => self.begin_period(now),
         }
         self.plan();
         done
@@ -155,7 +155,7 @@ impl Shared {
     }
 
     fn begin_period(&mut self, now: f64) {
-        if let Some(Quota { cores, period_seconds }) = self.quota
+        if let Some(SimulatedQuota { cores, period_seconds }) = self.quota
             && now >= self.period_end
         {
             self.budget = cores * period_seconds;
@@ -169,18 +169,18 @@ impl Shared {
             (self.periods, self.counted) = (self.periods + 1, true);
         }
         (self.next, self.due) = if self.running == 0 {
-            (Next::Nothing, f64::INFINITY)
+            (NextChange::Nothing, f64::INFINITY)
         } else if self.stopped() {
-            (Next::Period, self.period_end)
+            (NextChange::Period, self.period_end)
         } else {
             let finish = self.at + ((self.targets.time() - self.work) / self.speed()).max(0.0);
             let exhausted = self.at + self.budget / self.burn();
             if finish <= exhausted && finish <= self.period_end {
-                (Next::Finish, finish)
+                (NextChange::Finish, finish)
             } else if exhausted < self.period_end {
-                (Next::Exhausted, exhausted)
+                (NextChange::Exhausted, exhausted)
             } else {
-                (Next::Period, self.period_end)
+                (NextChange::Period, self.period_end)
             }
         };
     }
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     /// Runs until nothing is left: (time, task) of each end.
-    fn ends(shared: &mut Shared) -> Vec<(f64, u32)> {
+    fn ends(shared: &mut SharedCpu) -> Vec<(f64, u32)> {
         let mut ends = Vec::new();
         while shared.due().is_finite() {
             let now = shared.due();
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn tasks_share_one_thread() {
-        let mut shared = Shared::new(1, None, 0.0);
+        let mut shared = SharedCpu::new(1, None, 0.0);
         shared.start(0.0, 1, 2.0);
         shared.start(1.0, 2, 0.5);
         // From 1.0 on each gets half: 2 is done at 2.0; then 1 has 0.5 left.
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn two_threads_give_a_lonely_task_one() {
-        let mut shared = Shared::new(2, None, 0.0);
+        let mut shared = SharedCpu::new(2, None, 0.0);
         shared.start(0.0, 1, 1.0);
         shared.start(0.0, 2, 1.0);
         shared.start(0.0, 3, 3.0);
@@ -224,8 +224,8 @@ mod tests {
 
     #[test]
     fn a_quota_stops_and_starts_again() {
-        let quota = Quota { cores: 0.25, period_seconds: 0.1 };
-        let mut shared = Shared::new(1, Some(quota), 0.1);
+        let quota = SimulatedQuota { cores: 0.25, period_seconds: 0.1 };
+        let mut shared = SharedCpu::new(1, Some(quota), 0.1);
         // 25 ms of each 100 ms: 60 ms of work from 0 are 25 + 25 + 10, the last from 200 ms on.
         shared.start(0.0, 1, 0.06);
         assert_eq!(ends(&mut shared), [(0.21, 1)]);
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn two_threads_use_a_quota_twice_as_fast() {
-        let quota = Quota { cores: 0.5, period_seconds: 0.1 };
-        let mut shared = Shared::new(2, Some(quota), 0.1);
+        let quota = SimulatedQuota { cores: 0.5, period_seconds: 0.1 };
+        let mut shared = SharedCpu::new(2, Some(quota), 0.1);
         shared.start(0.0, 1, 0.03);
         shared.start(0.0, 2, 0.03);
         // 50 ms are used up by both at 25 ms; the rest of 5 ms each comes in the next period.
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_larger_quota_counts_at_once() {
-        let mut shared = Shared::new(1, Some(Quota { cores: 0.1, period_seconds: 0.1 }), 0.1);
+        let mut shared = SharedCpu::new(1, Some(SimulatedQuota { cores: 0.1, period_seconds: 0.1 }), 0.1);
         shared.start(0.0, 1, 0.05);
         let stopped = shared.due();
         assert!((stopped - 0.01).abs() < 1e-12);

@@ -113,7 +113,7 @@ const VALUES_BEYOND: f64 = 50.0;
 
 /// Times of one kind: mean and percentiles, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Times {
+pub struct TimeSummary {
     /// How many were measured.
     pub count: u64,
     /// Arithmetic mean; as all figures but `max`, without the chance of this run's arrivals and work.
@@ -184,13 +184,13 @@ impl Meter {
     }
 
     /// Of all measured batches, with their excess of work where it is known; `None` when nothing was recorded.
-    pub fn times(&self, excess: Option<&[f64]>) -> Option<Times> {
+    pub fn times(&self, excess: Option<&[f64]>) -> Option<TimeSummary> {
         let count = self.total.len();
         // Without a figure of each batch there is no interval.
         let complete = self.batches.iter().all(|batch| !batch.is_empty());
         let (means, excess) = if complete { (&*self.means, excess) } else { (&[][..], None) };
         let at = |index: usize| self.percentile(QUANTILES[index], excess, complete);
-        (count > 0).then(|| Times {
+        (count > 0).then(|| TimeSummary {
             count,
             mean: Estimate::new(self.sum / count as f64, means, excess),
             p50: at(0),

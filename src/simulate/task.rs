@@ -7,7 +7,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// What a client waits for.
 #[derive(Clone, Copy)]
-pub(super) struct Request {
+pub(super) struct SimulatedRequest {
     /// When the client sent it first, in simulated seconds.
     pub born: f64,
     /// The number of its present try; 0 while it waits for the next one.
@@ -41,11 +41,11 @@ pub(super) struct Task {
     pub next: u32,
     /// Another task of the same request.
     pub sibling: u32,
-    pub phase: Phase,
+    pub phase: TaskPhase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum TaskPhase {
     /// The place is free.
     Free,
     Queued,

@@ -1,15 +1,15 @@
 //! A row of servers of one kind: the nodes, or the stores.
 
-use super::event::Event;
+use super::event::SimulatedEvent;
 use super::heap::Heap;
 use super::memory::{grow, prefetch};
-use super::model::{Discipline, Server};
-use super::shared::Shared;
-use super::task::{NONE, Phase, Slab, Task};
+use super::model::{Discipline, SimulatedServer};
+use super::shared::SharedCpu;
+use super::task::{NONE, Slab, Task, TaskPhase};
 
 /// Why a server does not take a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum TaskRefusal {
     /// Its queue is full.
     Full,
     /// It is dead.
@@ -48,19 +48,19 @@ impl Station {
 /// Servers of one kind. Where tasks simply run from start to end, each has an event of its own in the queue; with processor
 /// sharing or a quota, each server has one.
 pub(super) struct Tier {
-    server: Server,
+    server: SimulatedServer,
     pub stations: Vec<Station>,
-    shared: Vec<Shared>,
+    shared: Vec<SharedCpu>,
     is_shared: bool,
     /// Running tasks, and waiting tasks, of one server at most.
     most_running: u32,
     most_queued: u32,
-    event: fn(u32) -> Event,
+    event: fn(u32) -> SimulatedEvent,
 }
 
 impl Tier {
     /// No servers yet. `event` is what a server's own events are called.
-    pub fn new(server: &Server, event: fn(u32) -> Event) -> Self {
+    pub fn new(server: &SimulatedServer, event: fn(u32) -> SimulatedEvent) -> Self {
         let limit = server.queue.unwrap_or(NONE);
         let (most_running, most_queued) = match server.discipline {
             Discipline::Fcfs => (server.threads, limit),
@@ -90,7 +90,7 @@ impl Tier {
             // Periods of different servers do not begin together: the golden ratio spreads them.
             let phase = (index as f64 * 0.618_033_988_749_895).fract();
             let period = self.server.quota.map_or(0.0, |quota| quota.period_seconds);
-            self.shared.push(Shared::new(self.server.threads, self.server.quota, now + (1.0 - phase) * period));
+            self.shared.push(SharedCpu::new(self.server.threads, self.server.quota, now + (1.0 - phase) * period));
         }
         index as u32
     }
@@ -130,7 +130,7 @@ impl Tier {
     }
 
     /// Another quota for all servers that have one.
-    pub fn set_quota(&mut self, now: f64, cores: f64, events: &mut Heap<Event>) {
+    pub fn set_quota(&mut self, now: f64, cores: f64, events: &mut Heap<SimulatedEvent>) {
         if let Some(quota) = &mut self.server.quota {
             quota.cores = cores;
             for (index, shared) in self.shared.iter_mut().enumerate() {
@@ -150,11 +150,11 @@ impl Tier {
         task: u32,
         now: f64,
         tasks: &mut Slab<Task>,
-        events: &mut Heap<Event>,
-    ) -> Result<(), Refusal> {
+        events: &mut Heap<SimulatedEvent>,
+    ) -> Result<(), TaskRefusal> {
         let station = &mut self.stations[index as usize];
         if !station.alive {
-            return Err(Refusal::Dead);
+            return Err(TaskRefusal::Dead);
         }
         if station.running < self.most_running {
             station.account(now);
@@ -163,9 +163,9 @@ impl Tier {
             return Ok(());
         }
         if station.queued >= self.most_queued {
-            return Err(Refusal::Full);
+            return Err(TaskRefusal::Full);
         }
-        tasks[task].phase = Phase::Queued;
+        tasks[task].phase = TaskPhase::Queued;
         tasks[task].next = NONE;
         if station.queued == 0 {
             station.first = task;
@@ -178,9 +178,9 @@ impl Tier {
     }
 
     #[inline]
-    fn start(&mut self, index: u32, task: u32, now: f64, tasks: &mut Slab<Task>, events: &mut Heap<Event>) {
+    fn start(&mut self, index: u32, task: u32, now: f64, tasks: &mut Slab<Task>, events: &mut Heap<SimulatedEvent>) {
         let item = &mut tasks[task];
-        item.phase = Phase::Running;
+        item.phase = TaskPhase::Running;
         if self.is_shared {
             let shared = &mut self.shared[index as usize];
             let before = shared.due();
@@ -190,12 +190,12 @@ impl Tier {
             }
         } else {
             item.due = now + item.work;
-            events.push(item.due, Event::Finish(task));
+            events.push(item.due, SimulatedEvent::Finish(task));
         }
     }
 
     /// A server's own event: the task that is done, if one is. Its thread is not free before [`Tier::release`].
-    pub fn happen(&mut self, index: u32, now: f64, events: &mut Heap<Event>) -> Option<Happened> {
+    pub fn happen(&mut self, index: u32, now: f64, events: &mut Heap<SimulatedEvent>) -> Option<Happened> {
         let shared = &mut self.shared[index as usize];
         if shared.due() != now {
             return None;
@@ -209,17 +209,17 @@ impl Tier {
 
     /// A thread is free: the next task that someone still waits for begins.
     #[inline]
-    pub fn release(&mut self, index: u32, now: f64, tasks: &mut Slab<Task>, events: &mut Heap<Event>) {
+    pub fn release(&mut self, index: u32, now: f64, tasks: &mut Slab<Task>, events: &mut Heap<SimulatedEvent>) {
         let station = &mut self.stations[index as usize];
         while station.queued > 0 {
             let task = station.first;
             station.first = tasks[task].next;
             station.queued -= 1;
-            if tasks[task].phase == Phase::Queued {
+            if tasks[task].phase == TaskPhase::Queued {
                 self.start(index, task, now, tasks, events);
                 return;
             }
-            tasks[task].phase = Phase::Free;
+            tasks[task].phase = TaskPhase::Free;
             tasks.free(task);
         }
         station.account(now);

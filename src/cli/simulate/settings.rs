@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::units;
 use super::sources::{self, ArrivalsSpec, ServiceSpec};
-use crate::simulate::{ClientModel, Death, Discipline, Model, Policy, Quota, Server, StoreModel};
+use crate::simulate::{
+    ClientModel, Death, Discipline, Policy, SimulatedQuota, SimulatedServer, StoreModel, SystemModel,
+};
 
 /// What can be set. Nothing is set by default: a flag overrides the file, and the file the default.
 #[derive(clap::Args, Clone, Debug, Default, Deserialize)]
@@ -166,7 +168,7 @@ impl Settings {
     ///
     /// # Errors
     /// When a file cannot be read, settings contradict each other, or the model cannot be simulated.
-    pub fn model(self) -> anyhow::Result<(Model, Vec<String>)> {
+    pub fn model(self) -> anyhow::Result<(SystemModel, Vec<String>)> {
         let mut notes = Vec::new();
         let arrivals = sources::arrivals(self.arrivals.as_ref(), self.rate)?;
         let service = sources::service(self.service.as_ref(), &mut notes)?;
@@ -175,9 +177,9 @@ impl Settings {
         anyhow::ensure!(self.quota.is_some() || self.period.is_none(), "--period needs --quota");
         let quota = self
             .quota
-            .map(|quota| Quota { cores: quota.0, period_seconds: self.period.map_or(0.1, |period| period.0) });
-        let model = Model {
-            server: Server {
+            .map(|quota| SimulatedQuota { cores: quota.0, period_seconds: self.period.map_or(0.1, |period| period.0) });
+        let model = SystemModel {
+            server: SimulatedServer {
                 threads: number(self.threads, 1, "threads")?,
                 queue: self.queue.map(|queue| number(Some(queue), 0, "queue")).transpose()?,
                 discipline: self.discipline.unwrap_or(Discipline::Fcfs),
@@ -199,7 +201,7 @@ impl Settings {
             warmup: self.warmup.map_or(requests / 10, |count| count.0),
             seed: self.seed.unwrap_or(1),
             arrivals,
-            ..Model::new(1.0, service, nodes, requests)
+            ..SystemModel::new(1.0, service, nodes, requests)
         };
         model.check()?;
         Ok((model, notes))
@@ -221,10 +223,10 @@ impl Settings {
         }
         Ok(Some(StoreModel {
             count,
-            server: Server {
+            server: SimulatedServer {
                 threads: number(self.store_threads, 1, "store-threads")?,
                 queue: self.store_queue.map(|queue| number(Some(queue), 0, "store-queue")).transpose()?,
-                ..Server::default()
+                ..SimulatedServer::default()
             },
             service: sources::service(self.store_service.as_ref(), notes)?,
             share: self.store_share.map_or(1.0, |share| share.0),

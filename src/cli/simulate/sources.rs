@@ -10,7 +10,7 @@ use super::super::units;
 use crate::results::folder;
 use crate::results::load::{LoadOutcome, Percentiles, SpectrumStep};
 use crate::results::run::{Level, Run};
-use crate::simulate::{Arrivals, Profile, ServiceTime, Step, Steps};
+use crate::simulate::{ArrivalProcess, DistributionStep, RateProfile, ServiceTime, Steps};
 
 /// Arrivals, as they are written.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,11 +72,11 @@ impl FromStr for ServiceSpec {
 }
 
 /// The arrival process; one that is not from a file needs a rate.
-pub(super) fn arrivals(spec: Option<&ArrivalsSpec>, rate: Option<f64>) -> anyhow::Result<Arrivals> {
+pub(super) fn arrivals(spec: Option<&ArrivalsSpec>, rate: Option<f64>) -> anyhow::Result<ArrivalProcess> {
     let needed = || rate.context("--rate is missing: how many requests a second come to the whole system?");
     Ok(match spec {
-        None | Some(ArrivalsSpec::Poisson) => Arrivals::Poisson { rate: needed()? },
-        Some(ArrivalsSpec::Even) => Arrivals::Even { rate: needed()? },
+        None | Some(ArrivalsSpec::Poisson) => ArrivalProcess::Poisson { rate: needed()? },
+        Some(ArrivalsSpec::Even) => ArrivalProcess::Even { rate: needed()? },
         Some(ArrivalsSpec::File(file)) => {
             let arrivals = of_file(file)?;
             match rate {
@@ -91,18 +91,18 @@ pub(super) fn arrivals(spec: Option<&ArrivalsSpec>, rate: Option<f64>) -> anyhow
 }
 
 /// A file with one number a line is gaps, with two a profile.
-fn of_file(file: &Path) -> anyhow::Result<Arrivals> {
+fn of_file(file: &Path) -> anyhow::Result<ArrivalProcess> {
     let rows = rows(file, "arrivals, poisson or even")?;
     let name = file.display();
     match rows.first().map(Vec::len) {
         Some(1) => {
             let gaps: Vec<f64> = rows.iter().map(|row| row[0]).collect();
             ensure!(gaps.iter().sum::<f64>() > 0.0, "{name}: all gaps are 0");
-            Ok(Arrivals::Recorded(gaps))
+            Ok(ArrivalProcess::Recorded(gaps))
         }
         _ => {
-            let profile = Profile::new(rows.iter().map(|row| (row[0], row[1])).collect());
-            Ok(Arrivals::Profile(profile.with_context(|| format!("cannot use {name}"))?))
+            let profile = RateProfile::new(rows.iter().map(|row| (row[0], row[1])).collect());
+            Ok(ArrivalProcess::Profile(profile.with_context(|| format!("cannot use {name}"))?))
         }
     }
 }
@@ -186,27 +186,31 @@ fn idleness(run: &Run) -> f64 {
 }
 
 /// Shares between percentiles. The lowest part begins where the mean wants it, but not below 0 nor above the median.
-fn of_percentiles(work: &Percentiles) -> Vec<Step> {
+fn of_percentiles(work: &Percentiles) -> Vec<DistributionStep> {
     let marks =
         [(0.50, work.p50), (0.90, work.p90), (0.95, work.p95), (0.99, work.p99), (0.999, work.p99_9), (1.0, work.max)];
-    let mut steps: Vec<Step> = marks
+    let mut steps: Vec<DistributionStep> = marks
         .windows(2)
-        .map(|pair| Step { from: pair[0].1 / 1e3, to: pair[1].1.max(pair[0].1) / 1e3, weight: pair[1].0 - pair[0].0 })
+        .map(|pair| DistributionStep {
+            from: pair[0].1 / 1e3,
+            to: pair[1].1.max(pair[0].1) / 1e3,
+            weight: pair[1].0 - pair[0].0,
+        })
         .collect();
     let above: f64 = steps.iter().map(|step| step.weight * (step.from + step.to) / 2.0).sum();
     let below = (work.mean / 1e3 - above) / 0.5;
     let median = work.p50 / 1e3;
-    steps.insert(0, Step { from: (2.0 * below - median).clamp(0.0, median), to: median, weight: 0.5 });
+    steps.insert(0, DistributionStep { from: (2.0 * below - median).clamp(0.0, median), to: median, weight: 0.5 });
     steps
 }
 
-fn of_spectrum(load: &LoadOutcome, spectrum: &[SpectrumStep]) -> Vec<Step> {
+fn of_spectrum(load: &LoadOutcome, spectrum: &[SpectrumStep]) -> Vec<DistributionStep> {
     let first = load.latency_milliseconds.map_or(0.0, |latency| latency.p50.min(spectrum[0].milliseconds));
     let (mut before, mut from) = (0, first / 1e3);
     let mut steps = Vec::new();
     for step in spectrum {
         let to = (step.milliseconds / 1e3).max(from);
-        steps.push(Step { from, to, weight: step.count.saturating_sub(before) as f64 });
+        steps.push(DistributionStep { from, to, weight: step.count.saturating_sub(before) as f64 });
         (before, from) = (step.count, to);
     }
     steps

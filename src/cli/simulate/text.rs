@@ -5,8 +5,8 @@ use std::fmt::{Result, Write};
 use crate::report::table::WIDTH;
 use crate::results::number::{counted, plain, significant};
 use crate::simulate::{
-    Arrivals, Discipline, Estimate, Model, NodeOutcome, Policy, RequestFailure, Server, ServiceTime, SimulationOutcome,
-    Times,
+    ArrivalProcess, Discipline, Estimate, NodeOutcome, Policy, RequestFailure, ServiceTime, SimulatedServer,
+    SimulationOutcome, SystemModel, TimeSummary,
 };
 
 /// Nodes that are shown one by one; of more, the range.
@@ -15,14 +15,20 @@ const LABEL: usize = 15;
 const CELL: usize = 10;
 
 /// Writes a model and what came of it, in at most 100 columns. `elapsed` is what the simulation took, in seconds.
-pub(super) fn text(model: &Model, outcome: &SimulationOutcome, notes: &[String], elapsed: f64) -> String {
+pub(super) fn text(model: &SystemModel, outcome: &SimulationOutcome, notes: &[String], elapsed: f64) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = render(model, outcome, notes, elapsed, &mut out);
     out
 }
 
-fn render(model: &Model, outcome: &SimulationOutcome, notes: &[String], elapsed: f64, out: &mut String) -> Result {
+fn render(
+    model: &SystemModel,
+    outcome: &SimulationOutcome,
+    notes: &[String],
+    elapsed: f64,
+    out: &mut String,
+) -> Result {
     headline(model, out)?;
     writeln!(out)?;
     requests(outcome, out)?;
@@ -70,7 +76,7 @@ fn lines(out: &mut String, begin: &str, indent: usize, text: &str) -> Result {
     writeln!(out, "{line}")
 }
 
-fn headline(model: &Model, out: &mut String) -> Result {
+fn headline(model: &SystemModel, out: &mut String) -> Result {
     let policy = match model.balancer {
         Policy::Random => "at random",
         Policy::RoundRobin => "in turn",
@@ -82,12 +88,12 @@ fn headline(model: &Model, out: &mut String) -> Result {
     lines(out, "", 2, &format!("{nodes}, {}{chosen}", server(&model.server)))?;
     let rate = significant(model.arrivals.mean_rate(), 4);
     let arrivals = match &model.arrivals {
-        Arrivals::Poisson { .. } => format!("{rate} requests/s at random gaps"),
-        Arrivals::Even { .. } => format!("{rate} requests/s at even gaps"),
-        Arrivals::Profile(profile) => {
+        ArrivalProcess::Poisson { .. } => format!("{rate} requests/s at random gaps"),
+        ArrivalProcess::Even { .. } => format!("{rate} requests/s at even gaps"),
+        ArrivalProcess::Profile(profile) => {
             format!("{rate} requests/s on average, by a profile of {} s", significant(profile.duration(), 4))
         }
-        Arrivals::Recorded(gaps) => {
+        ArrivalProcess::Recorded(gaps) => {
             format!("{rate} requests/s on average, at {} recorded gaps", count(gaps.len() as u64))
         }
     };
@@ -109,7 +115,7 @@ fn headline(model: &Model, out: &mut String) -> Result {
     Ok(())
 }
 
-fn server(server: &Server) -> String {
+fn server(server: &SimulatedServer) -> String {
     let threads = counted(server.threads, "thread");
     let quota = server.quota.map_or_else(String::new, |quota| {
         format!(
@@ -189,7 +195,7 @@ fn times(outcome: &SimulationOutcome, out: &mut String) -> Result {
 }
 
 /// A line of figures, and the ends of their intervals below.
-fn rows(label: &str, times: &Times, factor: f64, out: &mut String) -> Result {
+fn rows(label: &str, times: &TimeSummary, factor: f64, out: &mut String) -> Result {
     let all = [times.mean, times.p50, times.p90, times.p95, times.p99, times.p99_9];
     let figure = |value: f64| significant(value * factor, 4);
     let row = |out: &mut String, label: &str, cells: Vec<String>| {
@@ -210,7 +216,7 @@ fn rows(label: &str, times: &Times, factor: f64, out: &mut String) -> Result {
     row(out, "       to", ends(1))
 }
 
-fn used(model: &Model, outcome: &SimulationOutcome, out: &mut String) -> Result {
+fn used(model: &SystemModel, outcome: &SimulationOutcome, out: &mut String) -> Result {
     let of = if model.server.quota.is_some() { "of the quota" } else { "of the threads" };
     if let Some(all) = outcome.utilization {
         let ends = all
@@ -241,8 +247,8 @@ fn each(label: &str, all: &[NodeOutcome], out: &mut String) -> Result {
 }
 
 /// Whether the run is a story that a table of its slices tells, and no steady state.
-fn is_unsteady(model: &Model, outcome: &SimulationOutcome) -> bool {
-    let profile = matches!(model.arrivals, Arrivals::Profile(_));
+fn is_unsteady(model: &SystemModel, outcome: &SimulationOutcome) -> bool {
+    let profile = matches!(model.arrivals, ArrivalProcess::Profile(_));
     profile || !model.deaths.is_empty() || outcome.lost_total() > 0 || outcome.tries > outcome.requests
 }
 
@@ -274,7 +280,7 @@ fn timeline(outcome: &SimulationOutcome, out: &mut String) -> Result {
     writeln!(out, "{:>CELL$}", "* warm-up")
 }
 
-fn warnings(model: &Model, outcome: &SimulationOutcome) -> Vec<String> {
+fn warnings(model: &SystemModel, outcome: &SimulationOutcome) -> Vec<String> {
     let mut warnings = Vec::new();
     let parts = [
         ("nodes", Some(model.load()), &model.server),

@@ -8,7 +8,9 @@ use crate::results::folder::Results;
 use crate::results::plan::Ladder;
 use crate::results::run::Run;
 use crate::results::scaling::Scaling;
-use crate::simulate::{Arrivals, Model, Policy, Profile, Quota, Server, ServiceTime, simulate_with};
+use crate::simulate::{
+    ArrivalProcess, Policy, RateProfile, ServiceTime, SimulatedQuota, SimulatedServer, SystemModel, simulate_with,
+};
 
 /// The kernel's period of a CPU quota.
 const PERIOD_SECONDS: f64 = 0.1;
@@ -27,17 +29,17 @@ pub fn unit_seconds(results: &Results, arm: &Arm, run: &Run) -> Option<f64> {
     let demand = demand_seconds(results)?;
     let unit_cores = f64::from(plan.unit_cpu_percent?) / 100.0;
     let start = scaling.at(0.0)?.ready;
-    let profile = Profile::new(rising(run.load.profile.as_ref()?)).ok()?;
+    let profile = RateProfile::new(rising(run.load.profile.as_ref()?)).ok()?;
     let seconds = run.load.duration_seconds;
-    let arrivals = Arrivals::Profile(profile);
+    let arrivals = ArrivalProcess::Profile(profile);
     let layout = rules.dimension().layout(start);
     let requests = (arrivals.mean_rate() * seconds) as u64;
-    let quota = Quota { cores: unit_cores * layout.units_each, period_seconds: PERIOD_SECONDS };
+    let quota = SimulatedQuota { cores: unit_cores * layout.units_each, period_seconds: PERIOD_SECONDS };
     let threads = run.machine.cores.map_or(1, |cores| cores.round().max(1.0) as u32);
-    let mut model = Model::new(1.0, ServiceTime::Fixed { seconds: demand }, layout.nodes as usize, requests);
+    let mut model = SystemModel::new(1.0, ServiceTime::Fixed { seconds: demand }, layout.nodes as usize, requests);
     model.arrivals = arrivals;
     model.balancer = Policy::RoundRobin;
-    model.server = Server { threads, quota: Some(quota), ..Server::default() };
+    model.server = SimulatedServer { threads, quota: Some(quota), ..SimulatedServer::default() };
     model.start_seconds = start_seconds(scaling);
     model.warmup = 0;
     let mut controller = controller(&rules, start, unit_cores, interval_seconds(scaling, &rules));

@@ -1,14 +1,14 @@
 //! What clients do when a try fails: they give up, or send it again.
 
-use super::Engine;
+use super::SimulationEngine;
 use crate::simulate::outcome::RequestFailure;
 use crate::simulate::random::uniform;
-use crate::simulate::task::{NONE, Phase};
+use crate::simulate::task::{NONE, TaskPhase};
 
 /// Retries that may be saved for a burst.
 const MOST_TOKENS: f64 = 100.0;
 
-impl Engine<'_> {
+impl SimulationEngine<'_> {
     /// Each request allows a part of a retry.
     pub fn save_for_retries(&mut self, budget: f64) {
         self.tokens = (self.tokens + budget).min(MOST_TOKENS.max(budget));
@@ -34,7 +34,7 @@ impl Engine<'_> {
             let client = &self.model.client;
             let full = client.retry_seconds * f64::powi(2.0, (tries - 1).min(1000) as i32);
             let wait = if client.jitter { full * uniform(&mut self.client) } else { full };
-            self.events.push(self.now + wait, crate::simulate::event::Event::Retry(request));
+            self.events.push(self.now + wait, crate::simulate::event::SimulatedEvent::Retry(request));
             return;
         }
         self.recorder.lose(measured, failure);
@@ -66,13 +66,13 @@ impl Engine<'_> {
             let (next, node, phase) = (item.sibling, item.node, item.phase);
             item.request = NONE;
             match phase {
-                Phase::Done | Phase::Free => self.free_task(task),
-                Phase::Running => self.balancer.closed(node),
-                Phase::Queued | Phase::Dropped => {
+                TaskPhase::Done | TaskPhase::Free => self.free_task(task),
+                TaskPhase::Running => self.balancer.closed(node),
+                TaskPhase::Queued | TaskPhase::Dropped => {
                     // A task in a store's queue may hold a thread of its node, which gets free by its turn only.
                     let needed = item.store != NONE && self.holds_thread();
                     if !needed && !self.model.client.serve_abandoned {
-                        self.tasks[task].phase = Phase::Dropped;
+                        self.tasks[task].phase = TaskPhase::Dropped;
                     }
                     self.balancer.closed(node);
                 }

@@ -1,10 +1,10 @@
 //! The nodes' lives: starts, deaths, returns, orders of the controller.
 
-use super::Engine;
-use crate::simulate::controller::{Interval, LifeState, Orders, Sample, SimulatedNode};
-use crate::simulate::event::Event;
+use super::SimulationEngine;
+use crate::simulate::controller::{ControlSample, Interval, LifeState, Orders, SimulatedNode};
+use crate::simulate::event::SimulatedEvent;
 use crate::simulate::outcome::RequestFailure;
-use crate::simulate::task::{NONE, Phase};
+use crate::simulate::task::{NONE, TaskPhase};
 
 /// What is known of the nodes beside their queues.
 #[derive(Default)]
@@ -32,7 +32,7 @@ pub(super) struct Life {
     asked: (f64, u64),
 }
 
-impl Engine<'_> {
+impl SimulationEngine<'_> {
     /// The nodes and events that are there from the start.
     pub fn set_up(&mut self) {
         for _ in 0..self.model.nodes {
@@ -41,11 +41,11 @@ impl Engine<'_> {
             self.balancer.add(node);
         }
         for (index, death) in self.model.deaths.iter().enumerate() {
-            self.events.push(death.at_seconds, Event::Death(index as u32));
+            self.events.push(death.at_seconds, SimulatedEvent::Death(index as u32));
         }
         if let Some(controller) = &self.controller {
             self.fleet.interval = Some(Interval::default());
-            self.events.push(controller.interval_seconds().max(MIN_INTERVAL), Event::Control);
+            self.events.push(controller.interval_seconds().max(MIN_INTERVAL), SimulatedEvent::Control);
         }
     }
 
@@ -101,7 +101,7 @@ impl Engine<'_> {
         let death = self.model.deaths[index as usize];
         let node = death.node as u32;
         if let Some(seconds) = death.for_seconds {
-            self.events.push(self.now + seconds, Event::Return(index));
+            self.events.push(self.now + seconds, SimulatedEvent::Return(index));
         }
         match self.fleet.lives[death.node].state {
             LifeState::Dead | LifeState::Gone => return,
@@ -109,10 +109,10 @@ impl Engine<'_> {
             LifeState::Ready | LifeState::Starting => self.set_state(node, LifeState::Dead),
         }
         self.nodes.kill(node, self.now);
-        self.events.push(self.now + self.model.check_seconds, Event::Check(node));
+        self.events.push(self.now + self.model.check_seconds, SimulatedEvent::Check(node));
         for task in 0..self.tasks.places() {
             let item = self.tasks[task];
-            if item.node != node || item.phase == Phase::Free || item.phase == Phase::Done {
+            if item.node != node || item.phase == TaskPhase::Free || item.phase == TaskPhase::Done {
                 continue;
             }
             if item.request != NONE {
@@ -120,7 +120,7 @@ impl Engine<'_> {
             }
             if item.store == NONE {
                 self.free_task(task);
-            } else if self.tasks[task].phase != Phase::Free {
+            } else if self.tasks[task].phase != TaskPhase::Free {
                 // The store does not know. There is no thread any more that waits for it.
                 self.tasks[task].node = NONE;
             }
@@ -133,7 +133,7 @@ impl Engine<'_> {
         if self.fleet.lives[node as usize].state == LifeState::Dead {
             self.set_state(node, LifeState::Ready);
             self.nodes.stations[node as usize].alive = true;
-            self.events.push(self.now + self.model.check_seconds, Event::Check(node));
+            self.events.push(self.now + self.model.check_seconds, SimulatedEvent::Check(node));
         }
     }
 
@@ -162,7 +162,7 @@ impl Engine<'_> {
         let nodes = self.node_samples();
         let Some(controller) = self.controller.as_mut() else { return };
         let asked = self.fleet.asked_at;
-        let orders = controller.decide(&Sample {
+        let orders = controller.decide(&ControlSample {
             now_seconds: self.now,
             interval_seconds: self.now - asked,
             nodes: &nodes,
@@ -172,7 +172,7 @@ impl Engine<'_> {
             p99_seconds: interval.p99(),
         });
         self.fleet.asked_at = self.now;
-        self.events.push(self.now + controller.interval_seconds().max(MIN_INTERVAL), Event::Control);
+        self.events.push(self.now + controller.interval_seconds().max(MIN_INTERVAL), SimulatedEvent::Control);
         self.obey(orders);
     }
 
@@ -212,7 +212,7 @@ impl Engine<'_> {
         for _ in there.len()..wanted {
             self.account();
             let node = self.order_node();
-            self.events.push(self.now + self.model.start_seconds, Event::Ready(node));
+            self.events.push(self.now + self.model.start_seconds, SimulatedEvent::Ready(node));
         }
         // Those that start first, then the newest.
         there.sort_by_key(|&node| {

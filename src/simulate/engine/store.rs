@@ -1,11 +1,11 @@
 //! What tasks do at a store behind their nodes.
 
-use super::{Engine, waited};
+use super::{SimulationEngine, waited};
 use crate::simulate::outcome::RequestFailure;
 use crate::simulate::random::{below, uniform};
-use crate::simulate::task::{NONE, Phase, Task};
+use crate::simulate::task::{NONE, Task, TaskPhase};
 
-impl Engine<'_> {
+impl SimulationEngine<'_> {
     /// The second part of a task, where there is one.
     pub fn ask_store(&mut self, task: u32) {
         let Some(behind) = &mut self.behind else { return };
@@ -37,7 +37,7 @@ impl Engine<'_> {
 
     pub fn store_done(&mut self, task: u32) {
         let Task { node, store, request, work, entered, .. } = self.tasks[task];
-        self.tasks[task].phase = Phase::Done;
+        self.tasks[task].phase = TaskPhase::Done;
         let Some(behind) = &mut self.behind else { return };
         behind.tier.stations[store as usize].completed += 1;
         behind.tier.release(store, self.now, &mut self.tasks, &mut self.events);

@@ -1,6 +1,6 @@
 //! What nodes and stores used in each slice and in the measured part, and the result made of it.
 
-use super::Engine;
+use super::SimulationEngine;
 use crate::simulate::controller::LifeState;
 use crate::simulate::outcome::{NodeOutcome, SimulationOutcome};
 use crate::simulate::recorder::Counts;
@@ -10,20 +10,20 @@ use crate::simulate::tier::Tier;
 /// Readings at the beginning of the present slice, and at both ends of the measured part.
 #[derive(Default)]
 pub(super) struct Usage {
-    slice: Reading,
-    begin: Measured,
-    end: Measured,
+    slice: CpuUse,
+    begin: UsageSample,
+    end: UsageSample,
 }
 
 /// CPU seconds that all nodes used and could use, and their seconds.
 #[derive(Clone, Copy, Default)]
-struct Reading {
+struct CpuUse {
     used: f64,
     capacity: f64,
     paid: f64,
 }
 
-impl Reading {
+impl CpuUse {
     /// Use since an earlier reading, 0 to 1; `None` when there was no node.
     fn utilization_since(&self, earlier: &Self) -> Option<f64> {
         let capacity = self.capacity - earlier.capacity;
@@ -33,21 +33,21 @@ impl Reading {
 
 /// A moment: all nodes together, and the CPU seconds and tasks of each node and store.
 #[derive(Default)]
-struct Measured {
+struct UsageSample {
     at: f64,
-    all: Reading,
+    all: CpuUse,
     nodes: Vec<(f64, u64)>,
     stores: Vec<(f64, u64)>,
 }
 
-impl Engine<'_> {
-    fn reading(&mut self) -> Reading {
+impl SimulationEngine<'_> {
+    fn reading(&mut self) -> CpuUse {
         self.account();
         let used = (0..self.nodes.len()).map(|node| self.nodes.used(node, self.now)).sum();
-        Reading { used, capacity: self.fleet.capacity, paid: self.fleet.paid }
+        CpuUse { used, capacity: self.fleet.capacity, paid: self.fleet.paid }
     }
 
-    fn measured(&mut self) -> Measured {
+    fn measured(&mut self) -> UsageSample {
         let all = self.reading();
         let each = |tier: &Tier| {
             let stations = tier.stations.iter().enumerate();
@@ -55,7 +55,7 @@ impl Engine<'_> {
         };
         let nodes = each(&self.nodes);
         let stores = self.behind.as_ref().map(|behind| each(&behind.tier));
-        Measured { at: self.now, all, nodes, stores: stores.unwrap_or_default() }
+        UsageSample { at: self.now, all, nodes, stores: stores.unwrap_or_default() }
     }
 
     pub fn begin_measuring(&mut self) {
