@@ -7,7 +7,9 @@
 mod bench_simulation;
 
 use bench_simulation::{Machine, Simulation};
-use webapp::results::comparison::{Blocks, Comparison, Measured, Verdict, are_narrow, compare, compare_at_equal_speed};
+use webapp::results::comparison::{
+    Blocks, Comparison, SpeedMeasured, Verdict, are_narrow, compare, compare_at_equal_speed,
+};
 
 const BENCHES: u32 = 2_000;
 const EFFECT_PERCENT: f64 = 5.0;
@@ -128,7 +130,7 @@ fn covariate() {
             let mut sums = [0.0; 4];
             for _ in 0..BENCHES {
                 let bench = simulation.bench(machine, blocks, &[1.0]);
-                let of = |arm: usize| Measured { figures: &bench.figures[arm], speeds: &bench.speeds[arm] };
+                let of = |arm: usize| SpeedMeasured { figures: &bench.figures[arm], speeds: &bench.speeds[arm] };
                 let equal = compare_at_equal_speed(of(0), &[of(1)], EFFECT_PERCENT).expect("speeds that differ")[0];
                 for (index, one) in [compared(&bench.figures)[0], equal].iter().enumerate() {
                     sums[2 * index] += one.half_width_percent().unwrap_or_default() / f64::from(BENCHES);

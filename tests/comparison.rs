@@ -6,7 +6,9 @@
 mod bench_simulation;
 
 use bench_simulation::{Machine, Simulation};
-use webapp::results::comparison::{Blocks, Comparison, Measured, Verdict, are_narrow, compare, compare_at_equal_speed};
+use webapp::results::comparison::{
+    Blocks, Comparison, SpeedMeasured, Verdict, are_narrow, compare, compare_at_equal_speed,
+};
 
 const BENCHES: u32 = 2_000;
 const FIVE_PERCENT: f64 = 0.05 + 0.015;
@@ -130,7 +132,7 @@ fn equal_speed_keeps_its_coverage_and_narrows_what_follows_the_speed() {
             let (mut missed, mut wide, mut wide_plain) = (0, 0.0, 0.0);
             for _ in 0..BENCHES {
                 let bench = simulation.bench(machine, blocks, &[1.05]);
-                let of = |arm: usize| Measured { figures: &bench.figures[arm], speeds: &bench.speeds[arm] };
+                let of = |arm: usize| SpeedMeasured { figures: &bench.figures[arm], speeds: &bench.speeds[arm] };
                 let adjusted = compare_at_equal_speed(of(0), &[of(1)], EFFECT).unwrap()[0];
                 missed += u32::from(leaves_out(&adjusted, 1.05));
                 wide += adjusted.half_width_percent().unwrap();

@@ -14,7 +14,7 @@ use crate::results::keys::Template;
 use crate::results::load::LoadOutcome;
 use crate::results::plan::Ladder;
 use crate::results::run::Level;
-use crate::results::work::{self, Request};
+use crate::results::work::{self, WeightedRequest};
 
 /// One run of the generator.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct LoadJob<'a> {
     /// The address the paths are appended to.
     pub target: &'a str,
     /// What is asked.
-    pub work: &'a [Request],
+    pub work: &'a [WeightedRequest],
     /// Further arguments of the load.
     pub further: &'a [String],
     /// How.
@@ -94,12 +94,12 @@ pub fn run(binary: &Path, job: &LoadJob<'_>, interrupted: &AtomicBool) -> anyhow
 }
 
 /// Whether addresses alone say it.
-fn is_plain(work: &[Request]) -> bool {
+fn is_plain(work: &[WeightedRequest]) -> bool {
     work.iter().all(|request| request.method == "GET" && request.body.is_none())
 }
 
 /// Whether it is the same each time; what cannot be read is not.
-fn is_fixed(request: &Request) -> bool {
+fn is_fixed(request: &WeightedRequest) -> bool {
     let body = request.body.as_deref().map_or(Ok(true), |body| Template::parse_body(body).map(|t| t.is_constant()));
     matches!((Template::parse(&request.path).map(|path| path.is_constant()), body), (Ok(true), Ok(true)))
 }
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn asks_as_agreed() {
-        let job = |level, work: &[Request]| {
+        let job = |level, work: &[WeightedRequest]| {
             arguments(&LoadJob {
                 target: "http://h:1/",
                 work,
@@ -192,23 +192,26 @@ mod tests {
             .join(" ")
         };
         assert_eq!(
-            job(Level::Closed { connections: 16 }, &[Request::get(1, "/fib?number=28")]),
+            job(Level::Closed { connections: 16 }, &[WeightedRequest::get(1, "/fib?number=28")]),
             "load http://h:1/fib?number=28 --connections 16 --warmup 400ms --duration 2500ms --timeout 10000ms --no-keepalive --json -"
         );
         assert!(job(Level::Open { fraction: 0.5, rate_per_second: 120.5 }, &Workload::Mixed.requests()).starts_with(
             "load 6:http://h:1/fib?number=28 3:http://h:1/sleep?seg=0.05 1:http://h:1/io?mb=1 --rate 120.500 --users 64 "
         ));
         let day = Level::Profile { shape: Shape::Day, peak_per_second: 250.0, seconds: 86.4 };
-        let day = job(day, &[Request::get(1, "/")]);
+        let day = job(day, &[WeightedRequest::get(1, "/")]);
         assert!(
             day.starts_with("load http://h:1/ --profile day --scale-time 0.001 --scale-rate 2.5 --timeout 10000ms "),
             "{day}"
         );
         let closed = Level::Closed { connections: 1 };
-        let keys = job(closed, &[Request::get(1, "/item?id={uniform 1..9}")]);
+        let keys = job(closed, &[WeightedRequest::get(1, "/item?id={uniform 1..9}")]);
         assert!(keys.starts_with("load http://h:1/item?id={uniform 1..9} --seed "), "{keys}");
-        let put =
-            Request { method: "PUT".to_owned(), body: Some("secret".to_owned()), ..Request::get(1, "/item?id=1") };
+        let put = WeightedRequest {
+            method: "PUT".to_owned(),
+            body: Some("secret".to_owned()),
+            ..WeightedRequest::get(1, "/item?id=1")
+        };
         let put = job(closed, &[put]);
         assert!(put.starts_with("load http://h:1 --work - --connections 1 ") && !put.contains("secret"), "{put}");
     }

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::Context;
 
 use crate::cluster::contract::ClusterAnswer;
-use crate::results::work::Request;
+use crate::results::work::WeightedRequest;
 
 /// Stands in a body for that of a login.
 const LOGIN: &str = "{login}";
@@ -15,7 +15,7 @@ const LOGIN: &str = "{login}";
 ///
 /// # Errors
 /// When the work logs in, and the cluster names no file with a login, or one that cannot be read.
-pub fn filled(mut work: Vec<Request>, cluster: &ClusterAnswer) -> anyhow::Result<Vec<Request>> {
+pub fn filled(mut work: Vec<WeightedRequest>, cluster: &ClusterAnswer) -> anyhow::Result<Vec<WeightedRequest>> {
     for body in work.iter_mut().filter_map(|request| request.body.as_mut()).filter(|body| body.contains(LOGIN)) {
         let file = cluster.login.as_ref().with_context(|| {
             format!("the work says {LOGIN}, but nobody can log in there: give the arm's up --login 19456:2")
@@ -38,8 +38,12 @@ mod tests {
     fn a_login_is_read_where_the_cluster_says() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "name=a&password=hunter2\n").unwrap();
-        let post = Request { method: "POST".to_owned(), body: Some(LOGIN.to_owned()), ..Request::get(1, "/login") };
-        let work = vec![post, Request::get(1, "/whoami")];
+        let post = WeightedRequest {
+            method: "POST".to_owned(),
+            body: Some(LOGIN.to_owned()),
+            ..WeightedRequest::get(1, "/login")
+        };
+        let work = vec![post, WeightedRequest::get(1, "/whoami")];
         let known = cluster(&format!(r#","login":"{}""#, file.path().display()));
         let done = filled(work.clone(), &known).unwrap();
         assert_eq!((done[0].body.as_deref(), done[1].body.as_deref()), (Some("name=a&password=hunter2"), None));

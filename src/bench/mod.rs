@@ -28,7 +28,7 @@ use anyhow::{Context, bail};
 
 use crate::cluster::contract::ClusterAnswer;
 use crate::results::arm::PointKey;
-use crate::results::folder::Folder;
+use crate::results::folder::ResultsFolder;
 use crate::results::invalid::Judged;
 use crate::results::manifest::{FORMAT, Manifest};
 use crate::results::plan::{ANY_NODE, Ladder, Plan, Visit};
@@ -77,10 +77,10 @@ pub enum Ended {
 /// in the folder, and the cluster is taken down in any case.
 pub fn run(settings: &BenchSettings, progress: &mut BenchProgress, interrupted: &AtomicBool) -> anyhow::Result<Ended> {
     let (folder, manifest, runs) = if settings.resume {
-        let (folder, results) = Folder::resume(&settings.out)?;
+        let (folder, results) = ResultsFolder::resume(&settings.out)?;
         (folder, Some(results.manifest), results.runs)
     } else {
-        (Folder::create(&settings.out)?, None, Vec::new())
+        (ResultsFolder::create(&settings.out)?, None, Vec::new())
     };
     let driver = settings.driver.as_deref().map(|program| Driver::new(program, &settings.binary));
     let caretaker = driver
@@ -118,7 +118,7 @@ struct Bench<'a> {
     prices: Option<Prices>,
     binary: &'a Path,
     driver: Option<Driver>,
-    folder: Folder,
+    folder: ResultsFolder,
     runs: Vec<Run>,
     manifest_written: bool,
 }

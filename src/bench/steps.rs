@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::results::comparison::{Comparison, are_narrow};
-use crate::results::ladder::{self, Next};
+use crate::results::ladder::{self, NextLevel};
 use crate::results::load::ErrorKind;
 use crate::results::plan::{Ladder, Plan, PlannedProfile, Visit};
 use crate::results::queries::{
@@ -43,8 +43,8 @@ fn next_closed(plan: &Plan, visit: &Visit, runs: &[Run], here: &[&Run]) -> Optio
     if visit.block == 1 {
         let levels = plan.connections_at(&visit.point);
         return match ladder::next_closed(&levels, &measured) {
-            Next::Measure(connections) => closed(connections),
-            Next::Stop => None,
+            NextLevel::Measure(connections) => closed(connections),
+            NextLevel::Stop => None,
         };
     }
     let connections = ceiling_connections(plan, runs, &visit.point)?;

@@ -5,7 +5,7 @@ use crate::cluster::contract::{ClusterAnswer, ServiceAnswer};
 use crate::kernel::clock;
 use crate::results::load::LoadOutcome;
 use crate::results::manifest::BalancerIdentity;
-use crate::results::run::{BalancerUse, MachineUse, NodeUse, Sample, ServiceSample, ServiceUse, StatsSample};
+use crate::results::run::{BalancerUse, MachineUse, NodeUse, RunSample, ServiceSample, ServiceUse, StatsSample};
 use crate::stats::{Bottleneck, Resource};
 
 /// A node's snapshot covers the second before it: one taken earlier in the window also covers what was before it.
@@ -21,7 +21,7 @@ pub struct RunWindow {
 }
 
 /// What each node used in the window.
-pub fn nodes(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow, load: &LoadOutcome) -> Vec<NodeUse> {
+pub fn nodes(cluster: &ClusterAnswer, samples: &[RunSample], window: RunWindow, load: &LoadOutcome) -> Vec<NodeUse> {
     let seconds = window.to_seconds - window.from_seconds;
     cluster
         .nodes
@@ -59,7 +59,7 @@ pub fn nodes(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow, loa
 }
 
 /// What the balancer used in the window. `None` without one.
-pub fn balancer(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow) -> Option<BalancerUse> {
+pub fn balancer(cluster: &ClusterAnswer, samples: &[RunSample], window: RunWindow) -> Option<BalancerUse> {
     let cpu = used(samples, window, |sample| sample.balancer_cpu_seconds);
     let cpu_cores = cpu.map(|cpu| cpu / (window.to_seconds - window.from_seconds));
     let balancer = cluster.balancer.as_ref()?;
@@ -69,7 +69,7 @@ pub fn balancer(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow) 
 }
 
 /// What each store and cache used in the window.
-pub fn services(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow) -> Vec<ServiceUse> {
+pub fn services(cluster: &ClusterAnswer, samples: &[RunSample], window: RunWindow) -> Vec<ServiceUse> {
     let seconds = window.to_seconds - window.from_seconds;
     let used = |index: usize, counter: fn(&ServiceSample) -> Option<f64>| {
         used(samples, window, |sample| counter(sample.services.get(index)?))
@@ -97,43 +97,42 @@ pub fn services(cluster: &ClusterAnswer, samples: &[Sample], window: RunWindow) 
 /// What the machine did in the window, and what of it belongs to the run. `is_here`: whether an address is on this machine.
 pub fn machine(
     cluster: &ClusterAnswer,
-    samples: &[Sample],
+    samples: &[RunSample],
     window: RunWindow,
     load: &LoadOutcome,
     is_here: impl Fn(&str) -> bool,
 ) -> MachineUse {
     let seconds = window.to_seconds - window.from_seconds;
-    let cores_of = |counter: &dyn Fn(&Sample) -> Option<f64>| used(samples, window, counter).map(|used| used / seconds);
+    let cores_of =
+        |counter: &dyn Fn(&RunSample) -> Option<f64>| used(samples, window, counter).map(|used| used / seconds);
     let part = |used: Option<f64>, address: &str| match used {
         Some(used) => CpuPart::Used(used),
         None if is_here(address) => CpuPart::Unknown,
         None => CpuPart::Used(0.0),
     };
     let nodes =
-        CpuPart::sum(
-            cluster.nodes.iter().enumerate().map(|(index, node)| {
-                part(cores_of(&|sample: &Sample| sample.nodes.get(index)?.cpu_seconds), &node.url)
-            }),
-        );
+        CpuPart::sum(cluster.nodes.iter().enumerate().map(|(index, node)| {
+            part(cores_of(&|sample: &RunSample| sample.nodes.get(index)?.cpu_seconds), &node.url)
+        }));
     let balancer = match &cluster.balancer {
-        Some(_) => part(cores_of(&|sample: &Sample| sample.balancer_cpu_seconds), &cluster.target),
+        Some(_) => part(cores_of(&|sample: &RunSample| sample.balancer_cpu_seconds), &cluster.target),
         None => CpuPart::Used(0.0),
     };
     let services = CpuPart::sum(cluster.services.iter().enumerate().map(|(index, service)| {
-        let used = cores_of(&|sample: &Sample| sample.services.get(index)?.cpu_seconds);
+        let used = cores_of(&|sample: &RunSample| sample.services.get(index)?.cpu_seconds);
         part(used, &format!("tcp://{}", service.address))
     }));
     let known = |used: Option<f64>| used.map_or(CpuPart::Unknown, CpuPart::Used);
     let generator = known(load.generator.cpu_percent.map(|percent| percent / 100.0));
-    let bench = known(cores_of(&|sample: &Sample| sample.bench_cpu_seconds));
+    let bench = known(cores_of(&|sample: &RunSample| sample.bench_cpu_seconds));
     let shares = shares(samples, window);
     let hz = clock::ticks_per_second() as f64;
-    let ticks = |index: usize| cores_of(&|sample: &Sample| Some(sample.machine_ticks?[index] as f64 / hz));
+    let ticks = |index: usize| cores_of(&|sample: &RunSample| Some(sample.machine_ticks?[index] as f64 / hz));
     let clocks = Clocks {
         cores: ticks(2),
         busy_by_ticks: ticks(0),
         stolen: ticks(1),
-        busy_exactly: cores_of(&|sample: &Sample| sample.machine_busy_seconds),
+        busy_exactly: cores_of(&|sample: &RunSample| sample.machine_busy_seconds),
     };
     let busy = foreign::busy(&clocks);
     MachineUse {
@@ -150,7 +149,7 @@ pub fn machine(
 }
 
 /// The machine's shares in percent, and its speed.
-fn shares(samples: &[Sample], window: RunWindow) -> MachineUse {
+fn shares(samples: &[RunSample], window: RunWindow) -> MachineUse {
     let ticks =
         |index: usize| used(samples, window, move |sample| sample.machine_ticks.map(|ticks| ticks[index] as f64));
     let all = ticks(2).filter(|all| *all > 0.0);
@@ -166,7 +165,7 @@ fn shares(samples: &[Sample], window: RunWindow) -> MachineUse {
 }
 
 /// How much a rising counter grew over the window; between two samples it is taken to have risen evenly.
-fn used(samples: &[Sample], window: RunWindow, counter: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+fn used(samples: &[RunSample], window: RunWindow, counter: impl Fn(&RunSample) -> Option<f64>) -> Option<f64> {
     let readings: Vec<(f64, f64)> =
         samples.iter().filter_map(|sample| Some((sample.t_seconds, counter(sample)?))).collect();
     Some((at(&readings, window.to_seconds)? - at(&readings, window.from_seconds)?).max(0.0))
@@ -215,8 +214,8 @@ mod tests {
         .unwrap()
     }
 
-    fn sample(t: f64, cpu: f64, stats: Option<StatsSample>) -> Sample {
-        Sample {
+    fn sample(t: f64, cpu: f64, stats: Option<StatsSample>) -> RunSample {
+        RunSample {
             t_seconds: t,
             nodes: vec![NodeSample { cpu_seconds: Some(cpu), stats }],
             balancer_cpu_seconds: Some(cpu / 10.0),
@@ -257,10 +256,10 @@ mod tests {
     fn the_machine_and_who_used_it() {
         let window = RunWindow { from_seconds: 1.0, to_seconds: 3.0 };
         // A node that uses 0.25 cores, a balancer of a tenth of that, a generator of 5 %, the bench 1 %: of 1.05 cores.
-        let samples: Vec<Sample> = (0..=4).map(|t| sample(f64::from(t), f64::from(t) / 4.0, None)).collect();
+        let samples: Vec<RunSample> = (0..=4).map(|t| sample(f64::from(t), f64::from(t) / 4.0, None)).collect();
         let generator = GeneratorUse { cpu_percent: Some(5.0), ..GeneratorUse::default() };
         let load = LoadOutcome { generator, ..LoadOutcome::default() };
-        let machine = |samples: &[Sample], here: bool| machine(&cluster(), samples, window, &load, |_| here);
+        let machine = |samples: &[RunSample], here: bool| machine(&cluster(), samples, window, &load, |_| here);
         let found = machine(&samples, true);
         let near = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-9;
         assert!(near(found.busy_percent, 50.0) && near(found.speed_per_second, 40_000.0));
@@ -286,16 +285,16 @@ mod tests {
         )
         .unwrap();
         let window = RunWindow { from_seconds: 1.0, to_seconds: 3.0 };
-        let at = |t: u32| Sample {
+        let at = |t: u32| RunSample {
             t_seconds: f64::from(t),
             services: vec![ServiceSample {
                 cpu_seconds: Some(f64::from(t) * 0.4),
                 periods: Some([u64::from(t) * 10, u64::from(t) * 4]),
                 memory_bytes: Some(u64::from(t) << 20),
             }],
-            ..Sample::default()
+            ..RunSample::default()
         };
-        let samples: Vec<Sample> = (0..5).map(at).collect();
+        let samples: Vec<RunSample> = (0..5).map(at).collect();
         let found = &services(&cluster, &samples, window)[0];
         assert_eq!(
             (found.role, found.quota_cores, found.memory_bytes),

@@ -15,7 +15,7 @@ use crate::http::outgoing::ClientError;
 use crate::kernel::cgroup::quota;
 use crate::kernel::{Root, busy, clock, cpu, process};
 use crate::lock::lock;
-use crate::results::run::{NodeSample, Sample, ServiceSample, StatsSample};
+use crate::results::run::{NodeSample, RunSample, ServiceSample, StatsSample};
 use crate::stats::Bottleneck;
 
 /// CPU clocks are read this often: four points in each second of the charts.
@@ -33,7 +33,7 @@ pub struct Watch {
     started: Instant,
     over: Arc<AtomicBool>,
     all_asked: Arc<AtomicBool>,
-    looker: JoinHandle<Vec<Sample>>,
+    looker: JoinHandle<Vec<RunSample>>,
     nodes: Arc<Mutex<Nodes>>,
 }
 
@@ -82,7 +82,7 @@ impl Watch {
 
     /// Ends the watch with a last look at every node: its snapshot covers the second before, so that a short run has
     /// one, too.
-    pub fn end(self) -> Vec<Sample> {
+    pub fn end(self) -> Vec<RunSample> {
         self.over.store(true, Ordering::Relaxed);
         let askers = std::mem::take(&mut lock(&self.nodes).askers);
         for asker in askers {
@@ -165,11 +165,11 @@ fn look(
     nodes: &Mutex<Nodes>,
     counted: &Counted,
     over: &AtomicBool,
-) -> Vec<Sample> {
+) -> Vec<RunSample> {
     let mut samples = Vec::new();
     loop {
         let last = over.load(Ordering::Relaxed);
-        samples.push(Sample {
+        samples.push(RunSample {
             t_seconds: (started.elapsed().as_secs_f64() * 1e4).round() / 1e4,
             nodes: lock(nodes).look(),
             services: families.services.iter().map(|family| service(family.as_deref())).collect(),

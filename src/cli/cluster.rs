@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use super::Exit;
-use crate::cluster::balancer::Kind;
+use crate::cluster::balancer::BalancerKind;
 use crate::cluster::contract::Topology;
 use crate::cluster::describe::{Description, Machine};
 use crate::cluster::reporter::Reporter;
@@ -156,7 +156,7 @@ struct Describe {
     #[arg(long, required = true, value_parser = named_address)]
     node: Vec<(String, String)>,
     #[arg(long, requires = "balancer_version")]
-    balancer: Option<Kind>,
+    balancer: Option<BalancerKind>,
     #[arg(long)]
     balancer_version: Option<String>,
     #[arg(long, requires = "balancer")]
@@ -305,7 +305,10 @@ mod tests {
     fn options_become_a_request() {
         let request =
             up("--nodes=3 --unit-cpu none --bind :: --backend a:1,b:2 --balancer nginx -- --workers 2").unwrap();
-        assert_eq!((request.nodes, request.unit_cpu, request.balancer), (Some(3), Some(None), Some(Kind::Nginx)));
+        assert_eq!(
+            (request.nodes, request.unit_cpu, request.balancer),
+            (Some(3), Some(None), Some(BalancerKind::Nginx))
+        );
         assert_eq!(request.backend.unwrap(), ["a:1", "b:2"]);
         assert_eq!(request.bind.unwrap().reachable_host(), "[::1]");
         assert_eq!(request.node_arguments, ["--workers", "2"]);

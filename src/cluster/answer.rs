@@ -1,6 +1,6 @@
 //! What a command answers: the contract for a program, a table for a person at a terminal.
 
-use super::balancer::{Kind, NodeShare};
+use super::balancer::{BalancerKind, NodeShare};
 use super::contract::{
     BalancerAnswer, ClusterAnswer, Limited, MachineAnswer, NodeAnswer, NodeState, ServiceAnswer, ServiceRole,
 };
@@ -62,7 +62,7 @@ impl Cluster {
         }
     }
 
-    fn balancer_answer(&self, kind: Kind, ask: bool) -> BalancerAnswer {
+    fn balancer_answer(&self, kind: BalancerKind, ask: bool) -> BalancerAnswer {
         let (site, balancer) = (self.site(), kind.balancer());
         let pid = site.process().map(process::Record::pid);
         BalancerAnswer {

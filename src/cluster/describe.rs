@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::balancer::Kind;
+use super::balancer::BalancerKind;
 use super::contract::{BalancerAnswer, ClusterAnswer, Limited, MachineAnswer, NodeAnswer, NodeState, Topology};
 use super::ready;
 
@@ -28,7 +28,7 @@ pub struct Description {
     /// Processes of nodes on this machine, by name.
     pub pids: BTreeMap<String, u32>,
     /// Kind, version, and its process where that is on this machine.
-    pub balancer: Option<(Kind, String, Option<u32>)>,
+    pub balancer: Option<(BalancerKind, String, Option<u32>)>,
     /// Real machines under the nodes, where the driver can give and take them.
     pub machines: Vec<Machine>,
 }
@@ -126,7 +126,7 @@ mod tests {
             target: "http://10.0.0.10".to_owned(),
             nodes,
             pids: [("node2".to_owned(), 7)].into(),
-            balancer: Some((Kind::Nginx, "1.22.1".to_owned(), None)),
+            balancer: Some((BalancerKind::Nginx, "1.22.1".to_owned(), None)),
             machines: vec![Machine { name: "host1".to_owned(), units: 4, nodes: vec!["node2".to_owned()] }],
         };
         let text = serde_json::to_string(&description.clone().answer(false)).unwrap();

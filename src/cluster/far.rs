@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::stop::Stop;
-use crate::results::balancer::Kind;
+use crate::results::balancer::BalancerKind;
 
 /// The name of the relay among the services.
 pub const RELAY: &str = "relay1";
@@ -23,7 +23,7 @@ pub const EDGE: &str = "edge1";
 pub struct FarRequest {
     /// One way.
     pub delay: Option<Duration>,
-    pub edge: Option<Kind>,
+    pub edge: Option<BalancerKind>,
 }
 
 /// How far clients are, and what is near them.
@@ -41,7 +41,7 @@ pub struct Far {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
     /// Which one.
-    pub kind: Kind,
+    pub kind: BalancerKind,
     /// Where clients connect, on 127.0.0.1; 0 until it is chosen.
     pub port: u16,
     /// Where its own figures are; 0 until it is chosen.
@@ -79,7 +79,7 @@ impl FarRequest {
     /// Flags with what is asked and what there is, for the comparison with a cluster that is up.
     pub fn against(self, far: Option<Far>) -> [(&'static str, Option<String>, Option<String>); 2] {
         let time = |delay: Duration| humantime::format_duration(delay).to_string();
-        let name = |kind: Kind| kind.name().to_owned();
+        let name = |kind: BalancerKind| kind.name().to_owned();
         [
             ("origin-delay", self.delay.map(time), far.map(|far| time(far.delay))),
             ("edge", self.edge.map(name), far.and_then(|far| far.edge).map(|edge| name(edge.kind))),
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn an_edge_needs_a_way_and_a_time() {
         let delay = Some(Duration::from_millis(40));
-        let edge = Some(Kind::Nginx);
+        let edge = Some(BalancerKind::Nginx);
         for (request, bare, cache, tls, said) in [
             (FarRequest::default(), false, None, true, None),
             (FarRequest { delay, edge: None }, false, None, false, None),
@@ -140,7 +140,7 @@ mod tests {
         let mut far = Far { delay: Duration::from_millis(1), port: 0, edge: None };
         far.ports_mut().zip(7..).for_each(|(port, number)| *port = number);
         assert_eq!((far.nearest(), far.ports()), ("127.0.0.1:7".to_owned(), vec![7]));
-        far.edge = Some(Edge { kind: Kind::Haproxy, port: 8, stats_port: 9 });
+        far.edge = Some(Edge { kind: BalancerKind::Haproxy, port: 8, stats_port: 9 });
         assert_eq!((far.nearest(), far.ports()), ("127.0.0.1:8".to_owned(), vec![7, 8, 9]));
         let [(_, asked, has), (_, edge, _)] = FarRequest { delay: Some(far.delay), edge: None }.against(Some(far));
         assert_eq!((asked.as_deref(), has.as_deref(), edge), (Some("1ms"), Some("1ms"), None));

@@ -111,7 +111,7 @@ impl Cluster {
     }
 
     fn balancer(&self) -> Option<&'static dyn Balancer> {
-        self.settings.balancer.map(balancer::Kind::balancer)
+        self.settings.balancer.map(balancer::BalancerKind::balancer)
     }
 
     /// The balancer, which must run.

@@ -67,7 +67,7 @@ pub struct UpRequest {
     pub unit_cpu: Option<Option<u32>>,
     pub model: Option<Model>,
     pub drain_timeout: Option<u32>,
-    pub balancer: Option<balancer::Kind>,
+    pub balancer: Option<balancer::BalancerKind>,
     pub behind_balancer: bool,
     pub backend: Option<Vec<String>>,
     pub algorithm: Option<Algorithm>,
@@ -115,7 +115,7 @@ pub struct Settings {
     /// Further arguments of `webapp serve`.
     pub node_arguments: Vec<String>,
     /// `None`: clients ask the one node.
-    pub balancer: Option<balancer::Kind>,
+    pub balancer: Option<balancer::BalancerKind>,
     /// Whether a vertical cluster has one, too.
     pub behind_balancer: bool,
     /// The nodes that somebody else started, as HOST:PORT; `None` where they are ours.
@@ -219,7 +219,7 @@ impl UpRequest {
         if bare && self.waf.is_some() {
             return Err(Stop::usage("it is the balancer that has the firewall: --waf needs --behind-balancer here"));
         }
-        let balancer = (!bare).then(|| self.balancer.unwrap_or(balancer::Kind::Haproxy));
+        let balancer = (!bare).then(|| self.balancer.unwrap_or(balancer::BalancerKind::Haproxy));
         if let (Some(waf), Some(kind)) = (self.waf, balancer) {
             waf.check(kind)?;
         }

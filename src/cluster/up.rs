@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use super::balancer::{Kind, Site};
+use super::balancer::{BalancerKind, Site};
 use super::limits::Mechanism;
 use super::program::{self, Needed};
 use super::reporter::Reporter;
@@ -122,7 +122,7 @@ impl Cluster {
         let site = self.site();
         site.start(balancer)?;
         self.ask_announced()?;
-        let (name, version) = (self.settings.balancer.map_or("", Kind::name), balancer.version()?);
+        let (name, version) = (self.settings.balancer.map_or("", BalancerKind::name), balancer.version()?);
         let config = site.config_path(balancer);
         self.reporter.step(format_args!("{name} {version} on {}, by {}", self.origin(), config.display()));
         self.reporter.step(format_args!("its statistics: http://127.0.0.1:{}/", self.settings.stats_port));

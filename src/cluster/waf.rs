@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::program::Needed;
 use super::stop::Stop;
-use crate::results::balancer::Kind;
+use crate::results::balancer::BalancerKind;
 
 /// The module of nginx, where Debian puts it.
 pub const NGINX_MODULE: &str = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so";
@@ -39,20 +39,20 @@ impl Waf {
     ///
     /// # Errors
     /// [`Stop::Usage`] with the sentence for the person.
-    pub fn check(self, kind: Kind) -> Result<(), Stop> {
+    pub fn check(self, kind: BalancerKind) -> Result<(), Stop> {
         match (kind, self) {
-            (Kind::Nginx, _) | (Kind::Haproxy, Self::Block) => Ok(()),
-            (Kind::Haproxy, Self::Detect) => Err(Stop::usage(
+            (BalancerKind::Nginx, _) | (BalancerKind::Haproxy, Self::Block) => Ok(()),
+            (BalancerKind::Haproxy, Self::Detect) => Err(Stop::usage(
                 "HAProxy has a short list of what it refuses, and no firewall that only looks: --waf detect needs --balancer nginx",
             )),
         }
     }
 
     /// What of the machine it needs with that balancer.
-    pub fn needed(kind: Kind) -> &'static [Needed] {
+    pub fn needed(kind: BalancerKind) -> &'static [Needed] {
         match kind {
-            Kind::Nginx => &OF_NGINX,
-            Kind::Haproxy => &[],
+            BalancerKind::Nginx => &OF_NGINX,
+            BalancerKind::Haproxy => &[],
         }
     }
 }
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn only_nginx_looks_without_refusing() {
-        assert!(Waf::Detect.check(Kind::Nginx).is_ok() && Waf::Block.check(Kind::Haproxy).is_ok());
-        assert!(Waf::Detect.check(Kind::Haproxy).unwrap_err().to_string().contains("--balancer nginx"));
-        assert!(Waf::needed(Kind::Haproxy).is_empty());
+        assert!(Waf::Detect.check(BalancerKind::Nginx).is_ok() && Waf::Block.check(BalancerKind::Haproxy).is_ok());
+        assert!(Waf::Detect.check(BalancerKind::Haproxy).unwrap_err().to_string().contains("--balancer nginx"));
+        assert!(Waf::needed(BalancerKind::Haproxy).is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use fastrand::Rng;
 
-use crate::results::keys::{Distribution, Key};
+use crate::results::keys::{Distribution, KeyRange};
 
 /// The random numbers of one connection or request.
 pub(super) fn stream(seed: u64, number: u64) -> Rng {
@@ -29,12 +29,12 @@ fn mixed(number: u64) -> u64 {
 /// Draws one kind of key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeySampler {
-    key: Key,
+    key: KeyRange,
     zipf: Option<Zipf>,
 }
 
 impl KeySampler {
-    pub fn new(key: Key) -> Self {
+    pub fn new(key: KeyRange) -> Self {
         let zipf = match key.distribution {
             Distribution::Uniform => None,
             Distribution::Zipf { exponent } => Some(Zipf::new(key.count(), exponent)),
@@ -141,7 +141,7 @@ mod tests {
         (squared - degrees) / (2.0 * degrees).sqrt()
     }
 
-    fn shares(key: Key) -> Vec<f64> {
+    fn shares(key: KeyRange) -> Vec<f64> {
         let exponent = match key.distribution {
             Distribution::Uniform => 0.0,
             Distribution::Zipf { exponent } => exponent,
@@ -151,9 +151,9 @@ mod tests {
         weights.into_iter().map(|weight| weight / all * DRAWS as f64).collect()
     }
 
-    fn keys() -> Vec<Key> {
-        let zipf = |first, last, exponent| Key { first, last, distribution: Distribution::Zipf { exponent } };
-        let uniform = |first, last| Key { first, last, distribution: Distribution::Uniform };
+    fn keys() -> Vec<KeyRange> {
+        let zipf = |first, last, exponent| KeyRange { first, last, distribution: Distribution::Zipf { exponent } };
+        let uniform = |first, last| KeyRange { first, last, distribution: Distribution::Uniform };
         let mut keys = vec![uniform(1, 1000), uniform(7, 9), uniform(0, 12_345), zipf(5, 6, 0.99)];
         keys.extend([0.0, 0.5, 0.99, 1.0, 1.000_000_01, 1.5, 2.0, 4.0].map(|exponent| zipf(1, 1000, exponent)));
         keys.push(zipf(1, 100_000, 0.99));
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_statistic_sees_another_exponent() {
-        let key = |exponent| Key { first: 1, last: 1000, distribution: Distribution::Zipf { exponent } };
+        let key = |exponent| KeyRange { first: 1, last: 1000, distribution: Distribution::Zipf { exponent } };
         let sampler = KeySampler::new(key(0.99));
         let mut random = stream(1, 0);
         let mut counts = vec![0; 1000];
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn each_number_has_a_stream_of_its_own() {
         // The first draws of a million streams are as even as a million draws of one.
-        let key = Key { first: 0, last: 999, distribution: Distribution::Uniform };
+        let key = KeyRange { first: 0, last: 999, distribution: Distribution::Uniform };
         let sampler = KeySampler::new(key);
         let mut counts = vec![0; 1000];
         let mut pairs = vec![0; 1000];
@@ -212,7 +212,7 @@ mod tests {
     fn any_range_and_exponent_stay_within_it() {
         for exponent in [0.0, 1e-12, 0.3, 0.99, 1.0, 3.0, 10.0] {
             for (first, last) in [(0, 0), (1, 1), (0, 1), (1, 1 << 53), ((1 << 53) - 1, 1 << 53)] {
-                let sampler = KeySampler::new(Key { first, last, distribution: Distribution::Zipf { exponent } });
+                let sampler = KeySampler::new(KeyRange { first, last, distribution: Distribution::Zipf { exponent } });
                 let mut random = stream(3, 3);
                 for _ in 0..1000 {
                     let key = sampler.draw(&mut random);

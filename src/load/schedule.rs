@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 
 use crate::results::load::Arrivals;
-use crate::results::profile::{Profile, Times};
+use crate::results::profile::{Profile, ProfileTimes};
 
 /// How the requests of an open loop are paced.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub(super) struct Schedule {
 enum Rate {
     /// Requests a second.
     Constant(f64),
-    Changing(Times),
+    Changing(ProfileTimes),
 }
 
 impl Rate {

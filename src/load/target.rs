@@ -4,7 +4,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::http::url::{Url, UrlProblem};
 use crate::results::keys::{Piece, Template};
-use crate::results::work::Request;
+use crate::results::work::WeightedRequest;
 
 /// One address of the mix.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +107,11 @@ fn address_of(text: &str) -> anyhow::Result<Url> {
 ///
 /// # Errors
 /// When there is not one address, it has a weight or a query, or a request makes no address with it.
-pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request], columns: &[String]) -> anyhow::Result<Vec<LoadTarget>> {
+pub fn targets_of<T: AsRef<str>>(
+    texts: &[T],
+    work: &[WeightedRequest],
+    columns: &[String],
+) -> anyhow::Result<Vec<LoadTarget>> {
     let [base] = texts else { bail!("the requests of a file go to one address; give http://HOST:PORT alone") };
     let base = base.as_ref().trim();
     let origin = address_of(base)?;
@@ -116,7 +120,7 @@ pub fn targets_of<T: AsRef<str>>(texts: &[T], work: &[Request], columns: &[Strin
         "'{base}': the requests of a file bring their own queries; give http://HOST:PORT alone"
     );
     let before = origin.to_string();
-    let target = |request: &Request| {
+    let target = |request: &WeightedRequest| {
         let address = format!("{}{}", before.trim_end_matches('/'), request.path);
         let target = LoadTarget::get(request.weight, &address, columns)?;
         let body = request.body.as_deref().map(|body| Template::parse_body_with(body, columns)).transpose()?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::analysis::{LatencyPoint, Point};
 use crate::design::{Text, both};
 use crate::results::arm::Scale;
-use crate::results::comparison::{self, Measured, Verdict};
+use crate::results::comparison::{self, SpeedMeasured, Verdict};
 use crate::results::plan::Plan;
 
 /// Below this difference of the ceilings there is nothing to explain, in percent.
@@ -62,10 +62,12 @@ pub fn comparisons(plan: &Plan, points: &[Point]) -> Vec<Comparison> {
         let baseline = reference.valid_blocks();
         let effect = plan.smallest_effect_percent;
         let goodput = comparison::compare(&baseline, &blocks.iter().collect::<Vec<_>>(), effect);
-        let measured =
-            arms.iter().zip(&blocks).map(|(arm, figures)| Measured { figures, speeds: &arm.machine_speed_by_block });
+        let measured = arms
+            .iter()
+            .zip(&blocks)
+            .map(|(arm, figures)| SpeedMeasured { figures, speeds: &arm.machine_speed_by_block });
         let equal = comparison::compare_at_equal_speed(
-            Measured { figures: &baseline, speeds: &reference.machine_speed_by_block },
+            SpeedMeasured { figures: &baseline, speeds: &reference.machine_speed_by_block },
             &measured.collect::<Vec<_>>(),
             effect,
         );

@@ -2,7 +2,7 @@
 
 use crate::design::Text;
 use crate::report::usage::sum;
-use crate::results::invalid::{Judged, Reason};
+use crate::results::invalid::{InvalidReason, Judged};
 use crate::results::run::Run;
 
 /// The reasons that the bench wrote. It wrote the English of its judgement alone, so the run is judged again: what is found to be
@@ -16,7 +16,7 @@ pub fn reasons(run: &Run) -> Vec<Text> {
         overload_expected: false,
         names_expected: true,
     };
-    let known: Vec<Text> = judged.reasons().iter().map(Reason::words).collect();
+    let known: Vec<Text> = judged.reasons().iter().map(InvalidReason::words).collect();
     let both = |written: &String| known.iter().find(|text| text.en() == written).cloned();
     run.verdict.reasons.iter().map(|written| both(written).unwrap_or_else(|| Text::as_written(written))).collect()
 }

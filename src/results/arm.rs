@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::placeholder::Placeholder;
-use super::work::Request;
+use super::work::WeightedRequest;
 
 /// Flags of the driver whose value makes requests cost more, and adds nothing that serves.
 const AMOUNTS_OF_WORK: [&str; 2] = ["--store-rows", "--login"];
@@ -28,7 +28,7 @@ pub struct Arm {
     pub target: Option<String>,
     /// Requests of this arm alone; `None`: those of the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub work: Option<Vec<Request>>,
+    pub work: Option<Vec<WeightedRequest>>,
     /// Whether it is asked by HTTPS, at the address that its cluster names for that.
     #[serde(default, skip_serializing_if = "is_false")]
     pub https: bool,

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 /// All kinds of balancers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum BalancerKind {
     /// HAProxy, 2.6 or newer.
     Haproxy,
     /// nginx.
     Nginx,
 }
 
-impl Kind {
+impl BalancerKind {
     /// Its word on the command line and in the answer.
     pub fn name(self) -> &'static str {
         match self {
@@ -25,5 +25,5 @@ impl Kind {
 
 /// The words of all kinds.
 pub fn names() -> Vec<&'static str> {
-    Kind::value_variants().iter().map(|kind| kind.name()).collect()
+    BalancerKind::value_variants().iter().map(|kind| kind.name()).collect()
 }

@@ -21,7 +21,7 @@
 mod speed;
 mod words;
 
-pub use speed::{Measured, compare_at_equal_speed};
+pub use speed::{SpeedMeasured, compare_at_equal_speed};
 pub use words::{further, range};
 
 use std::collections::{BTreeMap, BTreeSet};

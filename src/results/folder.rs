@@ -17,7 +17,7 @@ pub const MANIFEST: &str = "manifest.json";
 pub const RUNS: &str = "runs.jsonl";
 
 /// A results folder that is being written.
-pub struct Folder {
+pub struct ResultsFolder {
     path: PathBuf,
     runs: File,
 }
@@ -31,7 +31,7 @@ pub struct Results {
     pub runs: Vec<Run>,
 }
 
-impl Folder {
+impl ResultsFolder {
     /// Makes a new folder (with its parents). One that already holds something is refused.
     ///
     /// # Errors

@@ -35,9 +35,9 @@ pub struct Judged<'a> {
 
 /// One reason.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Reason {
+pub enum InvalidReason {
     /// Others used CPU of the machine.
-    Others(Others),
+    Others(ForeignCpu),
     /// The load generator was the limit, for this reason.
     Generator(Text),
     /// No request was answered correctly.
@@ -60,7 +60,7 @@ pub enum Reason {
 
 /// CPU that belongs to nobody of the run, in cores.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Others {
+pub struct ForeignCpu {
     /// Used by others.
     pub cores: f64,
     /// Taken by the hypervisor, where it is worth telling.
@@ -71,10 +71,10 @@ pub struct Others {
 
 impl Judged<'_> {
     /// Why the run is not valid; empty where it is.
-    pub fn reasons(&self) -> Vec<Reason> {
-        let others = self.others().map(Reason::Others);
-        let generator = generator(&self.load.generator).map(Reason::Generator);
-        let nothing = (self.load.requests_ok == 0).then_some(Reason::NothingAnswered);
+    pub fn reasons(&self) -> Vec<InvalidReason> {
+        let others = self.others().map(InvalidReason::Others);
+        let generator = generator(&self.load.generator).map(InvalidReason::Generator);
+        let nothing = (self.load.requests_ok == 0).then_some(InvalidReason::NothingAnswered);
         others.into_iter().chain(generator).chain(nothing).chain(self.failed()).chain(self.nameless()).collect()
     }
 
@@ -84,7 +84,7 @@ impl Judged<'_> {
         RunVerdict { valid: reasons.is_empty(), reasons }
     }
 
-    fn others(&self) -> Option<Others> {
+    fn others(&self) -> Option<ForeignCpu> {
         let machine = self.machine;
         let (foreign, cores) = (machine.foreign_cores?, machine.cores?);
         let full = machine.busy_cores.is_some_and(|busy| busy >= FULL * cores);
@@ -94,23 +94,23 @@ impl Judged<'_> {
             return None;
         }
         let stolen = machine.steal_percent.map(|percent| percent / 100.0 * cores);
-        Some(Others { cores: foreign, stolen: stolen.filter(|stolen| *stolen >= NOTICEABLE * cores), held })
+        Some(ForeignCpu { cores: foreign, stolen: stolen.filter(|stolen| *stolen >= NOTICEABLE * cores), held })
     }
 
-    fn failed(&self) -> Option<Reason> {
+    fn failed(&self) -> Option<InvalidReason> {
         // A lost session is what such a run asks for: it is told as a figure, and lowers goodput, but is nothing wrong with the
         // run.
         let failures = self.load.errors.iter().filter(|(kind, _)| **kind != ErrorKind::SessionLost);
         let kinds: BTreeMap<ErrorKind, u64> = failures.map(|(kind, count)| (*kind, *count)).collect();
         let requests = self.load.requests_total;
         let too_many = kinds.values().sum::<u64>() as f64 > TOLERATED_ERRORS * requests as f64;
-        (too_many && !self.overload_expected).then_some(Reason::Failed { requests, kinds })
+        (too_many && !self.overload_expected).then_some(InvalidReason::Failed { requests, kinds })
     }
 
-    fn nameless(&self) -> Option<Reason> {
+    fn nameless(&self) -> Option<InvalidReason> {
         let (named, answers): (u64, u64) = (self.load.nodes.values().sum(), self.load.requests_ok);
         let nameless = answers.saturating_sub(named);
-        (self.names_expected && nameless > 0).then_some(Reason::Nameless { nameless, answers })
+        (self.names_expected && nameless > 0).then_some(InvalidReason::Nameless { nameless, answers })
     }
 }
 
@@ -137,7 +137,7 @@ fn cause_es(cause: InvalidCause) -> &'static str {
     }
 }
 
-impl Reason {
+impl InvalidReason {
     /// In plain words.
     pub fn words(&self) -> Text {
         match self {
@@ -165,7 +165,7 @@ impl Reason {
     }
 }
 
-impl Others {
+impl ForeignCpu {
     fn words(&self) -> Text {
         let two = |cores: f64| significant(cores, 2);
         let stolen = self.stolen.map_or_else(Text::default, |stolen| {
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    fn judged(load: &LoadOutcome, overload_expected: bool, names_expected: bool) -> Vec<Reason> {
+    fn judged(load: &LoadOutcome, overload_expected: bool, names_expected: bool) -> Vec<InvalidReason> {
         let machine = &MachineUse::default();
         Judged { load, machine, quota_cores: None, overload_expected, names_expected }.reasons()
     }
@@ -301,7 +301,7 @@ mod tests {
             };
             let judged =
                 Judged { load: &good(), machine, quota_cores: quota, overload_expected: false, names_expected: true };
-            let found: Vec<Text> = judged.reasons().iter().map(Reason::words).collect();
+            let found: Vec<Text> = judged.reasons().iter().map(InvalidReason::words).collect();
             assert_eq!(found.first().map(Text::en), said, "{foreign:?} {busy} {steal} {used:?} {quota:?}");
         }
     }

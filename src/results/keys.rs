@@ -21,7 +21,7 @@ pub enum Piece {
     /// What is not text.
     Bytes(Vec<u8>),
     /// A key drawn for each request.
-    Key(Key),
+    Key(KeyRange),
     /// A column of a table, from the row that the request has.
     Column {
         /// Its number, from 0.
@@ -44,7 +44,7 @@ pub enum Form {
 
 /// Whole numbers from `first` to `last`, both included, and how they are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Key {
+pub struct KeyRange {
     /// The lowest.
     pub first: u64,
     /// The highest.
@@ -115,7 +115,7 @@ impl Template {
             };
             pieces.list.push(match column(name, form, columns) {
                 Some(piece) => piece,
-                None => Piece::Key(Key::parse(inside).map_err(|error| no_key(error, columns))?),
+                None => Piece::Key(KeyRange::parse(inside).map_err(|error| no_key(error, columns))?),
             });
             rest = after;
         }
@@ -148,7 +148,7 @@ impl Template {
                 _ if from.starts_with("{uniform") || from.starts_with("{zipf") => {
                     let (inside, _) = closed
                         .ok_or_else(|| KeyError(format!("the brace in '{}' is not closed; {HOW}", shortened(from))))?;
-                    Some((Piece::Key(Key::parse(inside)?), inside))
+                    Some((Piece::Key(KeyRange::parse(inside)?), inside))
                 }
                 Some((inside, _)) => column(inside, Form::Raw, columns).map(|piece| (piece, inside)),
                 None => None,
@@ -247,7 +247,7 @@ fn not_opened(text: &str) -> KeyError {
     KeyError(format!("a brace in '{text}' is not a key, for it is not opened; {HOW}{BRACE}"))
 }
 
-impl Key {
+impl KeyRange {
     /// Reads what stands between the braces.
     fn parse(text: &str) -> Result<Self, KeyError> {
         let error = |problem: &str| KeyError(format!("{{{text}}}: {problem}; {HOW}"));
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn texts_with_keys() {
         let template = Template::parse("/item?id={uniform 1..100}&tag={zipf 0..9 0.99}x").unwrap();
-        let key = |first, last, distribution| Piece::Key(Key { first, last, distribution });
+        let key = |first, last, distribution| Piece::Key(KeyRange { first, last, distribution });
         assert_eq!(
             template.pieces,
             [
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn bodies_hold_braces_and_keys() {
         let template = Template::parse_body(r#"{"id": {uniform 1..9}, "a": {}}"#).unwrap();
-        let key = Piece::Key(Key { first: 1, last: 9, distribution: Distribution::Uniform });
+        let key = Piece::Key(KeyRange { first: 1, last: 9, distribution: Distribution::Uniform });
         assert_eq!(template.pieces, [Piece::Text(r#"{"id": "#.into()), key, Piece::Text(r#", "a": {}}"#.into())]);
         assert!(Template::parse_body("").unwrap().is_constant() && Template::parse_body("{}").unwrap().is_constant());
         for (text, says) in [("{uniform 1..2", "not closed"), ("{uniformly}", "not a key"), ("{zipf 1..2}", "exponent")]

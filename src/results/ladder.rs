@@ -8,7 +8,7 @@ pub const GAIN: f64 = 0.05;
 
 /// What to do after some levels of a closed ladder have been measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextLevel {
     /// Measure this level (again, when it is the last one).
     Measure(u32),
     /// There is nothing more to learn.
@@ -16,17 +16,19 @@ pub enum Next {
 }
 
 /// The next level of a closed ladder with these `levels` (rising), after `measured` (level and goodput, in order).
-pub fn next_closed(levels: &[u32], measured: &[(u32, f64)]) -> Next {
+pub fn next_closed(levels: &[u32], measured: &[(u32, f64)]) -> NextLevel {
     let Some(&(last, _)) = measured.last() else {
-        return levels.first().map_or(Next::Stop, |&level| Next::Measure(level));
+        return levels.first().map_or(NextLevel::Stop, |&level| NextLevel::Measure(level));
     };
     let below = best(measured.iter().filter(|&&(level, _)| level < last));
     let at_last: Vec<f64> = measured.iter().filter(|&&(level, _)| level == last).map(|&(_, goodput)| goodput).collect();
     let breached = below.is_some_and(|below| at_last.iter().all(|&goodput| goodput < below * (1.0 + GAIN)));
     match (breached, at_last.len()) {
-        (true, 1) => Next::Measure(last),
-        (true, _) => Next::Stop,
-        (false, _) => levels.iter().find(|&&level| level > last).map_or(Next::Stop, |&level| Next::Measure(level)),
+        (true, 1) => NextLevel::Measure(last),
+        (true, _) => NextLevel::Stop,
+        (false, _) => {
+            levels.iter().find(|&&level| level > last).map_or(NextLevel::Stop, |&level| NextLevel::Measure(level))
+        }
     }
 }
 
@@ -99,22 +101,22 @@ mod tests {
     fn closed_ladder() {
         let levels = [4, 8, 16];
         for (measured, next) in [
-            (vec![], Next::Measure(4)),
-            (vec![(4, 100.0)], Next::Measure(8)),
-            (vec![(4, 100.0), (8, 180.0)], Next::Measure(16)),
+            (vec![], NextLevel::Measure(4)),
+            (vec![(4, 100.0)], NextLevel::Measure(8)),
+            (vec![(4, 100.0), (8, 180.0)], NextLevel::Measure(16)),
             // A breach is measured again, two stop the ladder.
-            (vec![(4, 100.0), (8, 102.0)], Next::Measure(8)),
-            (vec![(4, 100.0), (8, 102.0), (8, 99.0)], Next::Stop),
+            (vec![(4, 100.0), (8, 102.0)], NextLevel::Measure(8)),
+            (vec![(4, 100.0), (8, 102.0), (8, 99.0)], NextLevel::Stop),
             // The second time it was better: on we go.
-            (vec![(4, 100.0), (8, 102.0), (8, 130.0)], Next::Measure(16)),
+            (vec![(4, 100.0), (8, 102.0), (8, 130.0)], NextLevel::Measure(16)),
             // The end of the ladder: its last level is confirmed, too.
-            (vec![(4, 100.0), (8, 180.0), (16, 181.0)], Next::Measure(16)),
-            (vec![(4, 100.0), (8, 180.0), (16, 300.0)], Next::Stop),
+            (vec![(4, 100.0), (8, 180.0), (16, 181.0)], NextLevel::Measure(16)),
+            (vec![(4, 100.0), (8, 180.0), (16, 300.0)], NextLevel::Stop),
         ] {
             assert_eq!(next_closed(&levels, &measured), next, "{measured:?}");
         }
-        assert_eq!(next_closed(&[], &[]), Next::Stop);
-        assert_eq!(next_closed(&[4], &[(4, 1.0)]), Next::Stop);
+        assert_eq!(next_closed(&[], &[]), NextLevel::Stop);
+        assert_eq!(next_closed(&[4], &[(4, 1.0)]), NextLevel::Stop);
     }
 
     #[test]

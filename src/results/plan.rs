@@ -11,7 +11,7 @@ use super::arm::{Arm, PointKey, Scale};
 use super::objective::Objective;
 use super::placeholder::Placeholder;
 use super::profile::Shape;
-use super::work::Request;
+use super::work::WeightedRequest;
 
 /// What a request makes the node do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -29,8 +29,8 @@ pub enum Workload {
 
 impl Workload {
     /// Requests with their weights.
-    pub fn requests(self) -> Vec<Request> {
-        let path = Request::get;
+    pub fn requests(self) -> Vec<WeightedRequest> {
+        let path = WeightedRequest::get;
         match self {
             Self::Cpu => vec![path(1, CPU_PATH)],
             Self::Sleep => vec![path(1, SLEEP_PATH)],
@@ -65,7 +65,7 @@ const IO_PATH: &str = "/io?mb=1";
 ///
 /// A plan of format 1 knew two topologies and units; it is read as the two arms `vertical` and `horizontal`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "format::Written")]
+#[serde(from = "format::WrittenPlan")]
 pub struct Plan {
     /// `quick` or `full`.
     pub name: String,
@@ -97,7 +97,7 @@ pub struct Plan {
     /// Differences below this are of no consequence, in percent.
     pub smallest_effect_percent: f64,
     /// What is asked, unless an arm has its own.
-    pub work: Vec<Request>,
+    pub work: Vec<WeightedRequest>,
     /// The node's model that `{model}` stands for, `async` or `sync`.
     pub model: String,
     /// The balancer that `{balancer}` stands for.
@@ -237,9 +237,9 @@ impl Plan {
     }
 
     /// What is asked of this arm at this step of the scale.
-    pub fn work_at(&self, arm: &Arm, scale: &Scale) -> Vec<Request> {
+    pub fn work_at(&self, arm: &Arm, scale: &Scale) -> Vec<WeightedRequest> {
         let work = arm.work.as_ref().unwrap_or(&self.work);
-        let filled = |request: &Request| Request {
+        let filled = |request: &WeightedRequest| WeightedRequest {
             path: self.filled(&request.path, scale),
             body: request.body.as_ref().map(|body| self.filled(body, scale)),
             ..request.clone()

@@ -11,7 +11,7 @@ use crate::design::Text;
 #[serde(deny_unknown_fields)]
 pub struct Prices {
     /// What they are and where they come from, for the reader.
-    pub about: About,
+    pub about: PriceRemark,
     /// Name of the currency, for instance USD.
     pub currency: String,
     /// Units of a machine to its price an hour.
@@ -23,7 +23,7 @@ pub struct Prices {
 /// A remark of whoever wrote the prices: in one language, or in both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum About {
+pub enum PriceRemark {
     /// As it was written, whoever reads it.
     Written(String),
     /// For readers of each language.
@@ -35,7 +35,7 @@ pub enum About {
     },
 }
 
-impl About {
+impl PriceRemark {
     /// For a page.
     pub fn text(&self) -> Text {
         match self {

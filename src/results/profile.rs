@@ -201,8 +201,8 @@ impl Profile {
     }
 
     /// Finds when its requests are due.
-    pub fn times(self: &Arc<Self>) -> Times {
-        Times { profile: Arc::clone(self), segment: 0, before: 0.0 }
+    pub fn times(self: &Arc<Self>) -> ProfileTimes {
+        ProfileTimes { profile: Arc::clone(self), segment: 0, before: 0.0 }
     }
 }
 
@@ -213,7 +213,7 @@ fn area(pair: &[(f64, f64)]) -> f64 {
 
 /// Finds moments for rising numbers, each in about constant time.
 #[derive(Clone, Debug)]
-pub struct Times {
+pub struct ProfileTimes {
     profile: Arc<Profile>,
     /// The one of the last answer.
     segment: usize,
@@ -221,7 +221,7 @@ pub struct Times {
     before: f64,
 }
 
-impl Times {
+impl ProfileTimes {
     /// The moment by which `number` requests are due, in seconds; numbers must not fall from call to call. `None` where the
     /// profile ends before.
     pub fn at(&mut self, number: f64) -> Option<f64> {

@@ -89,7 +89,7 @@ pub struct Run {
     /// The machine that drove the load, over the measured window.
     pub machine: MachineUse,
     /// Everything that was read meanwhile, on one clock.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<RunSample>,
     /// Whether the figures may be used.
     pub verdict: RunVerdict,
 }
@@ -218,7 +218,7 @@ pub struct MachineUse {
 
 /// What was read at one moment of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
+pub struct RunSample {
     /// Seconds since the generator was started.
     pub t_seconds: f64,
     /// A node each, in the driver's order.

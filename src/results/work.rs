@@ -7,7 +7,7 @@ use super::placeholder::Placeholder;
 /// A request of the mix, and how often it is sent relative to the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Request {
+pub struct WeightedRequest {
     /// Share of the requests, against the other weights.
     #[serde(default = "one")]
     pub weight: u32,
@@ -34,8 +34,8 @@ fn is_get(method: &str) -> bool {
 }
 
 /// Requests as `[[work]]` of a file.
-pub fn to_toml(work: &[Request]) -> String {
-    let entry = |request: &Request| {
+pub fn to_toml(work: &[WeightedRequest]) -> String {
+    let entry = |request: &WeightedRequest| {
         let body = request.body.as_ref().map(|body| format!("body = {}\n", quoted(body))).unwrap_or_default();
         let (method, path) = (quoted(&request.method), quoted(&request.path));
         format!("[[work]]\nweight = {}\nmethod = {method}\npath = {path}\n{body}\n", request.weight)
@@ -48,7 +48,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
-impl Request {
+impl WeightedRequest {
     /// Whether its path or its body holds this placeholder.
     pub fn leaves_open(&self, placeholder: Placeholder) -> bool {
         self.path.contains(placeholder.text())
@@ -69,12 +69,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let odd = "\"quotes\" \\ {\"id\": {zipf 1..9 1}} \n\t\u{1}\u{7f} á";
-        let put = Request {
+        let put = WeightedRequest {
             method: "PUT".to_owned(),
             body: Some(odd.to_owned()),
-            ..Request::get(3, "/item?id={uniform 1..9}")
+            ..WeightedRequest::get(3, "/item?id={uniform 1..9}")
         };
-        let work = [Request::get(1, "/fib?number=20"), put];
+        let work = [WeightedRequest::get(1, "/fib?number=20"), put];
         assert_eq!(work_file("x", &to_toml(&work), &[]).unwrap(), work);
     }
 

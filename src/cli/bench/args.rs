@@ -11,7 +11,7 @@ use crate::results::balancer;
 use crate::results::experiment::Size;
 use crate::results::objective::Objective;
 use crate::results::plan::Workload;
-use crate::results::work::Request;
+use crate::results::work::WeightedRequest;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +50,7 @@ pub struct Args {
 
     /// Ask this path instead; several times for a mix, each may carry a weight: 3:/sleep?seg=0.1.
     #[arg(long, value_name = "[WEIGHT:]/PATH", value_parser = weighted_path)]
-    pub path: Vec<Request>,
+    pub path: Vec<WeightedRequest>,
 
     /// How a node spends its threads [default: async].
     #[arg(long, value_parser = ["async", "sync"], env = "WEBAPP_MODEL")]
@@ -173,7 +173,7 @@ fn fraction(text: &str) -> Result<f64, String> {
     fraction.ok_or_else(|| format!("'{text}' is not a share of the ceiling; write for instance 0.5,0.8,1.1"))
 }
 
-fn weighted_path(text: &str) -> Result<Request, String> {
+fn weighted_path(text: &str) -> Result<WeightedRequest, String> {
     let (weight, path) = match text.split_once(':') {
         Some((weight, path)) if weight.bytes().all(|byte| byte.is_ascii_digit()) => (weight.parse().unwrap_or(0), path),
         _ => (1, text),
@@ -181,7 +181,7 @@ fn weighted_path(text: &str) -> Result<Request, String> {
     if weight == 0 || !path.starts_with('/') {
         return Err(format!("'{text}' is not a path; write for instance /fib?number=20 or 3:/sleep?seg=0.1"));
     }
-    Ok(Request::get(weight, path))
+    Ok(WeightedRequest::get(weight, path))
 }
 
 #[cfg(test)]
@@ -193,8 +193,8 @@ mod tests {
         assert_eq!(unit_cpu("none"), Ok(UnitCpuChoice::NoLimit));
         assert_eq!(unit_cpu("25%"), Ok(UnitCpuChoice::Percent(25)));
         assert!(unit_cpu("0").is_err() && unit_cpu("much").is_err());
-        assert_eq!(weighted_path("3:/a?b=c:d").unwrap(), Request::get(3, "/a?b=c:d"));
-        assert_eq!(weighted_path("/a:b").unwrap(), Request::get(1, "/a:b"));
+        assert_eq!(weighted_path("3:/a?b=c:d").unwrap(), WeightedRequest::get(3, "/a?b=c:d"));
+        assert_eq!(weighted_path("/a:b").unwrap(), WeightedRequest::get(1, "/a:b"));
         assert_eq!(fraction("0.8"), Ok(0.8));
         assert!(fraction("80").is_err() && fraction("0").is_err() && fraction("half").is_err());
         assert!(weighted_path("0:/a").is_err() && weighted_path("a").is_err() && weighted_path("").is_err());

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::values::{UnitCpu, backend, count, port, replicas, seconds, servers, unit_cpu, units};
 use crate::app::Model;
 use crate::cli::relay::delay;
-use crate::cluster::balancer::Kind;
+use crate::cluster::balancer::BalancerKind;
 use crate::cluster::bind::Bind;
 use crate::cluster::contract::Topology;
 use crate::cluster::far::FarRequest;
@@ -85,7 +85,7 @@ pub struct Up {
     further: Vec<String>,
     /// Which balancer [default: haproxy].
     #[arg(long, value_name = "B", help_heading = "Balancer")]
-    balancer: Option<Kind>,
+    balancer: Option<BalancerKind>,
     /// Put the one node of a vertical cluster behind a balancer, too.
     #[arg(long, help_heading = "Balancer")]
     behind_balancer: bool,
@@ -119,7 +119,7 @@ pub struct Up {
     /// Put a second balancer near the clients, in front of the far one; it is the one that keeps answers then. It needs --origin-delay
     /// and --edge-cache.
     #[arg(long, value_name = "B", help_heading = "Balancer")]
-    edge: Option<Kind>,
+    edge: Option<BalancerKind>,
     /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
     maxconn: Option<u32>,

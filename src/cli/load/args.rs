@@ -13,7 +13,7 @@ use crate::results::keys::Template;
 use crate::results::load::Arrivals;
 use crate::results::objective::Objective;
 use crate::results::profile::Profile;
-use crate::results::work::Request;
+use crate::results::work::WeightedRequest;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -303,7 +303,7 @@ fn read_body(typed: &str, columns: &[String]) -> anyhow::Result<Template> {
     }
 }
 
-fn read_work(file: &Path, columns: &[String]) -> anyhow::Result<Vec<Request>> {
+fn read_work(file: &Path, columns: &[String]) -> anyhow::Result<Vec<WeightedRequest>> {
     let (name, text) = match file.as_os_str() == "-" {
         true => ("standard input".to_owned(), std::io::read_to_string(std::io::stdin())),
         false => (file.display().to_string(), std::fs::read_to_string(file)),

@@ -18,7 +18,7 @@ use super::Cluster;
 use super::reporter::Reporter;
 use super::state::Folder;
 use super::stop::Stop;
-use crate::results::balancer::Kind;
+use crate::results::balancer::BalancerKind;
 use list::Probe;
 use verdict::{Answer, End};
 
@@ -67,7 +67,7 @@ pub struct Outcome {
 /// Where the requests go.
 struct Target {
     address: SocketAddr,
-    kind: Kind,
+    kind: BalancerKind,
     /// Where the firewall writes what its rules find.
     log: PathBuf,
 }
@@ -254,7 +254,8 @@ mod tests {
 
     #[test]
     fn the_sums_say_who_refused() {
-        let outcomes = [outcome(End::Rules, &[]), outcome(End::Balancer(Kind::Nginx), &[]), outcome(End::Node, &[])];
+        let outcomes =
+            [outcome(End::Rules, &[]), outcome(End::Balancer(BalancerKind::Nginx), &[]), outcome(End::Node, &[])];
         assert_eq!(sums("attacks", &outcomes), "attacks: 2 of 3 refused (nginx itself 1, the rules 1)\n");
         assert_eq!(sums("attacks", &outcomes[2..]), "attacks: 0 of 1 refused\n");
         let detected = sums("attacks", &[outcome(End::Detected, &[])]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::results::balancer::Kind;
+use crate::results::balancer::BalancerKind;
 
 /// The rules of ours by which a body is found broken, and the engine's own limits.
 const OF_ENGINE: [&str; 3] = ["10004", "200002", "200007"];
@@ -45,7 +45,7 @@ pub enum End {
     /// HAProxy's short list of what it refuses.
     List,
     /// The balancer itself, which takes no such request from anybody.
-    Balancer(Kind),
+    Balancer(BalancerKind),
     /// A rule found an attack, and the firewall only looks.
     Detected,
     /// A node answered.
@@ -67,8 +67,8 @@ impl End {
             Self::Rules => "the rules",
             Self::Engine => "the engine",
             Self::List => "the list",
-            Self::Balancer(Kind::Nginx) => "nginx itself",
-            Self::Balancer(Kind::Haproxy) => "HAProxy itself",
+            Self::Balancer(BalancerKind::Nginx) => "nginx itself",
+            Self::Balancer(BalancerKind::Haproxy) => "HAProxy itself",
             Self::Detected => "nobody (detected)",
             Self::Node => "nobody",
         }
@@ -86,17 +86,17 @@ pub fn rules(log: &str) -> BTreeMap<String, String> {
 }
 
 /// Who it was. `rules` are those that matched meanwhile.
-pub fn end(answer: &Answer, rules: &BTreeMap<String, String>, kind: Kind) -> End {
+pub fn end(answer: &Answer, rules: &BTreeMap<String, String>, kind: BalancerKind) -> End {
     let by_engine = rules.keys().any(|rule| OF_ENGINE.contains(&rule.as_str()));
     let by_points = rules.contains_key(SUMS[0]);
     let by_ours = rules.keys().any(|rule| rule.len() == 5);
     match kind {
         _ if answer.by_node && (by_points || by_ours) => End::Detected,
         _ if answer.by_node => End::Node,
-        Kind::Nginx if by_engine => End::Engine,
-        Kind::Nginx if answer.by_firewall => End::Rules,
-        Kind::Haproxy if answer.by_firewall => End::List,
-        Kind::Nginx | Kind::Haproxy => End::Balancer(kind),
+        BalancerKind::Nginx if by_engine => End::Engine,
+        BalancerKind::Nginx if answer.by_firewall => End::Rules,
+        BalancerKind::Haproxy if answer.by_firewall => End::List,
+        BalancerKind::Nginx | BalancerKind::Haproxy => End::Balancer(kind),
     }
 }
 
@@ -131,14 +131,14 @@ mod tests {
         let broken =
             r#"ModSecurity: Access denied with code 400 [id "10004"] [msg "The body is not what its type says"]"#;
         for (bytes, log, kind, expected) in [
-            (&refusal[..], LINE, Kind::Nginx, End::Rules),
-            (&refusal[..], "", Kind::Nginx, End::Rules),
-            (&refusal[..], "", Kind::Haproxy, End::List),
-            (&own[..], broken, Kind::Nginx, End::Engine),
-            (&own[..], "", Kind::Nginx, End::Balancer(Kind::Nginx)),
-            (&b""[..], "", Kind::Haproxy, End::Balancer(Kind::Haproxy)),
-            (&node[..], LINE, Kind::Nginx, End::Node),
-            (&node[..], SUM, Kind::Nginx, End::Detected),
+            (&refusal[..], LINE, BalancerKind::Nginx, End::Rules),
+            (&refusal[..], "", BalancerKind::Nginx, End::Rules),
+            (&refusal[..], "", BalancerKind::Haproxy, End::List),
+            (&own[..], broken, BalancerKind::Nginx, End::Engine),
+            (&own[..], "", BalancerKind::Nginx, End::Balancer(BalancerKind::Nginx)),
+            (&b""[..], "", BalancerKind::Haproxy, End::Balancer(BalancerKind::Haproxy)),
+            (&node[..], LINE, BalancerKind::Nginx, End::Node),
+            (&node[..], SUM, BalancerKind::Nginx, End::Detected),
         ] {
             assert_eq!(end(&Answer::parse(bytes), &found(log), kind), expected, "{log}");
         }

@@ -20,7 +20,7 @@ const OLDEST: &str = "2.6";
 const CHECK_LIMIT: Duration = Duration::from_secs(15);
 const SLOW_START_LIMIT: Duration = Duration::from_secs(10);
 
-/// See [`super::Kind::Haproxy`].
+/// See [`super::BalancerKind::Haproxy`].
 pub struct Haproxy;
 
 #[derive(Serialize)]

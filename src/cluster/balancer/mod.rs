@@ -1,7 +1,7 @@
 //! The balancer in front of the nodes: what every kind of it can do, and the list of kinds.
 //!
-//! A further kind is a file beside this one with its [`Balancer`], a template of its configuration, a line in [`Kind`], and
-//! one in [`Kind::balancer`].
+//! A further kind is a file beside this one with its [`Balancer`], a template of its configuration, a line in [`BalancerKind`], and
+//! one in [`BalancerKind::balancer`].
 
 mod facts;
 mod haproxy;
@@ -26,7 +26,7 @@ use super::reporter::Reporter;
 use super::settings::Settings;
 use super::state::{self, Folder};
 use super::wait::Interrupt;
-pub use crate::results::balancer::Kind;
+pub use crate::results::balancer::BalancerKind;
 use facts::Facts;
 
 /// The address from which the balancer talks to local nodes; all of 127.0.0.0/8 is this machine. It differs from a client's
@@ -37,7 +37,7 @@ pub const SOURCE: &str = "127.0.0.2";
 const START_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-impl Kind {
+impl BalancerKind {
     /// The one who does it.
     pub fn balancer(self) -> &'static dyn Balancer {
         match self {
@@ -234,7 +234,7 @@ impl Site<'_> {
     }
 
     fn kind_name(&self) -> &'static str {
-        self.settings.balancer.map_or("the balancer", Kind::name)
+        self.settings.balancer.map_or("the balancer", BalancerKind::name)
     }
 
     fn drain_limit(&self) -> Duration {
@@ -314,12 +314,12 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_own_name_and_configuration() {
-        let of = |get: &dyn Fn(Kind) -> String| -> std::collections::BTreeSet<String> {
-            Kind::value_variants().iter().map(|kind| get(*kind)).collect()
+        let of = |get: &dyn Fn(BalancerKind) -> String| -> std::collections::BTreeSet<String> {
+            BalancerKind::value_variants().iter().map(|kind| get(*kind)).collect()
         };
-        assert_eq!(of(&|kind| kind.name().to_owned()).len(), Kind::value_variants().len());
-        assert_eq!(of(&|kind| kind.balancer().config_file().to_owned()).len(), Kind::value_variants().len());
-        for kind in Kind::value_variants() {
+        assert_eq!(of(&|kind| kind.name().to_owned()).len(), BalancerKind::value_variants().len());
+        assert_eq!(of(&|kind| kind.balancer().config_file().to_owned()).len(), BalancerKind::value_variants().len());
+        for kind in BalancerKind::value_variants() {
             assert_eq!(kind.to_possible_value().unwrap().get_name(), kind.name(), "the command line's word");
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name(), "the settings' word");
         }

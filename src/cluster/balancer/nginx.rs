@@ -35,7 +35,7 @@ const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 const CLOSING_LEAST: Duration = Duration::from_millis(100);
 const RELOAD_LIMIT: Duration = Duration::from_secs(15);
 
-/// See [`super::Kind::Nginx`].
+/// See [`super::BalancerKind::Nginx`].
 pub struct Nginx;
 
 #[derive(Serialize)]

@@ -104,7 +104,7 @@ fn others(lines: &[(bool, Series)], death: &DeathResult) -> Text {
 mod tests {
     use super::*;
     use crate::report::{Report, sample};
-    use crate::results::run::{NodeSample, Sample};
+    use crate::results::run::{NodeSample, RunSample};
 
     #[test]
     fn the_others_take_over_what_the_dead_node_did() {
@@ -119,10 +119,10 @@ mod tests {
             };
             run.samples = (0..=14)
                 .map(|step| f64::from(step) * 0.5)
-                .map(|t| Sample {
+                .map(|t| RunSample {
                     t_seconds: t,
                     nodes: (0..nodes).map(|at| NodeSample { cpu_seconds: Some(used(at, t)), stats: None }).collect(),
-                    ..Sample::default()
+                    ..RunSample::default()
                 })
                 .collect();
         }

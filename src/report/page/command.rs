@@ -2,7 +2,7 @@
 
 use crate::results::experiment::{Experiment, Placeholder, Size, embedded};
 use crate::results::plan::Plan;
-use crate::results::work::Request;
+use crate::results::work::WeightedRequest;
 
 /// The command, as one types it in a shell.
 pub fn command(plan: &Plan) -> String {
@@ -58,7 +58,7 @@ fn differences(plan: &Plan, experiment: &Experiment, own: &Plan) -> Vec<String> 
     words
 }
 
-fn path(request: &Request) -> String {
+fn path(request: &WeightedRequest) -> String {
     format!("--path {}", quoted(&format!("{}:{}", request.weight, request.path)))
 }
 
@@ -84,7 +84,7 @@ mod tests {
         (plan.blocks, plan.further_blocks) = (10, 0);
         plan.scales = vec![1.into(), 8.into()];
         plan.unit_cpu_percent = None;
-        plan.work = vec![Request::get(2, "/sleep?seg=0.1&x={key}")];
+        plan.work = vec![WeightedRequest::get(2, "/sleep?seg=0.1&x={key}")];
         plan.driver_arguments = vec!["--port".into(), "it's".into()];
         assert_eq!(
             command(&plan),

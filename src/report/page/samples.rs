@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::results::run::{NodeSample, Run, Sample, StatsSample};
+use crate::results::run::{NodeSample, Run, RunSample, StatsSample};
 
 /// Steps of the spectrum that are kept of a run.
 const STEPS: usize = 24;
@@ -70,11 +70,11 @@ fn lines(run: &Run) -> Vec<Line> {
 }
 
 /// The samples of a run, those of each second together.
-struct Seconds<'a>(Vec<Vec<&'a Sample>>);
+struct Seconds<'a>(Vec<Vec<&'a RunSample>>);
 
 impl<'a> Seconds<'a> {
-    fn of(samples: &'a [Sample]) -> Self {
-        let mut seconds: Vec<Vec<&Sample>> = Vec::new();
+    fn of(samples: &'a [RunSample]) -> Self {
+        let mut seconds: Vec<Vec<&RunSample>> = Vec::new();
         for sample in samples.iter().filter(|sample| sample.t_seconds >= 0.0) {
             let second = sample.t_seconds as usize;
             // A folder may hold anything; no run takes longer than a day.
@@ -87,9 +87,9 @@ impl<'a> Seconds<'a> {
     }
 
     /// How fast a counter grew from the last sample of one second to that of the next, times `factor`.
-    fn rates(&self, factor: f64, counter: impl Fn(&Sample) -> Option<f64>) -> Vec<Option<i64>> {
+    fn rates(&self, factor: f64, counter: impl Fn(&RunSample) -> Option<f64>) -> Vec<Option<i64>> {
         let mut before: Option<(f64, f64)> = None;
-        let rate = |second: &Vec<&Sample>| {
+        let rate = |second: &Vec<&RunSample>| {
             let now = second.iter().rev().find_map(|sample| Some((sample.t_seconds, counter(sample)?)))?;
             let (then, count) = before.replace(now).or_else(|| {
                 let first = second.first()?;
@@ -104,7 +104,7 @@ impl<'a> Seconds<'a> {
     /// The mean over the nodes of what their `/stats` told last in each second.
     fn means(&self, value: impl Fn(&StatsSample) -> Option<f64>) -> Vec<Option<i64>> {
         let told = |node: &NodeSample| node.stats.as_ref().and_then(&value);
-        let mean = |second: &Vec<&Sample>| {
+        let mean = |second: &Vec<&RunSample>| {
             let mut values =
                 second.iter().rev().map(|sample| sample.nodes.iter().filter_map(told).collect::<Vec<f64>>());
             let values = values.find(|values| !values.is_empty())?;
@@ -122,14 +122,14 @@ mod tests {
     #[test]
     fn counters_become_percent_of_the_quota_second_by_second() {
         let mut run = sample::closed(1, 1, 4, 100.0);
-        let at = |t_seconds: f64, cpu: f64| Sample {
+        let at = |t_seconds: f64, cpu: f64| RunSample {
             t_seconds,
             nodes: vec![NodeSample {
                 cpu_seconds: Some(cpu),
                 stats: (t_seconds > 1.0)
                     .then(|| StatsSample { throttled_percent: Some(80.0), ..StatsSample::default() }),
             }],
-            ..Sample::default()
+            ..RunSample::default()
         };
         run.samples = vec![at(0.0, 10.0), at(0.5, 10.0625), at(1.5, 10.3125), at(3.5, 10.4375)];
         let seconds = of(&[run]);

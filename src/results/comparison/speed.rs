@@ -17,7 +17,7 @@ use super::{Blocks, Comparison, ENOUGH_BLOCKS, Ratios, logarithms, verdicts};
 
 /// Figures of the blocks, and the machine's speed beside each of them.
 #[derive(Clone, Copy, Debug)]
-pub struct Measured<'a> {
+pub struct SpeedMeasured<'a> {
     /// Goodput or another figure above 0, of valid runs.
     pub figures: &'a Blocks,
     /// The machine's speed during the same runs, above 0, in any unit.
@@ -27,15 +27,15 @@ pub struct Measured<'a> {
 /// Compares each of `arms` with the baseline at equal speed of the machine. `None` where an arm has fewer than
 /// [`ENOUGH_BLOCKS`] with both speeds, or where the speeds never differ: then there is no slope.
 pub fn compare_at_equal_speed(
-    baseline: Measured,
-    arms: &[Measured],
+    baseline: SpeedMeasured,
+    arms: &[SpeedMeasured],
     smallest_effect_percent: f64,
 ) -> Option<Vec<Comparison>> {
     let ratios: Option<Vec<Ratios>> = arms.iter().map(|arm| at_equal_speed(*arm, baseline)).collect();
     Some(verdicts(&ratios?, smallest_effect_percent))
 }
 
-fn at_equal_speed(arm: Measured, baseline: Measured) -> Option<Ratios> {
+fn at_equal_speed(arm: SpeedMeasured, baseline: SpeedMeasured) -> Option<Ratios> {
     let plain = Ratios::of(arm.figures, baseline.figures);
     let speeds = logarithms(arm.speeds, baseline.speeds);
     let pairs: Vec<(f64, f64)> = logarithms(arm.figures, baseline.figures)
@@ -79,11 +79,11 @@ mod tests {
     #[test]
     fn speed_explains_the_spread_and_the_rest_decides() {
         let one = blocks(&[0.0; 8]);
-        let baseline = Measured { figures: &one, speeds: &one };
+        let baseline = SpeedMeasured { figures: &one, speeds: &one };
         let speeds = blocks(&[-9.0, -5.0, -2.0, 0.0, 1.0, 4.0, 7.0, 12.0]);
         // Goodput follows the speed, and is 10 % lower besides: exp(-0.1054).
         let figures: Blocks = speeds.iter().map(|(&block, speed)| (block, 0.9 * speed)).collect();
-        let arm = Measured { figures: &figures, speeds: &speeds };
+        let arm = SpeedMeasured { figures: &figures, speeds: &speeds };
         let compared = compare_at_equal_speed(baseline, &[arm], 5.0).unwrap()[0];
         assert!((compared.ratio.unwrap() - 0.9).abs() < 1e-9, "{compared:?}");
         assert_eq!((compared.verdict, compared.blocks), (Verdict::Different, 8));
@@ -96,8 +96,8 @@ mod tests {
         let one = blocks(&[0.0; 6]);
         let speeds = blocks(&[-2.0, -1.0, 0.0, 0.0, 1.0, 2.0]);
         let figures = blocks(&[-1.0, 0.0, 1.0, -1.0, 0.0, 1.0]);
-        let arm = Measured { figures: &figures, speeds: &speeds };
-        let compared = compare_at_equal_speed(Measured { figures: &one, speeds: &one }, &[arm], 5.0).unwrap()[0];
+        let arm = SpeedMeasured { figures: &figures, speeds: &speeds };
+        let compared = compare_at_equal_speed(SpeedMeasured { figures: &one, speeds: &one }, &[arm], 5.0).unwrap()[0];
         // Slope 0.4, residuals ±0.2, ±0.4, ±1: squares 2.4, on four degrees of freedom, mean error sqrt(0.6 / 6), t 2.776.
         let [low, high] = compared.interval_95.unwrap().map(|end| 100.0 * end.ln());
         assert!((high - 0.8780).abs() < 1e-3 && (low + 0.8780).abs() < 1e-3, "{low} {high}");
@@ -106,9 +106,9 @@ mod tests {
     #[test]
     fn no_slope_without_spread_or_blocks() {
         let (one, figures) = (blocks(&[0.0; 6]), blocks(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
-        let still = Measured { figures: &one, speeds: &one };
-        assert!(compare_at_equal_speed(still, &[Measured { figures: &figures, speeds: &one }], 5.0).is_none());
+        let still = SpeedMeasured { figures: &one, speeds: &one };
+        assert!(compare_at_equal_speed(still, &[SpeedMeasured { figures: &figures, speeds: &one }], 5.0).is_none());
         let five = blocks(&[1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert!(compare_at_equal_speed(still, &[Measured { figures: &figures, speeds: &five }], 5.0).is_none());
+        assert!(compare_at_equal_speed(still, &[SpeedMeasured { figures: &figures, speeds: &five }], 5.0).is_none());
     }
 }

@@ -21,14 +21,14 @@ use super::objective::Objective;
 pub use super::placeholder::Placeholder;
 use super::plan::{Event, Plan, PlannedProfile, Workload};
 use super::profile::Shape;
-use super::work::Request;
+use super::work::WeightedRequest;
 
 /// Reads a file that holds work alone, as the load generator takes it: `[[work]]` as in an experiment, without `{scale}`, and with
 /// the columns of a table.
 ///
 /// # Errors
 /// At the first thing that is wrong, with its line.
-pub fn work_file(file: &str, text: &str, columns: &[String]) -> Result<Vec<Request>, ExperimentError> {
+pub fn work_file(file: &str, text: &str, columns: &[String]) -> Result<Vec<WeightedRequest>, ExperimentError> {
     check::work_file(file, text, columns)
 }
 
@@ -44,7 +44,7 @@ pub struct Experiment {
     /// The product's own work, where the file names it.
     pub workload: Option<Workload>,
     /// What is asked.
-    pub work: Vec<Request>,
+    pub work: Vec<WeightedRequest>,
     /// What counts as good enough.
     pub objective: Objective,
     /// Differences below this are of no consequence, in percent.

@@ -5,12 +5,12 @@ use serde::Deserialize;
 use super::{ANY_NODE, Event, Plan, PlannedProfile};
 use crate::results::arm::{Arm, Scale};
 use crate::results::objective::Objective;
-use crate::results::work::Request;
+use crate::results::work::WeightedRequest;
 
 /// A plan as it stands in a manifest, of either format.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Written {
+pub(super) enum WrittenPlan {
     Now(Box<Format2>),
     Then(Box<Format1>),
 }
@@ -32,7 +32,7 @@ macro_rules! plan_fields {
 plan_fields! {
     name: String, experiment: String, question: String, look_at: String, arms: Vec<Arm>, scale_name: String,
     scales: Vec<Scale>, unit_cpu_percent: Option<u32>, blocks: u32, further_blocks: u32, until_percent: Option<f64>,
-    at_most_seconds: Option<f64>, seed: u64, smallest_effect_percent: f64, work: Vec<Request>, model: String,
+    at_most_seconds: Option<f64>, seed: u64, smallest_effect_percent: f64, work: Vec<WeightedRequest>, model: String,
     balancer: String, objective: Objective, warmup_seconds: f64, closed_seconds: f64, open_seconds: f64,
     connections: Vec<u32>, connections_per_scale: bool, fractions: Vec<f64>, open_scales: Vec<Scale>, open_blocks: u32,
     event: Option<Event>, profile: Option<PlannedProfile>, driver_arguments: Vec<String>,
@@ -46,7 +46,7 @@ pub(super) struct Format1 {
     units: Vec<u32>,
     unit_cpu_percent: Option<u32>,
     repeats: u32,
-    paths: Vec<Request>,
+    paths: Vec<WeightedRequest>,
     model: String,
     balancer: String,
     objective: Objective,
@@ -62,11 +62,11 @@ pub(super) struct Format1 {
     driver_arguments: Vec<String>,
 }
 
-impl From<Written> for Plan {
-    fn from(written: Written) -> Self {
+impl From<WrittenPlan> for Plan {
+    fn from(written: WrittenPlan) -> Self {
         let old = match written {
-            Written::Now(plan) => return (*plan).into(),
-            Written::Then(old) => *old,
+            WrittenPlan::Now(plan) => return (*plan).into(),
+            WrittenPlan::Then(old) => *old,
         };
         let scales = |units: Vec<u32>| units.into_iter().map(Scale::from).collect();
         let event = |fraction| Event { kill: ANY_NODE.to_owned(), fraction, seconds: old.death_seconds };
@@ -113,6 +113,6 @@ mod tests {
         let read: Plan = serde_json::from_str(old).unwrap();
         assert_eq!(read.points(), [PointKey::new("horizontal", 1), PointKey::new("horizontal", 2)]);
         assert_eq!((read.blocks, read.balancer.as_str(), read.event), (3, "nginx", None));
-        assert_eq!(read.work, [Request::get(1, "/fib?number=28")]);
+        assert_eq!(read.work, [WeightedRequest::get(1, "/fib?number=28")]);
     }
 }

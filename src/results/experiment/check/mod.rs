@@ -91,7 +91,7 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
         model: check.one_of(read.model, "model", &["async", "sync"])?.unwrap_or("async").to_owned(),
         balancer: check
             .one_of(read.balancer, "balancer", &balancer::names())?
-            .unwrap_or(balancer::Kind::Haproxy.name())
+            .unwrap_or(balancer::BalancerKind::Haproxy.name())
             .to_owned(),
         scale_name: scale.name,
         arms,

@@ -9,7 +9,7 @@ use super::super::{Experiment, Placeholder, Size};
 use super::{Checked, Checker};
 use crate::results::arm::{Arm, Scale};
 use crate::results::keys::{KeyError, Template};
-use crate::results::work::Request;
+use crate::results::work::WeightedRequest;
 
 /// The generator holds the pattern of a mix in memory.
 const MOST_WEIGHT: u32 = 10_000;
@@ -19,7 +19,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Reads and judges a file that holds `[[work]]` alone.
-pub fn work_file(file: &str, text: &str, columns: &[String]) -> Checked<Vec<Request>> {
+pub fn work_file(file: &str, text: &str, columns: &[String]) -> Checked<Vec<WeightedRequest>> {
     let check = Checker { file, text };
     let read: WorkFile = toml::from_str(text)
         .map_err(|error| check.error(&error.span().unwrap_or(0..0), error.message().replace('\n', ", ")))?;
@@ -33,15 +33,15 @@ pub fn work_file(file: &str, text: &str, columns: &[String]) -> Checked<Vec<Requ
 }
 
 impl Checker<'_> {
-    pub(super) fn work(&self, work: Spanned<Vec<Spanned<WorkEntry>>>) -> Checked<Vec<Request>> {
+    pub(super) fn work(&self, work: Spanned<Vec<Spanned<WorkEntry>>>) -> Checked<Vec<WeightedRequest>> {
         let at = work.span();
-        let work: Vec<Request> =
+        let work: Vec<WeightedRequest> =
             work.into_inner().into_iter().map(|entry| self.request(entry)).collect::<Checked<_>>()?;
         self.ensure(!work.is_empty(), &at, || "work asks nothing; give it a path, or leave it out".to_owned())?;
         Ok(work)
     }
 
-    fn request(&self, entry: Spanned<WorkEntry>) -> Checked<Request> {
+    fn request(&self, entry: Spanned<WorkEntry>) -> Checked<WeightedRequest> {
         let at = entry.span();
         let entry = entry.into_inner();
         let path = entry
@@ -57,7 +57,7 @@ impl Checker<'_> {
                 format!("the body has more than {LONGEST_BODY} bytes")
             })?;
         }
-        Ok(Request {
+        Ok(WeightedRequest {
             weight: self.count(entry.weight, MOST_WEIGHT, "weight")?.unwrap_or(1),
             method: method.to_owned(),
             path: path.into_inner(),
@@ -87,7 +87,7 @@ impl Checker<'_> {
         &self,
         at: &Range<usize>,
         arms: &[Arm],
-        work: &[Request],
+        work: &[WeightedRequest],
         scales: &[Scale],
         columns: &[String],
     ) -> Checked<()> {
@@ -109,7 +109,7 @@ impl Checker<'_> {
     }
 
     /// Keys of a file that has no scale.
-    fn keys(&self, at: &Range<usize>, work: &[Request], columns: &[String]) -> Checked<()> {
+    fn keys(&self, at: &Range<usize>, work: &[WeightedRequest], columns: &[String]) -> Checked<()> {
         // A text without `{scale}` is the same at any step.
         self.work_at_scales(at, &[], work, &[Scale::from(Placeholder::Scale.text())], columns)
     }
