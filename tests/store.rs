@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
 use store_support::{Kind, PASSWORD, StoreServer};
-use webapp::store::{Client, Failure, LARGEST_ID, Lookup, Memory, Session, SessionKey, Share, Target, connect, seed};
+use webapp::store::{
+    Client, Failure, LARGEST_ID, Lookup, MemoryStore, Session, SessionKey, Share, Target, connect, seed,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Two batches and a bit; the last tag has less than ten rows.
@@ -20,7 +22,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = vec![
         Trial::test("memory_rows", || done(memory_rows)),
-        Trial::test("memory_sessions", || done(|| sessions(&|| Box::new(Memory::new(0)), Keeps::Itself))),
+        Trial::test("memory_sessions", || done(|| sessions(&|| Box::new(MemoryStore::new(0)), Keeps::Itself))),
         Trial::test("sqlite_rows", || done(sqlite_rows)),
         Trial::test("sqlite_sessions", || done(sqlite_sessions)),
     ];
@@ -61,7 +63,7 @@ enum Keeps {
 }
 
 fn memory_rows() {
-    let memory = Memory::new(ROWS);
+    let memory = MemoryStore::new(ROWS);
     let open = move || Box::new(memory.clone()) as Box<dyn Client>;
     rows(&open);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::cache::Cache;
 use crate::http::{Peer, Problem, Response};
 use crate::stats::StoreReading;
-use crate::store::{Answer, Error, NoAnswer, Store};
+use crate::store::{Error, NoAnswer, Store, TimedAnswer};
 
 use super::json::put_milliseconds;
 use super::secrets::Signer;
@@ -105,7 +105,7 @@ pub(super) struct Times {
 
 impl Times {
     /// Adds a question to the store.
-    fn add<T>(&mut self, answer: Answer<T>) -> T {
+    fn add<T>(&mut self, answer: TimedAnswer<T>) -> T {
         self.queued += answer.queued;
         self.stored += answer.worked;
         (self.server, self.lag) = (answer.server, answer.lag);
@@ -161,7 +161,7 @@ impl Asking<'_> {
     /// Asks one question.
     pub fn ask<T>(
         &mut self,
-        question: impl FnOnce(&Store, Waiting) -> Result<Answer<T>, NoAnswer>,
+        question: impl FnOnce(&Store, Waiting) -> Result<TimedAnswer<T>, NoAnswer>,
     ) -> Result<T, Problem> {
         match question(self.store, self.waiting.clone()) {
             Ok(answer) => Ok(self.times.add(answer)),

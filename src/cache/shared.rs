@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::key::Key;
-use crate::store::{self, Answer, Bounds, Layout, NoAnswer, Store};
+use crate::store::{self, ConnectionBounds, Layout, NoAnswer, Store, TimedAnswer};
 
 /// Longest wait for the server: a period and a half of a CPU quota (100 ms), within which a server under one may be stopped, and
 /// some more. A cache that takes longer is of no use.
@@ -24,7 +24,7 @@ impl Shared {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(target: store::Target, connections: usize, queue: usize) -> std::io::Result<Self> {
-        let bounds = Bounds { connections, queue, timeout: TIMEOUT };
+        let bounds = ConnectionBounds { connections, queue, timeout: TIMEOUT };
         Ok(Self { store: Store::start(Layout::One(target), bounds)?, errors_total: AtomicU64::new(0) })
     }
 
@@ -57,7 +57,7 @@ impl Shared {
         self.store.problem()
     }
 
-    fn noted<T>(&self, answer: Result<Answer<T>, NoAnswer>) -> Option<T> {
+    fn noted<T>(&self, answer: Result<TimedAnswer<T>, NoAnswer>) -> Option<T> {
         if answer.is_err() {
             self.errors_total.fetch_add(1, Ordering::Relaxed);
         }

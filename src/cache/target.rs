@@ -36,10 +36,13 @@ impl FromStr for CacheTarget {
         }
         let target = text.parse::<store::Target>();
         match target.as_ref().map(store::Target::kind) {
-            Ok(store::Kind::Redis | store::Kind::Memcached) => target.map(Self::Shared),
-            Ok(store::Kind::Memory | store::Kind::Sqlite | store::Kind::Mysql | store::Kind::RedisCluster) => {
-                Err(format!("a cache is {FORMS}"))
-            }
+            Ok(store::StoreTargetKind::Redis | store::StoreTargetKind::Memcached) => target.map(Self::Shared),
+            Ok(
+                store::StoreTargetKind::Memory
+                | store::StoreTargetKind::Sqlite
+                | store::StoreTargetKind::Mysql
+                | store::StoreTargetKind::RedisCluster,
+            ) => Err(format!("a cache is {FORMS}")),
             // A URL of the right kind with something wrong in it; any other text is no URL of a cache at all.
             Err(why) if ["redis:", "memcached:"].iter().any(|scheme| text.trim().starts_with(scheme)) => {
                 Err(why.clone())
@@ -63,7 +66,7 @@ impl CacheTarget {
     /// The word for it in answers.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Memory(_) => store::Kind::Memory.name(),
+            Self::Memory(_) => store::StoreTargetKind::Memory.name(),
             Self::Shared(target) => target.kind().name(),
         }
     }

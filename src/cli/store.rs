@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::store::{Failure, Kind, Layout, Share, Target, seed};
+use crate::store::{Failure, Layout, Share, StoreTargetKind, Target, seed};
 
 use super::{Exit, units};
 
@@ -72,9 +72,11 @@ pub fn target<T: FromStr<Err = String>>(text: &str) -> anyhow::Result<T> {
 fn make_rows(args: &Seed) -> anyhow::Result<Exit> {
     let layout = layout(&args.url)?;
     match layout.kind() {
-        Kind::Memory => bail!("the store 'memory' has its rows from the start; memory:ROWS says how many"),
-        Kind::Memcached => bail!("memcached holds no rows; it is for sessions: serve --sessions memcached://HOST:PORT"),
-        Kind::Sqlite | Kind::Mysql | Kind::Redis | Kind::RedisCluster => {}
+        StoreTargetKind::Memory => bail!("the store 'memory' has its rows from the start; memory:ROWS says how many"),
+        StoreTargetKind::Memcached => {
+            bail!("memcached holds no rows; it is for sessions: serve --sessions memcached://HOST:PORT")
+        }
+        StoreTargetKind::Sqlite | StoreTargetKind::Mysql | StoreTargetKind::Redis | StoreTargetKind::RedisCluster => {}
     }
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(args.rows) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} rows, {eta} left") {

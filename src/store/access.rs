@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use super::answer::{Answer, Reads};
+use super::answer::{Reads, TimedAnswer};
 use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
 use super::error::{Error, NoAnswer};
-use super::layout::{Bounds, Layout};
-use super::member::{Counters, Operation};
-use super::memory::Memory;
+use super::layout::{ConnectionBounds, Layout};
+use super::member::{MemberCounters, Operation};
+use super::memory::MemoryStore;
 use super::shard::Places;
-use super::target::{Kind, Target};
+use super::target::{StoreTargetKind, Target};
 use super::view::View;
 use crate::stats::{StoreReading, StoreTarget};
 
@@ -22,16 +22,16 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// A store, as the application sees it.
 pub struct Store {
-    kind: Kind,
-    backend: Backend,
-    bounds: Bounds,
+    kind: StoreTargetKind,
+    backend: StoreBackend,
+    bounds: ConnectionBounds,
     /// Which list of shards every question follows; 0 where there is none that changes.
     generation: AtomicU64,
 }
 
-enum Backend {
+enum StoreBackend {
     /// In the node: answered where it is asked.
-    Here(Memory, Counters),
+    Here(MemoryStore, MemberCounters),
     /// Elsewhere: asked over connections.
     There(ArcSwap<View>),
 }
@@ -41,12 +41,12 @@ impl Store {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(layout: Layout, bounds: Bounds) -> std::io::Result<Self> {
+    pub fn start(layout: Layout, bounds: ConnectionBounds) -> std::io::Result<Self> {
         let kind = layout.kind();
         let backend = match &layout {
-            Layout::One(Target::Memory(rows)) => Backend::Here(Memory::new(*rows), Counters::default()),
+            Layout::One(Target::Memory(rows)) => StoreBackend::Here(MemoryStore::new(*rows), MemberCounters::default()),
             Layout::One(_) | Layout::Shards(_) | Layout::Resharding { .. } | Layout::Replicated { .. } => {
-                Backend::There(ArcSwap::from_pointee(View::start(layout, bounds, None)?))
+                StoreBackend::There(ArcSwap::from_pointee(View::start(layout, bounds, None)?))
             }
         };
         Ok(Self { kind, backend, bounds, generation: AtomicU64::new(0) })
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start_listed(generation: u64, layout: Layout, bounds: Bounds) -> std::io::Result<Self> {
+    pub fn start_listed(generation: u64, layout: Layout, bounds: ConnectionBounds) -> std::io::Result<Self> {
         Ok(Self { generation: AtomicU64::new(generation), ..Self::start(layout, bounds)? })
     }
 
@@ -65,7 +65,7 @@ impl Store {
     /// # Errors
     /// When the system gives no threads; the list stays as it was then.
     pub fn follow(&self, generation: u64, layout: Layout) -> std::io::Result<()> {
-        if let Backend::There(view) = &self.backend {
+        if let StoreBackend::There(view) = &self.backend {
             let before = view.load_full();
             if *before.layout() != layout {
                 let next = View::start(layout, self.bounds, Some(&*before))?;
@@ -81,60 +81,60 @@ impl Store {
     }
 
     /// What kind it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> StoreTargetKind {
         self.kind
     }
 
     /// Whether it is in the node itself, so that no request waits for it.
     pub fn is_here(&self) -> bool {
-        matches!(self.backend, Backend::Here(..))
+        matches!(self.backend, StoreBackend::Here(..))
     }
 
     /// Whether it has several servers, so that an answer says which one gave it.
     pub fn has_several(&self) -> bool {
         match &self.backend {
-            Backend::Here(..) => false,
-            Backend::There(view) => view.load().layout().targets().len() > 1,
+            StoreBackend::Here(..) => false,
+            StoreBackend::There(view) => view.load().layout().targets().len() > 1,
         }
     }
 
     /// The URL of a server, without secrets.
     pub fn url(&self, server: usize) -> Arc<str> {
         match &self.backend {
-            Backend::Here(..) => self.kind.name().into(),
-            Backend::There(view) => view.load().url(server),
+            StoreBackend::Here(..) => self.kind.name().into(),
+            StoreBackend::There(view) => view.load().url(server),
         }
     }
 
     /// What messages call a server: its URL, and what it is among the others.
     pub fn name(&self, server: usize) -> String {
         match &self.backend {
-            Backend::Here(memory, _) => memory.name(),
-            Backend::There(view) => view.load().name(server),
+            StoreBackend::Here(memory, _) => memory.name(),
+            StoreBackend::There(view) => view.load().name(server),
         }
     }
 
     /// What messages call the whole of it.
     pub fn whole_name(&self) -> String {
         match &self.backend {
-            Backend::Here(memory, _) => memory.name(),
-            Backend::There(view) => view.load().whole_name(),
+            StoreBackend::Here(memory, _) => memory.name(),
+            StoreBackend::There(view) => view.load().whole_name(),
         }
     }
 
     /// Why it cannot be used at all now; `None` when it can, if only in part.
     pub fn problem(&self) -> Option<String> {
         match &self.backend {
-            Backend::Here(..) => None,
-            Backend::There(view) => view.load().problem(),
+            StoreBackend::Here(..) => None,
+            StoreBackend::There(view) => view.load().problem(),
         }
     }
 
     /// What is wrong with each server that does not answer, or answers too late to be asked.
     pub fn problems(&self) -> Vec<String> {
         match &self.backend {
-            Backend::Here(..) => Vec::new(),
-            Backend::There(view) => view.load().problems(),
+            StoreBackend::Here(..) => Vec::new(),
+            StoreBackend::There(view) => view.load().problems(),
         }
     }
 
@@ -142,15 +142,15 @@ impl Store {
     ///
     /// # Errors
     /// As all questions: see [`NoAnswer`]. `abandoned` is asked before the store is; when it says yes, the store is not asked.
-    pub fn get<A>(&self, id: u64, reads: Reads, abandoned: A) -> Result<Answer<Option<Item>>, NoAnswer>
+    pub fn get<A>(&self, id: u64, reads: Reads, abandoned: A) -> Result<TimedAnswer<Option<Item>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => {
+            StoreBackend::Here(memory, counters) => {
                 self.here(memory, counters, Operation::Read, |client, by| client.get(id, by))
             }
-            Backend::There(view) => view.load_full().get(id, reads, abandoned),
+            StoreBackend::There(view) => view.load_full().get(id, reads, abandoned),
         }
     }
 
@@ -158,15 +158,15 @@ impl Store {
     ///
     /// # Errors
     /// See [`Self::get`].
-    pub fn put<A>(&self, id: u64, value: String, abandoned: A) -> Result<Answer<Option<u64>>, NoAnswer>
+    pub fn put<A>(&self, id: u64, value: String, abandoned: A) -> Result<TimedAnswer<Option<u64>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => {
+            StoreBackend::Here(memory, counters) => {
                 self.here(memory, counters, Operation::Write, |client, by| client.put(id, &value, by))
             }
-            Backend::There(view) => view.load_full().put(id, value, abandoned),
+            StoreBackend::There(view) => view.load_full().put(id, value, abandoned),
         }
     }
 
@@ -176,15 +176,21 @@ impl Store {
     /// # Errors
     /// See [`Self::get`]. Where one shard gives no answer there is none: rows that are missing would look like rows that are not
     /// there.
-    pub fn by_tag<A>(&self, tag: u64, lookup: Lookup, reads: Reads, abandoned: A) -> Result<Answer<Vec<Item>>, NoAnswer>
+    pub fn by_tag<A>(
+        &self,
+        tag: u64,
+        lookup: Lookup,
+        reads: Reads,
+        abandoned: A,
+    ) -> Result<TimedAnswer<Vec<Item>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => {
+            StoreBackend::Here(memory, counters) => {
                 self.here(memory, counters, Operation::Read, |client, by| client.by_tag(tag, lookup, by))
             }
-            Backend::There(view) => view.load_full().by_tag(tag, lookup, reads, abandoned),
+            StoreBackend::There(view) => view.load_full().by_tag(tag, lookup, reads, abandoned),
         }
     }
 
@@ -198,15 +204,15 @@ impl Store {
         session: Session,
         lifetime: Duration,
         abandoned: A,
-    ) -> Result<Answer<()>, NoAnswer>
+    ) -> Result<TimedAnswer<()>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => self.here(memory, counters, Operation::Write, |client, by| {
+            StoreBackend::Here(memory, counters) => self.here(memory, counters, Operation::Write, |client, by| {
                 client.create_session(&key, &session, lifetime, by)
             }),
-            Backend::There(view) => {
+            StoreBackend::There(view) => {
                 let view = view.load_full();
                 let places = Places::only(view.place_of_new_session(&key));
                 let create =
@@ -220,15 +226,15 @@ impl Store {
     ///
     /// # Errors
     /// See [`Self::get`].
-    pub fn next_of_session<A>(&self, key: SessionKey, abandoned: A) -> Result<Answer<Option<Session>>, NoAnswer>
+    pub fn next_of_session<A>(&self, key: SessionKey, abandoned: A) -> Result<TimedAnswer<Option<Session>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => {
+            StoreBackend::Here(memory, counters) => {
                 self.here(memory, counters, Operation::Write, |client, by| client.next_of_session(&key, by))
             }
-            Backend::There(view) => {
+            StoreBackend::There(view) => {
                 let view = view.load_full();
                 let places = view.places_of_session(&key);
                 let next = move |client: &mut dyn Client, by: Instant| client.next_of_session(&key, by);
@@ -241,15 +247,15 @@ impl Store {
     ///
     /// # Errors
     /// See [`Self::get`].
-    pub fn delete_session<A>(&self, key: SessionKey, abandoned: A) -> Result<Answer<()>, NoAnswer>
+    pub fn delete_session<A>(&self, key: SessionKey, abandoned: A) -> Result<TimedAnswer<()>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => {
+            StoreBackend::Here(memory, counters) => {
                 self.here(memory, counters, Operation::Write, |client, by| client.delete_session(&key, by))
             }
-            Backend::There(view) => {
+            StoreBackend::There(view) => {
                 let view = view.load_full();
                 let places = view.places_of_session(&key);
                 // Wherever it may be.
@@ -263,11 +269,11 @@ impl Store {
     pub fn reading(&self) -> StoreReading {
         let generation = Some(self.generation.load(Ordering::Acquire)).filter(|number| *number > 0);
         let reading = match &self.backend {
-            Backend::Here(_, counters) => {
+            StoreBackend::Here(_, counters) => {
                 let (kind, url) = (self.kind.name().to_owned(), self.whole_name());
                 counters.reading(StoreTarget { kind, url, up: true, ..StoreTarget::default() })
             }
-            Backend::There(view) => view.load_full().reading(),
+            StoreBackend::There(view) => view.load_full().reading(),
         };
         StoreReading { generation, ..reading }
     }
@@ -279,30 +285,30 @@ impl Store {
         operation: Operation,
         question: F,
         abandoned: A,
-    ) -> Result<Answer<T>, NoAnswer>
+    ) -> Result<TimedAnswer<T>, NoAnswer>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
         A: Fn() -> bool + Send + Sync + 'static,
     {
         match &self.backend {
-            Backend::Here(memory, counters) => self.here(memory, counters, operation, question),
-            Backend::There(view) => view.load_full().ask(server, operation, question, abandoned),
+            StoreBackend::Here(memory, counters) => self.here(memory, counters, operation, question),
+            StoreBackend::There(view) => view.load_full().ask(server, operation, question, abandoned),
         }
     }
 
     /// Asks the store in the node itself.
     fn here<T>(
         &self,
-        memory: &Memory,
-        counters: &Counters,
+        memory: &MemoryStore,
+        counters: &MemberCounters,
         operation: Operation,
         question: impl FnOnce(&mut dyn Client, Instant) -> Result<T, Failure>,
-    ) -> Result<Answer<T>, NoAnswer> {
+    ) -> Result<TimedAnswer<T>, NoAnswer> {
         let start = Instant::now();
         let value = question(&mut memory.clone(), start + self.bounds.timeout).map_err(Error::from);
         counters.count(operation, &value);
         let value = value.map_err(|error| NoAnswer { server: 0, error })?;
-        Ok(Answer { value, queued: Duration::ZERO, worked: start.elapsed(), server: 0, lag: None })
+        Ok(TimedAnswer { value, queued: Duration::ZERO, worked: start.elapsed(), server: 0, lag: None })
     }
 }

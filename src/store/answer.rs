@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// An answer, and where its time went.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<T> {
+pub struct TimedAnswer<T> {
     /// What the store gave.
     pub value: T,
     /// How long the question waited for a connection.
@@ -17,18 +17,18 @@ pub struct Answer<T> {
     pub lag: Option<Duration>,
 }
 
-impl<T> Answer<T> {
+impl<T> TimedAnswer<T> {
     /// This answer, for which another one was waited first.
-    pub(super) fn after<U>(mut self, before: &Answer<U>) -> Self {
+    pub(super) fn after<U>(mut self, before: &TimedAnswer<U>) -> Self {
         self.queued += before.queued;
         self.worked += before.worked;
         self
     }
 
     /// The same of another value.
-    pub(super) fn map<U>(self, other: impl FnOnce(T) -> U) -> Answer<U> {
+    pub(super) fn map<U>(self, other: impl FnOnce(T) -> U) -> TimedAnswer<U> {
         let Self { value, queued, worked, server, lag } = self;
-        Answer { value: other(value), queued, worked, server, lag }
+        TimedAnswer { value: other(value), queued, worked, server, lag }
     }
 }
 

@@ -98,7 +98,7 @@ impl Failure {
 
 /// What a server is among those that have the same rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum ReplicaRole {
     /// Takes writes.
     Primary,
     /// Repeats what the primary wrote.
@@ -109,7 +109,7 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// What it is.
-    pub part: Part,
+    pub part: ReplicaRole,
     /// How far it is: grows with each write, and means the same on a primary and on its replicas.
     pub position: u64,
 }

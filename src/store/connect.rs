@@ -9,7 +9,7 @@ use super::{memcached, memory, mysql, redis, sqlite};
 /// Opens a client. `timeout` bounds connecting, and each wait for the store.
 pub fn connect(target: &Target, timeout: Duration) -> Result<Box<dyn Client>, Failure> {
     Ok(match target {
-        Target::Memory(rows) => Box::new(memory::Memory::new(*rows)),
+        Target::Memory(rows) => Box::new(memory::MemoryStore::new(*rows)),
         Target::Sqlite(path) => Box::new(sqlite::Sqlite::open(path, timeout)?),
         Target::Mysql(remote) => Box::new(mysql::Mysql::connect(remote, timeout)?),
         Target::RedisCluster(seeds) => Box::new(redis::cluster::RedisCluster::connect(seeds, timeout)?),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::access::Store;
-use super::answer::Answer;
+use super::answer::TimedAnswer;
 use super::error::NoAnswer;
 use super::member::Operation;
 
@@ -15,7 +15,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`Self::get`].
-    pub fn kept<A>(&self, name: String, abandoned: A) -> Result<Answer<Option<Vec<u8>>>, NoAnswer>
+    pub fn kept<A>(&self, name: String, abandoned: A) -> Result<TimedAnswer<Option<Vec<u8>>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
@@ -32,7 +32,7 @@ impl Store {
         bytes: Vec<u8>,
         lifetime: Duration,
         abandoned: A,
-    ) -> Result<Answer<()>, NoAnswer>
+    ) -> Result<TimedAnswer<()>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`Self::get`].
-    pub fn forget<A>(&self, names: Vec<String>, abandoned: A) -> Result<Answer<()>, NoAnswer>
+    pub fn forget<A>(&self, names: Vec<String>, abandoned: A) -> Result<TimedAnswer<()>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {

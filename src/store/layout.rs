@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::shard::Change;
-use super::target::{Kind, Target};
+use super::shard::ShardChange;
+use super::target::{StoreTargetKind, Target};
 
 /// Most servers of one store.
 const MOST: usize = 64;
@@ -21,7 +21,7 @@ pub enum Layout {
         /// Those that there were, and those that there shall be: one list begins with the other.
         servers: Vec<Target>,
         /// From how many to how many.
-        change: Change,
+        change: ShardChange,
     },
     /// All have the same rows.
     Replicated {
@@ -34,7 +34,7 @@ pub enum Layout {
 
 /// Size and patience of the connections to each server.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct ConnectionBounds {
     /// Connections, each with a thread.
     pub connections: usize,
     /// Requests that may wait for a connection beside those that have one.
@@ -60,10 +60,14 @@ impl Layout {
             return Err("the shards of a store are of one kind".to_owned());
         }
         match first {
-            Kind::Memory => return Err("memory is in each node and cannot be a shard; name servers".to_owned()),
-            Kind::Memcached => return Err("memcached holds no rows and cannot be a shard".to_owned()),
-            Kind::RedisCluster => return Err("a Redis Cluster is one store: name its servers in one URL".to_owned()),
-            Kind::Sqlite | Kind::Mysql | Kind::Redis => {}
+            StoreTargetKind::Memory => {
+                return Err("memory is in each node and cannot be a shard; name servers".to_owned());
+            }
+            StoreTargetKind::Memcached => return Err("memcached holds no rows and cannot be a shard".to_owned()),
+            StoreTargetKind::RedisCluster => {
+                return Err("a Redis Cluster is one store: name its servers in one URL".to_owned());
+            }
+            StoreTargetKind::Sqlite | StoreTargetKind::Mysql | StoreTargetKind::Redis => {}
         }
         refuse_twice(&targets)?;
         Ok(Self::Shards(targets))
@@ -73,7 +77,7 @@ impl Layout {
     ///
     /// # Errors
     /// When these servers cannot be shards, or are not as many as the change needs.
-    pub fn resharding(servers: Vec<Target>, change: Change) -> Result<Self, String> {
+    pub fn resharding(servers: Vec<Target>, change: ShardChange) -> Result<Self, String> {
         let (fewer, more) = (change.from.min(change.to), change.from.max(change.to));
         if fewer == 0 || more != servers.len() {
             return Err(format!("{} servers cannot go from {} shards to {}", servers.len(), change.from, change.to));
@@ -95,8 +99,11 @@ impl Layout {
         let Self::One(primary) = self else { return Err("shards with replicas are not supported".to_owned()) };
         let kind = primary.kind();
         match kind {
-            Kind::Mysql | Kind::Redis => {}
-            Kind::Memory | Kind::Sqlite | Kind::RedisCluster | Kind::Memcached => {
+            StoreTargetKind::Mysql | StoreTargetKind::Redis => {}
+            StoreTargetKind::Memory
+            | StoreTargetKind::Sqlite
+            | StoreTargetKind::RedisCluster
+            | StoreTargetKind::Memcached => {
                 return Err(format!("{} has no replicas", kind.name()));
             }
         }
@@ -122,8 +129,8 @@ impl Layout {
     }
 
     /// What kind they are, all the same.
-    pub fn kind(&self) -> Kind {
-        self.targets().first().map_or(Kind::Memory, Target::kind)
+    pub fn kind(&self) -> StoreTargetKind {
+        self.targets().first().map_or(StoreTargetKind::Memory, Target::kind)
     }
 }
 
@@ -148,7 +155,7 @@ mod tests {
         assert_eq!(layout(&["memory:5"]), Ok(Layout::One(Target::Memory(5))));
         let two = layout(&["redis://a", "redis://b"]).unwrap();
         assert!(matches!(two, Layout::Shards(_)));
-        assert_eq!((two.targets().len(), two.kind()), (2, Kind::Redis));
+        assert_eq!((two.targets().len(), two.kind()), (2, StoreTargetKind::Redis));
         assert!(layout(&["sqlite:/a", "sqlite:/b"]).is_ok());
     }
 
@@ -176,7 +183,7 @@ mod tests {
     fn shards_become_others_where_the_servers_are_there() {
         let resharding = |urls: &[&str], from, to| {
             let servers = urls.iter().map(|url| url.parse().unwrap()).collect();
-            Layout::resharding(servers, Change { from, to, begun: false })
+            Layout::resharding(servers, ShardChange { from, to, begun: false })
         };
         for (from, to) in [(1, 2), (2, 1)] {
             let layout = resharding(&["redis://a", "redis://b"], from, to).unwrap();

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::error::Error;
 use super::health::Health;
-use super::server::{Asked, Server};
+use super::server::{PendingQuestion, StoreServer};
 use super::target::Target;
 use crate::stats::{StoreReading, StoreResponse, StoreTarget};
 
@@ -19,13 +19,13 @@ pub(super) enum Operation {
 
 /// What was asked, and how it ended.
 #[derive(Default)]
-pub(super) struct Counters {
+pub(super) struct MemberCounters {
     reads_total: AtomicU64,
     writes_total: AtomicU64,
     errors_total: AtomicU64,
 }
 
-impl Counters {
+impl MemberCounters {
     /// Counts one question with its outcome.
     pub fn count<T>(&self, operation: Operation, outcome: &Result<T, Error>) {
         let total = match (outcome, operation) {
@@ -54,17 +54,17 @@ impl Counters {
 
 /// One server.
 pub(super) struct Member {
-    server: Server,
+    server: StoreServer,
     url: Arc<str>,
-    counters: Counters,
+    counters: MemberCounters,
     /// Questions that were asked and are not answered yet.
     in_flight: AtomicUsize,
 }
 
 impl Member {
-    pub fn new(server: Server) -> Self {
+    pub fn new(server: StoreServer) -> Self {
         let url = server.target().to_string().into();
-        Self { server, url, counters: Counters::default(), in_flight: AtomicUsize::new(0) }
+        Self { server, url, counters: MemberCounters::default(), in_flight: AtomicUsize::new(0) }
     }
 
     /// Without secrets.
@@ -100,7 +100,7 @@ impl Member {
     pub fn start<T>(
         &self,
         operation: Operation,
-        start: impl FnOnce(&Server) -> Result<Asked<T>, Error>,
+        start: impl FnOnce(&StoreServer) -> Result<PendingQuestion<T>, Error>,
     ) -> Result<Waited<'_, T>, Error> {
         match start(&self.server) {
             Ok(asked) => {
@@ -137,9 +137,9 @@ impl Member {
 
 /// A question that was asked.
 pub(super) struct Waited<'a, T> {
-    asked: Asked<T>,
+    asked: PendingQuestion<T>,
     operation: Operation,
-    counters: &'a Counters,
+    counters: &'a MemberCounters,
     _in_flight: InFlight<'a>,
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Failure, Item, Lookup, Session, SessionKey};
 use super::rows;
-use super::target::Kind;
+use super::target::StoreTargetKind;
 use crate::lock::lock;
 
 /// Parts of the rows, each under its own lock.
@@ -20,7 +20,7 @@ const ROWS_A_LOOK: u64 = 10_000;
 
 /// A handle: clones share the rows.
 #[derive(Clone)]
-pub struct Memory {
+pub struct MemoryStore {
     inner: Arc<Inner>,
 }
 
@@ -39,7 +39,7 @@ struct SessionTable {
     order: VecDeque<SessionKey>,
 }
 
-impl Memory {
+impl MemoryStore {
     /// A store of that many rows.
     pub fn new(count: u64) -> Self {
         Self { inner: Arc::new(Inner { count, written: Default::default(), sessions: Mutex::default() }) }
@@ -47,7 +47,7 @@ impl Memory {
 
     /// What messages call it.
     pub fn name(&self) -> String {
-        format!("{}:{}", Kind::Memory.name(), self.inner.count)
+        format!("{}:{}", StoreTargetKind::Memory.name(), self.inner.count)
     }
 
     fn part(&self, id: u64) -> &Mutex<HashMap<u64, (String, u64)>> {
@@ -65,7 +65,7 @@ impl Memory {
     }
 }
 
-impl Client for Memory {
+impl Client for MemoryStore {
     fn ping(&mut self, _by: Instant) -> Result<(), Failure> {
         Ok(())
     }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn sessions_are_bounded_and_the_oldest_gives_way() {
-        let mut memory = Memory::new(0);
+        let mut memory = MemoryStore::new(0);
         let by = Instant::now() + Duration::from_secs(60);
         let hour = Duration::from_secs(3_600);
         for number in 0..=MOST_SESSIONS as u64 {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn sessions_that_are_over_do_not_pile_up() {
-        let mut memory = Memory::new(0);
+        let mut memory = MemoryStore::new(0);
         let by = Instant::now() + Duration::from_secs(60);
         for number in 0..1_000 {
             memory.create_session(&key(number), &Session::default(), Duration::ZERO, by).unwrap();
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_scan_stops_when_its_time_is_up() {
-        let mut memory = Memory::new(100_000);
+        let mut memory = MemoryStore::new(100_000);
         assert_eq!(memory.by_tag(3, Lookup::Scan, Instant::now()), Err(Failure::Stopped));
     }
 }

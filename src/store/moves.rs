@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::client::{Failure, Item, Session, SessionKey};
-use super::shard::Change;
+use super::shard::ShardChange;
 use super::target::Target;
 use super::{mysql, redis};
 
@@ -24,7 +24,7 @@ const TRIES: usize = 1_000;
 
 /// What moves.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
+pub enum MovedKey {
     /// A row by its id.
     Row(u64),
     /// A session.
@@ -33,19 +33,19 @@ pub enum Key {
 
 /// A key with what is kept under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Record {
+pub enum MovedRecord {
     /// A row.
     Row(Item),
     /// A session, and how long it lasts from now on.
     Session(SessionKey, Session, Duration),
 }
 
-impl Record {
+impl MovedRecord {
     /// Its key.
-    pub fn key(&self) -> Key {
+    pub fn key(&self) -> MovedKey {
         match self {
-            Self::Row(row) => Key::Row(row.id),
-            Self::Session(key, ..) => Key::Session(key.clone()),
+            Self::Row(row) => MovedKey::Row(row.id),
+            Self::Session(key, ..) => MovedKey::Session(key.clone()),
         }
     }
 }
@@ -53,17 +53,17 @@ impl Record {
 /// A shard that keys come from or go to.
 pub trait Shard: Send {
     /// Some keys, and where to go on; `None` at the end. It begins with 0. Every key that is there all the while comes at least once.
-    fn keys(&mut self, from: u64) -> Result<(Vec<Key>, Option<u64>), Failure>;
+    fn keys(&mut self, from: u64) -> Result<(Vec<MovedKey>, Option<u64>), Failure>;
 
     /// What is kept under these keys; those that are not there are left out.
-    fn read(&mut self, keys: &[Key]) -> Result<Vec<Record>, Failure>;
+    fn read(&mut self, keys: &[MovedKey]) -> Result<Vec<MovedRecord>, Failure>;
 
     /// Keeps copies, instead of what was there.
-    fn write(&mut self, records: &[Record]) -> Result<(), Failure>;
+    fn write(&mut self, records: &[MovedRecord]) -> Result<(), Failure>;
 
     /// Takes those away that are still as they were read; tells for each whether it was. What it took away is on no other shard
     /// than the one that has the copy.
-    fn take(&mut self, records: &[Record]) -> Result<Vec<bool>, Failure>;
+    fn take(&mut self, records: &[MovedRecord]) -> Result<Vec<bool>, Failure>;
 
     /// Takes a copy of a session away that ended while it was on its way.
     fn forget(&mut self, keys: &[SessionKey]) -> Result<(), Failure>;
@@ -98,7 +98,7 @@ pub enum Stopped {
     /// The shard at that place failed.
     Failed(usize, Failure),
     /// A key at that place is written too often to be moved.
-    Busy(usize, Key),
+    Busy(usize, MovedKey),
     /// It was told to.
     Told,
 }
@@ -112,7 +112,7 @@ pub fn count_rows(shard: &mut dyn Shard) -> Result<u64, Failure> {
     let mut next = Some(0);
     while let Some(from) = next {
         let (keys, then) = shard.keys(from)?;
-        rows.extend(keys.into_iter().filter(|key| matches!(key, Key::Row(_))));
+        rows.extend(keys.into_iter().filter(|key| matches!(key, MovedKey::Row(_))));
         next = then;
     }
     Ok(rows.len() as u64)
@@ -125,7 +125,7 @@ pub fn count_rows(shard: &mut dyn Shard) -> Result<u64, Failure> {
 pub fn move_away(
     shards: &mut [Box<dyn Shard>],
     source: usize,
-    change: Change,
+    change: ShardChange,
     moved: &mut Moved,
     mut go_on: impl FnMut(&Moved) -> bool,
 ) -> Result<(), Stopped> {
@@ -135,7 +135,7 @@ pub fn move_away(
     while let Some(from) = next {
         let (keys, then) = shards[source].keys(from).map_err(failed)?;
         // The last keys of a walk may have come before: a server that makes its table smaller begins some of it anew.
-        let new: Vec<Key> = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
+        let new: Vec<MovedKey> = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
         for (receiver, keys) in receivers(new, source, change) {
             for batch in keys.chunks(BATCH) {
                 move_batch(shards, (source, receiver), batch.to_vec(), moved)?;
@@ -150,12 +150,12 @@ pub fn move_away(
 }
 
 /// By place, the keys at `source` that go there.
-fn receivers(keys: Vec<Key>, source: usize, change: Change) -> BTreeMap<usize, Vec<Key>> {
-    let mut going: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
+fn receivers(keys: Vec<MovedKey>, source: usize, change: ShardChange) -> BTreeMap<usize, Vec<MovedKey>> {
+    let mut going: BTreeMap<usize, Vec<MovedKey>> = BTreeMap::new();
     for key in keys {
         let places = match &key {
-            Key::Row(id) => change.of_id(*id),
-            Key::Session(key) => change.of_session(key),
+            MovedKey::Row(id) => change.of_id(*id),
+            MovedKey::Session(key) => change.of_session(key),
         };
         // One that is not where it was, has arrived already.
         if let Some(receiver) = places.then.filter(|_| places.first == source) {
@@ -169,7 +169,7 @@ fn receivers(keys: Vec<Key>, source: usize, change: Change) -> BTreeMap<usize, V
 fn move_batch(
     shards: &mut [Box<dyn Shard>],
     places: (usize, usize),
-    mut keys: Vec<Key>,
+    mut keys: Vec<MovedKey>,
     moved: &mut Moved,
 ) -> Result<(), Stopped> {
     for _ in 0..BATCH_TRIES {
@@ -197,14 +197,14 @@ fn move_batch(
 fn try_to_move(
     shards: &mut [Box<dyn Shard>],
     (source, receiver): (usize, usize),
-    keys: &[Key],
+    keys: &[MovedKey],
     moved: &mut Moved,
-) -> Result<Vec<Key>, Stopped> {
+) -> Result<Vec<MovedKey>, Stopped> {
     let from_source = |failure| Stopped::Failed(source, failure);
     let to_receiver = |failure| Stopped::Failed(receiver, failure);
     let records = shards[source].read(keys).map_err(from_source)?;
     // A session that is not there any more ended; a copy of an earlier attempt must not live on. A row never ends.
-    let there: HashSet<Key> = records.iter().map(Record::key).collect();
+    let there: HashSet<MovedKey> = records.iter().map(MovedRecord::key).collect();
     let ended: Vec<SessionKey> = keys.iter().filter(|key| !there.contains(*key)).filter_map(session).collect();
     if !ended.is_empty() {
         shards[receiver].forget(&ended).map_err(to_receiver)?;
@@ -218,17 +218,17 @@ fn try_to_move(
     for (record, taken) in records.iter().zip(taken) {
         match (record, taken) {
             (_, false) => left.push(record.key()),
-            (Record::Row(_), true) => moved.rows += 1,
-            (Record::Session(..), true) => moved.sessions += 1,
+            (MovedRecord::Row(_), true) => moved.rows += 1,
+            (MovedRecord::Session(..), true) => moved.sessions += 1,
         }
     }
     Ok(left)
 }
 
-fn session(key: &Key) -> Option<SessionKey> {
+fn session(key: &MovedKey) -> Option<SessionKey> {
     match key {
-        Key::Row(_) => None,
-        Key::Session(key) => Some(key.clone()),
+        MovedKey::Row(_) => None,
+        MovedKey::Session(key) => Some(key.clone()),
     }
 }
 

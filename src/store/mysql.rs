@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 use mysql::{Conn, DriverError, Error, OptsBuilder, Row, Value};
 
-use super::client::{Client, Failure, Item, Lookup, Part, Session, SessionKey, Standing};
+use super::client::{Client, Failure, Item, Lookup, ReplicaRole, Session, SessionKey, Standing};
 use super::rows;
 use super::sqlite::unix_seconds;
 use super::target::Remote;
@@ -143,8 +143,8 @@ impl Client for Mysql {
         let (read_only, written, repeated) =
             row.ok_or_else(|| Failure::Refused("it does not say what it is".to_owned()))?;
         Ok(match read_only {
-            true => Standing { part: Part::Replica, position: sequence(&repeated) },
-            false => Standing { part: Part::Primary, position: sequence(&written) },
+            true => Standing { part: ReplicaRole::Replica, position: sequence(&repeated) },
+            false => Standing { part: ReplicaRole::Primary, position: sequence(&written) },
         })
     }
 

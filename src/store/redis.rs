@@ -17,7 +17,7 @@ use redis::{
     RedisError,
 };
 
-use super::client::{Client, Failure, Item, Lookup, Part, Session, SessionKey, Standing};
+use super::client::{Client, Failure, Item, Lookup, ReplicaRole, Session, SessionKey, Standing};
 use super::rows;
 use super::target::Remote;
 
@@ -42,7 +42,7 @@ pub struct Redis {
 }
 
 /// What `HMGET item:ID tag value version` answers.
-type Fields = (Option<u64>, Option<String>, Option<u64>);
+type ItemFields = (Option<u64>, Option<String>, Option<u64>);
 
 impl Redis {
     /// Connects, logs in and asks for a sign of life; `timeout` bounds each wait for the server.
@@ -72,7 +72,7 @@ impl Redis {
         for id in ids {
             pipeline.add_command(row(*id));
         }
-        let fields: Vec<Fields> = self.ask_all(&pipeline)?;
+        let fields: Vec<ItemFields> = self.ask_all(&pipeline)?;
         Ok(ids.iter().zip(fields).filter_map(|(id, fields)| item(*id, fields)).collect())
     }
 
@@ -101,7 +101,7 @@ impl Redis {
                 return Err(Failure::TimedOut);
             }
             let answer = self.connection.recv_response().map_err(|error| failure(&error))?;
-            let fields = answer.extract_error().and_then(|answer| Ok(redis::from_redis_value::<Fields>(answer)?));
+            let fields = answer.extract_error().and_then(|answer| Ok(redis::from_redis_value::<ItemFields>(answer)?));
             rows.push(fields.map(|fields| item(*id, fields)).map_err(|error| failure(&error)));
         }
         Ok(())
@@ -170,8 +170,8 @@ fn failure(error: &RedisError) -> Failure {
 fn standing(info: &str) -> Option<Standing> {
     let position = |name| field(info, name).and_then(|text| text.parse().ok());
     Some(match field(info, "role")? {
-        "master" => Standing { part: Part::Primary, position: position("master_repl_offset")? },
-        _ => Standing { part: Part::Replica, position: position("slave_repl_offset")? },
+        "master" => Standing { part: ReplicaRole::Primary, position: position("master_repl_offset")? },
+        _ => Standing { part: ReplicaRole::Replica, position: position("slave_repl_offset")? },
     })
 }
 
@@ -222,7 +222,7 @@ fn keep_session(pipeline: &mut Pipeline, key: &SessionKey, session: &Session, li
     pipeline.ignore().cmd("PEXPIRE").arg(&key).arg(milliseconds).ignore();
 }
 
-fn item(id: u64, (tag, value, version): Fields) -> Option<Item> {
+fn item(id: u64, (tag, value, version): ItemFields) -> Option<Item> {
     Some(Item { id, tag: tag?, value: value?, version: version? })
 }
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Failure, Part, Standing};
+use super::client::{Client, Failure, ReplicaRole, Standing};
 use super::connect::connect;
 use super::lag::{Positions, age};
 use super::target::Target;
@@ -25,18 +25,18 @@ pub(super) struct Replication {
 struct Inner {
     targets: Vec<Target>,
     timeout: Duration,
-    state: Mutex<State>,
+    state: Mutex<ReplicationState>,
     /// Told when the primary was asked, and at the end.
     asked: Condvar,
 }
 
-struct State {
+struct ReplicationState {
     /// Place of the server that takes writes.
     primary: usize,
     positions: Positions,
     /// Since when the primary has not answered.
     silent: Option<Instant>,
-    servers: Vec<Seen>,
+    servers: Vec<LastStanding>,
     /// How often the primary was asked.
     rounds: u64,
     closed: bool,
@@ -44,7 +44,7 @@ struct State {
 
 /// What a server said last.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct LastStanding {
     standing: Option<Standing>,
     /// It has every write that was acknowledged before this moment.
     covered: Option<Instant>,
@@ -55,7 +55,7 @@ struct Seen {
 /// How a server takes part, for `/stats`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Role {
-    pub part: Part,
+    pub part: ReplicaRole,
     /// Of a replica, how far it was behind at the last look.
     pub lag: Option<Duration>,
 }
@@ -66,11 +66,11 @@ impl Replication {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(targets: &[Target], timeout: Duration) -> std::io::Result<Self> {
-        let state = State {
+        let state = ReplicationState {
             primary: 0,
             positions: Positions::default(),
             silent: None,
-            servers: vec![Seen::default(); targets.len()],
+            servers: vec![LastStanding::default(); targets.len()],
             rounds: 0,
             closed: false,
         };
@@ -101,8 +101,8 @@ impl Replication {
     pub fn role(&self, server: usize) -> Role {
         let state = lock(&self.inner.state);
         match server == state.primary {
-            true => Role { part: Part::Primary, lag: None },
-            false => Role { part: Part::Replica, lag: state.servers.get(server).and_then(|seen| seen.lag) },
+            true => Role { part: ReplicaRole::Primary, lag: None },
+            false => Role { part: ReplicaRole::Replica, lag: state.servers.get(server).and_then(|seen| seen.lag) },
         }
     }
 }
@@ -130,7 +130,7 @@ impl Inner {
     fn wait(&self, at: usize, round: &mut u64) -> bool {
         let state = lock(&self.state);
         let (longest, is_primary) = if state.primary == at { (LOOK, true) } else { (LONGEST_LOOK, false) };
-        let not_yet = |state: &mut State| !state.closed && (is_primary || state.rounds == *round);
+        let not_yet = |state: &mut ReplicationState| !state.closed && (is_primary || state.rounds == *round);
         let (state, _) = self.asked.wait_timeout_while(state, longest, not_yet).unwrap_or_else(PoisonError::into_inner);
         *round = state.rounds;
         !state.closed
@@ -167,12 +167,14 @@ impl Inner {
         }
         if at == state.primary {
             match state.servers[at].standing {
-                Some(Standing { part: Part::Primary, position }) => {
+                Some(Standing { part: ReplicaRole::Primary, position }) => {
                     state.positions.add(asked, position);
                     state.silent = None;
                 }
                 // Away, or it takes no writes any more: nothing is written.
-                Some(Standing { part: Part::Replica, .. }) | None => _ = state.silent.get_or_insert_with(Instant::now),
+                Some(Standing { part: ReplicaRole::Replica, .. }) | None => {
+                    _ = state.silent.get_or_insert_with(Instant::now)
+                }
             }
             state.rounds += 1;
             drop(state);
@@ -192,7 +194,7 @@ impl Inner {
 /// Who the primary is, by what the servers said last: the one that was, as long as it says so or nobody else does; else the one
 /// that is furthest of those that say so.
 fn primary_of(was: usize, said: &[Option<Standing>]) -> usize {
-    let says_so = |standing: &Option<Standing>| standing.is_some_and(|standing| standing.part == Part::Primary);
+    let says_so = |standing: &Option<Standing>| standing.is_some_and(|standing| standing.part == ReplicaRole::Primary);
     if said.get(was).is_some_and(says_so) {
         return was;
     }
@@ -207,8 +209,8 @@ mod tests {
 
     #[test]
     fn the_primary_is_who_says_so() {
-        let primary = |position| Some(Standing { part: Part::Primary, position });
-        let replica = |position| Some(Standing { part: Part::Replica, position });
+        let primary = |position| Some(Standing { part: ReplicaRole::Primary, position });
+        let replica = |position| Some(Standing { part: ReplicaRole::Replica, position });
         for (was, said, is) in [
             (0, vec![None, None, None], 0),
             (0, vec![primary(5), replica(5), replica(4)], 0),

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::client::{Client, Failure, Item};
 use super::error::Error;
 use super::health::Health;
-use super::layout::Bounds;
+use super::layout::ConnectionBounds;
 use super::target::Target;
 use crate::lock::lock;
 use crate::pool::{Abandoned, Done, Pending, Pool, PoolConfig, PoolReading};
@@ -19,7 +19,7 @@ use crate::recent::Recent;
 use clients::{Clients, RowQuestion};
 
 /// One store server. Its threads end when it is dropped.
-pub(super) struct Server {
+pub(super) struct StoreServer {
     pool: Arc<ServerPool>,
     clients: Arc<Clients>,
 }
@@ -27,12 +27,12 @@ pub(super) struct Server {
 /// Its threads, each of which uses one connection.
 type ServerPool = Pool<Arc<Clients>>;
 
-impl Server {
+impl StoreServer {
     /// Starts the threads. Connections are opened when they are needed; a server that is away is asked again until it is back.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(target: Target, bounds: Bounds) -> std::io::Result<Self> {
+    pub fn start(target: Target, bounds: ConnectionBounds) -> std::io::Result<Self> {
         let clients = Arc::new(Clients::new(target, bounds.timeout));
         let config = PoolConfig {
             name: "store",
@@ -73,14 +73,14 @@ impl Server {
     ///
     /// # Errors
     /// At once when the server is known to be away or too many wait.
-    pub fn start_asking<T, F>(&self, question: F, abandoned: Abandoned) -> Result<Asked<T>, Error>
+    pub fn start_asking<T, F>(&self, question: F, abandoned: Abandoned) -> Result<PendingQuestion<T>, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,
     {
         let by = self.deadline()?;
         let clients = self.clients.clone();
-        Ok(Asked(self.pool.start_job(move || clients.ask(question, by), abandoned)?))
+        Ok(PendingQuestion(self.pool.start_job(move || clients.ask(question, by), abandoned)?))
     }
 
     /// The same for a row: together with the rows that are asked for by others and wait, where the kind of store has a way to ask
@@ -88,9 +88,9 @@ impl Server {
     ///
     /// # Errors
     /// As [`Self::start_asking`].
-    pub fn start_reading(&self, id: u64, abandoned: Abandoned) -> Result<Asked<Option<Item>>, Error> {
+    pub fn start_reading(&self, id: u64, abandoned: Abandoned) -> Result<PendingQuestion<Option<Item>>, Error> {
         let by = self.deadline()?;
-        Ok(Asked(self.pool.start_asking(RowQuestion { id, by }, abandoned)?))
+        Ok(PendingQuestion(self.pool.start_asking(RowQuestion { id, by }, abandoned)?))
     }
 
     /// Until when a question that is asked now must be answered.
@@ -103,9 +103,9 @@ impl Server {
 }
 
 /// A question that the server was asked.
-pub(super) struct Asked<T>(Pending<Result<T, Failure>>);
+pub(super) struct PendingQuestion<T>(Pending<Result<T, Failure>>);
 
-impl<T> Asked<T> {
+impl<T> PendingQuestion<T> {
     /// Waits for the answer: in a coroutine without holding a thread.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl<T> Asked<T> {
     }
 }
 
-impl Drop for Server {
+impl Drop for StoreServer {
     fn drop(&mut self) {
         self.clients.closed.store(true, Ordering::Release);
         // Under the lock, so that the watcher is either before its look at the flag or already waiting.

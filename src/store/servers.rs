@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::answer::{Answer, Reads};
-use super::client::Part;
+use super::answer::{Reads, TimedAnswer};
+use super::client::ReplicaRole;
 use super::error::{Error, NoAnswer};
-use super::layout::{Bounds, Layout};
+use super::layout::{ConnectionBounds, Layout};
 use super::member::{Member, Operation, Waited};
 use super::replication::{Replication, Role};
-use super::server::{Asked, Server};
+use super::server::{PendingQuestion, StoreServer};
 use super::target::Target;
 
 /// All servers of a layout, in its order.
@@ -33,10 +33,10 @@ impl Servers {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(layout: &Layout, bounds: Bounds, known: &[Arc<Member>]) -> std::io::Result<Self> {
+    pub fn start(layout: &Layout, bounds: ConnectionBounds, known: &[Arc<Member>]) -> std::io::Result<Self> {
         let start = |target: &Target| match known.iter().find(|member| member.is(target)) {
             Some(member) => Ok(Arc::clone(member)),
-            None => Ok(Arc::new(Member::new(Server::start(target.clone(), bounds)?))),
+            None => Ok(Arc::new(Member::new(StoreServer::start(target.clone(), bounds)?))),
         };
         let members = layout.targets().iter().map(start).collect::<std::io::Result<_>>()?;
         let replicas = match layout {
@@ -79,8 +79,8 @@ impl Servers {
         &self,
         place: usize,
         reads: Reads,
-        start: impl Fn(&Server) -> Result<Asked<T>, Error>,
-    ) -> Result<Answer<T>, NoAnswer> {
+        start: impl Fn(&StoreServer) -> Result<PendingQuestion<T>, Error>,
+    ) -> Result<TimedAnswer<T>, NoAnswer> {
         let replicas = match (&self.replicas, reads) {
             (Some(replicas), Reads::Any) => replicas,
             (Some(_), Reads::Primary) | (None, _) => return self.ask(self.writer(place), Operation::Read, start),
@@ -103,13 +103,13 @@ impl Servers {
         &self,
         server: usize,
         operation: Operation,
-        start: impl FnOnce(&Server) -> Result<Asked<T>, Error>,
-    ) -> Result<Answer<T>, NoAnswer> {
+        start: impl FnOnce(&StoreServer) -> Result<PendingQuestion<T>, Error>,
+    ) -> Result<TimedAnswer<T>, NoAnswer> {
         let member = self.members.get(server).ok_or(NoAnswer { server, error: Error::Panicked })?;
         let done = member.start(operation, start).and_then(Waited::answer);
         let done = done.map_err(|error| NoAnswer { server, error })?;
         let lag = self.replicas.as_ref().and_then(|replicas| replicas.age_of_answer(server));
-        Ok(Answer { value: done.value, queued: done.queued, worked: done.worked, server, lag })
+        Ok(TimedAnswer { value: done.value, queued: done.queued, worked: done.worked, server, lag })
     }
 }
 
@@ -129,9 +129,9 @@ impl Replicas {
     /// What `server` has just answered may be so old; `None` for the primary.
     fn age_of_answer(&self, server: usize) -> Option<Duration> {
         match self.replication.role(server).part {
-            Part::Primary => None,
+            ReplicaRole::Primary => None,
             // Without a bound it was not asked, or has lost it since.
-            Part::Replica => self.replication.age(server),
+            ReplicaRole::Replica => self.replication.age(server),
         }
     }
 

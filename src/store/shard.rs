@@ -49,7 +49,7 @@ impl Share {
 
 /// Shards come or go: every key has the place that it has among `from` shards until it is moved, and then that among `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ShardChange {
     /// How many shards there were.
     pub from: usize,
     /// How many there shall be.
@@ -74,7 +74,7 @@ impl Places {
     }
 }
 
-impl Change {
+impl ShardChange {
     /// Where a row is: where it was, and if it is not there any more, where it goes to.
     pub(super) fn of_id(self, id: u64) -> Places {
         let (first, then) = (of_id(id, self.from), of_id(id, self.to));
@@ -115,8 +115,8 @@ mod tests {
 
     const KEYS: u64 = 100_000;
 
-    fn change(from: usize, to: usize) -> Change {
-        Change { from, to, begun: true }
+    fn change(from: usize, to: usize) -> ShardChange {
+        ShardChange { from, to, begun: true }
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
                 assert_eq!((first, then.unwrap_or(first)), (of_id(id, from), of_id(id, to)), "{from} {to} {id}");
             }
             let key = SessionKey::new(7_u128.to_be_bytes());
-            let not_begun = Change { begun: false, ..change(from, to) };
+            let not_begun = ShardChange { begun: false, ..change(from, to) };
             assert_eq!(not_begun.of_new_session(&key), of_session(&key, from));
             assert_eq!(change(from, to).of_new_session(&key), of_session(&key, to));
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
-use super::shard::Change;
+use super::shard::ShardChange;
 use super::target::Target;
 
 /// What is in the file, as JSON.
@@ -39,7 +39,7 @@ impl ShardList {
     /// # Errors
     /// When they cannot be shards of one store.
     pub fn layout(&self, targets: Vec<Target>) -> Result<Layout, String> {
-        Layout::resharding(targets, Change { from: self.from, to: self.to, begun: self.begun })
+        Layout::resharding(targets, ShardChange { from: self.from, to: self.to, begun: self.begun })
     }
 }
 

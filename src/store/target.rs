@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
 
 /// What kind of store it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StoreTargetKind {
     /// In the node itself.
     Memory,
     /// A file, which several processes of one machine may share.
@@ -51,7 +51,7 @@ pub enum Kind {
     Memcached,
 }
 
-impl Kind {
+impl StoreTargetKind {
     /// Every kind.
     pub const ALL: [Self; 6] =
         [Self::Memory, Self::Sqlite, Self::Mysql, Self::Redis, Self::RedisCluster, Self::Memcached];
@@ -115,14 +115,14 @@ pub enum Target {
 
 impl Target {
     /// Its kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> StoreTargetKind {
         match self {
-            Self::Memory(_) => Kind::Memory,
-            Self::Sqlite(_) => Kind::Sqlite,
-            Self::Mysql(_) => Kind::Mysql,
-            Self::Redis(_) => Kind::Redis,
-            Self::RedisCluster(_) => Kind::RedisCluster,
-            Self::Memcached(_) => Kind::Memcached,
+            Self::Memory(_) => StoreTargetKind::Memory,
+            Self::Sqlite(_) => StoreTargetKind::Sqlite,
+            Self::Mysql(_) => StoreTargetKind::Mysql,
+            Self::Redis(_) => StoreTargetKind::Redis,
+            Self::RedisCluster(_) => StoreTargetKind::RedisCluster,
+            Self::Memcached(_) => StoreTargetKind::Memcached,
         }
     }
 
@@ -173,21 +173,21 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
-        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == scheme);
+        let kind = StoreTargetKind::ALL.into_iter().find(|kind| kind.name() == scheme);
         let kind = kind.ok_or_else(|| format!("the URL of a store is {FORMS}"))?;
         match kind {
-            Kind::Memory => memory(rest),
-            Kind::Sqlite => sqlite(rest),
-            Kind::Mysql => Ok(Self::Mysql(remote(text, kind, 3306)?)),
-            Kind::Redis => {
+            StoreTargetKind::Memory => memory(rest),
+            StoreTargetKind::Sqlite => sqlite(rest),
+            StoreTargetKind::Mysql => Ok(Self::Mysql(remote(text, kind, 3306)?)),
+            StoreTargetKind::Redis => {
                 let remote = remote(text, kind, 6379)?;
                 if !remote.database.is_empty() && remote.database.parse::<u16>().is_err() {
                     return Err("the database of a redis:// URL is a number, such as redis://127.0.0.1:6379/0".into());
                 }
                 Ok(Self::Redis(remote))
             }
-            Kind::RedisCluster => cluster(text),
-            Kind::Memcached => {
+            StoreTargetKind::RedisCluster => cluster(text),
+            StoreTargetKind::Memcached => {
                 let remote = remote(text, kind, 11_211)?;
                 if remote.user.is_some() || remote.password.is_some() || !remote.database.is_empty() {
                     return Err("memcached has no users and no databases: memcached://HOST:PORT is all".into());
@@ -217,7 +217,7 @@ fn sqlite(rest: &str) -> Result<Target, String> {
 /// One server as host and port of the URL, further ones as `seed`, any number of times.
 fn cluster(text: &str) -> Result<Target, String> {
     let (url, query) = text.split_once('?').unwrap_or((text, ""));
-    let first = remote(url, Kind::RedisCluster, 6379)?;
+    let first = remote(url, StoreTargetKind::RedisCluster, 6379)?;
     if !first.database.is_empty() {
         return Err("a Redis Cluster has no databases: redis-cluster://HOST:PORT?seed=HOST:PORT is all".to_owned());
     }
@@ -233,7 +233,7 @@ fn cluster(text: &str) -> Result<Target, String> {
     Ok(Target::RedisCluster(seeds))
 }
 
-fn remote(text: &str, kind: Kind, port: u16) -> Result<Remote, String> {
+fn remote(text: &str, kind: StoreTargetKind, port: u16) -> Result<Remote, String> {
     let name = kind.name();
     let wrong = |what: &str| format!("the {name}:// URL of a store {what}; it looks like {FORMS}");
     let url = Url::parse(text).map_err(|error| wrong(&format!("cannot be read ({error})")))?;
@@ -316,8 +316,8 @@ mod tests {
 
     #[test]
     fn kinds_have_names_of_their_own() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::ALL.iter().filter(|other| other.name() == kind.name()).count(), 1);
+        for kind in StoreTargetKind::ALL {
+            assert_eq!(StoreTargetKind::ALL.iter().filter(|other| other.name() == kind.name()).count(), 1);
         }
     }
 }

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::answer::{Answer, Reads};
-use super::client::{Client, Failure, Item, Lookup, Part, SessionKey};
+use super::answer::{Reads, TimedAnswer};
+use super::client::{Client, Failure, Item, Lookup, ReplicaRole, SessionKey};
 use super::error::NoAnswer;
 use super::gather;
-use super::layout::{Bounds, Layout};
+use super::layout::{ConnectionBounds, Layout};
 use super::member::{Member, Operation};
-use super::server::Server;
+use super::server::StoreServer;
 use super::servers::Servers;
 use super::shard::{self, Places};
 use crate::pool::Abandoned;
@@ -27,7 +27,7 @@ impl View {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(layout: Layout, bounds: Bounds, before: Option<&Self>) -> std::io::Result<Self> {
+    pub fn start(layout: Layout, bounds: ConnectionBounds, before: Option<&Self>) -> std::io::Result<Self> {
         let known = before.map_or(&[][..], |before| before.servers.members());
         let servers = Servers::start(&layout, bounds, known)?;
         Ok(Self { layout, servers })
@@ -71,8 +71,8 @@ impl View {
             Layout::One(_) => None,
             Layout::Shards(_) | Layout::Resharding { .. } => Some("shard"),
             Layout::Replicated { .. } => Some(match self.servers.role(server)?.part {
-                Part::Primary => "primary",
-                Part::Replica => "replica",
+                ReplicaRole::Primary => "primary",
+                ReplicaRole::Replica => "replica",
             }),
         }
     }
@@ -119,7 +119,7 @@ impl View {
     ///
     /// # Errors
     /// See [`NoAnswer`].
-    pub fn get<A>(&self, id: u64, reads: Reads, abandoned: A) -> Result<Answer<Option<Item>>, NoAnswer>
+    pub fn get<A>(&self, id: u64, reads: Reads, abandoned: A) -> Result<TimedAnswer<Option<Item>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
@@ -136,7 +136,7 @@ impl View {
     ///
     /// # Errors
     /// See [`NoAnswer`].
-    pub fn put<A>(&self, id: u64, value: String, abandoned: A) -> Result<Answer<Option<u64>>, NoAnswer>
+    pub fn put<A>(&self, id: u64, value: String, abandoned: A) -> Result<TimedAnswer<Option<u64>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
@@ -155,7 +155,7 @@ impl View {
         operation: Operation,
         question: F,
         abandoned: A,
-    ) -> Result<Answer<Option<T>>, NoAnswer>
+    ) -> Result<TimedAnswer<Option<T>>, NoAnswer>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<Option<T>, Failure> + Clone + Send + 'static,
@@ -185,13 +185,19 @@ impl View {
     ///
     /// # Errors
     /// See [`NoAnswer`].
-    pub fn by_tag<A>(&self, tag: u64, lookup: Lookup, reads: Reads, abandoned: A) -> Result<Answer<Vec<Item>>, NoAnswer>
+    pub fn by_tag<A>(
+        &self,
+        tag: u64,
+        lookup: Lookup,
+        reads: Reads,
+        abandoned: A,
+    ) -> Result<TimedAnswer<Vec<Item>>, NoAnswer>
     where
         A: Fn() -> bool + Send + Sync + 'static,
     {
         let question = move |client: &mut dyn Client, by: Instant| client.by_tag(tag, lookup, by);
         let abandoned: Abandoned = Arc::new(abandoned);
-        let start = |server: &Server| server.start_asking(question, Arc::clone(&abandoned));
+        let start = |server: &StoreServer| server.start_asking(question, Arc::clone(&abandoned));
         let members = self.servers.members();
         let mut answer = match &self.layout {
             Layout::One(_) | Layout::Replicated { .. } => return self.servers.read(0, reads, start),
@@ -219,7 +225,7 @@ impl View {
         operation: Operation,
         question: F,
         abandoned: A,
-    ) -> Result<Answer<T>, NoAnswer>
+    ) -> Result<TimedAnswer<T>, NoAnswer>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Client, Instant) -> Result<T, Failure> + Send + 'static,

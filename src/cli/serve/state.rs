@@ -12,7 +12,7 @@ use crate::app::{Sessions, State, TokenKey};
 use crate::cache::{self, Cache};
 use crate::cli::{store, units};
 use crate::kernel::limits;
-use crate::store::{Bounds, Kind, Layout, Store, Target};
+use crate::store::{ConnectionBounds, Layout, Store, StoreTargetKind, Target};
 
 /// The environment variable of the key for tokens. It has no flag: whoever lists processes would see it.
 const TOKEN_KEY: &str = "WEBAPP_TOKEN_KEY";
@@ -82,13 +82,16 @@ impl StateArgs {
     pub fn start(&self, queue: u64, cpus: usize) -> anyhow::Result<State> {
         self.check()?;
         let (generation, layout) = self.layout()?;
-        if layout.kind() == Kind::Memcached {
+        if layout.kind() == StoreTargetKind::Memcached {
             bail!(
                 "--store: memcached holds no rows, as it may forget them; --sessions memcached://HOST:PORT is what it is for"
             );
         }
-        let bounds =
-            Bounds { connections: self.store_connections as usize, queue: queue as usize, timeout: self.store_timeout };
+        let bounds = ConnectionBounds {
+            connections: self.store_connections as usize,
+            queue: queue as usize,
+            timeout: self.store_timeout,
+        };
         let connect_listed = |generation: u64, layout: Layout| {
             layout.targets().iter().for_each(warn_of_visible_password);
             Store::start_listed(generation, layout, bounds)

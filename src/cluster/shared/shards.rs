@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{STORE, ServerKind, ServerSettings, Shared, StoreKind};
 use crate::cluster::contract::ServiceRole;
-use crate::store::{Change, ShardList};
+use crate::store::{ShardChange, ShardList};
 
 /// From so many shards to so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +20,8 @@ pub struct Resharding {
 
 impl Resharding {
     /// The same for nodes and movers.
-    pub fn change(self, begun: bool) -> Change {
-        Change { from: self.from as usize, to: self.to as usize, begun }
+    pub fn change(self, begun: bool) -> ShardChange {
+        ShardChange { from: self.from as usize, to: self.to as usize, begun }
     }
 }
 

@@ -20,44 +20,44 @@ struct Inner {
 }
 
 impl Shard for Fake {
-    fn keys(&mut self, from: u64) -> Result<(Vec<Key>, Option<u64>), Failure> {
+    fn keys(&mut self, from: u64) -> Result<(Vec<MovedKey>, Option<u64>), Failure> {
         let inner = self.0.lock().unwrap();
-        let keys: Vec<Key> = inner.rows.range(from..).take(100).map(|(id, _)| Key::Row(*id)).collect();
+        let keys: Vec<MovedKey> = inner.rows.range(from..).take(100).map(|(id, _)| MovedKey::Row(*id)).collect();
         let next = match keys.last() {
-            Some(Key::Row(last)) => Some(last + 1),
-            Some(Key::Session(_)) | None => None,
+            Some(MovedKey::Row(last)) => Some(last + 1),
+            Some(MovedKey::Session(_)) | None => None,
         };
-        let sessions = inner.sessions.keys().filter(|_| next.is_none()).cloned().map(Key::Session);
+        let sessions = inner.sessions.keys().filter(|_| next.is_none()).cloned().map(MovedKey::Session);
         Ok((keys.into_iter().chain(sessions).collect(), next))
     }
 
-    fn read(&mut self, keys: &[Key]) -> Result<Vec<Record>, Failure> {
+    fn read(&mut self, keys: &[MovedKey]) -> Result<Vec<MovedRecord>, Failure> {
         let inner = self.0.lock().unwrap();
-        let record = |key: &Key| match key {
-            Key::Row(id) => inner.rows.get(id).cloned().map(Record::Row),
-            Key::Session(key) => {
+        let record = |key: &MovedKey| match key {
+            MovedKey::Row(id) => inner.rows.get(id).cloned().map(MovedRecord::Row),
+            MovedKey::Session(key) => {
                 let session = inner.sessions.get(key)?;
-                Some(Record::Session(key.clone(), session.clone(), Duration::from_secs(60)))
+                Some(MovedRecord::Session(key.clone(), session.clone(), Duration::from_secs(60)))
             }
         };
         Ok(keys.iter().filter_map(record).collect())
     }
 
-    fn write(&mut self, records: &[Record]) -> Result<(), Failure> {
+    fn write(&mut self, records: &[MovedRecord]) -> Result<(), Failure> {
         let mut inner = self.0.lock().unwrap();
         if let Some(left) = &mut inner.fails_after {
             *left = left.checked_sub(1).ok_or(Failure::Lost("dead".into()))?;
         }
         for record in records.iter().cloned() {
             match record {
-                Record::Row(row) => drop(inner.rows.insert(row.id, row)),
-                Record::Session(key, session, _) => drop(inner.sessions.insert(key, session)),
+                MovedRecord::Row(row) => drop(inner.rows.insert(row.id, row)),
+                MovedRecord::Session(key, session, _) => drop(inner.sessions.insert(key, session)),
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, records: &[Record]) -> Result<Vec<bool>, Failure> {
+    fn take(&mut self, records: &[MovedRecord]) -> Result<Vec<bool>, Failure> {
         let inner = &mut *self.0.lock().unwrap();
         for (id, times) in inner.written_meanwhile.iter_mut().filter(|(_, times)| **times > 0) {
             if let Some(row) = inner.rows.get_mut(id) {
@@ -66,12 +66,12 @@ impl Shard for Fake {
             }
         }
         inner.ends_meanwhile.take().map(|key| inner.sessions.remove(&key));
-        let take = |record: &Record| match record {
-            Record::Row(row) => {
+        let take = |record: &MovedRecord| match record {
+            MovedRecord::Row(row) => {
                 let as_it_was = inner.rows.get(&row.id) == Some(row);
                 as_it_was && inner.rows.remove(&row.id).is_some()
             }
-            Record::Session(key, session, _) => {
+            MovedRecord::Session(key, session, _) => {
                 let as_it_was = inner.sessions.get(key) == Some(session);
                 as_it_was && inner.sessions.remove(key).is_some()
             }
@@ -99,7 +99,7 @@ fn shards(count: usize, have: usize) -> (Vec<Fake>, Vec<Box<dyn Shard>>) {
     (fakes, boxed)
 }
 
-fn run(shards: &mut [Box<dyn Shard>], change: Change) -> Result<Moved, Stopped> {
+fn run(shards: &mut [Box<dyn Shard>], change: ShardChange) -> Result<Moved, Stopped> {
     let mut moved = Moved::default();
     for source in change.sources() {
         move_away(shards, source, change, &mut moved, |_| true)?;
@@ -120,7 +120,7 @@ fn check(fakes: &[Fake], of: usize) {
 #[test]
 fn every_row_comes_to_its_shard_and_the_others_stay() {
     for (from, to) in [(1, 2), (2, 3), (2, 5), (3, 2), (4, 1)] {
-        let change = Change { from, to, begun: true };
+        let change = ShardChange { from, to, begun: true };
         let (fakes, mut boxed) = shards(from.max(to), from);
         let moved = run(&mut boxed, change).unwrap();
         let expected = (0..ROWS).filter(|id| of_id(*id, from) != of_id(*id, to)).count() as u64;
@@ -132,7 +132,7 @@ fn every_row_comes_to_its_shard_and_the_others_stay() {
 
 #[test]
 fn what_is_written_meanwhile_moves_in_its_newest_version() {
-    let change = Change { from: 1, to: 2, begun: true };
+    let change = ShardChange { from: 1, to: 2, begun: true };
     let (fakes, mut boxed) = shards(2, 1);
     let id = (0..ROWS).find(|id| of_id(*id, 2) == 1).unwrap();
     fakes[0].0.lock().unwrap().written_meanwhile = [(id, 2), (id + 1, 1)].into();
@@ -142,13 +142,13 @@ fn what_is_written_meanwhile_moves_in_its_newest_version() {
     // One that never rests is named, and stays.
     let (fakes, mut boxed) = shards(2, 1);
     fakes[0].0.lock().unwrap().written_meanwhile = [(id, usize::MAX)].into();
-    assert_eq!(run(&mut boxed, change), Err(Stopped::Busy(0, Key::Row(id))));
+    assert_eq!(run(&mut boxed, change), Err(Stopped::Busy(0, MovedKey::Row(id))));
     assert!(fakes[0].0.lock().unwrap().rows.contains_key(&id));
 }
 
 #[test]
 fn after_a_failure_every_row_is_there_and_the_next_run_goes_on() {
-    let change = Change { from: 2, to: 3, begun: true };
+    let change = ShardChange { from: 2, to: 3, begun: true };
     let (fakes, mut boxed) = shards(3, 2);
     fakes[2].0.lock().unwrap().fails_after = Some(3);
     assert_eq!(run(&mut boxed, change), Err(Stopped::Failed(2, Failure::Lost("dead".into()))));
@@ -164,7 +164,7 @@ fn after_a_failure_every_row_is_there_and_the_next_run_goes_on() {
 
 #[test]
 fn a_session_that_ends_on_its_way_does_not_live_on() {
-    let change = Change { from: 1, to: 2, begun: true };
+    let change = ShardChange { from: 1, to: 2, begun: true };
     let (fakes, mut boxed) = shards(2, 1);
     let keys: Vec<SessionKey> =
         (0..100_u128).map(|number| SessionKey::new((number << 70 | number).to_be_bytes())).collect();
@@ -181,7 +181,7 @@ fn a_session_that_ends_on_its_way_does_not_live_on() {
     let mut again = Moved::default();
     fakes[0].0.lock().unwrap().sessions.insert(moving[0].clone(), Session::default());
     fakes[0].0.lock().unwrap().ends_meanwhile = Some(moving[0].clone());
-    move_batch(&mut boxed, places, vec![Key::Session(moving[0].clone())], &mut again).unwrap();
+    move_batch(&mut boxed, places, vec![MovedKey::Session(moving[0].clone())], &mut again).unwrap();
     assert_eq!(again.sessions, 0);
     assert!(!fakes[1].0.lock().unwrap().sessions.contains_key(moving[0]));
 }
@@ -190,7 +190,7 @@ fn a_session_that_ends_on_its_way_does_not_live_on() {
 fn it_stops_when_told() {
     let (_, mut boxed) = shards(2, 1);
     let mut moved = Moved::default();
-    let change = Change { from: 1, to: 2, begun: true };
+    let change = ShardChange { from: 1, to: 2, begun: true };
     assert_eq!(move_away(&mut boxed, 0, change, &mut moved, |_| false), Err(Stopped::Told));
     assert!(moved.rows > 0 && moved.rows < ROWS / 2);
 }

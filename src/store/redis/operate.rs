@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Redis, field};
-use crate::store::client::{Client, Failure, Part, Standing};
+use crate::store::client::{Client, Failure, ReplicaRole, Standing};
 use crate::store::operator::Operator;
 use crate::store::target::{Remote, Target};
 
@@ -38,7 +38,7 @@ impl Operator for Redis {
         let mut command = redis::cmd("INFO");
         command.arg("replication");
         let text: String = self.ask(&command)?;
-        let standing = super::standing(&text).filter(|standing| standing.part == Part::Replica);
+        let standing = super::standing(&text).filter(|standing| standing.part == ReplicaRole::Replica);
         let linked = field(&text, "master_link_status") == Some("up");
         Ok(standing.filter(|_| linked).map(|standing| standing.position))
     }

@@ -11,8 +11,8 @@ use crate::store::target::Target;
 fn what_a_server_is_stands_in_its_own_words() {
     let primary = "# Replication\r\nrole:master\r\nconnected_slaves:1\r\nmaster_repl_offset:4711\r\n";
     let replica = "role:slave\r\nmaster_link_status:up\r\nslave_read_repl_offset:99\r\nslave_repl_offset:42\r\nmaster_repl_offset:42\r\n";
-    assert_eq!(standing(primary), Some(Standing { part: Part::Primary, position: 4711 }));
-    assert_eq!(standing(replica), Some(Standing { part: Part::Replica, position: 42 }));
+    assert_eq!(standing(primary), Some(Standing { part: ReplicaRole::Primary, position: 4711 }));
+    assert_eq!(standing(replica), Some(Standing { part: ReplicaRole::Replica, position: 42 }));
     assert_eq!(standing("# Replication\r\n"), None);
 }
 
