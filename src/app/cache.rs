@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{Entered, Entry, Lead, Outcome};
+use crate::cache::{Entered, Entry, FlightOutcome, Lead};
 use crate::http::{Body, Peer, Problem, Reply, Request, Response};
 
 use super::format::Format;
@@ -99,13 +99,13 @@ fn find<Q: Question>(place: &Place<'_>, question: &Q) -> Result<Found, Problem> 
             Entered::Waits(wait) => {
                 let start = Instant::now();
                 match wait.outcome(place.waiting.clone().gone()) {
-                    Outcome::Value(entry) => {
+                    FlightOutcome::Value(entry) => {
                         let times = Times { queued: start.elapsed(), ..Times::default() };
                         return Ok(Found { result: entry.bytes, times, from: Use::Collapsed });
                     }
-                    Outcome::Failed(problem) => return Err(problem),
-                    Outcome::Abandoned => {}
-                    Outcome::Left => return Err(Problem::new(503, "nobody waited for the answer any more")),
+                    FlightOutcome::Failed(problem) => return Err(problem),
+                    FlightOutcome::Abandoned => {}
+                    FlightOutcome::Left => return Err(Problem::new(503, "nobody waited for the answer any more")),
                 }
             }
         }

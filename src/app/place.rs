@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::Others;
+use crate::cache::Waiters;
 use crate::http::Problem;
 use crate::store::Store;
 
@@ -27,7 +27,7 @@ impl<'a> Place<'a> {
     }
 
     /// The same for these others, too.
-    pub fn with_others(&self, others: Others) -> Self {
+    pub fn with_others(&self, others: Waiters) -> Self {
         Self { waiting: self.waiting.with(others), app: self.app, holds_thread: self.holds_thread }
     }
 

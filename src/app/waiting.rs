@@ -1,13 +1,13 @@
 //! Who waits for an answer.
 
-use crate::cache::Others;
+use crate::cache::Waiters;
 use crate::http::Peer;
 
 /// Who waits for an answer; nobody has to be named where there is no wait.
 #[derive(Clone)]
 pub(super) struct Waiting {
     peer: Option<Peer>,
-    others: Option<Others>,
+    others: Option<Waiters>,
 }
 
 impl Waiting {
@@ -22,12 +22,12 @@ impl Waiting {
     }
 
     /// These, too.
-    pub fn with(&self, others: Others) -> Self {
+    pub fn with(&self, others: Waiters) -> Self {
         Self { others: Some(others), ..self.clone() }
     }
 
     /// Whether nobody waits any more, for who works to ask.
     pub fn gone(self) -> impl Fn() -> bool + Send + Sync + 'static {
-        move || !self.others.as_ref().is_some_and(Others::wait) && self.peer.as_ref().is_some_and(Peer::is_gone)
+        move || !self.others.as_ref().is_some_and(Waiters::wait) && self.peer.as_ref().is_some_and(Peer::is_gone)
     }
 }

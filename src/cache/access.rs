@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::entry::Entry;
-use super::flight::{Flight, Flights, Others, Outcome};
+use super::flight::{Flight, FlightOutcome, Flights, Waiters};
 use super::key::Key;
-use super::memory::Memory;
-use super::shared::Shared;
+use super::memory::MemoryCache;
+use super::shared::SharedCache;
 use super::target::CacheTarget;
 use crate::http::Problem;
 use crate::stats::CacheReading;
@@ -30,18 +30,18 @@ pub struct CacheConfig {
 pub struct Cache {
     target: CacheTarget,
     ttl: Duration,
-    backend: Backend,
+    backend: CacheBackend,
     flights: Flights,
     hits_total: AtomicU64,
     misses_total: AtomicU64,
     collapsed_total: AtomicU64,
 }
 
-enum Backend {
+enum CacheBackend {
     /// In the node: looked up where it is asked.
-    Here(Memory),
+    Here(MemoryCache),
     /// In a server: asked over connections.
-    There(Shared),
+    There(SharedCache),
 }
 
 /// What a request finds.
@@ -62,8 +62,8 @@ impl Cache {
     pub fn start(config: CacheConfig) -> std::io::Result<Self> {
         let CacheConfig { target, ttl, connections, queue } = config;
         let backend = match &target {
-            CacheTarget::Memory(bytes) => Backend::Here(Memory::new(*bytes)?),
-            CacheTarget::Shared(server) => Backend::There(Shared::start(server.clone(), connections, queue)?),
+            CacheTarget::Memory(bytes) => CacheBackend::Here(MemoryCache::new(*bytes)?),
+            CacheTarget::Shared(server) => CacheBackend::There(SharedCache::start(server.clone(), connections, queue)?),
         };
         let zero = || AtomicU64::new(0);
         let flights = Flights::default();
@@ -77,12 +77,12 @@ impl Cache {
 
     /// Whether it is in the node itself.
     pub fn is_here(&self) -> bool {
-        matches!(self.backend, Backend::Here(_))
+        matches!(self.backend, CacheBackend::Here(_))
     }
 
     /// The answer, where it is in the node. Waits for nothing, and counts only what it finds.
     pub fn look(&self, key: &Key) -> Option<Entry> {
-        let Backend::Here(memory) = &self.backend else { return None };
+        let CacheBackend::Here(memory) = &self.backend else { return None };
         let entry = memory.get(key).filter(|entry| entry.left(Instant::now()).is_some())?;
         self.hits_total.fetch_add(1, Ordering::Relaxed);
         Some(entry)
@@ -106,11 +106,11 @@ impl Cache {
         for key in keys {
             let mut held = self.flights.hold(*key);
             held.detach();
-            if let Backend::Here(memory) = &self.backend {
+            if let CacheBackend::Here(memory) = &self.backend {
                 memory.remove(key);
             }
         }
-        if let Backend::There(shared) = &self.backend {
+        if let CacheBackend::There(shared) = &self.backend {
             shared.remove(keys);
         }
     }
@@ -127,13 +127,13 @@ impl Cache {
             ..CacheReading::default()
         };
         match &self.backend {
-            Backend::Here(memory) => CacheReading {
+            CacheBackend::Here(memory) => CacheReading {
                 entries: Some(memory.len()),
                 bytes: Some(memory.bytes()),
                 evicted_total: Some(memory.evicted_total()),
                 ..reading
             },
-            Backend::There(shared) => {
+            CacheBackend::There(shared) => {
                 CacheReading { errors_total: shared.errors_total(), problem: shared.problem(), ..reading }
             }
         }
@@ -149,16 +149,16 @@ pub struct Lead {
 
 impl Lead {
     /// Those who wait for the answer, too.
-    pub fn others(&self) -> Others {
-        Others(self.flight.clone())
+    pub fn others(&self) -> Waiters {
+        Waiters(self.flight.clone())
     }
 
     /// The answer, where a server has it; then the flight has ended.
     pub fn ask(&self, gone: impl Fn() -> bool + Send + Sync + 'static) -> Option<Entry> {
-        let Backend::There(shared) = &self.cache.backend else { return None };
+        let CacheBackend::There(shared) = &self.cache.backend else { return None };
         let entry = shared.get(&self.key, self.cache.ttl, gone)?;
         self.cache.hits_total.fetch_add(1, Ordering::Relaxed);
-        self.end(Outcome::Value(entry.clone()));
+        self.end(FlightOutcome::Value(entry.clone()));
         Some(entry)
     }
 
@@ -169,7 +169,7 @@ impl Lead {
         cache.misses_total.fetch_add(1, Ordering::Relaxed);
         let entry = Entry { bytes: bytes.into(), expires: known + cache.ttl };
         let kept = match &cache.backend {
-            Backend::Here(memory) => {
+            CacheBackend::Here(memory) => {
                 let held = cache.flights.hold(self.key);
                 let valid = held.is(&self.flight) && entry.left(Instant::now()).is_some();
                 if valid {
@@ -177,7 +177,7 @@ impl Lead {
                 }
                 valid
             }
-            Backend::There(shared) => {
+            CacheBackend::There(shared) => {
                 let valid = || cache.flights.hold(self.key).is(&self.flight);
                 let kept = valid() && shared.set(&self.key, &entry, || false);
                 if kept && !valid() {
@@ -187,18 +187,18 @@ impl Lead {
                 kept && valid()
             }
         };
-        self.end(Outcome::Value(entry.clone()));
+        self.end(FlightOutcome::Value(entry.clone()));
         (entry, kept)
     }
 
     /// Tells those who wait that it failed, and how. Nothing is kept.
     pub fn fail(self, problem: &Problem) {
         self.cache.misses_total.fetch_add(1, Ordering::Relaxed);
-        self.end(Outcome::Failed(problem.clone()));
+        self.end(FlightOutcome::Failed(problem.clone()));
     }
 
     /// Takes the flight out, then tells the outcome: who comes in between finds the entry, or begins anew.
-    fn end(&self, outcome: Outcome) {
+    fn end(&self, outcome: FlightOutcome) {
         self.cache.flights.hold(self.key).remove(&self.flight);
         self.flight.end(outcome);
     }
@@ -209,9 +209,9 @@ impl Drop for Lead {
         // Without effect where it has ended already: nobody waits any more.
         if std::thread::panicking() {
             let detail = "the computation that this request waited for failed";
-            self.end(Outcome::Failed(Problem::new(500, detail)));
+            self.end(FlightOutcome::Failed(Problem::new(500, detail)));
         } else {
-            self.end(Outcome::Abandoned);
+            self.end(FlightOutcome::Abandoned);
         }
     }
 }
@@ -224,9 +224,9 @@ pub struct Wait {
 
 impl Wait {
     /// Waits. `gone` says whether nobody waits for this request any more.
-    pub fn outcome(self, gone: impl Fn() -> bool) -> Outcome {
+    pub fn outcome(self, gone: impl Fn() -> bool) -> FlightOutcome {
         let outcome = self.flight.wait(gone);
-        if matches!(outcome, Outcome::Value(_)) {
+        if matches!(outcome, FlightOutcome::Value(_)) {
             self.cache.collapsed_total.fetch_add(1, Ordering::Relaxed);
         }
         outcome

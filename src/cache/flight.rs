@@ -16,7 +16,7 @@ const PARTS: usize = 16;
 
 /// What those who wait get.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum FlightOutcome {
     /// The answer.
     Value(Entry),
     /// The computation failed: everybody who waited gets that refusal, and the next request computes anew.
@@ -30,12 +30,12 @@ pub enum Outcome {
 /// A computation under way.
 pub(super) struct Flight {
     begun: Instant,
-    state: Mutex<State>,
+    state: Mutex<FlightState>,
 }
 
 #[derive(Default)]
-struct State {
-    outcome: Option<Outcome>,
+struct FlightState {
+    outcome: Option<FlightOutcome>,
     /// Those who wait, each under a number.
     waiters: HashMap<u64, Waiter>,
     next: u64,
@@ -47,7 +47,7 @@ impl Flight {
     }
 
     /// Waits until it has ended, or `gone` says that nobody waits for the answer any more. A coroutine that waits holds no thread.
-    pub fn wait(&self, gone: impl Fn() -> bool) -> Outcome {
+    pub fn wait(&self, gone: impl Fn() -> bool) -> FlightOutcome {
         let waiter = Waiter::current();
         let number = {
             let mut state = lock(&self.state);
@@ -67,13 +67,13 @@ impl Flight {
             // Woken early, as when the client has left.
             if gone() {
                 lock(&self.state).waiters.remove(&number);
-                return Outcome::Left;
+                return FlightOutcome::Left;
             }
         }
     }
 
     /// Tells the outcome to all who wait; the first outcome holds.
-    pub fn end(&self, outcome: Outcome) {
+    pub fn end(&self, outcome: FlightOutcome) {
         let waiters = {
             let mut state = lock(&self.state);
             state.outcome.get_or_insert(outcome);
@@ -89,9 +89,9 @@ impl Flight {
 
 /// Those who wait for a computation beside the one who does it.
 #[derive(Clone)]
-pub struct Others(pub(super) Arc<Flight>);
+pub struct Waiters(pub(super) Arc<Flight>);
 
-impl Others {
+impl Waiters {
     /// Whether there are any: then the computation goes on though the client of the one who does it has left.
     pub fn wait(&self) -> bool {
         self.0.is_awaited()
@@ -105,19 +105,19 @@ pub(super) struct Flights {
 }
 
 /// A key, with everything about it held still.
-pub(super) struct Held<'a> {
+pub(super) struct HeldKey<'a> {
     key: Key,
     part: MutexGuard<'a, HashMap<Key, Arc<Flight>>>,
 }
 
 impl Flights {
     /// Holds a key: nobody else begins, ends or detaches its flight meanwhile.
-    pub fn hold(&self, key: Key) -> Held<'_> {
-        Held { key, part: lock(&self.parts[(key.number % PARTS as u64) as usize]) }
+    pub fn hold(&self, key: Key) -> HeldKey<'_> {
+        HeldKey { key, part: lock(&self.parts[(key.number % PARTS as u64) as usize]) }
     }
 }
 
-impl Held<'_> {
+impl HeldKey<'_> {
     /// The flight under way, unless it began longer than `oldest` ago: what it gives might be older than an answer may be.
     pub fn current(&self, oldest: Duration) -> Option<Arc<Flight>> {
         self.part.get(&self.key).filter(|flight| flight.begun.elapsed() <= oldest).cloned()

@@ -20,7 +20,7 @@ const LEAST_PART: u64 = 512 * 1024;
 const USUAL_ENTRY: u64 = 512;
 
 /// The entries.
-pub(super) struct Memory {
+pub(super) struct MemoryCache {
     entries: Cache<Key, Entry, Bytes, DefaultHashBuilder, Evicted>,
     evicted_total: Arc<AtomicU64>,
 }
@@ -46,7 +46,7 @@ impl Lifecycle<Key, Entry> for Evicted {
     }
 }
 
-impl Memory {
+impl MemoryCache {
     /// At most so many bytes.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn entries_are_bounded_by_their_bytes_and_what_goes_is_counted() {
-        let memory = Memory::new(64 * 1024).unwrap();
+        let memory = MemoryCache::new(64 * 1024).unwrap();
         let entry = Entry { bytes: vec![b'x'; 1_000].into(), expires: Instant::now() + Duration::from_secs(60) };
         for number in 0..1_000 {
             memory.insert(key(number), entry.clone());
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_again_stays_while_others_come_and_go() {
-        let memory = Memory::new(64 * 1024).unwrap();
+        let memory = MemoryCache::new(64 * 1024).unwrap();
         let entry = Entry { bytes: vec![b'x'; 500].into(), expires: Instant::now() + Duration::from_secs(60) };
         memory.insert(key(0), entry.clone());
         for number in 1..5_000 {

@@ -26,6 +26,6 @@ mod tests;
 
 pub use access::{Cache, CacheConfig, Entered, Lead, Wait};
 pub use entry::Entry;
-pub use flight::{Others, Outcome};
+pub use flight::{FlightOutcome, Waiters};
 pub use key::Key;
 pub use target::CacheTarget;

@@ -13,12 +13,12 @@ use crate::store::{self, ConnectionBounds, Layout, NoAnswer, Store, TimedAnswer}
 const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The server, and what went wrong with it.
-pub(super) struct Shared {
+pub(super) struct SharedCache {
     store: Store,
     errors_total: AtomicU64,
 }
 
-impl Shared {
+impl SharedCache {
     /// Makes ready; a server that is away now is found when it is back.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Cache, CacheConfig, Entered, Key, Lead, Outcome, Wait};
+use super::{Cache, CacheConfig, Entered, FlightOutcome, Key, Lead, Wait};
 use crate::http::Problem;
 
 const KEY: Key = Key { address: "item", number: 7, variant: "" };
@@ -28,9 +28,9 @@ fn wait(cache: &Arc<Cache>) -> Wait {
     }
 }
 
-fn bytes(outcome: &Outcome) -> &[u8] {
+fn bytes(outcome: &FlightOutcome) -> &[u8] {
     match outcome {
-        Outcome::Value(entry) => &entry.bytes,
+        FlightOutcome::Value(entry) => &entry.bytes,
         other => panic!("{other:?}"),
     }
 }
@@ -63,7 +63,7 @@ fn a_failure_is_told_to_all_and_kept_for_none() {
     let (first, second) = (lead(&cache), wait(&cache));
     let problem = Problem::new(503, "away");
     first.fail(&problem);
-    assert_eq!(second.outcome(|| false), Outcome::Failed(problem));
+    assert_eq!(second.outcome(|| false), FlightOutcome::Failed(problem));
     drop(lead(&cache));
 }
 
@@ -72,7 +72,7 @@ fn a_leader_that_leaves_or_panics_leaves_nobody_waiting() {
     let cache = cache(HOUR);
     let (first, second) = (lead(&cache), wait(&cache));
     drop(first);
-    assert_eq!(second.outcome(|| false), Outcome::Abandoned);
+    assert_eq!(second.outcome(|| false), FlightOutcome::Abandoned);
     let (first, second) = (lead(&cache), wait(&cache));
     let panicked = catch_unwind(AssertUnwindSafe(move || {
         let _first = first;
@@ -80,7 +80,7 @@ fn a_leader_that_leaves_or_panics_leaves_nobody_waiting() {
     }));
     assert!(panicked.is_err());
     match second.outcome(|| false) {
-        Outcome::Failed(problem) => assert_eq!(problem.status, 500),
+        FlightOutcome::Failed(problem) => assert_eq!(problem.status, 500),
         other => panic!("{other:?}"),
     }
     drop(lead(&cache));
@@ -135,5 +135,5 @@ fn who_has_no_client_any_more_does_not_wait() {
     }
     // Woken as by its connection, which here is done by the end of the flight: it has left, or has the answer.
     first.keep(b"1".to_vec(), Instant::now());
-    assert!(matches!(thread.join().unwrap(), Outcome::Left | Outcome::Value(_)));
+    assert!(matches!(thread.join().unwrap(), FlightOutcome::Left | FlightOutcome::Value(_)));
 }
