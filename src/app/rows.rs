@@ -13,7 +13,7 @@ use flate2::write::GzEncoder;
 use prost::Message;
 use serde::Serialize;
 
-use crate::http::{Body, Coding, Problem, Reply, Request, Response};
+use crate::http::{Body, ContentCoding, Problem, Reply, Request, Response};
 
 use super::Inner;
 use super::format::Format;
@@ -67,11 +67,11 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
     })))
 }
 
-fn answer(body: Vec<u8>, format: Format, coding: Coding, queued: Duration, worked: Duration) -> Response {
+fn answer(body: Vec<u8>, format: Format, coding: ContentCoding, queued: Duration, worked: Duration) -> Response {
     let response = Response::new(200, format.media_type(), Body::Bytes(body)).header("Vary", VARY);
     let response = match coding {
-        Coding::Gzip => response.header("Content-Encoding", "gzip"),
-        Coding::Identity => response,
+        ContentCoding::Gzip => response.header("Content-Encoding", "gzip"),
+        ContentCoding::Identity => response,
     };
     response.header("Server-Timing", server_timing(queued, worked))
 }
@@ -117,10 +117,10 @@ impl Product {
 }
 
 /// The body as it goes out.
-fn coded(body: Vec<u8>, coding: Coding) -> Vec<u8> {
+fn coded(body: Vec<u8>, coding: ContentCoding) -> Vec<u8> {
     match coding {
-        Coding::Identity => body,
-        Coding::Gzip => {
+        ContentCoding::Identity => body,
+        ContentCoding::Gzip => {
             let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 2), Compression::default());
             // Writing to a Vec cannot fail.
             let _ = encoder.write_all(&body);
@@ -226,10 +226,10 @@ mod tests {
             for format in [Format::Json, Format::Protobuf] {
                 let body = rows.written(format);
                 let mut back = Vec::new();
-                let compressed = coded(body.clone(), Coding::Gzip);
+                let compressed = coded(body.clone(), ContentCoding::Gzip);
                 flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut back).unwrap();
                 assert_eq!(back, body);
-                assert_eq!(coded(body.clone(), Coding::Identity), body);
+                assert_eq!(coded(body.clone(), ContentCoding::Identity), body);
             }
         }
     }

@@ -44,7 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let pool = Arc::new(pool);
     let state = Arc::new(args.state.start(args.pool_queue, cpus)?);
     let requests = Requests::default();
-    let counters = Arc::<http::Counters>::default();
+    let counters = Arc::<http::ConnectionCounters>::default();
     let identity =
         stats::NodeIdentity { name: node.clone(), model: args.model.name().into(), engine: args.engine.name().into() };
     let sampler = stats::SamplerConfig { interval: args.sample_interval, identity, listen: bound };
@@ -103,7 +103,7 @@ fn listen(address: &str) -> anyhow::Result<TcpListener> {
 fn reader(
     pool: Arc<Pool>,
     state: Arc<State>,
-    counters: Arc<http::Counters>,
+    counters: Arc<http::ConnectionCounters>,
     requests: Requests,
 ) -> impl Fn() -> NodeReading + Send {
     move || NodeReading {

@@ -4,7 +4,7 @@ use super::accept::{FULL_WEIGHT, split, weight};
 
 /// What was done to a body (RFC 9110, section 8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
+pub enum ContentCoding {
     /// Nothing.
     Identity,
     /// RFC 1952.
@@ -14,7 +14,7 @@ pub enum Coding {
 /// The coding that suits the client best; `None` when it refuses both. `values` are those of all its fields.
 ///
 /// The higher weight wins; of equal weights gzip. Without a field the body stays as it is.
-pub fn preferred<'v>(values: impl Iterator<Item = &'v str>) -> Option<Coding> {
+pub fn preferred<'v>(values: impl Iterator<Item = &'v str>) -> Option<ContentCoding> {
     let elements: Vec<(&str, u16)> = values.flat_map(|value| split(value, ',')).filter_map(element).collect();
     let named = |names: &[&str]| {
         let is = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
@@ -27,9 +27,9 @@ pub fn preferred<'v>(values: impl Iterator<Item = &'v str>) -> Option<Coding> {
     let identity = named(&["identity"]).or(others);
     match identity {
         Some(0) if gzip == 0 => None,
-        Some(identity) if gzip == 0 || identity > gzip => Some(Coding::Identity),
-        None if gzip == 0 => Some(Coding::Identity),
-        Some(_) | None => Some(Coding::Gzip),
+        Some(identity) if gzip == 0 || identity > gzip => Some(ContentCoding::Identity),
+        None if gzip == 0 => Some(ContentCoding::Identity),
+        Some(_) | None => Some(ContentCoding::Gzip),
     }
 }
 
@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn weights_and_refusals() {
-        const GZIP: Option<Coding> = Some(Coding::Gzip);
-        const IDENTITY: Option<Coding> = Some(Coding::Identity);
+        const GZIP: Option<ContentCoding> = Some(ContentCoding::Gzip);
+        const IDENTITY: Option<ContentCoding> = Some(ContentCoding::Identity);
         for (value, coding) in [
             ("", IDENTITY),
             ("gzip", GZIP),

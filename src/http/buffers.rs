@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::head::Fields;
+use super::head::HeaderFields;
 
 /// What a buffer holds when new, bytes; a larger one is not kept.
 const KEEP: usize = 8 * 1024;
@@ -16,12 +16,12 @@ pub(super) struct Buffers {
     /// Bytes to be written.
     pub output: Vec<u8>,
     /// Room for the fields of a head.
-    pub fields: Fields,
+    pub fields: HeaderFields,
 }
 
 impl Buffers {
     fn new() -> Buffers {
-        Buffers { input: InputBuffer::new(), output: Vec::with_capacity(KEEP), fields: Fields::new() }
+        Buffers { input: InputBuffer::new(), output: Vec::with_capacity(KEEP), fields: HeaderFields::new() }
     }
 }
 

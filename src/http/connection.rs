@@ -10,7 +10,7 @@ use may::net::TcpStream;
 use memchr::memchr;
 
 use super::body::{BodyError, BodyReader};
-use super::control::{Limits, Phase, Registry};
+use super::control::{ConnectionPhase, Limits, Registry};
 use super::head::{self, BodyLength, Head};
 use super::peer::Peer;
 use super::problem::Problem;
@@ -169,7 +169,7 @@ impl<'c> Connection<'c> {
         let PendingAnswer { reply, body, expects_continue, mut keep_alive, old, length } = exchange;
         self.socket.consume(length);
         self.parsed = 0;
-        self.socket.enter(Phase::Answer);
+        self.socket.enter(ConnectionPhase::Answer);
         let mut content = Vec::new();
         if body != BodyLength::Known(0) {
             let refused = matches!(&reply, Reply::Now(response) if response.status >= 400);
@@ -254,7 +254,7 @@ impl<'c> Connection<'c> {
             self.flush()?;
             self.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        self.socket.enter(Phase::Body);
+        self.socket.enter(ConnectionPhase::Body);
         loop {
             let keep = |part: &[u8]| {
                 if let Some((_, content)) = &mut kept {
@@ -266,7 +266,7 @@ impl<'c> Connection<'c> {
                 Err(error) => return Ok(Err(body_problem(error, most))),
             }
             if framing.is_done() {
-                self.socket.enter(Phase::Answer);
+                self.socket.enter(ConnectionPhase::Answer);
                 return Ok(Ok(()));
             }
             self.flush()?;
@@ -286,14 +286,14 @@ impl<'c> Connection<'c> {
         self.flush()?;
         if self.socket.unused().is_empty() {
             self.socket.release();
-            if self.socket.phase() != Phase::Fresh {
-                self.socket.enter(Phase::Idle);
+            if self.socket.phase() != ConnectionPhase::Fresh {
+                self.socket.enter(ConnectionPhase::Idle);
                 if self.registry.is_draining() {
                     return Ok(ReadOutcome::End);
                 }
             }
-        } else if self.socket.phase() != Phase::Head {
-            self.socket.enter(Phase::Head);
+        } else if self.socket.phase() != ConnectionPhase::Head {
+            self.socket.enter(ConnectionPhase::Head);
         }
         self.socket.read()
     }

@@ -61,7 +61,7 @@ impl Default for Limits {
 
 /// What happened to connections since the start.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct ConnectionCounters {
     /// Open now.
     pub open: AtomicUsize,
     /// Most open at once.
@@ -78,7 +78,7 @@ pub struct Counters {
     pub panics_total: AtomicU64,
 }
 
-impl Counters {
+impl ConnectionCounters {
     /// Counts a panic of a handler; gives the answer to the client.
     pub(super) fn panicked(&self) -> Response {
         self.panics_total.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +89,7 @@ impl Counters {
 /// What a connection does, as far as its deadline is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Phase {
+pub(super) enum ConnectionPhase {
     /// Connected, and no request yet.
     Fresh,
     /// Between requests.
@@ -161,7 +161,7 @@ impl Registration<'_> {
     }
 
     /// Says what the connection does from now on, and sets its deadline accordingly.
-    pub fn enter(&self, phase: Phase) {
+    pub fn enter(&self, phase: ConnectionPhase) {
         self.registry.enter(&self.control, phase);
     }
 }
@@ -181,13 +181,13 @@ pub(super) struct Registry {
     now: AtomicU64,
     draining: AtomicBool,
     pub limits: Limits,
-    pub counters: Arc<Counters>,
+    pub counters: Arc<ConnectionCounters>,
 }
 
 impl Registry {
     /// # Errors
     /// When there is no thread for the reaper.
-    pub fn new(limits: Limits, counters: Arc<Counters>) -> io::Result<Arc<Registry>> {
+    pub fn new(limits: Limits, counters: Arc<ConnectionCounters>) -> io::Result<Arc<Registry>> {
         let registry = Arc::new(Registry {
             shards: Default::default(),
             start: Instant::now(),
@@ -221,7 +221,7 @@ impl Registry {
             fd,
             waiter: Waiter::current(),
             gone: AtomicBool::new(false),
-            phase: AtomicU8::new(Phase::Fresh as u8),
+            phase: AtomicU8::new(ConnectionPhase::Fresh as u8),
             deadline: AtomicU64::new(self.after(self.limits.header_timeout)),
             expired: AtomicBool::new(false),
             slot: AtomicUsize::new(0),
@@ -241,18 +241,18 @@ impl Registry {
         }
     }
 
-    fn enter(&self, control: &ConnectionControl, phase: Phase) {
+    fn enter(&self, control: &ConnectionControl, phase: ConnectionPhase) {
         let limit = match phase {
-            Phase::Fresh | Phase::Head => Some(self.limits.header_timeout),
-            Phase::Idle => Some(self.limits.idle_timeout),
-            Phase::Body => Some(self.limits.body_timeout),
-            Phase::Write => Some(self.limits.write_timeout),
-            Phase::Linger => Some(Duration::from_secs(2)),
-            Phase::Answer => None,
+            ConnectionPhase::Fresh | ConnectionPhase::Head => Some(self.limits.header_timeout),
+            ConnectionPhase::Idle => Some(self.limits.idle_timeout),
+            ConnectionPhase::Body => Some(self.limits.body_timeout),
+            ConnectionPhase::Write => Some(self.limits.write_timeout),
+            ConnectionPhase::Linger => Some(Duration::from_secs(2)),
+            ConnectionPhase::Answer => None,
         };
         control.deadline.store(limit.map_or(0, |limit| self.after(limit)), Ordering::Relaxed);
         // Only the step to rest must be in one order with the start of a drain: one of the two sees the other.
-        let order = if phase == Phase::Idle { Ordering::SeqCst } else { Ordering::Release };
+        let order = if phase == ConnectionPhase::Idle { Ordering::SeqCst } else { Ordering::Release };
         control.phase.store(phase as u8, order);
     }
 
@@ -262,9 +262,9 @@ impl Registry {
         for shard in &self.shards {
             for control in lock(shard).iter() {
                 match control.phase.load(Ordering::SeqCst) {
-                    phase if phase == Phase::Idle as u8 => control.shutdown(Shutdown::Read),
+                    phase if phase == ConnectionPhase::Idle as u8 => control.shutdown(Shutdown::Read),
                     // Its first request may be on the way: a second for it.
-                    phase if phase == Phase::Fresh as u8 => {
+                    phase if phase == ConnectionPhase::Fresh as u8 => {
                         control.deadline.fetch_min(self.after(Duration::from_secs(1)), Ordering::Relaxed);
                     }
                     _ => {}
@@ -289,7 +289,7 @@ impl Registry {
                 }
                 control.expired.store(true, Ordering::Release);
                 let phase = control.phase.load(Ordering::SeqCst);
-                let write = phase == Phase::Write as u8 || phase == Phase::Linger as u8;
+                let write = phase == ConnectionPhase::Write as u8 || phase == ConnectionPhase::Linger as u8;
                 control.shutdown(if write { Shutdown::Both } else { Shutdown::Read });
             }
         }
@@ -301,7 +301,7 @@ impl Registry {
             let shard = lock(shard);
             let answering: Vec<_> = shard
                 .iter()
-                .filter(|control| control.phase.load(Ordering::Relaxed) == Phase::Answer as u8)
+                .filter(|control| control.phase.load(Ordering::Relaxed) == ConnectionPhase::Answer as u8)
                 .filter(|control| !control.gone.load(Ordering::Relaxed))
                 .collect();
             // SAFETY: open, as in `shutdown`: the shard is locked.

@@ -94,12 +94,12 @@ impl HeadError {
 }
 
 /// Room for the fields of a head while it is parsed: on the heap, since a coroutine's stack must stay small.
-pub struct Fields(Box<[MaybeUninit<Header<'static>>]>);
+pub struct HeaderFields(Box<[MaybeUninit<Header<'static>>]>);
 
-impl Fields {
+impl HeaderFields {
     /// Room for [`MAX_FIELDS`].
-    pub fn new() -> Fields {
-        Fields(Box::new_uninit_slice(MAX_FIELDS))
+    pub fn new() -> HeaderFields {
+        HeaderFields(Box::new_uninit_slice(MAX_FIELDS))
     }
 
     /// The room, for fields that borrow from any buffer.
@@ -115,7 +115,7 @@ impl Fields {
 /// `Ok(None)` when the head is not complete yet. The caller bounds the size of `buffer`.
 pub fn parse<T>(
     buffer: &[u8],
-    fields: &mut Fields,
+    fields: &mut HeaderFields,
     with: impl FnOnce(Head<'_>, &[Header<'_>]) -> T,
 ) -> Result<Option<T>, HeadError> {
     let mut request = httparse::Request::new(&mut []);
@@ -203,8 +203,8 @@ fn check<'b>(
     let body = match (coding, content_length) {
         (Some(_), Some(_)) => return Err(HeadError::LengthAndCoding),
         (Some(_), None) if minor == 0 => return Err(HeadError::CodingInOldVersion),
-        (Some(Coding::Other), None) => return Err(HeadError::CodingOrder),
-        (Some(Coding::Chunked), None) => BodyLength::Chunked,
+        (Some(TransferCoding::Other), None) => return Err(HeadError::CodingOrder),
+        (Some(TransferCoding::Chunked), None) => BodyLength::Chunked,
         (None, length) => BodyLength::Known(length.unwrap_or(0)),
     };
     let keep_alive = !close && (minor == 1 || keep_alive);
@@ -213,13 +213,13 @@ fn check<'b>(
 
 /// What the transfer codings seen so far come to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Coding {
+enum TransferCoding {
     Chunked,
     /// A list that does not end in chunked.
     Other,
 }
 
-fn join_codings(before: Option<Coding>, value: &[u8]) -> Result<Coding, HeadError> {
+fn join_codings(before: Option<TransferCoding>, value: &[u8]) -> Result<TransferCoding, HeadError> {
     let mut state = before;
     for coding in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty()) {
         if state.is_some() {
@@ -229,9 +229,9 @@ fn join_codings(before: Option<Coding>, value: &[u8]) -> Result<Coding, HeadErro
         if !coding.eq_ignore_ascii_case(b"chunked") {
             return Err(HeadError::UnknownCoding);
         }
-        state = Some(Coding::Chunked);
+        state = Some(TransferCoding::Chunked);
     }
-    Ok(state.unwrap_or(Coding::Other))
+    Ok(state.unwrap_or(TransferCoding::Other))
 }
 
 /// Digits only: no sign, no space, no list, at most what fits 64 bits.
@@ -312,7 +312,7 @@ mod tests {
     use super::*;
 
     fn outcome(text: &str) -> Result<Option<(String, String, bool, BodyLength)>, HeadError> {
-        parse(text.as_bytes(), &mut Fields::new(), |head, _| {
+        parse(text.as_bytes(), &mut HeaderFields::new(), |head, _| {
             (head.path.to_owned(), head.query.to_owned(), head.keep_alive, head.body)
         })
     }

@@ -13,7 +13,7 @@ use crate::sleep::sleep;
 use crate::worker::{self, IoWaker};
 
 use super::connection;
-use super::control::{Counters, Limits, Registry};
+use super::control::{ConnectionCounters, Limits, Registry};
 use super::service::Service;
 
 /// Connections the kernel completes ahead of `accept`; it lowers this to `net.core.somaxconn`.
@@ -56,7 +56,7 @@ impl Server {
         listener: TcpListener,
         service: S,
         limits: Limits,
-        counters: Arc<Counters>,
+        counters: Arc<ConnectionCounters>,
         fixed: &[(&str, &str)],
     ) -> io::Result<Server> {
         worker::start()?;

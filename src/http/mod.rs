@@ -31,8 +31,8 @@ mod service;
 mod socket;
 pub mod url;
 
-pub use accept_encoding::Coding;
-pub use control::{Counters, Limits};
+pub use accept_encoding::ContentCoding;
+pub use control::{ConnectionCounters, Limits};
 pub use etag::is_named as names_tag;
 pub use listener::{BACKLOG, Server, bind};
 pub use peer::Peer;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::accept_encoding::{self, Coding};
+use super::accept_encoding::{self, ContentCoding};
 use super::{accept, etag};
 
 /// Request methods this server knows (RFC 9110, section 9; PATCH from RFC 5789).
@@ -89,7 +89,7 @@ impl<'a> Request<'a> {
 
     /// How the body of the answer should be coded; `None` when the client refuses gzip and an uncoded body (RFC 9110,
     /// section 12.5.3).
-    pub fn coding(&self) -> Option<Coding> {
+    pub fn coding(&self) -> Option<ContentCoding> {
         accept_encoding::preferred(self.values("accept-encoding"))
     }
 

@@ -9,8 +9,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::buffers::{self, Buffers};
-use super::control::{Phase, Registration};
-use super::head::Fields;
+use super::control::{ConnectionPhase, Registration};
+use super::head::HeaderFields;
 use crate::worker;
 
 /// Events after which the socket must be read to its end: an edge is reported once.
@@ -24,7 +24,7 @@ const TURN: usize = 256 * 1024;
 pub(super) struct BufferedSocket<'c> {
     stream: &'c TcpStream,
     registration: &'c Registration<'c>,
-    phase: Phase,
+    phase: ConnectionPhase,
     /// Held only while there are bytes in them.
     buffers: Option<Box<Buffers>>,
     /// Most unused input bytes that are held.
@@ -46,16 +46,16 @@ pub(super) enum ReadOutcome {
 
 impl<'c> BufferedSocket<'c> {
     pub fn new(stream: &'c TcpStream, registration: &'c Registration<'c>, input_limit: usize) -> BufferedSocket<'c> {
-        let phase = Phase::Fresh;
+        let phase = ConnectionPhase::Fresh;
         BufferedSocket { stream, registration, phase, buffers: None, input_limit, ready: true, hangup: false, spent: 0 }
     }
 
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ConnectionPhase {
         self.phase
     }
 
     /// Says what the connection does from now on, which sets its deadline.
-    pub fn enter(&mut self, phase: Phase) {
+    pub fn enter(&mut self, phase: ConnectionPhase) {
         self.phase = phase;
         self.registration.enter(phase);
     }
@@ -76,7 +76,7 @@ impl<'c> BufferedSocket<'c> {
     }
 
     /// Bytes read and not used yet, and room for the fields of a head among them; none when there are no bytes.
-    pub fn head(&mut self) -> Option<(&[u8], &mut Fields)> {
+    pub fn head(&mut self) -> Option<(&[u8], &mut HeaderFields)> {
         let Buffers { input, fields, .. } = self.buffers.as_deref_mut()?;
         let unused = input.unused();
         (!unused.is_empty()).then_some((unused, fields))
@@ -171,7 +171,7 @@ impl<'c> BufferedSocket<'c> {
                 Err(Errno::WOULDBLOCK) => {
                     // Only progress sets a new deadline; a client that sends instead of reading does not.
                     if !stuck {
-                        self.enter(Phase::Write);
+                        self.enter(ConnectionPhase::Write);
                         stuck = true;
                     }
                     self.wait();
@@ -183,7 +183,7 @@ impl<'c> BufferedSocket<'c> {
                 Err(error) => return Err(error.into()),
             }
         }
-        if self.phase == Phase::Write {
+        if self.phase == ConnectionPhase::Write {
             self.enter(phase);
         }
         Ok(())
@@ -205,7 +205,7 @@ impl<'c> BufferedSocket<'c> {
     /// then reads what the client still sends, bounded in time and size.
     pub fn linger(&mut self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)?;
-        self.enter(Phase::Linger);
+        self.enter(ConnectionPhase::Linger);
         let mut read = 0;
         while read < LINGER_LIMIT {
             if let Some(buffers) = self.buffers.as_deref_mut() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::http::Counters;
+use crate::http::ConnectionCounters;
 use crate::pool::PoolReading;
 
 use super::cache::CacheReading;
@@ -52,8 +52,8 @@ pub struct ConnectionsReading {
     pub panics_total: u64,
 }
 
-impl From<&Counters> for ConnectionsReading {
-    fn from(counters: &Counters) -> Self {
+impl From<&ConnectionCounters> for ConnectionsReading {
+    fn from(counters: &ConnectionCounters) -> Self {
         Self {
             open: counters.open.load(Ordering::Relaxed) as u64,
             peak: counters.peak.load(Ordering::Relaxed) as u64,

@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use webapp::http::{self, Body, Counters, Limits, Reply, Request, Response, Server, Service};
+use webapp::http::{self, Body, ConnectionCounters, Limits, Reply, Request, Response, Server, Service};
 
 /// Longest wait for the end of a connection.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ pub const BODY_LIMIT: u64 = 1_000;
 /// A server for the rest of the process.
 pub struct Loop {
     pub address: SocketAddr,
-    pub counters: Arc<Counters>,
+    pub counters: Arc<ConnectionCounters>,
     pub limits: Limits,
 }
 
@@ -60,7 +60,7 @@ impl Loop {
         may::config().set_workers(2).set_pool_capacity(128).set_worker_pin(false);
         let listener = http::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (counters, limits) = (Arc::<Counters>::default(), Limits::default());
+        let (counters, limits) = (Arc::<ConnectionCounters>::default(), Limits::default());
         let server = Server::start(listener, Echo, limits.clone(), counters.clone(), &[("Server", "echo")]).unwrap();
         std::mem::forget(server);
         Loop { address, counters, limits }
