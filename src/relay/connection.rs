@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::Outcome;
-use super::delay_queue::{DelayQueue, Item};
+use super::RelayOutcome;
+use super::delay_queue::{DelayQueue, Delayed};
 use super::link::Link;
 
 /// What all connections share.
@@ -22,12 +22,12 @@ pub struct Wire {
     /// For reading.
     pub buffer: Box<[u8]>,
     /// What was counted.
-    pub outcome: Outcome,
+    pub outcome: RelayOutcome,
 }
 
 /// One of the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum ConnectionEnd {
     /// Who connected to the relay.
     Client,
     /// To whom the relay connects.
@@ -36,7 +36,7 @@ pub enum End {
 
 /// How far the opening of a connection has come. The client's own connection is open from the start, as it ends here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum OpeningPhase {
     /// The wish to connect arrives at the target then.
     Asking(Instant),
     /// The target is asked.
@@ -49,7 +49,7 @@ enum Phase {
 
 /// What becomes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// It goes on when a socket has something, or at this time.
     Wait(Option<Instant>),
     /// It has to connect to the target.
@@ -76,68 +76,75 @@ impl Side {
 
 /// A connection.
 #[derive(Debug)]
-pub struct Connection {
+pub struct RelayedConnection {
     client: Side,
     target: Option<Side>,
-    phase: Phase,
+    phase: OpeningPhase,
     out: DelayQueue,
     back: DelayQueue,
     /// The earliest time at which the event loop will look at it.
     pub armed: Option<Instant>,
 }
 
-impl Connection {
+impl RelayedConnection {
     /// A client that came at `now`.
     pub fn new(client: TcpStream, now: Instant, delay: Duration) -> Self {
         let (out, back) = (DelayQueue::default(), DelayQueue::default());
-        Self { client: Side::new(client), target: None, phase: Phase::Asking(now + delay), out, back, armed: None }
+        Self {
+            client: Side::new(client),
+            target: None,
+            phase: OpeningPhase::Asking(now + delay),
+            out,
+            back,
+            armed: None,
+        }
     }
 
     /// Begins to connect to the target, and gives the socket that does. `None`: it cannot, and the client is told in time.
     pub fn connect(&mut self, to: SocketAddr, now: Instant, delay: Duration) -> Option<&TcpStream> {
         match connecting(to) {
             Ok(stream) => {
-                self.phase = Phase::Connecting;
+                self.phase = OpeningPhase::Connecting;
                 Some(&self.target.insert(Side::new(stream)).stream)
             }
             Err(error) => {
                 log::warn!("cannot connect to {to}: {error}");
-                self.phase = Phase::Refused(now + delay);
+                self.phase = OpeningPhase::Refused(now + delay);
                 None
             }
         }
     }
 
     /// The kernel says something of one end.
-    pub fn note(&mut self, end: End, readable: bool, writable: bool, now: Instant, delay: Duration) {
+    pub fn note(&mut self, end: ConnectionEnd, readable: bool, writable: bool, now: Instant, delay: Duration) {
         let side = match (end, &mut self.target) {
-            (End::Client, _) => &mut self.client,
-            (End::Target, Some(target)) => target,
-            (End::Target, None) => return,
+            (ConnectionEnd::Client, _) => &mut self.client,
+            (ConnectionEnd::Target, Some(target)) => target,
+            (ConnectionEnd::Target, None) => return,
         };
         side.readable |= readable;
         side.writable |= writable;
-        if end == End::Target && self.phase == Phase::Connecting && (readable || writable) {
+        if end == ConnectionEnd::Target && self.phase == OpeningPhase::Connecting && (readable || writable) {
             self.phase = match side.stream.take_error() {
-                Ok(None) => Phase::Open(now + delay),
+                Ok(None) => OpeningPhase::Open(now + delay),
                 Ok(Some(error)) | Err(error) => {
                     log::warn!("the target does not take a connection: {error}");
-                    Phase::Refused(now + delay)
+                    OpeningPhase::Refused(now + delay)
                 }
             };
         }
     }
 
     /// Takes what has come, and passes on what has arrived.
-    pub fn go_on(&mut self, now: Instant, wire: &mut Wire) -> Next {
+    pub fn go_on(&mut self, now: Instant, wire: &mut Wire) -> NextStep {
         let opened = match self.phase {
-            Phase::Asking(at) if at <= now => return Next::Connect,
-            Phase::Refused(at) if at <= now => return Next::Over,
-            Phase::Asking(at) | Phase::Refused(at) => return Next::Wait(Some(at)),
-            Phase::Connecting => return Next::Wait(None),
-            Phase::Open(at) => at,
+            OpeningPhase::Asking(at) if at <= now => return NextStep::Connect,
+            OpeningPhase::Refused(at) if at <= now => return NextStep::Over,
+            OpeningPhase::Asking(at) | OpeningPhase::Refused(at) => return NextStep::Wait(Some(at)),
+            OpeningPhase::Connecting => return NextStep::Wait(None),
+            OpeningPhase::Open(at) => at,
         };
-        let Some(target) = &mut self.target else { return Next::Over };
+        let Some(target) = &mut self.target else { return NextStep::Over };
         // The client's first bytes leave once it knows that the connection is open.
         let mut out = Transfer { from: &mut self.client, to: target, queue: &mut self.out, leaves: now.max(opened) };
         while out.take(Towards::Target, wire) | out.pass_on(now, &mut wire.outcome) {}
@@ -145,10 +152,10 @@ impl Connection {
         while back.take(Towards::Client, wire) | back.pass_on(now, &mut wire.outcome) {}
         let aborted = [&self.out, &self.back].iter().any(|queue| queue.has_broken());
         if aborted || (self.out.is_done() && self.back.is_done()) {
-            return Next::Over;
+            return NextStep::Over;
         }
         // What is due already waits for a socket.
-        Next::Wait([self.out.due(), self.back.due()].into_iter().flatten().filter(|due| *due > now).min())
+        NextStep::Wait([self.out.due(), self.back.due()].into_iter().flatten().filter(|due| *due > now).min())
     }
 }
 
@@ -177,14 +184,14 @@ impl Transfer<'_> {
         let mut any = false;
         while self.from.readable && self.queue.takes() {
             let (departure, item) = match self.from.stream.read(&mut wire.buffer) {
-                Ok(0) => (self.leaves, Item::End),
-                Ok(bytes) => (link.departure(self.leaves, bytes), Item::Data(wire.buffer[..bytes].to_vec())),
+                Ok(0) => (self.leaves, Delayed::End),
+                Ok(bytes) => (link.departure(self.leaves, bytes), Delayed::Data(wire.buffer[..bytes].to_vec())),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.from.readable = false;
                     return any;
                 }
-                Err(_) => (self.leaves, Item::Abort),
+                Err(_) => (self.leaves, Delayed::Abort),
             };
             self.queue.send(departure + wire.delay, item);
             any = true;
@@ -193,12 +200,12 @@ impl Transfer<'_> {
     }
 
     /// Passes on what has arrived. True: there was something.
-    fn pass_on(&mut self, now: Instant, outcome: &mut Outcome) -> bool {
+    fn pass_on(&mut self, now: Instant, outcome: &mut RelayOutcome) -> bool {
         let mut any = false;
         while let Some((item, rest)) = self.queue.arrived(now) {
             match item {
-                Item::Data(_) if !self.to.writable => break,
-                Item::Data(_) => match self.to.stream.write(rest) {
+                Delayed::Data(_) if !self.to.writable => break,
+                Delayed::Data(_) => match self.to.stream.write(rest) {
                     Ok(bytes) => {
                         let late = self.queue.due().map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
                         if self.queue.pass(bytes) && !std::mem::take(&mut self.to.blocked) {
@@ -214,12 +221,12 @@ impl Transfer<'_> {
                     // Whoever closed it may still have said something, which the other direction brings.
                     Err(_) => self.queue.give_up(),
                 },
-                Item::End => {
+                Delayed::End => {
                     // One that is closed already has nobody to tell.
                     let _ = self.to.stream.shutdown(Shutdown::Write);
                     self.queue.pass(0);
                 }
-                Item::Abort => self.queue.break_off(),
+                Delayed::Abort => self.queue.break_off(),
             }
             any = true;
         }

@@ -9,7 +9,7 @@ pub const WINDOW: usize = 256 << 10;
 
 /// Something that arrives.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Item {
+pub enum Delayed {
     /// Bytes.
     Data(Vec<u8>),
     /// The sender has no more to say.
@@ -21,7 +21,7 @@ pub enum Item {
 /// One direction.
 #[derive(Debug, Default)]
 pub struct DelayQueue {
-    items: VecDeque<(Instant, Item)>,
+    items: VecDeque<(Instant, Delayed)>,
     bytes: usize,
     /// How much of the first item has been passed on.
     passed: usize,
@@ -40,10 +40,10 @@ impl DelayQueue {
     }
 
     /// Takes what the sender sent, which arrives at `due`, but after everything before it.
-    pub fn send(&mut self, due: Instant, item: Item) {
+    pub fn send(&mut self, due: Instant, item: Delayed) {
         match &item {
-            Item::Data(bytes) => self.bytes += bytes.len(),
-            Item::End | Item::Abort => self.ended = true,
+            Delayed::Data(bytes) => self.bytes += bytes.len(),
+            Delayed::End | Delayed::Abort => self.ended = true,
         }
         let due = self.items.back().map_or(due, |(before, _)| due.max(*before));
         self.items.push_back((due, item));
@@ -55,11 +55,11 @@ impl DelayQueue {
     }
 
     /// What has arrived at `now`: the rest of the first item's bytes, where it has some.
-    pub fn arrived(&self, now: Instant) -> Option<(&Item, &[u8])> {
+    pub fn arrived(&self, now: Instant) -> Option<(&Delayed, &[u8])> {
         let (_, item) = self.items.front().filter(|(due, _)| *due <= now)?;
         let rest = match item {
-            Item::Data(bytes) => &bytes[self.passed..],
-            Item::End | Item::Abort => &[],
+            Delayed::Data(bytes) => &bytes[self.passed..],
+            Delayed::End | Delayed::Abort => &[],
         };
         Some((item, rest))
     }
@@ -68,9 +68,9 @@ impl DelayQueue {
     pub fn pass(&mut self, bytes: usize) -> bool {
         self.passed += bytes;
         let whole = match self.items.front() {
-            Some((_, Item::Data(all))) if self.passed < all.len() => return false,
-            Some((_, Item::Data(all))) => all.len(),
-            Some((_, Item::End | Item::Abort)) => {
+            Some((_, Delayed::Data(all))) if self.passed < all.len() => return false,
+            Some((_, Delayed::Data(all))) => all.len(),
+            Some((_, Delayed::End | Delayed::Abort)) => {
                 self.done = true;
                 0
             }
@@ -114,15 +114,15 @@ mod tests {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut queue = DelayQueue::default();
-        queue.send(at(40), Item::Data(b"abc".to_vec()));
+        queue.send(at(40), Delayed::Data(b"abc".to_vec()));
         // Due earlier, but behind it.
-        queue.send(at(20), Item::End);
+        queue.send(at(20), Delayed::End);
         assert!(queue.arrived(at(39)).is_none() && !queue.takes());
         assert_eq!(queue.arrived(at(40)).unwrap().1, b"abc");
         assert!(!queue.pass(2));
         assert_eq!(queue.arrived(at(40)).unwrap().1, b"c");
         assert!(queue.pass(1) && !queue.is_done());
-        assert_eq!((queue.due(), queue.arrived(at(40)).unwrap().0), (Some(at(40)), &Item::End));
+        assert_eq!((queue.due(), queue.arrived(at(40)).unwrap().0), (Some(at(40)), &Delayed::End));
         assert!(queue.pass(0) && queue.is_done() && queue.due().is_none());
     }
 
@@ -130,9 +130,9 @@ mod tests {
     fn a_full_window_takes_nothing_until_something_has_arrived() {
         let now = Instant::now();
         let mut queue = DelayQueue::default();
-        queue.send(now, Item::Data(vec![0; WINDOW - 1]));
+        queue.send(now, Delayed::Data(vec![0; WINDOW - 1]));
         assert!(queue.takes());
-        queue.send(now, Item::Data(vec![0; 10]));
+        queue.send(now, Delayed::Data(vec![0; 10]));
         assert!(!queue.takes());
         assert!(queue.pass(WINDOW - 1) && queue.takes());
         queue.give_up();

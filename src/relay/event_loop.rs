@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
-use super::connection::{Connection, End, Next, Wire};
+use super::connection::{ConnectionEnd, NextStep, RelayedConnection, Wire};
 use super::link::Link;
-use super::{Distance, Outcome};
+use super::{Distance, RelayOutcome};
 
 /// Most connections at once; further ones wait to be accepted. With a full window each way they hold 512 MiB.
 const MOST_CONNECTIONS: usize = 1024;
@@ -30,7 +30,7 @@ const STOP: u64 = u64::MAX - 2;
 ///
 /// # Errors
 /// When the kernel refuses what the event loop needs.
-pub fn run(listener: TcpListener, distance: Distance, stop: impl AsFd) -> io::Result<Outcome> {
+pub fn run(listener: TcpListener, distance: Distance, stop: impl AsFd) -> io::Result<RelayOutcome> {
     listener.set_nonblocking(true)?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let timer =
@@ -41,7 +41,7 @@ pub fn run(listener: TcpListener, distance: Distance, stop: impl AsFd) -> io::Re
     let now = Instant::now();
     let link = Link::new(distance.rate, now);
     let buffer = vec![0; CHUNK].into_boxed_slice();
-    let wire = Wire { delay: distance.delay, out: link, back: link, buffer, outcome: Outcome::default() };
+    let wire = Wire { delay: distance.delay, out: link, back: link, buffer, outcome: RelayOutcome::default() };
     let mut relay = Relay {
         epoll,
         timer,
@@ -64,7 +64,7 @@ struct Relay {
     listener: TcpListener,
     distance: Distance,
     wire: Wire,
-    connections: HashMap<u64, Connection>,
+    connections: HashMap<u64, RelayedConnection>,
     /// When which connection has something that arrives.
     wakes: BinaryHeap<Reverse<(Instant, u64)>>,
     /// What the timer is set to.
@@ -111,7 +111,8 @@ impl Relay {
     }
 
     fn heard(&mut self, token: u64, flags: EventFlags, now: Instant) -> io::Result<()> {
-        let (id, end) = (token / 2, if token.is_multiple_of(2) { End::Client } else { End::Target });
+        let (id, end) =
+            (token / 2, if token.is_multiple_of(2) { ConnectionEnd::Client } else { ConnectionEnd::Target });
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         let over = flags.intersects(EventFlags::ERR | EventFlags::HUP);
         let (readable, writable) = (flags.contains(EventFlags::IN), flags.contains(EventFlags::OUT));
@@ -124,16 +125,16 @@ impl Relay {
         loop {
             let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
             match connection.go_on(now, &mut self.wire) {
-                Next::Over => {
+                NextStep::Over => {
                     self.connections.remove(&id);
                     return Ok(());
                 }
-                Next::Connect => {
+                NextStep::Connect => {
                     if let Some(target) = connection.connect(self.distance.to, now, self.distance.delay) {
                         watch(&self.epoll, target, 2 * id + 1)?;
                     }
                 }
-                Next::Wait(at) => {
+                NextStep::Wait(at) => {
                     if let Some(at) = at.filter(|at| connection.armed.is_none_or(|armed| *at < armed)) {
                         connection.armed = Some(at);
                         self.wakes.push(Reverse((at, id)));
@@ -165,7 +166,7 @@ impl Relay {
             let id = self.next;
             self.next += 1;
             watch(&self.epoll, &client, 2 * id)?;
-            self.connections.insert(id, Connection::new(client, now, self.distance.delay));
+            self.connections.insert(id, RelayedConnection::new(client, now, self.distance.delay));
             self.wire.outcome.connections += 1;
             self.go_on(id, now)?;
         }
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     /// A relay to `to`; whoever drops the stream stops it.
-    fn start(to: SocketAddr, delay: u64, rate: Option<u64>) -> (SocketAddr, UnixStream, JoinHandle<Outcome>) {
+    fn start(to: SocketAddr, delay: u64, rate: Option<u64>) -> (SocketAddr, UnixStream, JoinHandle<RelayOutcome>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (ours, stop) = UnixStream::pair().unwrap();

@@ -34,7 +34,7 @@ pub struct Distance {
 
 /// What a relay did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct RelayOutcome {
     /// Connections that it took.
     pub connections: u64,
     /// Chunks that it passed on.
@@ -45,7 +45,7 @@ pub struct Outcome {
     pub latest: Duration,
 }
 
-impl Outcome {
+impl RelayOutcome {
     /// How late a chunk was, on average.
     pub fn mean_late(&self) -> Duration {
         Duration::from_nanos(u64::try_from(self.late.as_nanos()).unwrap_or(u64::MAX) / self.chunks.max(1))
