@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::Exit;
 use crate::cluster::balancer::BalancerKind;
 use crate::cluster::contract::Topology;
-use crate::cluster::describe::{Description, Machine};
+use crate::cluster::describe::{Description, RealMachine};
 use crate::cluster::reporter::Reporter;
 use crate::cluster::settings::UpRequest;
 use crate::cluster::{self, Cluster, Launch, Stop};
@@ -166,7 +166,7 @@ struct Describe {
     pid: Vec<(String, u32)>,
     /// NAME=UNITS:NODE,…, once for each machine under the nodes.
     #[arg(long, value_parser = machine)]
-    machine: Vec<Machine>,
+    machine: Vec<RealMachine>,
     /// Ask every node whether it is ready.
     #[arg(long)]
     ask: bool,

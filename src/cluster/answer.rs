@@ -46,7 +46,7 @@ impl Cluster {
     }
 
     fn node_answer(&self, node: &str, ask: bool) -> NodeAnswer {
-        let pid = process::alive(&self.folder.node_process(node)).map(process::Record::pid);
+        let pid = process::alive(&self.folder.node_process(node)).map(process::ProcessRecord::pid);
         let state = ask.then(|| match (ready::is_ready(&self.folder.node_address(node)), self.folder.rotation(node)) {
             (false, _) => NodeState::Down,
             (true, Rotation::Out) => NodeState::Drained,
@@ -64,7 +64,7 @@ impl Cluster {
 
     fn balancer_answer(&self, kind: BalancerKind, ask: bool) -> BalancerAnswer {
         let (site, balancer) = (self.site(), kind.balancer());
-        let pid = site.process().map(process::Record::pid);
+        let pid = site.process().map(process::ProcessRecord::pid);
         BalancerAnswer {
             kind: kind.name().to_owned(),
             version: balancer.version().ok(),

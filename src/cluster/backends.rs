@@ -8,14 +8,14 @@ use super::{Cluster, ready};
 
 /// What has to happen so that one list becomes another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Change {
+struct BackendChanges {
     /// Nodes whose addresses are not wanted any more.
     gone: Vec<String>,
     /// New nodes with their addresses.
     new: Vec<(String, String)>,
 }
 
-impl Change {
+impl BackendChanges {
     /// From nodes with their addresses to a list of addresses. New nodes get the lowest numbers that are free then.
     fn between(nodes: &[(String, String)], wanted: &[String]) -> Self {
         let (stay, gone): (Vec<_>, Vec<_>) = nodes.iter().partition(|(_, address)| wanted.contains(address));
@@ -47,7 +47,7 @@ impl Cluster {
         let balancer = self.must_have_balancer("nothing sends requests to a node")?;
         let nodes: Vec<(String, String)> =
             self.folder.nodes().into_iter().map(|node| (node.clone(), self.folder.node_address(&node))).collect();
-        let change = Change::between(&nodes, wanted);
+        let change = BackendChanges::between(&nodes, wanted);
         self.interrupt = Interrupt::watch()?;
         // Those that go first: a new one may take the name of one of them, as a container does that was started again.
         for node in &change.gone {
@@ -96,7 +96,7 @@ mod tests {
             ("node2=b:1", "b:1 c:1 d:1", "", "node1=c:1 node3=d:1"),
         ] {
             let wanted: Vec<String> = wanted.split_whitespace().map(str::to_owned).collect();
-            let change = Change::between(&nodes(before), &wanted);
+            let change = BackendChanges::between(&nodes(before), &wanted);
             assert_eq!((change.gone.join(" "), change.new), (gone.to_owned(), nodes(new)), "{before} -> {wanted:?}");
         }
     }

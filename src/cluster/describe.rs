@@ -30,12 +30,12 @@ pub struct Description {
     /// Kind, version, and its process where that is on this machine.
     pub balancer: Option<(BalancerKind, String, Option<u32>)>,
     /// Real machines under the nodes, where the driver can give and take them.
-    pub machines: Vec<Machine>,
+    pub machines: Vec<RealMachine>,
 }
 
 /// A real machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Machine {
+pub struct RealMachine {
     /// Its name.
     pub name: String,
     /// Nodes of one unit that fit on it.
@@ -44,8 +44,8 @@ pub struct Machine {
     pub nodes: Vec<String>,
 }
 
-impl From<Machine> for MachineAnswer {
-    fn from(Machine { name, units, nodes }: Machine) -> Self {
+impl From<RealMachine> for MachineAnswer {
+    fn from(RealMachine { name, units, nodes }: RealMachine) -> Self {
         Self { name, units, quota_cores: None, simulated: false, nodes }
     }
 }
@@ -127,7 +127,7 @@ mod tests {
             nodes,
             pids: [("node2".to_owned(), 7)].into(),
             balancer: Some((BalancerKind::Nginx, "1.22.1".to_owned(), None)),
-            machines: vec![Machine { name: "host1".to_owned(), units: 4, nodes: vec!["node2".to_owned()] }],
+            machines: vec![RealMachine { name: "host1".to_owned(), units: 4, nodes: vec!["node2".to_owned()] }],
         };
         let text = serde_json::to_string(&description.clone().answer(false)).unwrap();
         assert!(!text.contains("\"up\""), "{text}");

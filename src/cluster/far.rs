@@ -34,12 +34,12 @@ pub struct Far {
     /// Where the relay listens, on 127.0.0.1; 0 until it is chosen.
     pub port: u16,
     /// `None`: nothing is near the clients.
-    pub edge: Option<Edge>,
+    pub edge: Option<EdgeSettings>,
 }
 
 /// A second balancer that keeps answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Edge {
+pub struct EdgeSettings {
     /// Which one.
     pub kind: BalancerKind,
     /// Where clients connect, on 127.0.0.1; 0 until it is chosen.
@@ -72,7 +72,7 @@ impl FarRequest {
         if let Some((flag, _)) = others.iter().find(|(_, said)| *said) {
             return Err(Stop::usage(format!("--{flag} and --origin-delay cannot be had together")));
         }
-        let edge = self.edge.map(|kind| Edge { kind, port: 0, stats_port: 0 });
+        let edge = self.edge.map(|kind| EdgeSettings { kind, port: 0, stats_port: 0 });
         Ok(Some(Far { delay, port: 0, edge }))
     }
 
@@ -140,7 +140,7 @@ mod tests {
         let mut far = Far { delay: Duration::from_millis(1), port: 0, edge: None };
         far.ports_mut().zip(7..).for_each(|(port, number)| *port = number);
         assert_eq!((far.nearest(), far.ports()), ("127.0.0.1:7".to_owned(), vec![7]));
-        far.edge = Some(Edge { kind: BalancerKind::Haproxy, port: 8, stats_port: 9 });
+        far.edge = Some(EdgeSettings { kind: BalancerKind::Haproxy, port: 8, stats_port: 9 });
         assert_eq!((far.nearest(), far.ports()), ("127.0.0.1:8".to_owned(), vec![7, 8, 9]));
         let [(_, asked, has), (_, edge, _)] = FarRequest { delay: Some(far.delay), edge: None }.against(Some(far));
         assert_eq!((asked.as_deref(), has.as_deref(), edge), (Some("1ms"), Some("1ms"), None));

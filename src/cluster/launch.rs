@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::process::Record;
+use super::process::ProcessRecord;
 use super::wait;
 
 /// How long the child may take until its record is there: it is our own program and does little before that.
@@ -71,7 +71,7 @@ impl Launch {
         let (program, arguments) = self.command.split_first().context("there is no program to start")?;
         // A signal from the terminal of the command is not for what outlives it.
         rustix::process::setsid().context("cannot lead a session")?;
-        let own = Record::of(std::process::id()).context("cannot read /proc")?;
+        let own = ProcessRecord::of(std::process::id()).context("cannot read /proc")?;
         own.write(&self.record).with_context(|| format!("cannot write {}", self.record.display()))?;
         if let Some(group) = &self.group {
             fs::write(group, std::process::id().to_string())
@@ -88,7 +88,7 @@ impl Launched {
     /// # Errors
     /// When neither comes.
     pub fn wait_for_record(&mut self) -> anyhow::Result<()> {
-        let came = wait::until(RECORD_LIMIT, || Record::read(&self.record).is_some() || self.has_ended());
+        let came = wait::until(RECORD_LIMIT, || ProcessRecord::read(&self.record).is_some() || self.has_ended());
         ensure!(came, "the process that was started does not say who it is ({})", self.record.display());
         Ok(())
     }

@@ -34,7 +34,7 @@ pub enum Mechanism {
 
 /// One node's place under a mechanism.
 #[derive(Clone, Copy, Debug)]
-pub struct Quota<'a> {
+pub struct QuotaGroup<'a> {
     /// The cluster's.
     pub mechanism: &'a Mechanism,
     /// The cluster's group; names the scopes, too.
@@ -101,7 +101,7 @@ pub fn machine_name(number: u32) -> String {
     format!("machine{number}")
 }
 
-impl Quota<'_> {
+impl QuotaGroup<'_> {
     /// Its group, in the cluster's or in its machine's.
     fn group_in(self, cluster: &CpuGroup) -> CpuGroup {
         match self.machine {
@@ -127,7 +127,7 @@ impl Quota<'_> {
         })
     }
 
-    /// Makes the place, and lets the process have all there is until [`Quota::set`].
+    /// Makes the place, and lets the process have all there is until [`QuotaGroup::set`].
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -146,7 +146,7 @@ impl Quota<'_> {
         }
     }
 
-    /// The command, in front of it what puts it under the quota, if that is a program. `None`: where [`Quota::set`] finds it.
+    /// The command, in front of it what puts it under the quota, if that is a program. `None`: where [`QuotaGroup::set`] finds it.
     pub fn command(self, percent: Option<u32>, command: Vec<OsString>) -> Vec<OsString> {
         match self.mechanism {
             Mechanism::None | Mechanism::Groups(_) => command,
@@ -359,7 +359,7 @@ mod tests {
         make_outer(&machine, 24, &root).unwrap();
         let read = |file: &str| fs::read_to_string(made.join("machine2").join(file)).unwrap();
         assert_eq!((read("cpu.max"), read("cgroup.subtree_control")), ("24000 100000".into(), "+cpu".into()));
-        let node = Quota { mechanism: &mechanism, group: "g", name: "node3", machine: Some(2) };
+        let node = QuotaGroup { mechanism: &mechanism, group: "g", name: "node3", machine: Some(2) };
         assert_eq!(node.place(), "/sys/fs/cgroup/user/webapp-t-1/machine2/node3/cpu.max");
         assert_eq!(Mechanism::Systemd.machine(1), None);
     }
@@ -383,7 +383,7 @@ mod tests {
     fn places_of_the_mechanisms() {
         let group = CpuGroup { version: Version::V2, folder: "/sys/fs/cgroup/g".into() };
         let groups = Mechanism::Groups(group);
-        let of = |mechanism| Quota { mechanism, group: "g", name: "node1", machine: None };
+        let of = |mechanism| QuotaGroup { mechanism, group: "g", name: "node1", machine: None };
         assert_eq!(of(&groups).place(), "/sys/fs/cgroup/g/node1/cpu.max");
         assert_eq!(of(&groups).processes_file().unwrap(), Path::new("/sys/fs/cgroup/g/node1/cgroup.procs"));
         assert_eq!(of(&Mechanism::Systemd).place(), "systemctl show -p CPUQuotaPerSecUSec g-node1.scope");

@@ -15,7 +15,7 @@ use super::{Cluster, process, service};
 
 /// What another unit means for a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Quota {
+enum QuotaChange {
     /// As much as before, or more: it has it already.
     NotLess,
     /// Less: it gets that when all else is done.
@@ -62,14 +62,14 @@ impl Cluster {
             }
             Topology::Horizontal => {}
         }
-        if quota == Some(Quota::Less) {
+        if quota == Some(QuotaChange::Less) {
             self.give_quota()?;
         }
         Ok(())
     }
 
     /// Another size of a unit. More of it is given at once.
-    fn change_unit(&mut self, percent: u32) -> anyhow::Result<Quota> {
+    fn change_unit(&mut self, percent: u32) -> anyhow::Result<QuotaChange> {
         let before = self.settings.unit_cpu.context("a cluster without a quota has no --unit-cpu to change")?;
         ensure!(
             self.settings.topology == Topology::Horizontal,
@@ -83,7 +83,7 @@ impl Cluster {
         if percent > before {
             self.give_quota()?;
         }
-        Ok(if percent < before { Quota::Less } else { Quota::NotLess })
+        Ok(if percent < before { QuotaChange::Less } else { QuotaChange::NotLess })
     }
 
     /// Gives every node the quota of the settings, live.

@@ -54,8 +54,8 @@ use anyhow::{Context, ensure};
 use balancer::{Balancer, Site};
 pub use launch::Launch;
 use reporter::{Reporter, command_name};
-use settings::Settings;
-use state::{Folder, Lock};
+use settings::ClusterSettings;
+use state::{ClusterFolder, Lock};
 pub use stop::Stop;
 pub use up::{down, missing, up};
 use wait::Interrupt;
@@ -63,8 +63,8 @@ use wait::Interrupt;
 /// A cluster that there is.
 #[derive(Debug)]
 pub struct Cluster {
-    folder: Folder,
-    settings: Settings,
+    folder: ClusterFolder,
+    settings: ClusterSettings,
     reporter: Reporter,
     /// Watches for signals only while something runs that has to be undone then.
     interrupt: Interrupt,
@@ -76,7 +76,7 @@ impl Cluster {
     /// # Errors
     /// When there is none.
     pub fn find(name: &str, reporter: Reporter) -> anyhow::Result<Self> {
-        Self::read(&Folder::open(name)?, name, reporter)
+        Self::read(&ClusterFolder::open(name)?, name, reporter)
     }
 
     /// Finds a cluster by its name, to change it: one command at a time.
@@ -84,7 +84,7 @@ impl Cluster {
     /// # Errors
     /// When there is none, or another command has it for two minutes.
     pub fn find_to_change(name: &str, reporter: Reporter) -> anyhow::Result<(Self, Lock)> {
-        let folder = Folder::open(name)?;
+        let folder = ClusterFolder::open(name)?;
         Self::read(&folder, name, reporter)?;
         let lock = folder.lock()?;
         // What held the lock may have been `down`.
@@ -97,7 +97,7 @@ impl Cluster {
         }
     }
 
-    fn read(folder: &Folder, name: &str, reporter: Reporter) -> anyhow::Result<Self> {
+    fn read(folder: &ClusterFolder, name: &str, reporter: Reporter) -> anyhow::Result<Self> {
         let settings = folder.settings()?.with_context(|| {
             let (folder, command) = (folder.path().display(), command_name());
             format!("there is no cluster {name} (no settings in {folder}); start one: {command} up --name {name}")

@@ -7,8 +7,8 @@ use anyhow::{Context, bail, ensure};
 
 use super::balancer::SOURCE;
 use super::launch::{Launch, Launched};
-use super::limits::{self, Mechanism, Quota};
-use super::settings::Settings;
+use super::limits::{self, Mechanism, QuotaGroup};
+use super::settings::ClusterSettings;
 use super::{Cluster, logs, ports, process, ready, service};
 
 /// How long a node may take to be ready.
@@ -17,9 +17,9 @@ const READY_LIMIT: Duration = Duration::from_secs(15);
 const END_GRACE: u32 = 5;
 
 impl Cluster {
-    pub(super) fn quota<'a>(&'a self, node: &'a str) -> Quota<'a> {
-        let Settings { mechanism, group, .. } = &self.settings;
-        Quota { mechanism, group, name: node, machine: self.machine_of(node) }
+    pub(super) fn quota<'a>(&'a self, node: &'a str) -> QuotaGroup<'a> {
+        let ClusterSettings { mechanism, group, .. } = &self.settings;
+        QuotaGroup { mechanism, group, name: node, machine: self.machine_of(node) }
     }
 
     /// Makes what is not there yet, starts all at once, and returns when all are ready.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use anyhow::{bail, ensure};
 
 use super::far::Far;
-use super::settings::Settings;
-use super::state::Folder;
+use super::settings::ClusterSettings;
+use super::state::ClusterFolder;
 use crate::kernel::Root;
 use crate::kernel::tcp_table::{self, TcpState};
 
@@ -56,7 +56,7 @@ fn random_range(local_port_range: Option<&str>) -> Range<u16> {
 ///
 /// # Errors
 /// When a port that was asked for is taken, or the choice cannot be written.
-pub fn choose(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
+pub fn choose(settings: &mut ClusterSettings, folder: &ClusterFolder) -> anyhow::Result<()> {
     let _one_at_a_time = folder.lock_ports()?;
     let mut claimed = Vec::new();
     for other in folder.other_settings() {
@@ -89,7 +89,7 @@ pub fn choose(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// See [`choose`].
-pub fn choose_for_new_servers(settings: &mut Settings, folder: &Folder) -> anyhow::Result<()> {
+pub fn choose_for_new_servers(settings: &mut ClusterSettings, folder: &ClusterFolder) -> anyhow::Result<()> {
     let _one_at_a_time = folder.lock_ports()?;
     let mut claimed = settings.ports();
     for other in folder.other_settings() {

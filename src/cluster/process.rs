@@ -16,13 +16,13 @@ const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 /// A process: `PID START` is the whole text of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct ProcessRecord {
     pid: u32,
     /// Clock ticks from the machine's start to the process's (proc_pid_stat(5), field 22).
     start: u64,
 }
 
-impl Record {
+impl ProcessRecord {
     /// Of a process that lives.
     pub fn of(pid: u32) -> Option<Self> {
         start_time(pid).map(|start| Self { pid, start })
@@ -85,8 +85,8 @@ impl Record {
 }
 
 /// The recorded process, if it lives.
-pub fn alive(path: &Path) -> Option<Record> {
-    Record::read(path).filter(|record| record.is_alive())
+pub fn alive(path: &Path) -> Option<ProcessRecord> {
+    ProcessRecord::read(path).filter(|record| record.is_alive())
 }
 
 /// `None` for the dead and for those that only wait to be collected by their parent.
@@ -112,23 +112,23 @@ mod tests {
     fn a_record_comes_back_from_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("process");
-        assert_eq!(Record::read(&path), None);
-        let own = Record::of(std::process::id()).unwrap();
+        assert_eq!(ProcessRecord::read(&path), None);
+        let own = ProcessRecord::of(std::process::id()).unwrap();
         own.write(&path).unwrap();
         assert_eq!(alive(&path), Some(own));
         for text in ["", "12", "12 x\n", "x 12\n"] {
             fs::write(&path, text).unwrap();
-            assert_eq!(Record::read(&path), None, "{text}");
+            assert_eq!(ProcessRecord::read(&path), None, "{text}");
         }
     }
 
     #[test]
     fn a_number_that_somebody_else_has_now_is_let_alone() {
         let mut child = sleeper();
-        let stranger = Record { pid: child.id(), start: 1 };
+        let stranger = ProcessRecord { pid: child.id(), start: 1 };
         assert!(!stranger.is_alive() && !stranger.signal(Signal::KILL) && stranger.end(Duration::from_secs(1)));
         assert!(child.try_wait().unwrap().is_none(), "the stranger lives");
-        let record = Record::of(child.id()).unwrap();
+        let record = ProcessRecord::of(child.id()).unwrap();
         assert!(record.signal(Signal::TERM));
         child.wait().unwrap();
         assert!(!record.is_alive() && !record.signal(Signal::TERM));
@@ -141,9 +141,9 @@ mod tests {
         let mut child = command.spawn().unwrap();
         let mut ready = [0];
         io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
-        let record = Record::of(child.id()).unwrap();
+        let record = ProcessRecord::of(child.id()).unwrap();
         assert!(record.end(Duration::from_millis(50)));
         child.wait().unwrap();
-        assert!(Record::of(0).is_none());
+        assert!(ProcessRecord::of(0).is_none());
     }
 }

@@ -33,7 +33,7 @@ const PROGRESS: Duration = Duration::from_secs(5);
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Plan {
+enum ReshardAction {
     /// There are so many.
     Nothing,
     /// From the beginning.
@@ -43,15 +43,15 @@ enum Plan {
 }
 
 /// What to do for `wanted` shards, where `there` servers run and a change may have broken off.
-fn plan(there: u32, broken_off: Option<Resharding>, wanted: u32) -> Result<Plan, String> {
+fn plan(there: u32, broken_off: Option<Resharding>, wanted: u32) -> Result<ReshardAction, String> {
     match broken_off {
-        Some(change) if change.to == wanted => Ok(Plan::GoOn(change)),
+        Some(change) if change.to == wanted => Ok(ReshardAction::GoOn(change)),
         Some(Resharding { from, to, .. }) => {
             Err(format!("rows are on their way from {from} shards to {to}: reshard {to} goes on with that first"))
         }
-        None if wanted == there => Ok(Plan::Nothing),
+        None if wanted == there => Ok(ReshardAction::Nothing),
         None if wanted > MOST_SERVERS => Err(format!("a store has {MOST_SERVERS} shards at most")),
-        None => Ok(Plan::Begin(Resharding { from: there, to: wanted, moved: 0 })),
+        None => Ok(ReshardAction::Begin(Resharding { from: there, to: wanted, moved: 0 })),
     }
 }
 
@@ -68,16 +68,16 @@ impl Cluster {
         let shared = &self.settings.shared;
         let there = shared.store_servers().count() as u32;
         let change = match plan(there, shared.resharding, wanted).map_err(anyhow::Error::msg)? {
-            Plan::Nothing => {
+            ReshardAction::Nothing => {
                 self.reporter.step(format_args!("the cluster {name} has {wanted} shards already"));
                 return Ok(());
             }
-            Plan::Begin(change) => {
+            ReshardAction::Begin(change) => {
                 self.interrupt = Interrupt::watch()?;
                 self.begin(change)?;
                 change
             }
-            Plan::GoOn(change) => {
+            ReshardAction::GoOn(change) => {
                 self.interrupt = Interrupt::watch()?;
                 // It may have broken off before all of them knew.
                 self.let_nodes_follow(false)?;
@@ -262,7 +262,7 @@ impl Cluster {
         if let Err(error) = self.let_nodes_follow(false) {
             // Those that follow and those that do not find every row; the servers stay until all follow.
             self.settings.shared =
-                super::shared::Shared { generation: self.settings.shared.generation, ..before.shared };
+                super::shared::SharedSettings { generation: self.settings.shared.generation, ..before.shared };
             self.folder.save(&self.settings)?;
             return Err(error);
         }
@@ -300,12 +300,12 @@ mod tests {
     fn what_broke_off_comes_first() {
         let change = |from, to, moved| Resharding { from, to, moved };
         for (there, broken_off, wanted, expected) in [
-            (2, None, 3, Plan::Begin(change(2, 3, 0))),
-            (1, None, 4, Plan::Begin(change(1, 4, 0))),
-            (3, None, 2, Plan::Begin(change(3, 2, 0))),
-            (3, None, 3, Plan::Nothing),
-            (3, Some(change(2, 3, 7)), 3, Plan::GoOn(change(2, 3, 7))),
-            (3, Some(change(3, 2, 7)), 2, Plan::GoOn(change(3, 2, 7))),
+            (2, None, 3, ReshardAction::Begin(change(2, 3, 0))),
+            (1, None, 4, ReshardAction::Begin(change(1, 4, 0))),
+            (3, None, 2, ReshardAction::Begin(change(3, 2, 0))),
+            (3, None, 3, ReshardAction::Nothing),
+            (3, Some(change(2, 3, 7)), 3, ReshardAction::GoOn(change(2, 3, 7))),
+            (3, Some(change(3, 2, 7)), 2, ReshardAction::GoOn(change(3, 2, 7))),
         ] {
             assert_eq!(plan(there, broken_off, wanted), Ok(expected), "{there} {broken_off:?} {wanted}");
         }

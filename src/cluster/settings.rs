@@ -12,7 +12,7 @@ use super::contract::Topology;
 use super::far::{Far, FarRequest};
 use super::limits::Mechanism;
 use super::machines::{MachinesRequest, MachinesSettings};
-use super::shared::{Shared, SharedRequest};
+use super::shared::{SharedRequest, SharedSettings};
 use super::stop::Stop;
 use super::waf::Waf;
 use crate::app::Model;
@@ -25,7 +25,7 @@ pub const MOST_UNITS: u32 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lowercase")]
-pub enum Algorithm {
+pub enum BalancingAlgorithm {
     /// In turn.
     RoundRobin,
     /// To the node with the fewest requests in flight.
@@ -34,7 +34,7 @@ pub enum Algorithm {
     Random,
 }
 
-impl Algorithm {
+impl BalancingAlgorithm {
     /// Its word on the command line, in HAProxy's configuration and in the answer.
     pub fn name(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ pub struct UpRequest {
     pub balancer: Option<balancer::BalancerKind>,
     pub behind_balancer: bool,
     pub backend: Option<Vec<String>>,
-    pub algorithm: Option<Algorithm>,
+    pub algorithm: Option<BalancingAlgorithm>,
     pub port: Option<u16>,
     pub bind: Option<Bind>,
     pub maxconn: Option<u32>,
@@ -93,7 +93,7 @@ pub struct UpRequest {
 
 /// What a cluster is; kept in its folder from the moment its ports are chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct ClusterSettings {
     /// Its name.
     pub name: String,
     /// The name of its control group and of its scopes; no other cluster of this machine has it.
@@ -121,7 +121,7 @@ pub struct Settings {
     /// The nodes that somebody else started, as HOST:PORT; `None` where they are ours.
     pub backend: Option<Vec<String>>,
     /// How the balancer chooses.
-    pub algorithm: Algorithm,
+    pub algorithm: BalancingAlgorithm,
     /// Where clients connect.
     pub bind: Bind,
     /// The port there.
@@ -148,7 +148,7 @@ pub struct Settings {
     #[serde(default)]
     pub waf: Option<Waf>,
     /// What the nodes share.
-    pub shared: Shared,
+    pub shared: SharedSettings,
     /// Simulated machines that the nodes stand on; `None` without.
     #[serde(default)]
     pub machines: Option<MachinesSettings>,
@@ -185,7 +185,7 @@ impl UpRequest {
     ///
     /// # Errors
     /// [`Stop::Usage`] when the request contradicts itself.
-    pub fn settle(&self, name: &str, group: String) -> Result<Settings, Stop> {
+    pub fn settle(&self, name: &str, group: String) -> Result<ClusterSettings, Stop> {
         if self.backend.is_some() {
             self.refuse_settings_of_nodes()?;
         }
@@ -231,7 +231,7 @@ impl UpRequest {
         ];
         let far = self.far.settle(bare, self.edge_cache, &others)?;
         let unit_cpu = if self.backend.is_some() { None } else { self.unit_cpu.unwrap_or(Some(25)) };
-        Ok(Settings {
+        Ok(ClusterSettings {
             name: name.to_owned(),
             group,
             topology,
@@ -245,7 +245,7 @@ impl UpRequest {
             balancer,
             behind_balancer: self.behind_balancer,
             backend: self.backend.clone(),
-            algorithm: self.algorithm.unwrap_or(Algorithm::RoundRobin),
+            algorithm: self.algorithm.unwrap_or(BalancingAlgorithm::RoundRobin),
             bind: self.bind.unwrap_or(Bind::Address(Ipv4Addr::LOCALHOST.into())),
             port: self.port.unwrap_or(0),
             stats_port: 0,
@@ -286,7 +286,7 @@ impl UpRequest {
     }
 
     /// The first thing that was asked differently from what the cluster is, as a sentence.
-    pub fn disagreement(&self, settings: &Settings) -> Option<String> {
+    pub fn disagreement(&self, settings: &ClusterSettings) -> Option<String> {
         let tls = settings.tls.as_ref();
         let asked = |flag: &'static str, asked: Option<String>, has: Option<String>| (flag, asked, has);
         let yes = |said: bool| said.then(|| "yes".to_owned());
@@ -340,7 +340,7 @@ impl UpRequest {
     }
 }
 
-impl Settings {
+impl ClusterSettings {
     /// Whether the nodes are ours to start and to end. With `--backend` only the balancer is.
     pub fn nodes_are_local(&self) -> bool {
         self.backend.is_none()

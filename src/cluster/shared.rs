@@ -190,7 +190,7 @@ pub struct SharedRequest {
 
 /// What the nodes share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Shared {
+pub struct SharedSettings {
     /// `None`: each node has rows of its own, in memory.
     pub store: Option<StoreKind>,
     /// Connections of a node to each store server; `None`: as the node does without being told.
@@ -276,7 +276,7 @@ impl SharedRequest {
     ///
     /// # Errors
     /// [`Stop::Usage`] when the request contradicts itself.
-    pub fn settle(&self, unit: Option<u32>) -> Result<Shared, Stop> {
+    pub fn settle(&self, unit: Option<u32>) -> Result<SharedSettings, Stop> {
         let sessions = self.sessions.unwrap_or(SessionsKind::Node);
         let store_server = self.store.and_then(StoreKind::server);
         // One Redis does both, as people do; its figures are then those of both.
@@ -329,7 +329,7 @@ impl SharedRequest {
         if self.connections.is_some() && self.store.is_none() && servers.is_empty() {
             return Err(Stop::usage("--store-connections needs --store, or --sessions or --cache redis or memcached"));
         }
-        Ok(Shared {
+        Ok(SharedSettings {
             store: self.store,
             connections: self.connections,
             rows: self.rows.unwrap_or(ROWS),
@@ -348,10 +348,11 @@ impl SharedRequest {
     }
 
     /// Flags with what is asked and what there is, for the comparison with a cluster that is up.
-    pub fn against(&self, shared: &Shared) -> Vec<(&'static str, Option<String>, Option<String>)> {
+    pub fn against(&self, shared: &SharedSettings) -> Vec<(&'static str, Option<String>, Option<String>)> {
         let percent = |cpu: Option<u32>| cpu.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
         let number = |number: Option<u32>| number.map(|number| number.to_string());
-        let count = |shared: &Shared, role| shared.store_servers().filter(|server| server.role == role).count() as u32;
+        let count =
+            |shared: &SharedSettings, role| shared.store_servers().filter(|server| server.role == role).count() as u32;
         vec![
             ("store", self.store.map(|it| it.name().to_owned()), shared.store.map(|it| it.name().to_owned())),
             ("shards", number(self.shards), number(Some(count(shared, ServiceRole::Shard).max(1)))),
@@ -388,7 +389,7 @@ fn one() -> u32 {
     1
 }
 
-impl Shared {
+impl SharedSettings {
     /// What a server may use, in percent of one core; `None` without a quota.
     pub fn percent(&self, server: &ServerSettings) -> Option<u32> {
         let units = if server.is_of_store() { self.units } else { 1 };

@@ -21,7 +21,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::settings::Settings;
+use super::settings::ClusterSettings;
 use super::wait;
 
 /// How long a command waits for another one on the same cluster.
@@ -38,7 +38,7 @@ pub enum Rotation {
 
 /// The folder of one cluster.
 #[derive(Clone, Debug)]
-pub struct Folder {
+pub struct ClusterFolder {
     path: PathBuf,
 }
 
@@ -78,7 +78,7 @@ pub fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-impl Folder {
+impl ClusterFolder {
     /// The folder of the cluster `name`, whether there is one or not. The folder above it must be our own: /tmp belongs to
     /// everybody.
     ///
@@ -158,7 +158,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the file cannot be understood.
-    pub fn settings(&self) -> anyhow::Result<Option<Settings>> {
+    pub fn settings(&self) -> anyhow::Result<Option<ClusterSettings>> {
         let path = self.settings_file();
         match fs::read(&path) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text).with_context(|| path.display().to_string())?)),
@@ -171,12 +171,12 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn save(&self, settings: &Settings) -> anyhow::Result<()> {
+    pub fn save(&self, settings: &ClusterSettings) -> anyhow::Result<()> {
         write_file(&self.settings_file(), &serde_json::to_string_pretty(settings)?)
     }
 
     /// What all other clusters of this user are; one that cannot be read is none.
-    pub fn other_settings(&self) -> Vec<Settings> {
+    pub fn other_settings(&self) -> Vec<ClusterSettings> {
         let folders = fs::read_dir(self.root()).into_iter().flatten().flatten();
         folders
             .filter(|entry| entry.path() != self.path)
@@ -338,10 +338,10 @@ fn lock(path: &Path, holder: &str) -> anyhow::Result<io::Result<File>> {
 mod tests {
     use super::*;
 
-    fn folder() -> (tempfile::TempDir, Folder) {
+    fn folder() -> (tempfile::TempDir, ClusterFolder) {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("t");
-        (root, Folder { path })
+        (root, ClusterFolder { path })
     }
 
     #[test]

@@ -17,8 +17,8 @@ use anyhow::{Context, ensure};
 use super::contract::TlsAnswer;
 use super::program::{self, Needed};
 use super::reporter::Reporter;
-use super::settings::{Settings, Tls};
-use super::state::{self, Folder};
+use super::settings::{ClusterSettings, Tls};
+use super::state::{self, ClusterFolder};
 use crate::kernel::Root;
 
 /// The name of the certificate.
@@ -45,7 +45,7 @@ authorityKeyIdentifier = keyid
 const NEW_KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
 /// The folder of authority and certificate.
-pub fn folder(tls: &Tls, cluster: &Folder) -> PathBuf {
+pub fn folder(tls: &Tls, cluster: &ClusterFolder) -> PathBuf {
     tls.authority.clone().unwrap_or_else(|| cluster.path().join("tls"))
 }
 
@@ -56,7 +56,7 @@ pub fn may_be_strict(tls: &Tls) -> bool {
 }
 
 /// What the cluster answers about it.
-pub fn answer(tls: &Tls, cluster: &Folder) -> TlsAnswer {
+pub fn answer(tls: &Tls, cluster: &ClusterFolder) -> TlsAnswer {
     TlsAnswer {
         target: format!("https://{NAME}:{}", tls.port),
         authority: folder(tls, cluster).join("authority.pem").display().to_string(),
@@ -169,7 +169,7 @@ fn join_server(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// What a person does once, so that a browser shows a lock.
-pub fn explain(settings: &Settings, tls: &Tls, cluster: &Folder, trust: &str, reporter: Reporter) {
+pub fn explain(settings: &ClusterSettings, tls: &Tls, cluster: &ClusterFolder, trust: &str, reporter: Reporter) {
     let authority = folder(tls, cluster).join("authority.pem");
     let (authority, port, bind) = (authority.display(), tls.port, settings.bind);
     reporter.step(format_args!("https://{NAME}:{port}/ needs one line in /etc/hosts:"));

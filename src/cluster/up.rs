@@ -10,8 +10,8 @@ use super::balancer::{BalancerKind, Site};
 use super::limits::Mechanism;
 use super::program::{self, Needed};
 use super::reporter::Reporter;
-use super::settings::{Settings, UpRequest};
-use super::state::Folder;
+use super::settings::{ClusterSettings, UpRequest};
+use super::state::ClusterFolder;
 use super::waf::Waf;
 use super::wait::Interrupt;
 use super::{Cluster, ports, process, ready, service, tls};
@@ -28,7 +28,7 @@ const ANNOUNCED_LIMIT: Duration = Duration::from_secs(10);
 /// cluster that was new, nothing stays then.
 pub fn up(name: &str, request: &UpRequest, reporter: Reporter) -> anyhow::Result<Cluster> {
     request.check()?;
-    let folder = Folder::open(name)?;
+    let folder = ClusterFolder::open(name)?;
     let _lock = folder.lock()?;
     if folder.has_settings() {
         let cluster = Cluster::read(&folder, name, reporter)?;
@@ -53,7 +53,7 @@ pub fn up(name: &str, request: &UpRequest, reporter: Reporter) -> anyhow::Result
 }
 
 /// Settings with nothing started yet.
-fn begin(name: &str, request: &UpRequest) -> anyhow::Result<Settings> {
+fn begin(name: &str, request: &UpRequest) -> anyhow::Result<ClusterSettings> {
     let group = format!("webapp-{name}-{:08x}", fastrand::u32(..));
     let mut settings = request.settle(name, group)?;
     if settings.nodes_are_local() {
@@ -86,7 +86,7 @@ pub fn missing(request: &UpRequest) -> Vec<Needed> {
     needed
 }
 
-fn of_waf(settings: &Settings) -> &'static [Needed] {
+fn of_waf(settings: &ClusterSettings) -> &'static [Needed] {
     settings.balancer.filter(|_| settings.waf.is_some()).map_or(&[], Waf::needed)
 }
 
@@ -210,7 +210,7 @@ pub(super) fn numbered(first: u32, last: u32) -> Vec<String> {
 /// # Errors
 /// When something of it cannot be ended or removed.
 pub fn down(name: &str, reporter: Reporter) -> anyhow::Result<()> {
-    let folder = Folder::open(name)?;
+    let folder = ClusterFolder::open(name)?;
     if !folder.path().is_dir() {
         reporter.step(format_args!("there is no cluster {name}"));
         return Ok(());
@@ -222,7 +222,7 @@ pub fn down(name: &str, reporter: Reporter) -> anyhow::Result<()> {
 }
 
 /// Undoes what was begun; what cannot be undone is said, and the rest is undone all the same.
-fn take_down(folder: &Folder, reporter: Reporter) {
+fn take_down(folder: &ClusterFolder, reporter: Reporter) {
     if folder.has_settings() {
         let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
         reporter.say(format_args!("taking down what was started of the cluster {name}"));
@@ -233,7 +233,7 @@ fn take_down(folder: &Folder, reporter: Reporter) {
 }
 
 /// Every process by its record, every control group, every file. Works on what a broken `up` left, too.
-fn end(folder: &Folder, reporter: Reporter) -> anyhow::Result<()> {
+fn end(folder: &ClusterFolder, reporter: Reporter) -> anyhow::Result<()> {
     let settings = folder.settings()?;
     let interrupt = Interrupt::default();
     if let Some(settings) = &settings {

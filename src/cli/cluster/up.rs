@@ -13,7 +13,7 @@ use crate::cluster::bind::Bind;
 use crate::cluster::contract::Topology;
 use crate::cluster::far::FarRequest;
 use crate::cluster::machines::MachinesRequest;
-use crate::cluster::settings::{Algorithm, UpRequest};
+use crate::cluster::settings::{BalancingAlgorithm, UpRequest};
 use crate::cluster::shared::{CacheKind, LoginCost, SessionsKind, SharedRequest, StoreKind};
 use crate::cluster::waf::Waf;
 
@@ -94,7 +94,7 @@ pub struct Up {
     backend: Option<Vec<String>>,
     /// How the balancer chooses a node [default: roundrobin].
     #[arg(long, value_name = "A", help_heading = "Balancer")]
-    algorithm: Option<Algorithm>,
+    algorithm: Option<BalancingAlgorithm>,
     /// Where clients connect [default: 8080, or the next that is free].
     #[arg(long, value_name = "PORT", value_parser = port(), help_heading = "Balancer")]
     port: Option<u16>,

@@ -3,7 +3,7 @@
 use clap::builder::RangedU64ValueParser;
 
 use crate::cli::units;
-use crate::cluster::describe::Machine;
+use crate::cluster::describe::RealMachine;
 use crate::cluster::settings::MOST_UNITS;
 use crate::cluster::shared::MOST_SERVERS;
 
@@ -75,13 +75,13 @@ pub fn backend(text: &str) -> Result<String, String> {
 }
 
 /// NAME=UNITS:NODE,…, with no node after the colon for an empty machine.
-pub fn machine(text: &str) -> Result<Machine, String> {
+pub fn machine(text: &str) -> Result<RealMachine, String> {
     let read = || {
         let (name, rest) = text.split_once('=')?;
         let (units, nodes) = rest.split_once(':')?;
         let units = units.parse().ok().filter(|units| *units > 0)?;
         let nodes = nodes.split(',').filter(|node| !node.is_empty()).map(str::to_owned).collect();
-        Some(Machine { name: name.to_owned(), units, nodes })
+        Some(RealMachine { name: name.to_owned(), units, nodes })
     };
     read().ok_or_else(|| "must be NAME=UNITS:NODE,…".to_owned())
 }

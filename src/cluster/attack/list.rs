@@ -4,7 +4,7 @@ use anyhow::{Context, bail, ensure};
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
+pub struct AttackRequest {
     /// The first word of its line.
     pub kind: String,
     /// The line behind that word, for people.
@@ -17,19 +17,19 @@ pub struct Probe {
 ///
 /// # Errors
 /// When a line has not the form that the lists themselves explain.
-pub fn parse(text: &str, host: &str) -> anyhow::Result<Vec<Probe>> {
+pub fn parse(text: &str, host: &str) -> anyhow::Result<Vec<AttackRequest>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     lines.map(|(at, line)| probe(line, host).with_context(|| format!("line {}: {line}", at + 1))).collect()
 }
 
-fn probe(line: &str, host: &str) -> anyhow::Result<Probe> {
+fn probe(line: &str, host: &str) -> anyhow::Result<AttackRequest> {
     let (kind, line) = line.split_once(char::is_whitespace).context("a kind and a request must stand here")?;
     let line = line.trim();
     let requests = match kind {
         "text" => places(line).iter().map(|request| bytes(request, host)).collect::<Result<_, _>>()?,
         _ => vec![bytes(line, host)?],
     };
-    Ok(Probe { kind: kind.to_owned(), line: line.to_owned(), requests })
+    Ok(AttackRequest { kind: kind.to_owned(), line: line.to_owned(), requests })
 }
 
 /// Where a text may stand: in an address, in a form, in JSON.

@@ -16,11 +16,11 @@ use serde::Serialize;
 
 use super::Cluster;
 use super::reporter::Reporter;
-use super::state::Folder;
+use super::state::ClusterFolder;
 use super::stop::Stop;
 use crate::results::balancer::BalancerKind;
-use list::Probe;
-use verdict::{Answer, End};
+use list::AttackRequest;
+use verdict::{AttackAnswer, EndedBy};
 
 const ATTACKS: &str = include_str!("attacks.txt");
 const EVASIONS: &str = include_str!("evasions.txt");
@@ -42,16 +42,16 @@ pub struct Lists {
 /// What became of each request.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
-pub struct Report {
+pub struct AttackReport {
     pub target: String,
-    pub attacks: Vec<Outcome>,
-    pub evasions: Vec<Outcome>,
-    pub honest: Vec<Outcome>,
+    pub attacks: Vec<AttackOutcome>,
+    pub evasions: Vec<AttackOutcome>,
+    pub honest: Vec<AttackOutcome>,
 }
 
 /// What became of one line of a list.
 #[derive(Debug, Serialize)]
-pub struct Outcome {
+pub struct AttackOutcome {
     /// Its first word.
     pub kind: String,
     /// The rest.
@@ -59,13 +59,13 @@ pub struct Outcome {
     /// The status of the answer; `None` where the connection was closed without one.
     pub status: Option<u16>,
     /// Who ended it.
-    pub end: End,
+    pub end: EndedBy,
     /// The rules that matched, with what they say of themselves.
     pub rules: BTreeMap<String, String>,
 }
 
 /// Where the requests go.
-struct Target {
+struct AttackTarget {
     address: SocketAddr,
     kind: BalancerKind,
     /// Where the firewall writes what its rules find.
@@ -78,7 +78,7 @@ impl Cluster {
     /// # Errors
     /// [`Stop::Usage`] when there is none: nobody else is attacked.
     pub fn find_at(url: &str, name: &str, reporter: Reporter) -> anyhow::Result<Self> {
-        let folder = Folder::open(name)?;
+        let folder = ClusterFolder::open(name)?;
         let own = folder.settings()?.map(|settings| settings.name);
         let names = own.into_iter().chain(folder.other_settings().into_iter().map(|settings| settings.name));
         let clusters = names.filter_map(|name| Self::find(&name, reporter).ok()).collect::<Vec<_>>();
@@ -95,7 +95,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the cluster is not one of this machine alone, a list is wrong, or the balancer does not answer.
-    pub fn attack(&self, lists: &Lists) -> anyhow::Result<Report> {
+    pub fn attack(&self, lists: &Lists) -> anyhow::Result<AttackReport> {
         let target = self.attacked()?;
         let host = target.address.to_string();
         let read = |file: &Option<PathBuf>, own: &'static str| match file {
@@ -106,8 +106,10 @@ impl Cluster {
             }
         };
         let evasions = if lists.attacks.is_none() { read(&None, EVASIONS)? } else { Vec::new() };
-        let send = |probes: Vec<Probe>| probes.into_iter().map(|probe| target.outcome(probe)).collect::<Result<_, _>>();
-        Ok(Report {
+        let send = |probes: Vec<AttackRequest>| {
+            probes.into_iter().map(|probe| target.outcome(probe)).collect::<Result<_, _>>()
+        };
+        Ok(AttackReport {
             target: self.target(),
             attacks: send(read(&lists.attacks, ATTACKS)?)?,
             evasions: send(evasions)?,
@@ -116,7 +118,7 @@ impl Cluster {
     }
 
     /// Its balancer, if that and all nodes behind it are on this machine.
-    fn attacked(&self) -> anyhow::Result<Target> {
+    fn attacked(&self) -> anyhow::Result<AttackTarget> {
         let name = &self.settings.name;
         self.must_have_balancer("there is nothing before the node that could refuse an attack")?;
         let kind = self.settings.balancer.context("it has a balancer")?;
@@ -130,17 +132,17 @@ impl Cluster {
             let is_here = node.to_socket_addrs().is_ok_and(|mut found| found.all(|address| address.ip().is_loopback()));
             ensure!(is_here, Stop::usage(format!("{ours} has a node on {node}")));
         }
-        Ok(Target { address, kind, log: self.folder.balancer().join("firewall") })
+        Ok(AttackTarget { address, kind, log: self.folder.balancer().join("firewall") })
     }
 }
 
-impl Target {
+impl AttackTarget {
     /// Sends all requests of a line. Of several, the first that was refused counts.
-    fn outcome(&self, probe: Probe) -> anyhow::Result<Outcome> {
+    fn outcome(&self, probe: AttackRequest) -> anyhow::Result<AttackOutcome> {
         let mut ends = Vec::with_capacity(probe.requests.len());
         for request in &probe.requests {
             let before = length(&self.log);
-            let answer = Answer::parse(&self.send(request)?);
+            let answer = AttackAnswer::parse(&self.send(request)?);
             ensure!(
                 answer.by_node || !matches!(answer.status, Some(429 | 502..=504)),
                 "the balancer answered {}: for this it needs a node that is up, and no limit of requests",
@@ -149,9 +151,9 @@ impl Target {
             let rules = verdict::rules(&since(&self.log, before));
             ends.push((answer.status, verdict::end(&answer, &rules, self.kind), rules));
         }
-        let at = ends.iter().position(|(_, end, _)| *end != End::Node).unwrap_or_default();
+        let at = ends.iter().position(|(_, end, _)| *end != EndedBy::Node).unwrap_or_default();
         let (status, end, rules) = ends.swap_remove(at);
-        Ok(Outcome { kind: probe.kind, line: probe.line, status, end, rules: verdict::telling(rules) })
+        Ok(AttackOutcome { kind: probe.kind, line: probe.line, status, end, rules: verdict::telling(rules) })
     }
 
     /// A connection of its own for each: what is left of a broken request is nobody's next one.
@@ -187,7 +189,7 @@ fn since(file: &Path, before: u64) -> String {
     String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
-impl Report {
+impl AttackReport {
     /// Every line and the sums, for a person.
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.target);
@@ -214,7 +216,7 @@ impl Report {
     }
 }
 
-impl Outcome {
+impl AttackOutcome {
     fn line(&self) -> String {
         let status = self.status.map_or_else(|| "closed".to_owned(), |status| status.to_string());
         let rules: Vec<&str> = self.rules.keys().map(String::as_str).collect();
@@ -232,9 +234,9 @@ impl Outcome {
 }
 
 /// `attacks: 35 of 35 refused (the rules 31, the engine 1, nginx itself 3)`.
-fn sums(what: &str, outcomes: &[Outcome]) -> String {
+fn sums(what: &str, outcomes: &[AttackOutcome]) -> String {
     let mut by: BTreeMap<&str, usize> = BTreeMap::new();
-    for outcome in outcomes.iter().filter(|outcome| outcome.end != End::Node) {
+    for outcome in outcomes.iter().filter(|outcome| outcome.end != EndedBy::Node) {
         *by.entry(outcome.end.words()).or_default() += 1;
     }
     let refused = outcomes.iter().filter(|outcome| outcome.end.is_refused()).count();
@@ -247,25 +249,28 @@ fn sums(what: &str, outcomes: &[Outcome]) -> String {
 mod tests {
     use super::*;
 
-    fn outcome(end: End, rules: &[&str]) -> Outcome {
+    fn outcome(end: EndedBy, rules: &[&str]) -> AttackOutcome {
         let rules = rules.iter().map(|rule| ((*rule).to_owned(), String::new())).collect();
-        Outcome { kind: "sqli".to_owned(), line: "GET /ñ".repeat(20), status: Some(403), end, rules }
+        AttackOutcome { kind: "sqli".to_owned(), line: "GET /ñ".repeat(20), status: Some(403), end, rules }
     }
 
     #[test]
     fn the_sums_say_who_refused() {
-        let outcomes =
-            [outcome(End::Rules, &[]), outcome(End::Balancer(BalancerKind::Nginx), &[]), outcome(End::Node, &[])];
+        let outcomes = [
+            outcome(EndedBy::Rules, &[]),
+            outcome(EndedBy::Balancer(BalancerKind::Nginx), &[]),
+            outcome(EndedBy::Node, &[]),
+        ];
         assert_eq!(sums("attacks", &outcomes), "attacks: 2 of 3 refused (nginx itself 1, the rules 1)\n");
         assert_eq!(sums("attacks", &outcomes[2..]), "attacks: 0 of 1 refused\n");
-        let detected = sums("attacks", &[outcome(End::Detected, &[])]);
+        let detected = sums("attacks", &[outcome(EndedBy::Detected, &[])]);
         assert_eq!(detected, "attacks: 0 of 1 refused (nobody (detected) 1)\n");
     }
 
     #[test]
     fn a_line_is_as_long_as_a_terminal_is_wide() {
-        let line = outcome(End::Rules, &["1", "2", "3", "4"]).line();
+        let line = outcome(EndedBy::Rules, &["1", "2", "3", "4"]).line();
         assert!(line.contains(" 1 2 3 … ") && line.ends_with("…\n"), "{line}");
-        assert!(outcome(End::Node, &[]).line().contains(" - "));
+        assert!(outcome(EndedBy::Node, &[]).line().contains(" - "));
     }
 }

@@ -13,7 +13,7 @@ const SUMS: [&str; 2] = ["949110", "980130"];
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct AttackAnswer {
     /// `None`: the connection was closed without a word.
     pub status: Option<u16>,
     /// Whether a node says that it answered.
@@ -22,7 +22,7 @@ pub struct Answer {
     pub by_firewall: bool,
 }
 
-impl Answer {
+impl AttackAnswer {
     /// Reads the bytes of an answer.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
@@ -37,7 +37,7 @@ impl Answer {
 /// Where a request ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum End {
+pub enum EndedBy {
     /// A rule of the firewall refused it.
     Rules,
     /// The firewall's engine could not read it.
@@ -52,7 +52,7 @@ pub enum End {
     Node,
 }
 
-impl End {
+impl EndedBy {
     /// Whether no node saw it.
     pub fn is_refused(&self) -> bool {
         match self {
@@ -86,17 +86,17 @@ pub fn rules(log: &str) -> BTreeMap<String, String> {
 }
 
 /// Who it was. `rules` are those that matched meanwhile.
-pub fn end(answer: &Answer, rules: &BTreeMap<String, String>, kind: BalancerKind) -> End {
+pub fn end(answer: &AttackAnswer, rules: &BTreeMap<String, String>, kind: BalancerKind) -> EndedBy {
     let by_engine = rules.keys().any(|rule| OF_ENGINE.contains(&rule.as_str()));
     let by_points = rules.contains_key(SUMS[0]);
     let by_ours = rules.keys().any(|rule| rule.len() == 5);
     match kind {
-        _ if answer.by_node && (by_points || by_ours) => End::Detected,
-        _ if answer.by_node => End::Node,
-        BalancerKind::Nginx if by_engine => End::Engine,
-        BalancerKind::Nginx if answer.by_firewall => End::Rules,
-        BalancerKind::Haproxy if answer.by_firewall => End::List,
-        BalancerKind::Nginx | BalancerKind::Haproxy => End::Balancer(kind),
+        _ if answer.by_node && (by_points || by_ours) => EndedBy::Detected,
+        _ if answer.by_node => EndedBy::Node,
+        BalancerKind::Nginx if by_engine => EndedBy::Engine,
+        BalancerKind::Nginx if answer.by_firewall => EndedBy::Rules,
+        BalancerKind::Haproxy if answer.by_firewall => EndedBy::List,
+        BalancerKind::Nginx | BalancerKind::Haproxy => EndedBy::Balancer(kind),
     }
 }
 
@@ -131,18 +131,18 @@ mod tests {
         let broken =
             r#"ModSecurity: Access denied with code 400 [id "10004"] [msg "The body is not what its type says"]"#;
         for (bytes, log, kind, expected) in [
-            (&refusal[..], LINE, BalancerKind::Nginx, End::Rules),
-            (&refusal[..], "", BalancerKind::Nginx, End::Rules),
-            (&refusal[..], "", BalancerKind::Haproxy, End::List),
-            (&own[..], broken, BalancerKind::Nginx, End::Engine),
-            (&own[..], "", BalancerKind::Nginx, End::Balancer(BalancerKind::Nginx)),
-            (&b""[..], "", BalancerKind::Haproxy, End::Balancer(BalancerKind::Haproxy)),
-            (&node[..], LINE, BalancerKind::Nginx, End::Node),
-            (&node[..], SUM, BalancerKind::Nginx, End::Detected),
+            (&refusal[..], LINE, BalancerKind::Nginx, EndedBy::Rules),
+            (&refusal[..], "", BalancerKind::Nginx, EndedBy::Rules),
+            (&refusal[..], "", BalancerKind::Haproxy, EndedBy::List),
+            (&own[..], broken, BalancerKind::Nginx, EndedBy::Engine),
+            (&own[..], "", BalancerKind::Nginx, EndedBy::Balancer(BalancerKind::Nginx)),
+            (&b""[..], "", BalancerKind::Haproxy, EndedBy::Balancer(BalancerKind::Haproxy)),
+            (&node[..], LINE, BalancerKind::Nginx, EndedBy::Node),
+            (&node[..], SUM, BalancerKind::Nginx, EndedBy::Detected),
         ] {
-            assert_eq!(end(&Answer::parse(bytes), &found(log), kind), expected, "{log}");
+            assert_eq!(end(&AttackAnswer::parse(bytes), &found(log), kind), expected, "{log}");
         }
-        assert_eq!(Answer::parse(b"HTTP/1.1 200 OK\r\n\r\n").status, Some(200));
-        assert_eq!(Answer::parse(b"garbage").status, None);
+        assert_eq!(AttackAnswer::parse(b"HTTP/1.1 200 OK\r\n\r\n").status, Some(200));
+        assert_eq!(AttackAnswer::parse(b"garbage").status, None);
     }
 }

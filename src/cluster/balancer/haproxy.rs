@@ -24,7 +24,7 @@ const SLOW_START_LIMIT: Duration = Duration::from_secs(10);
 pub struct Haproxy;
 
 #[derive(Serialize)]
-struct Data {
+struct HaproxyData {
     #[serde(flatten)]
     facts: Facts,
     bind: String,
@@ -72,7 +72,7 @@ impl Balancer for Haproxy {
     }
 
     fn config(&self, site: &Site<'_>) -> anyhow::Result<String> {
-        let data = Data {
+        let data = HaproxyData {
             facts: site.facts(),
             bind: site.settings.bind.to_string(),
             most_connections: most_connections(),
@@ -237,8 +237,8 @@ fn wait_for(site: &Site<'_>, limit: Duration, done: impl Fn(&Statistics) -> bool
 mod tests {
     use super::*;
 
-    fn rendered(change: impl FnOnce(&mut Data)) -> String {
-        let mut data = Data {
+    fn rendered(change: impl FnOnce(&mut HaproxyData)) -> String {
+        let mut data = HaproxyData {
             facts: super::super::tests::facts(),
             bind: "*".to_owned(),
             most_connections: 100,

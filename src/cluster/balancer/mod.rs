@@ -20,11 +20,11 @@ use serde::Serialize;
 
 use super::launch::Launch;
 use super::ports;
-use super::process::{self, Record};
+use super::process::{self, ProcessRecord};
 use super::program::Needed;
 use super::reporter::Reporter;
-use super::settings::Settings;
-use super::state::{self, Folder};
+use super::settings::ClusterSettings;
+use super::state::{self, ClusterFolder};
 use super::wait::Interrupt;
 pub use crate::results::balancer::BalancerKind;
 use facts::Facts;
@@ -51,8 +51,8 @@ impl BalancerKind {
 #[derive(Clone, Copy)]
 #[allow(missing_docs)]
 pub struct Site<'a> {
-    pub folder: &'a Folder,
-    pub settings: &'a Settings,
+    pub folder: &'a ClusterFolder,
+    pub settings: &'a ClusterSettings,
     pub reporter: Reporter,
     pub interrupt: &'a Interrupt,
 }
@@ -169,7 +169,7 @@ impl Site<'_> {
     }
 
     /// Its process, if it lives.
-    pub fn process(&self) -> Option<Record> {
+    pub fn process(&self) -> Option<ProcessRecord> {
         process::alive(&self.record())
     }
 

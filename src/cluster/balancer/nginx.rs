@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::{Balancer, Facts, NodeShare, Site, has_user, most_connections, render};
 use crate::cluster::bind::Bind;
-use crate::cluster::process::Record;
+use crate::cluster::process::ProcessRecord;
 use crate::cluster::program::{self, Needed};
 use crate::cluster::ready;
 use crate::cluster::waf::{self, Waf};
@@ -39,7 +39,7 @@ const RELOAD_LIMIT: Duration = Duration::from_secs(15);
 pub struct Nginx;
 
 #[derive(Serialize)]
-struct Data {
+struct NginxData {
     #[serde(flatten)]
     facts: Facts,
     /// In front of a port, in `listen`.
@@ -94,7 +94,7 @@ impl Balancer for Nginx {
     }
 
     fn config(&self, site: &Site<'_>) -> anyhow::Result<String> {
-        let data = Data {
+        let data = NginxData {
             facts: site.facts(),
             address: address(site.settings.bind),
             worker_connections: most_connections() * 2,
@@ -180,7 +180,7 @@ fn stop_closing(site: &Site<'_>) {
 }
 
 /// Returns when only workers with the new configuration take connections; gives those from before.
-fn reload(site: &Site<'_>) -> anyhow::Result<Vec<Record>> {
+fn reload(site: &Site<'_>) -> anyhow::Result<Vec<ProcessRecord>> {
     site.write_config(&Nginx)?;
     let old = workers(site);
     // See @closing in the configuration: who is connected now gets one more answer, and with it the end of the connection.
@@ -188,7 +188,7 @@ fn reload(site: &Site<'_>) -> anyhow::Result<Vec<Record>> {
     let taken_over = take_over(site, &old);
     stop_closing(site);
     taken_over?;
-    let numbers = |workers: &[Record]| -> String {
+    let numbers = |workers: &[ProcessRecord]| -> String {
         workers.iter().map(|worker| worker.pid().to_string()).collect::<Vec<_>>().join(" ")
     };
     site.reporter.step(format_args!(
@@ -199,7 +199,7 @@ fn reload(site: &Site<'_>) -> anyhow::Result<Vec<Record>> {
     Ok(old)
 }
 
-fn take_over(site: &Site<'_>, old: &[Record]) -> anyhow::Result<()> {
+fn take_over(site: &Site<'_>, old: &[ProcessRecord]) -> anyhow::Result<()> {
     let connected = clients(site);
     std::thread::sleep(CLOSING_LEAST);
     site.interrupt.wait(CLOSING_LIMIT, || clients(site).is_disjoint(&connected))?;
@@ -213,15 +213,15 @@ fn take_over(site: &Site<'_>, old: &[Record]) -> anyhow::Result<()> {
 }
 
 /// Those that take new connections; a worker that is on its way out says so in its title.
-fn workers(site: &Site<'_>) -> Vec<Record> {
-    let Some(master) = site.process().map(Record::pid) else { return Vec::new() };
+fn workers(site: &Site<'_>) -> Vec<ProcessRecord> {
+    let Some(master) = site.process().map(ProcessRecord::pid) else { return Vec::new() };
     let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children")).unwrap_or_default();
     let serves = |pid: &u32| {
         let title = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         !title.is_empty() && !title.contains("shutting down")
     };
     let numbers = children.split_ascii_whitespace().filter_map(|word| word.parse().ok());
-    numbers.filter(serves).filter_map(Record::of).collect()
+    numbers.filter(serves).filter_map(ProcessRecord::of).collect()
 }
 
 /// The clients that are connected, as the kernel writes their addresses.
@@ -239,10 +239,10 @@ fn clients(site: &Site<'_>) -> HashSet<String> {
 mod tests {
     use super::*;
 
-    fn rendered(change: impl FnOnce(&mut Data)) -> String {
+    fn rendered(change: impl FnOnce(&mut NginxData)) -> String {
         let facts = super::super::tests::facts();
         let address = "[::]:".to_owned();
-        let mut data = Data {
+        let mut data = NginxData {
             facts,
             address,
             worker_connections: 100,

@@ -5,33 +5,33 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use super::Service;
+use super::ClusterService;
 use crate::cluster::balancer::Site;
 use crate::cluster::bind::Bind;
 use crate::cluster::contract::{ServiceAnswer, ServiceRole};
 use crate::cluster::far::{self, EDGE, Far};
 use crate::cluster::process;
 use crate::cluster::reporter::Reporter;
-use crate::cluster::settings::Settings;
-use crate::cluster::state::Folder;
+use crate::cluster::settings::ClusterSettings;
+use crate::cluster::state::ClusterFolder;
 use crate::cluster::wait::Interrupt;
 
 /// Its one node: the folder knows no other names.
 const ORIGIN: &str = "node1";
 
 /// See the file.
-pub struct Edge {
-    edge: far::Edge,
+pub struct EdgeService {
+    edge: far::EdgeSettings,
     /// The way to the far balancer.
     way: String,
-    settings: Settings,
-    folder: Folder,
+    settings: ClusterSettings,
+    folder: ClusterFolder,
     reporter: Reporter,
 }
 
-impl Edge {
+impl EdgeService {
     /// The cache of that cluster, if it has one.
-    pub fn of(far: &Far, settings: &Settings, folder: &Folder, reporter: Reporter) -> Option<Self> {
+    pub fn of(far: &Far, settings: &ClusterSettings, folder: &ClusterFolder, reporter: Reporter) -> Option<Self> {
         let edge = far.edge?;
         let way = far.relay();
         let settings = settings_of(edge, settings, way.clone());
@@ -43,13 +43,13 @@ impl Edge {
     }
 
     fn pid(&self) -> Option<u32> {
-        process::alive(&self.record()).map(process::Record::pid)
+        process::alive(&self.record()).map(process::ProcessRecord::pid)
     }
 }
 
 /// It as a cluster of its own: nothing but a balancer, whose one node is the way to the far one.
-fn settings_of(edge: far::Edge, settings: &Settings, way: String) -> Settings {
-    Settings {
+fn settings_of(edge: far::EdgeSettings, settings: &ClusterSettings, way: String) -> ClusterSettings {
+    ClusterSettings {
         balancer: Some(edge.kind),
         backend: Some(vec![way]),
         bind: Bind::Address(Ipv4Addr::LOCALHOST.into()),
@@ -62,7 +62,7 @@ fn settings_of(edge: far::Edge, settings: &Settings, way: String) -> Settings {
     }
 }
 
-impl Service for Edge {
+impl ClusterService for EdgeService {
     fn name(&self) -> &str {
         EDGE
     }

@@ -8,7 +8,7 @@ use crate::cluster::program::Needed;
 
 /// Where a server lives, and with what.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ServerPlace {
     /// Its program.
     pub program: PathBuf,
     /// The folder that is its own, for data and everything else it writes.
@@ -28,12 +28,12 @@ pub struct Place {
     /// The port on 127.0.0.1 where it talks to the others, where they share the keys out among themselves.
     pub bus_port: Option<u16>,
     /// Among servers with the same rows.
-    pub replication: Option<Replication>,
+    pub replication: Option<ReplicationSettings>,
 }
 
 /// What a server needs that has replicas, or is one.
 #[derive(Clone, Debug)]
-pub struct Replication {
+pub struct ReplicationSettings {
     /// What whoever makes replicas logs in with.
     pub operator_password: String,
     /// The port on 127.0.0.1 of the primary that it follows.
@@ -49,24 +49,24 @@ pub trait Program {
     fn accounts(&self) -> &'static [&'static str];
 
     /// Files that must be in its folder, for its own eyes: name and text.
-    fn files(&self, place: &Place) -> Vec<(&'static str, String)>;
+    fn files(&self, place: &ServerPlace) -> Vec<(&'static str, String)>;
 
     /// Makes what a first start needs.
     ///
     /// # Errors
     /// When that cannot be done.
-    fn install(&self, _place: &Place) -> anyhow::Result<()> {
+    fn install(&self, _place: &ServerPlace) -> anyhow::Result<()> {
         Ok(())
     }
 
     /// The command that runs it in the foreground. Nothing in it is secret.
-    fn command(&self, place: &Place) -> Vec<OsString>;
+    fn command(&self, place: &ServerPlace) -> Vec<OsString>;
 
     /// Where clients find it, with the password.
-    fn url(&self, place: &Place) -> String;
+    fn url(&self, place: &ServerPlace) -> String;
 
     /// Where whoever makes replicas finds it, with the password; and where replicas find their primary.
-    fn operator_url(&self, place: &Place) -> String {
+    fn operator_url(&self, place: &ServerPlace) -> String {
         self.url(place)
     }
 }

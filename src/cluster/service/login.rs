@@ -3,7 +3,7 @@
 use super::secrets;
 use crate::app::users::{self, Cost};
 use crate::cluster::shared::{LoginCost, USERS};
-use crate::cluster::state::{Folder, write_file};
+use crate::cluster::state::{ClusterFolder, write_file};
 
 /// The file with the body that a load sends, among the secrets.
 pub const BODY: &str = "login.body";
@@ -14,7 +14,7 @@ const COUNT: u32 = 1000;
 ///
 /// # Errors
 /// When a file cannot be written, or nothing can be hashed.
-pub fn prepare(folder: &Folder, cost: LoginCost) -> anyhow::Result<()> {
+pub fn prepare(folder: &ClusterFolder, cost: LoginCost) -> anyhow::Result<()> {
     let password = secrets::password(folder, "login")?;
     let of = secrets::folder(folder);
     if !of.join(USERS).is_file() {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use super::kind::{Place, Program};
+use super::kind::{Program, ServerPlace};
 use crate::cluster::program::Needed;
 
 /// What the server runs at each start.
@@ -30,15 +30,15 @@ fn word(name: &str, path: &Path) -> OsString {
 }
 
 /// What holds for installing and serving.
-fn common(place: &Place) -> Vec<OsString> {
-    let Place { program, folder, .. } = place;
+fn common(place: &ServerPlace) -> Vec<OsString> {
+    let ServerPlace { program, folder, .. } = place;
     let mut words = vec![program.clone().into_os_string(), "--no-defaults".into()];
     words.extend([word("datadir", &folder.join("data")), word("tmpdir", folder)]);
     words.extend(["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"].map(OsString::from));
     words
 }
 
-fn socket(place: &Place) -> PathBuf {
+fn socket(place: &ServerPlace) -> PathBuf {
     place.folder.join("s")
 }
 
@@ -64,7 +64,7 @@ impl Program for MariadbProgram {
     }
 
     /// The one user that there is, and the database. Root without a password, whom every MariaDB begins with, goes.
-    fn files(&self, place: &Place) -> Vec<(&'static str, String)> {
+    fn files(&self, place: &ServerPlace) -> Vec<(&'static str, String)> {
         let password = &place.password;
         let operator = place.replication.as_ref().map(|replication| operator(&replication.operator_password));
         let operator = operator.unwrap_or_default();
@@ -80,7 +80,7 @@ impl Program for MariadbProgram {
     }
 
     /// As mariadb-install-db does it: a server without clients reads the definitions.
-    fn install(&self, place: &Place) -> anyhow::Result<()> {
+    fn install(&self, place: &ServerPlace) -> anyhow::Result<()> {
         let socket = socket(place);
         ensure!(
             socket.as_os_str().len() <= LONGEST_SOCKET,
@@ -112,8 +112,8 @@ impl Program for MariadbProgram {
 
     /// Under a quota, a thread a connection would be stopped while it holds what others wait for: half as many calls, and ten times the
     /// p99. Hence as many threads as cores.
-    fn command(&self, place: &Place) -> Vec<OsString> {
-        let Place { folder, port, number, cores, .. } = place;
+    fn command(&self, place: &ServerPlace) -> Vec<OsString> {
+        let ServerPlace { folder, port, number, cores, .. } = place;
         let mut words = common(place);
         words.extend([word("socket", &socket(place)), word("pid-file", &folder.join("pid"))]);
         words.extend([word("init-file", &folder.join(INIT)), format!("--port={port}").into()]);
@@ -144,11 +144,11 @@ impl Program for MariadbProgram {
         words
     }
 
-    fn url(&self, place: &Place) -> String {
+    fn url(&self, place: &ServerPlace) -> String {
         format!("mysql://webapp:{}@127.0.0.1:{}/webapp", place.password, place.port)
     }
 
-    fn operator_url(&self, place: &Place) -> String {
+    fn operator_url(&self, place: &ServerPlace) -> String {
         let password = place.replication.as_ref().map_or("", |replication| &replication.operator_password);
         format!("mysql://operator:{password}@127.0.0.1:{}", place.port)
     }

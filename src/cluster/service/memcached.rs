@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::kind::{Place, Program};
+use super::kind::{Program, ServerPlace};
 use crate::cluster::program::Needed;
 
 /// Memory for entries, MB.
@@ -22,18 +22,18 @@ impl Program for MemcachedProgram {
         &["memcache", "memcached"]
     }
 
-    fn files(&self, _place: &Place) -> Vec<(&'static str, String)> {
+    fn files(&self, _place: &ServerPlace) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 
     /// `-U 0`: no UDP. A thread a core of the quota: more would only wait for each other.
-    fn command(&self, place: &Place) -> Vec<OsString> {
+    fn command(&self, place: &ServerPlace) -> Vec<OsString> {
         let (port, threads) = (place.port.to_string(), place.cores.unwrap_or(1).to_string());
         let words = ["-l", "127.0.0.1", "-p", &port, "-U", "0", "-t", &threads, "-m", MEMORY, "-c", CONNECTIONS];
         std::iter::once(place.program.clone().into_os_string()).chain(words.map(OsString::from)).collect()
     }
 
-    fn url(&self, place: &Place) -> String {
+    fn url(&self, place: &ServerPlace) -> String {
         format!("memcached://127.0.0.1:{}", place.port)
     }
 }

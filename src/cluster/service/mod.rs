@@ -29,9 +29,9 @@ pub use redis_cluster::form as form_redis_cluster;
 use super::contract::ServiceAnswer;
 use super::program::Needed;
 use super::reporter::Reporter;
-use super::settings::Settings;
+use super::settings::ClusterSettings;
 use super::shared::{self, ServerKind, SessionsKind, StoreKind};
-use super::state::{Folder, write_file};
+use super::state::{ClusterFolder, write_file};
 use super::wait::Interrupt;
 use crate::store::moves::Shard;
 use crate::store::{Failure, Share, Target, seed};
@@ -40,7 +40,7 @@ use crate::store::{Failure, Share, Target, seed};
 const SEED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A store or a cache beside the nodes. It starts before them, since they ask it, and ends after them.
-pub trait Service {
+pub trait ClusterService {
     /// Its name within the cluster.
     fn name(&self) -> &str;
 
@@ -75,38 +75,55 @@ fn program_of(kind: ServerKind) -> &'static dyn kind::Program {
 }
 
 /// The services of a cluster, in the order in which they start.
-pub fn of<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
+pub fn of<'a>(
+    settings: &'a ClusterSettings,
+    folder: &'a ClusterFolder,
+    reporter: Reporter,
+) -> Vec<Box<dyn ClusterService + 'a>> {
     let mut services = asked_by_nodes(settings, folder, reporter);
     services.extend(near_far_clients(settings, folder, reporter));
     services
 }
 
 /// Those that nodes ask.
-fn asked_by_nodes<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
-    let boxed = |server| -> Box<dyn Service + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
+fn asked_by_nodes<'a>(
+    settings: &'a ClusterSettings,
+    folder: &'a ClusterFolder,
+    reporter: Reporter,
+) -> Vec<Box<dyn ClusterService + 'a>> {
+    let boxed = |server| -> Box<dyn ClusterService + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
     settings.shared.servers.iter().map(boxed).collect()
 }
 
 /// Those between far clients and the balancer.
-fn near_far_clients<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
+fn near_far_clients<'a>(
+    settings: &'a ClusterSettings,
+    folder: &'a ClusterFolder,
+    reporter: Reporter,
+) -> Vec<Box<dyn ClusterService + 'a>> {
     let Some(far) = &settings.far else { return Vec::new() };
-    let mut services: Vec<Box<dyn Service + 'a>> = vec![Box::new(relay::Relay { far, settings, folder, reporter })];
-    services.extend(edge::Edge::of(far, settings, folder, reporter).map(|edge| Box::new(edge) as _));
+    let mut services: Vec<Box<dyn ClusterService + 'a>> =
+        vec![Box::new(relay::RelayService { far, settings, folder, reporter })];
+    services.extend(edge::EdgeService::of(far, settings, folder, reporter).map(|edge| Box::new(edge) as _));
     services
 }
 
 fn server_of<'a>(
-    settings: &'a Settings,
+    settings: &'a ClusterSettings,
     server: &'a shared::ServerSettings,
-    folder: &'a Folder,
+    folder: &'a ClusterFolder,
     reporter: Reporter,
-) -> server::Server<'a> {
-    server::Server { settings, server, program: program_of(server.kind), folder, reporter }
+) -> server::ServerService<'a> {
+    server::ServerService { settings, server, program: program_of(server.kind), folder, reporter }
 }
 
 /// Those of the store alone, in the order that nodes know them by.
-pub fn of_store<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter) -> Vec<Box<dyn Service + 'a>> {
-    let boxed = |server| -> Box<dyn Service + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
+pub fn of_store<'a>(
+    settings: &'a ClusterSettings,
+    folder: &'a ClusterFolder,
+    reporter: Reporter,
+) -> Vec<Box<dyn ClusterService + 'a>> {
+    let boxed = |server| -> Box<dyn ClusterService + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
     settings.shared.store_servers().map(boxed).collect()
 }
 
@@ -114,7 +131,11 @@ pub fn of_store<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Report
 ///
 /// # Errors
 /// When one does not answer.
-pub fn shards(settings: &Settings, folder: &Folder, reporter: Reporter) -> anyhow::Result<Vec<Box<dyn Shard>>> {
+pub fn shards(
+    settings: &ClusterSettings,
+    folder: &ClusterFolder,
+    reporter: Reporter,
+) -> anyhow::Result<Vec<Box<dyn Shard>>> {
     let connect = |server| server_of(settings, server, folder, reporter).shard();
     settings.shared.store_servers().map(connect).collect()
 }
@@ -123,7 +144,12 @@ pub fn shards(settings: &Settings, folder: &Folder, reporter: Reporter) -> anyho
 ///
 /// # Errors
 /// When something of one stays.
-pub fn remove_shards(settings: &Settings, folder: &Folder, reporter: Reporter, place: u32) -> anyhow::Result<()> {
+pub fn remove_shards(
+    settings: &ClusterSettings,
+    folder: &ClusterFolder,
+    reporter: Reporter,
+    place: u32,
+) -> anyhow::Result<()> {
     for server in settings.shared.store_servers().skip(place as usize) {
         let server = server_of(settings, server, folder, reporter);
         server.stop()?;
@@ -137,7 +163,7 @@ pub fn remove_shards(settings: &Settings, folder: &Folder, reporter: Reporter, p
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_shards(settings: &Settings, folder: &Folder, begun: bool) -> anyhow::Result<()> {
+pub fn write_shards(settings: &ClusterSettings, folder: &ClusterFolder, begun: bool) -> anyhow::Result<()> {
     match settings.shared.shard_list(&secrets::folder(folder), begun) {
         Some(list) => write_file(&folder.path().join(shared::SHARDS), &serde_json::to_string(&list)?),
         None => Ok(()),
@@ -145,7 +171,7 @@ pub fn write_shards(settings: &Settings, folder: &Folder, begun: bool) -> anyhow
 }
 
 /// The programs that its services need.
-pub fn needed(settings: &Settings) -> Vec<Needed> {
+pub fn needed(settings: &ClusterSettings) -> Vec<Needed> {
     let edge = settings.far.and_then(|far| far.edge).map(|edge| edge.kind.balancer().needed());
     settings.shared.servers.iter().map(|server| program_of(server.kind).needed()).chain(edge).collect()
 }
@@ -154,7 +180,12 @@ pub fn needed(settings: &Settings) -> Vec<Needed> {
 ///
 /// # Errors
 /// When something does not come up, or a signal came.
-pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &Interrupt) -> anyhow::Result<()> {
+pub fn up(
+    settings: &ClusterSettings,
+    folder: &ClusterFolder,
+    reporter: Reporter,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
     match settings.shared.sessions {
         SessionsKind::Token => secrets::token_key(folder)?,
         SessionsKind::Node | SessionsKind::Redis | SessionsKind::Memcached => {}
@@ -181,8 +212,8 @@ pub fn up(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &
 /// # Errors
 /// When something does not come up, or a signal came.
 pub fn up_for_far_clients(
-    settings: &Settings,
-    folder: &Folder,
+    settings: &ClusterSettings,
+    folder: &ClusterFolder,
     reporter: Reporter,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
@@ -190,12 +221,12 @@ pub fn up_for_far_clients(
 }
 
 /// What the nodes are told of it.
-pub fn node_arguments(settings: &Settings, folder: &Folder) -> Vec<std::ffi::OsString> {
+pub fn node_arguments(settings: &ClusterSettings, folder: &ClusterFolder) -> Vec<std::ffi::OsString> {
     settings.shared.node_arguments(folder.path(), &secrets::folder(folder))
 }
 
 /// The file with the body of a login, where somebody can log in.
-pub fn login_body(settings: &Settings, folder: &Folder) -> Option<String> {
+pub fn login_body(settings: &ClusterSettings, folder: &ClusterFolder) -> Option<String> {
     settings.shared.login.map(|_| secrets::folder(folder).join(login::BODY).display().to_string())
 }
 
@@ -246,8 +277,8 @@ mod tests {
 
     use super::*;
 
-    fn place(cores: Option<u32>) -> kind::Place {
-        kind::Place {
+    fn place(cores: Option<u32>) -> kind::ServerPlace {
+        kind::ServerPlace {
             program: "/bin/server".into(),
             folder: "/c/own".into(),
             port: 4000,
@@ -290,15 +321,16 @@ mod tests {
             (ServerKind::Redis, "", "replicaof 127.0.0.1 4001"),
         ] {
             let program = program_of(kind);
-            let replication = |follows| Some(kind::Replication { operator_password: "hunter3".to_owned(), follows });
+            let replication =
+                |follows| Some(kind::ReplicationSettings { operator_password: "hunter3".to_owned(), follows });
             let (replica, primary) = (
-                kind::Place { replication: replication(Some(4001)), ..place(None) },
-                kind::Place { replication: replication(None), ..place(None) },
+                kind::ServerPlace { replication: replication(Some(4001)), ..place(None) },
+                kind::ServerPlace { replication: replication(None), ..place(None) },
             );
             let command =
-                |place: &kind::Place| program.command(place).join(" ".as_ref()).to_string_lossy().into_owned();
+                |place: &kind::ServerPlace| program.command(place).join(" ".as_ref()).to_string_lossy().into_owned();
             let files =
-                |place: &kind::Place| program.files(place).into_iter().map(|(_, text)| text).collect::<String>();
+                |place: &kind::ServerPlace| program.files(place).into_iter().map(|(_, text)| text).collect::<String>();
             assert!(command(&replica).contains(in_command) && !command(&replica).contains("hunter"));
             assert!(files(&replica).contains(in_files), "{}", files(&replica));
             assert!(!command(&primary).contains("--read-only") && !files(&primary).contains("replicaof"));

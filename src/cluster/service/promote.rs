@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::server::Server;
-use super::{Service, binlog, said, server_of};
+use super::server::ServerService;
+use super::{ClusterService, binlog, said, server_of};
 use crate::cluster::contract::{PromotionAnswer, ServiceRole};
 use crate::cluster::process;
 use crate::cluster::reporter::{Reporter, command_name};
-use crate::cluster::settings::Settings;
+use crate::cluster::settings::ClusterSettings;
 use crate::cluster::shared::ServerKind;
-use crate::cluster::state::Folder;
+use crate::cluster::state::ClusterFolder;
 use crate::cluster::wait;
 use crate::store::Operator;
 
@@ -24,7 +24,12 @@ const REPEAT_LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 /// When that cannot be done, or would lose what another replica has: nothing has changed then. Or when another server does not follow
 /// the new primary: the error names it, and what lets it follow.
-pub fn promote(settings: &mut Settings, folder: &Folder, reporter: Reporter, name: &str) -> anyhow::Result<()> {
+pub fn promote(
+    settings: &mut ClusterSettings,
+    folder: &ClusterFolder,
+    reporter: Reporter,
+    name: &str,
+) -> anyhow::Result<()> {
     let (new, old) = places(settings, name)?;
     let others: Vec<usize> = (0..settings.shared.servers.len())
         .filter(|place| ![new, old].contains(place) && settings.shared.servers[*place].role == ServiceRole::Replica)
@@ -37,7 +42,7 @@ pub fn promote(settings: &mut Settings, folder: &Folder, reporter: Reporter, nam
 }
 
 /// Puts down who is the primary since.
-fn record(settings: &mut Settings, (new, old): (usize, usize), lost: Lost) {
+fn record(settings: &mut ClusterSettings, (new, old): (usize, usize), lost: Lost) {
     let servers = &mut settings.shared.servers;
     (servers[new].role, servers[old].role) = (ServiceRole::Primary, ServiceRole::Replica);
     let (promoted, instead_of) = (servers[new].name.clone(), servers[old].name.clone());
@@ -53,13 +58,18 @@ fn record(settings: &mut Settings, (new, old): (usize, usize), lost: Lost) {
     settings.shared.promotions.push(PromotionAnswer { promoted, instead_of, lost_writes });
 }
 
-fn followers<'a>(settings: &'a Settings, folder: &'a Folder, reporter: Reporter, places: &[usize]) -> Vec<Server<'a>> {
+fn followers<'a>(
+    settings: &'a ClusterSettings,
+    folder: &'a ClusterFolder,
+    reporter: Reporter,
+    places: &[usize],
+) -> Vec<ServerService<'a>> {
     places.iter().map(|place| server_of(settings, &settings.shared.servers[*place], folder, reporter)).collect()
 }
 
 fn promotion<'a>(
-    settings: &'a Settings,
-    folder: &'a Folder,
+    settings: &'a ClusterSettings,
+    folder: &'a ClusterFolder,
     reporter: Reporter,
     (new, old): (usize, usize),
 ) -> Promotion<'a> {
@@ -68,7 +78,7 @@ fn promotion<'a>(
 }
 
 /// The places of the server to promote, and of the primary.
-fn places(settings: &Settings, name: &str) -> anyhow::Result<(usize, usize)> {
+fn places(settings: &ClusterSettings, name: &str) -> anyhow::Result<(usize, usize)> {
     let servers = &settings.shared.servers;
     let place = servers.iter().position(|server| server.name == name);
     let place = place.with_context(|| format!("the cluster {} has no store {name}", settings.name))?;
@@ -92,13 +102,13 @@ enum Lost {
 }
 
 struct Promotion<'a> {
-    new: Server<'a>,
-    old: Server<'a>,
+    new: ServerService<'a>,
+    old: ServerService<'a>,
     reporter: Reporter,
 }
 
 impl Promotion<'_> {
-    fn run(&self, others: &[Server<'_>]) -> anyhow::Result<Lost> {
+    fn run(&self, others: &[ServerService<'_>]) -> anyhow::Result<Lost> {
         let names = (&self.new.server.name, &self.old.server.name);
         let mut new = self.new.operate().with_context(|| format!("{} does not answer", names.0))?;
         let old = if self.old.answers() { Some(self.old.operate()?) } else { None };
@@ -124,7 +134,7 @@ impl Promotion<'_> {
 
     /// The others repeat what the new one writes, the old one among them where it lives. It goes first: two that take writes would be
     /// worse than one that does not follow.
-    fn let_follow(&self, lost: Lost, others: &[Server<'_>]) -> anyhow::Result<()> {
+    fn let_follow(&self, lost: Lost, others: &[ServerService<'_>]) -> anyhow::Result<()> {
         if lost != Lost::Nothing {
             self.old.forget_data()?;
         }
@@ -156,7 +166,7 @@ impl Promotion<'_> {
         Ok(())
     }
 
-    fn follow(&self, follower: &Server<'_>) -> anyhow::Result<()> {
+    fn follow(&self, follower: &ServerService<'_>) -> anyhow::Result<()> {
         ensure!(follower.answers(), "it does not answer");
         follower.operate()?.follow(&self.new.operator_target()?).map_err(said)
     }
@@ -177,7 +187,7 @@ impl Promotion<'_> {
     }
 
     /// The old one is dead: the new one repeats all that it received.
-    fn take_over(&self, new: &mut dyn Operator, others: &[Server<'_>]) -> anyhow::Result<Lost> {
+    fn take_over(&self, new: &mut dyn Operator, others: &[ServerService<'_>]) -> anyhow::Result<Lost> {
         let (name, old) = (&self.new.server.name, &self.old.server.name);
         ensure!(
             process::alive(&self.old.record_path()).is_none(),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::kind::{Place, Program};
+use super::kind::{Program, ServerPlace};
 use crate::cluster::program::Needed;
 
 /// Its configuration: the password may not stand in a command line.
@@ -22,8 +22,8 @@ impl Program for RedisProgram {
 
     /// 512 MB: a million rows take less than half of it; a store that is full refuses to write instead of forgetting. A cache has 64 MB,
     /// and forgets.
-    fn files(&self, place: &Place) -> Vec<(&'static str, String)> {
-        let Place { port, password, folder, .. } = place;
+    fn files(&self, place: &ServerPlace) -> Vec<(&'static str, String)> {
+        let ServerPlace { port, password, folder, .. } = place;
         let folder = folder.display();
         let memory =
             if place.forgets { "64mb\nmaxmemory-policy allkeys-lru" } else { "512mb\nmaxmemory-policy noeviction" };
@@ -46,11 +46,11 @@ impl Program for RedisProgram {
         vec![(CONFIG, text)]
     }
 
-    fn command(&self, place: &Place) -> Vec<OsString> {
+    fn command(&self, place: &ServerPlace) -> Vec<OsString> {
         vec![place.program.clone().into_os_string(), place.folder.join(CONFIG).into_os_string()]
     }
 
-    fn url(&self, place: &Place) -> String {
+    fn url(&self, place: &ServerPlace) -> String {
         format!("redis://:{}@127.0.0.1:{}/0", place.password, place.port)
     }
 }

@@ -6,9 +6,9 @@ use anyhow::{Context, ensure};
 
 use super::{fill, said, secrets, server_of};
 use crate::cluster::reporter::Reporter;
-use crate::cluster::settings::Settings;
+use crate::cluster::settings::ClusterSettings;
 use crate::cluster::shared::REDIS_CLUSTER;
-use crate::cluster::state::Folder;
+use crate::cluster::state::ClusterFolder;
 use crate::cluster::wait::Interrupt;
 use crate::store::{Share, redis_cluster};
 
@@ -22,7 +22,12 @@ const FORM_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When they do not become one, or a signal came.
-pub fn form(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt: &Interrupt) -> anyhow::Result<()> {
+pub fn form(
+    settings: &ClusterSettings,
+    folder: &ClusterFolder,
+    reporter: Reporter,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
     if !settings.shared.redis_cluster {
         return Ok(());
     }
@@ -32,7 +37,7 @@ pub fn form(settings: &Settings, folder: &Folder, reporter: Reporter, interrupt:
         reporter.step(format_args!("{} is away; its slots wait for it", away.server.name));
         return Ok(());
     }
-    let member = |server: &super::server::Server<'_>| Some((server.target()?, server.server.bus_port));
+    let member = |server: &super::server::ServerService<'_>| Some((server.target()?, server.server.bus_port));
     let members: Vec<_> = servers.iter().map(member).collect::<Option<_>>().context("a server was never started")?;
     redis_cluster::form(&members, ANSWER_LIMIT).map_err(said).context("the servers do not become one cluster")?;
     let formed = || redis_cluster::is_formed(&members, ANSWER_LIMIT).unwrap_or(false);

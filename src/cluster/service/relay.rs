@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::Service;
+use super::ClusterService;
 use crate::cluster::contract::{ServiceAnswer, ServiceRole};
 use crate::cluster::far::{Far, RELAY};
 use crate::cluster::launch::Launch;
 use crate::cluster::reporter::Reporter;
-use crate::cluster::settings::Settings;
-use crate::cluster::state::Folder;
+use crate::cluster::settings::ClusterSettings;
+use crate::cluster::state::ClusterFolder;
 use crate::cluster::wait::Interrupt;
 use crate::cluster::{logs, ports, process};
 
@@ -20,14 +20,14 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// See the file.
-pub struct Relay<'a> {
+pub struct RelayService<'a> {
     pub far: &'a Far,
-    pub settings: &'a Settings,
-    pub folder: &'a Folder,
+    pub settings: &'a ClusterSettings,
+    pub folder: &'a ClusterFolder,
     pub reporter: Reporter,
 }
 
-impl Relay<'_> {
+impl RelayService<'_> {
     fn directory(&self) -> PathBuf {
         self.folder.path().join("services").join(RELAY)
     }
@@ -37,7 +37,7 @@ impl Relay<'_> {
     }
 }
 
-impl Service for Relay<'_> {
+impl ClusterService for RelayService<'_> {
     fn name(&self) -> &str {
         RELAY
     }
@@ -74,7 +74,7 @@ impl Service for Relay<'_> {
             kind: "webapp".to_owned(),
             role: ServiceRole::Relay,
             address: self.far.relay(),
-            pid: process::alive(&self.record()).map(process::Record::pid),
+            pid: process::alive(&self.record()).map(process::ProcessRecord::pid),
             quota_cores: None,
             up: self.listens(),
         }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::cluster::shared::TOKEN_KEY;
-use crate::cluster::state::{Folder, make_private, write_file};
+use crate::cluster::state::{ClusterFolder, make_private, write_file};
 
 /// Where they are.
-pub fn folder(folder: &Folder) -> PathBuf {
+pub fn folder(folder: &ClusterFolder) -> PathBuf {
     folder.path().join("secrets")
 }
 
@@ -25,7 +25,7 @@ fn random() -> anyhow::Result<String> {
 }
 
 /// The text of a secret; made at the first time.
-fn secret(of: &Folder, name: &str) -> anyhow::Result<String> {
+fn secret(of: &ClusterFolder, name: &str) -> anyhow::Result<String> {
     let path = folder(of).join(name);
     if let Ok(text) = fs::read_to_string(&path) {
         return Ok(text.trim().to_owned());
@@ -40,7 +40,7 @@ fn secret(of: &Folder, name: &str) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn token_key(of: &Folder) -> anyhow::Result<()> {
+pub fn token_key(of: &ClusterFolder) -> anyhow::Result<()> {
     secret(of, TOKEN_KEY).map(|_| ())
 }
 
@@ -48,7 +48,7 @@ pub fn token_key(of: &Folder) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn password(of: &Folder, server: &str) -> anyhow::Result<String> {
+pub fn password(of: &ClusterFolder, server: &str) -> anyhow::Result<String> {
     secret(of, &format!("{server}.password"))
 }
 
@@ -56,17 +56,17 @@ pub fn password(of: &Folder, server: &str) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When that cannot be written.
-pub fn write_url(of: &Folder, server: &str, url: &str) -> anyhow::Result<()> {
+pub fn write_url(of: &ClusterFolder, server: &str, url: &str) -> anyhow::Result<()> {
     write_file(&folder(of).join(server), &format!("{url}\n"))
 }
 
 /// What [`write_url`] wrote.
-pub fn url(of: &Folder, server: &str) -> Option<String> {
+pub fn url(of: &ClusterFolder, server: &str) -> Option<String> {
     Some(fs::read_to_string(folder(of).join(server)).ok()?.trim().to_owned())
 }
 
 /// Removes URL and password of a server; what is not there is fine.
-pub fn forget(of: &Folder, server: &str) {
+pub fn forget(of: &ClusterFolder, server: &str) {
     for name in [server.to_owned(), format!("{server}.password")] {
         let _ = fs::remove_file(folder(of).join(name));
     }

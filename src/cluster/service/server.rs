@@ -9,15 +9,15 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
 
 use super::account::{self, Account};
-use super::kind::{Place, Program, Replication};
-use super::{Service, fill, passable, said, secrets};
+use super::kind::{Program, ReplicationSettings, ServerPlace};
+use super::{ClusterService, fill, passable, said, secrets};
 use crate::cluster::contract::{ServiceAnswer, ServiceRole};
 use crate::cluster::launch::{Launch, Launched};
-use crate::cluster::limits::{self, Mechanism, Quota};
+use crate::cluster::limits::{self, Mechanism, QuotaGroup};
 use crate::cluster::reporter::{Reporter, command_name};
-use crate::cluster::settings::Settings;
+use crate::cluster::settings::ClusterSettings;
 use crate::cluster::shared::{ServerKind, ServerSettings};
-use crate::cluster::state::{Folder, make_private, write_file};
+use crate::cluster::state::{ClusterFolder, make_private, write_file};
 use crate::cluster::{logs, process, wait};
 use crate::store::moves::{self, Shard};
 use crate::store::{Operator, Share, Target, connect, operate};
@@ -37,29 +37,29 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// One server.
 #[derive(Clone, Copy)]
-pub struct Server<'a> {
-    pub settings: &'a Settings,
+pub struct ServerService<'a> {
+    pub settings: &'a ClusterSettings,
     pub server: &'a ServerSettings,
     pub program: &'static dyn Program,
-    pub folder: &'a Folder,
+    pub folder: &'a ClusterFolder,
     pub reporter: Reporter,
 }
 
-impl PartialEq for Server<'_> {
+impl PartialEq for ServerService<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.server == other.server
     }
 }
 
-impl Server<'_> {
+impl ServerService<'_> {
     /// What this command writes; the server's own folder is in it.
     fn directory(&self) -> PathBuf {
         self.folder.path().join("services").join(&self.server.name)
     }
 
-    fn quota(&self) -> Quota<'_> {
-        let Settings { mechanism, group, .. } = self.settings;
-        Quota { mechanism, group, name: &self.server.name, machine: None }
+    fn quota(&self) -> QuotaGroup<'_> {
+        let ClusterSettings { mechanism, group, .. } = self.settings;
+        QuotaGroup { mechanism, group, name: &self.server.name, machine: None }
     }
 
     fn percent(&self) -> Option<u32> {
@@ -90,10 +90,10 @@ impl Server<'_> {
     }
 
     /// The primary that it follows, where it is a replica.
-    fn follows(&self) -> Option<Server<'_>> {
+    fn follows(&self) -> Option<ServerService<'_>> {
         let primary =
             self.settings.shared.primary_of_replicas().filter(|_| self.server.role == ServiceRole::Replica)?;
-        Some(Server { server: primary, ..*self })
+        Some(ServerService { server: primary, ..*self })
     }
 
     /// Where its own user keeps its data.
@@ -149,10 +149,10 @@ impl Server<'_> {
         self.target().is_some_and(|target| ask(target).is_ok())
     }
 
-    fn place(&self) -> anyhow::Result<Place> {
+    fn place(&self) -> anyhow::Result<ServerPlace> {
         let primary = self.settings.shared.primary_of_replicas().filter(|_| self.server.is_of_store());
-        let replication = |primary: &ServerSettings| -> anyhow::Result<Replication> {
-            Ok(Replication {
+        let replication = |primary: &ServerSettings| -> anyhow::Result<ReplicationSettings> {
+            Ok(ReplicationSettings {
                 operator_password: secrets::password(self.folder, "operator")?,
                 follows: (primary != self.server).then_some(primary.port),
             })
@@ -160,7 +160,7 @@ impl Server<'_> {
         // Servers that may follow each other, or are one for their clients, have one password.
         let is_one = primary.is_some() || (self.server.is_of_store() && self.settings.shared.redis_cluster);
         let password = if is_one { "store" } else { &self.server.name };
-        Ok(Place {
+        Ok(ServerPlace {
             program: self.program.needed().find()?,
             folder: self.directory().join("own"),
             port: self.server.port,
@@ -175,7 +175,7 @@ impl Server<'_> {
     }
 
     /// The folders and files, for the user that it runs as.
-    fn prepare(&self) -> anyhow::Result<Place> {
+    fn prepare(&self) -> anyhow::Result<ServerPlace> {
         let place = self.place()?;
         let (account, own) = (place.account, place.folder.clone());
         if account.is_some() {
@@ -199,7 +199,7 @@ impl Server<'_> {
         Ok(place)
     }
 
-    fn launch(&self, place: &Place) -> anyhow::Result<Launched> {
+    fn launch(&self, place: &ServerPlace) -> anyhow::Result<Launched> {
         let quota = self.quota();
         let mut command: Vec<OsString> = place.account.map(Account::prefix).unwrap_or_default();
         command.extend(self.program.command(place));
@@ -250,7 +250,7 @@ impl Server<'_> {
     }
 }
 
-impl Server<'_> {
+impl ServerService<'_> {
     /// A Redis that starts has nothing, and its replicas would have nothing a moment later.
     fn must_not_empty_its_replicas(&self) -> anyhow::Result<()> {
         let shared = &self.settings.shared;
@@ -259,7 +259,7 @@ impl Server<'_> {
             return Ok(());
         }
         let replicas = shared.store_servers().filter(|server| *server != self.server);
-        let alive = replicas.map(|server| Server { server, ..*self }).find(Server::answers);
+        let alive = replicas.map(|server| ServerService { server, ..*self }).find(ServerService::answers);
         match alive {
             None => Ok(()),
             Some(alive) => bail!(
@@ -274,7 +274,7 @@ impl Server<'_> {
     }
 
     /// Lets it repeat what the primary writes; returns when it has what that has now. Without a primary it begins when there is one.
-    fn follow(&self, primary: &Server<'_>, interrupt: &wait::Interrupt) -> anyhow::Result<()> {
+    fn follow(&self, primary: &ServerService<'_>, interrupt: &wait::Interrupt) -> anyhow::Result<()> {
         let (name, of) = (&self.server.name, &primary.server.name);
         let mut operator = self.operate()?;
         operator.follow(&primary.operator_target()?).map_err(said).with_context(|| name.clone())?;
@@ -300,7 +300,7 @@ impl Server<'_> {
     }
 }
 
-impl Service for Server<'_> {
+impl ClusterService for ServerService<'_> {
     fn name(&self) -> &str {
         &self.server.name
     }
@@ -339,7 +339,7 @@ impl Service for Server<'_> {
     }
 
     fn answer(&self) -> ServiceAnswer {
-        let pid = process::alive(&self.record()).map(process::Record::pid);
+        let pid = process::alive(&self.record()).map(process::ProcessRecord::pid);
         ServiceAnswer {
             name: self.server.name.clone(),
             kind: self.server.kind.name().to_owned(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{STORE, ServerKind, ServerSettings, Shared, StoreKind};
+use super::{STORE, ServerKind, ServerSettings, SharedSettings, StoreKind};
 use crate::cluster::contract::ServiceRole;
 use crate::store::{ShardChange, ShardList};
 
@@ -25,7 +25,7 @@ impl Resharding {
     }
 }
 
-impl Shared {
+impl SharedSettings {
     /// Further servers, whose ports are to be chosen, and rows that move from now on.
     pub fn begin(&mut self, change: Resharding) {
         let kind = self.store_servers().next().map_or(ServerKind::Redis, |server| server.kind);

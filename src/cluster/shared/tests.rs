@@ -1,6 +1,6 @@
 use super::*;
 
-fn shared(store: Option<StoreKind>, sessions: Option<SessionsKind>) -> Shared {
+fn shared(store: Option<StoreKind>, sessions: Option<SessionsKind>) -> SharedSettings {
     SharedRequest { store, sessions, ..SharedRequest::default() }.settle(Some(10)).unwrap()
 }
 
@@ -86,8 +86,8 @@ fn shards_come_and_go_in_order() {
         ..SharedRequest::default()
     };
     let mut shared = request.settle(None).unwrap();
-    let names = |shared: &Shared| shared.servers.iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(" ");
-    let roles = |shared: &Shared| shared.store_servers().map(|it| it.role).collect::<Vec<_>>();
+    let names = |shared: &SharedSettings| shared.servers.iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(" ");
+    let roles = |shared: &SharedSettings| shared.store_servers().map(|it| it.role).collect::<Vec<_>>();
     shared.begin(Resharding { from: 1, to: 3, moved: 0 });
     assert_eq!(names(&shared), "store1 store2 store3 sessions1");
     assert_eq!(roles(&shared), [ServiceRole::Shard; 3]);
