@@ -10,9 +10,9 @@ use crate::http::{Body, Peer, Problem, Reply, Request, Response};
 use super::format::Format;
 use super::freshness::Wanted;
 use super::json::{put_milliseconds, put_number, put_text};
-use super::place::Place;
-use super::question::{Question, Use, Worked};
-use super::state::Times;
+use super::place::WorkPlace;
+use super::question::{CacheUse, Question, Worked};
+use super::state::AnswerTimes;
 use super::waiting::Waiting;
 use super::work::run;
 use super::{Inner, Model};
@@ -31,16 +31,16 @@ pub(super) fn row_version(row: u64, version: u64) -> String {
 }
 
 /// A result that was found or worked out.
-pub(super) struct Found {
+pub(super) struct CachedResult {
     pub result: Arc<[u8]>,
-    pub times: Times,
-    pub from: Use,
+    pub times: AnswerTimes,
+    pub from: CacheUse,
 }
 
-impl Found {
+impl CachedResult {
     fn hit(entry: Entry) -> Self {
         let left = entry.left(Instant::now()).unwrap_or_default();
-        Self { result: entry.bytes, times: Times::default(), from: Use::Hit(left) }
+        Self { result: entry.bytes, times: AnswerTimes::default(), from: CacheUse::Hit(left) }
     }
 }
 
@@ -59,11 +59,11 @@ pub(super) fn answer<Q: Question>(
         Some(_) if question.must_be_fresh() => {}
         Some(cache) => {
             if let Some(entry) = cache.look(&question.key()) {
-                return Ok(Reply::Now(respond(app, &question, &wanted, &Found::hit(entry))));
+                return Ok(Reply::Now(respond(app, &question, &wanted, &CachedResult::hit(entry))));
             }
         }
         None if question.is_quick(app) => {
-            let place = Place::new(app, Waiting::nobody(), false);
+            let place = WorkPlace::new(app, Waiting::nobody(), false);
             let found = work_out(&place, &question)?;
             return Ok(Reply::Now(respond(app, &question, &wanted, &found)));
         }
@@ -76,12 +76,12 @@ pub(super) fn answer<Q: Question>(
 /// In model async in this coroutine, in model sync on a thread of the worker pool that is held all the while.
 fn later<Q: Question>(app: &Arc<Inner>, peer: &Peer, question: Q, wanted: &Wanted) -> Result<Response, Problem> {
     if app.config.model == Model::Async || question.is_quick(app) {
-        let found = find(&Place::new(app, Waiting::of(peer), false), &question)?;
+        let found = find(&WorkPlace::new(app, Waiting::of(peer), false), &question)?;
         return Ok(respond(app, &question, wanted, &found));
     }
     let inside = app.clone();
     let done = run(app, peer, move |peer| {
-        let found = find(&Place::new(&inside, Waiting::of(peer), true), &question);
+        let found = find(&WorkPlace::new(&inside, Waiting::of(peer), true), &question);
         found.map(|found| (question, found))
     })?;
     let (question, mut found) = done.value?;
@@ -89,19 +89,19 @@ fn later<Q: Question>(app: &Arc<Inner>, peer: &Peer, question: Q, wanted: &Wante
     Ok(respond(app, &question, wanted, &found))
 }
 
-fn find<Q: Question>(place: &Place<'_>, question: &Q) -> Result<Found, Problem> {
+fn find<Q: Question>(place: &WorkPlace<'_>, question: &Q) -> Result<CachedResult, Problem> {
     let cache = place.app.state.cache.as_ref().filter(|_| !question.must_be_fresh());
     let Some(cache) = cache else { return work_out(place, question) };
     loop {
         match cache.enter(question.key()) {
-            Entered::Hit(entry) => return Ok(Found::hit(entry)),
+            Entered::Hit(entry) => return Ok(CachedResult::hit(entry)),
             Entered::Leads(lead) => return lead_on(place, question, lead),
             Entered::Waits(wait) => {
                 let start = Instant::now();
                 match wait.outcome(place.waiting.clone().gone()) {
                     FlightOutcome::Value(entry) => {
-                        let times = Times { queued: start.elapsed(), ..Times::default() };
-                        return Ok(Found { result: entry.bytes, times, from: Use::Collapsed });
+                        let times = AnswerTimes { queued: start.elapsed(), ..AnswerTimes::default() };
+                        return Ok(CachedResult { result: entry.bytes, times, from: CacheUse::Collapsed });
                     }
                     FlightOutcome::Failed(problem) => return Err(problem),
                     FlightOutcome::Abandoned => {}
@@ -113,13 +113,13 @@ fn find<Q: Question>(place: &Place<'_>, question: &Q) -> Result<Found, Problem> 
 }
 
 /// Asks a shared cache first; works the result out and keeps it.
-fn lead_on<Q: Question>(place: &Place<'_>, question: &Q, lead: Lead) -> Result<Found, Problem> {
+fn lead_on<Q: Question>(place: &WorkPlace<'_>, question: &Q, lead: Lead) -> Result<CachedResult, Problem> {
     // The work goes on as long as anybody waits for it, whoever began it.
     let place = place.with_others(lead.others());
     let start = Instant::now();
     if let Some(entry) = lead.ask(place.waiting.clone().gone()) {
-        let times = Times { cached: Some(start.elapsed()), ..Times::default() };
-        return Ok(Found { times, ..Found::hit(entry) });
+        let times = AnswerTimes { cached: Some(start.elapsed()), ..AnswerTimes::default() };
+        return Ok(CachedResult { times, ..CachedResult::hit(entry) });
     }
     let asked = start.elapsed();
     match question.work_out(&place) {
@@ -129,7 +129,11 @@ fn lead_on<Q: Question>(place: &Place<'_>, question: &Q, lead: Lead) -> Result<F
             if place.app.state.cache.as_ref().is_some_and(|cache| !cache.is_here()) {
                 times.cached = Some(asked + start.elapsed());
             }
-            Ok(Found { result: entry.bytes, times, from: if kept { Use::Stored } else { Use::Missed } })
+            Ok(CachedResult {
+                result: entry.bytes,
+                times,
+                from: if kept { CacheUse::Stored } else { CacheUse::Missed },
+            })
         }
         Err(problem) => {
             lead.fail(&problem);
@@ -138,16 +142,16 @@ fn lead_on<Q: Question>(place: &Place<'_>, question: &Q, lead: Lead) -> Result<F
     }
 }
 
-fn work_out<Q: Question>(place: &Place<'_>, question: &Q) -> Result<Found, Problem> {
+fn work_out<Q: Question>(place: &WorkPlace<'_>, question: &Q) -> Result<CachedResult, Problem> {
     let Worked { result, times, .. } = question.work_out(place)?;
-    Ok(Found { result: result.into(), times, from: Use::None })
+    Ok(CachedResult { result: result.into(), times, from: CacheUse::None })
 }
 
 /// The answer: what was asked, the result, where it comes from, which node answered and how long it took. By hand, as a hit is
 /// measured against `/whoami`, which is made by hand, too.
 ///
 /// Where others may keep it, the body holds nothing that differs from one time to the next: then its entity tag is a strong one.
-fn respond<Q: Question>(app: &Inner, question: &Q, wanted: &Wanted, found: &Found) -> Response {
+fn respond<Q: Question>(app: &Inner, question: &Q, wanted: &Wanted, found: &CachedResult) -> Response {
     if let Some(unchanged) = wanted.unchanged(question, &found.result) {
         return wanted.with_fields(app, unchanged, found.from);
     }
@@ -163,7 +167,7 @@ fn respond<Q: Question>(app: &Inner, question: &Q, wanted: &Wanted, found: &Foun
             body.extend_from_slice(b",\"store\":");
             put_text(&mut body, store);
         }
-        let asked = matches!(found.from, Use::None | Use::Stored | Use::Missed);
+        let asked = matches!(found.from, CacheUse::None | CacheUse::Stored | CacheUse::Missed);
         if asked && question.is_of_one_server() && app.state.store.has_several() && !wanted.may_be_kept() {
             body.extend_from_slice(b",\"server\":");
             put_text(&mut body, &app.state.store.url(found.times.server));

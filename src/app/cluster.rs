@@ -50,14 +50,14 @@ pub struct ClusterView {
     /// The files are being read.
     reading: AtomicBool,
     /// The last answer without history, and the last with it.
-    answers: [Answer; 2],
+    answers: [KeptAnswer; 2],
 }
 
 /// An answer that is kept for a moment.
 #[derive(Default)]
-struct Answer(Mutex<Option<(Instant, Arc<[u8]>)>>);
+struct KeptAnswer(Mutex<Option<(Instant, Arc<[u8]>)>>);
 
-impl Answer {
+impl KeptAnswer {
     /// The kept answer while it is younger than `keep`, else a new one by `make`; whoever comes meanwhile waits for it.
     fn get(&self, keep: Duration, make: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
         let mut kept = lock(&self.0);
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_made_once_while_it_is_kept() {
-        let answer = Answer::default();
+        let answer = KeptAnswer::default();
         let first = answer.get(Duration::from_secs(3600), || b"first".to_vec());
         assert_eq!(&*answer.get(Duration::from_secs(3600), || b"second".to_vec()), b"first");
         assert_eq!(&*answer.get(Duration::ZERO, || b"second".to_vec()), b"second");

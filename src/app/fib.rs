@@ -11,7 +11,7 @@ use super::Inner;
 use super::cache;
 use super::format::Format;
 use super::json::{put_number, put_text};
-use super::place::Place;
+use super::place::WorkPlace;
 use super::query::Query;
 use super::question::{Question, Worked};
 
@@ -70,7 +70,7 @@ impl Question for Fibonacci {
         false
     }
 
-    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
+    fn work_out(&self, place: &WorkPlace<'_>) -> Result<Worked, Problem> {
         let (number, algorithm) = (self.number, self.algorithm);
         // Both on a thread of the pool, so that they differ in nothing but the algorithm.
         let (value, times) = place.compute(move || match algorithm {

@@ -9,7 +9,7 @@ use crate::http::{Body, Request, Response};
 use super::Inner;
 use super::fnv;
 use super::format::Format;
-use super::question::{Question, Use};
+use super::question::{CacheUse, Question};
 
 /// How long others may keep an answer.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Wanted {
     /// 304 for a question whose answer the client has, before it is worked out.
     pub fn unchanged_before<Q: Question>(&self, app: &Inner, question: &Q) -> Option<Response> {
         let tag = (self.kept && question.is_pure() && !self.has.is_empty()).then(|| self.tag(question, b""))?;
-        self.names(&tag).then(|| self.with_fields(app, not_modified(tag), Use::None))
+        self.names(&tag).then(|| self.with_fields(app, not_modified(tag), CacheUse::None))
     }
 
     /// 304 for a result that the client has.
@@ -71,7 +71,7 @@ impl Wanted {
     }
 
     /// With what caches need to know: those on the way, and what the node's own had of it.
-    pub fn with_fields(&self, app: &Inner, response: Response, from: Use) -> Response {
+    pub fn with_fields(&self, app: &Inner, response: Response, from: CacheUse) -> Response {
         let response = match (&app.config.http_cache, self.kept) {
             (Some(cache), true) => response.header("Cache-Control", cache.control.clone()),
             _ => response.header("Cache-Control", "no-store"),

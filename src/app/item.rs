@@ -13,24 +13,24 @@ use super::format::Format;
 use super::items;
 use super::json::{put_milliseconds, put_number, put_text, uncached};
 use super::own_writes;
-use super::place::Place;
+use super::place::WorkPlace;
 use super::query::Query;
 use super::question::{Question, Worked};
-use super::state::{Asking, Times, ask};
+use super::state::{AnswerTimes, Asking, ask};
 
 /// `GET /item?id=N`
 pub(super) fn get(app: &Arc<Inner>, request: &Request<'_>, format: Format) -> Result<Reply, Problem> {
     let id = Query::new(request.query).number("id", LARGEST_ID)?;
-    cache::answer(app, request, format, Row { id, reads: own_writes::reads(app, request) })
+    cache::answer(app, request, format, RowById { id, reads: own_writes::reads(app, request) })
 }
 
 /// One row.
-struct Row {
+struct RowById {
     id: u64,
     reads: Reads,
 }
 
-impl Question for Row {
+impl Question for RowById {
     fn key(&self) -> Key {
         key(self.id)
     }
@@ -43,7 +43,7 @@ impl Question for Row {
         app.state.store.is_here()
     }
 
-    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
+    fn work_out(&self, place: &WorkPlace<'_>) -> Result<Worked, Problem> {
         let (asked, id, reads, store) = (Instant::now(), self.id, self.reads, &place.app.state.store);
         let read = move |asking: &mut Asking<'_>| asking.ask(|store, waiting| store.get(id, reads, waiting.gone()));
         let (row, times) = place.ask(store, read)?;
@@ -137,7 +137,7 @@ fn write(app: &Inner, peer: &Peer, id: u64, body: Vec<u8>, plain: bool) -> Resul
 }
 
 /// The answer: what was asked, the new version, which store and node answered, and how long it took.
-fn written(app: &Inner, id: u64, times: Times, version: u64) -> Response {
+fn written(app: &Inner, id: u64, times: AnswerTimes, version: u64) -> Response {
     let mut body = Vec::with_capacity(128);
     body.extend_from_slice(b"{\"id\":");
     put_number(&mut body, id);
@@ -171,6 +171,6 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json_of(&row)).unwrap();
         assert_eq!(json, serde_json::json!({"id": 7, "tag": 0, "value": row.value, "version": 3}));
         assert_eq!(version_of(&json_of(&row)), Some(3));
-        assert_eq!(Row { id: 7, reads: Reads::Any }.text(&json_of(&row)), row.value);
+        assert_eq!(RowById { id: 7, reads: Reads::Any }.text(&json_of(&row)), row.value);
     }
 }

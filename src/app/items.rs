@@ -14,7 +14,7 @@ use super::cache;
 use super::format::Format;
 use super::json::put_number;
 use super::own_writes;
-use super::place::Place;
+use super::place::WorkPlace;
 use super::query::Query;
 use super::question::{Question, Worked};
 use super::state::{Asking, ask_here};
@@ -22,14 +22,14 @@ use super::waiting::Waiting;
 
 /// A row as answers show it.
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct TaggedRow {
     id: u64,
     tag: u64,
     value: String,
     version: u64,
 }
 
-impl From<Item> for Row {
+impl From<Item> for TaggedRow {
     fn from(Item { id, tag, value, version }: Item) -> Self {
         Self { id, tag, value, version }
     }
@@ -40,17 +40,17 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
     let tag = query.number("tag", LARGEST_ID)?;
     let choices = [("yes", Lookup::Index), ("no", Lookup::Scan)];
     let lookup = query.choice("index", &choices)?.unwrap_or(Lookup::Index);
-    cache::answer(app, request, format, Rows { tag, lookup, reads: own_writes::reads(app, request) })
+    cache::answer(app, request, format, RowsWithTag { tag, lookup, reads: own_writes::reads(app, request) })
 }
 
 /// The rows with a tag.
-struct Rows {
+struct RowsWithTag {
     tag: u64,
     lookup: Lookup,
     reads: Reads,
 }
 
-impl Question for Rows {
+impl Question for RowsWithTag {
     fn key(&self) -> Key {
         key(self.tag, self.lookup)
     }
@@ -63,7 +63,7 @@ impl Question for Rows {
         app.state.store.is_here() && self.lookup == Lookup::Index
     }
 
-    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
+    fn work_out(&self, place: &WorkPlace<'_>) -> Result<Worked, Problem> {
         let (asked, store) = (Instant::now(), &place.app.state.store);
         let (tag, lookup, reads) = (self.tag, self.lookup, self.reads);
         let find = move |asking: &mut Asking<'_>| {
@@ -79,7 +79,7 @@ impl Question for Rows {
         } else {
             place.ask(store, find)?
         };
-        let rows: Vec<Row> = rows.into_iter().map(Row::from).collect();
+        let rows: Vec<TaggedRow> = rows.into_iter().map(TaggedRow::from).collect();
         // None of these values can fail to be written.
         Ok(Worked { result: serde_json::to_vec(&rows).unwrap_or_default(), times, known: times.known(asked) })
     }
@@ -127,16 +127,16 @@ fn key(tag: u64, lookup: Lookup) -> Key {
 pub(super) fn values(result: &[u8]) -> String {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Rows {
-        Several(Vec<Row>),
-        One(Row),
+    enum OneOrSeveral {
+        Several(Vec<TaggedRow>),
+        One(TaggedRow),
     }
     // What was kept is what was written here.
     let rows = serde_json::from_slice(result).map_or_else(
         |_| Vec::new(),
         |rows| match rows {
-            Rows::Several(rows) => rows,
-            Rows::One(row) => vec![row],
+            OneOrSeveral::Several(rows) => rows,
+            OneOrSeveral::One(row) => vec![row],
         },
     );
     rows.into_iter().map(|row| row.value).collect::<Vec<_>>().join("\n")

@@ -10,7 +10,7 @@ use crate::http::{Peer, Problem, Reply, Request, Response};
 
 use super::format::Format;
 use super::json::json;
-use super::state::{Times, total_milliseconds};
+use super::state::{AnswerTimes, total_milliseconds};
 use super::work::run;
 use super::{Inner, cookie, session, whoami};
 
@@ -26,7 +26,7 @@ struct Login {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct LoginAnswer<'a> {
     result: &'static str,
     user: Option<&'a str>,
     sessions: &'static str,
@@ -102,13 +102,13 @@ pub(super) fn logout(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
     })))
 }
 
-fn answer(app: &Inner, plain: bool, result: &'static str, user: Option<&str>, times: Times) -> Response {
+fn answer(app: &Inner, plain: bool, result: &'static str, user: Option<&str>, times: AnswerTimes) -> Response {
     if plain {
         return times.on(Response::text(result).header("Cache-Control", "no-store"));
     }
     let sessions = app.state.sessions.name();
     let milliseconds = total_milliseconds(times);
-    times.on(json(&Answer { result, user, sessions, node: &app.config.node, milliseconds }))
+    times.on(json(&LoginAnswer { result, user, sessions, node: &app.config.node, milliseconds }))
 }
 
 /// Name and password of a body. A refusal never repeats any of it.

@@ -55,7 +55,7 @@ pub use freshness::HttpCache;
 pub use peers::{MAX_PEERS, Peers};
 use recorder::AnswerRecorder;
 pub use routes::{Action, Route, addresses};
-pub use state::{Sessions, State, TokenKey};
+pub use state::{AppState, Sessions, TokenKey};
 pub use whoami::Network;
 
 /// Whether a request holds a thread only while it works, or from start to end.
@@ -126,7 +126,7 @@ struct Inner {
     cluster: Arc<cluster::ClusterView>,
     draining: AtomicBool,
     memory_held_bytes: AtomicU64,
-    state: Arc<State>,
+    state: Arc<AppState>,
     tries: tries::Tries,
 }
 
@@ -148,7 +148,7 @@ impl App {
     pub fn new(
         config: AppConfig,
         pool: Arc<Pool>,
-        state: Arc<State>,
+        state: Arc<AppState>,
         snapshots: Arc<Snapshots>,
         requests: &Requests,
         addresses: Vec<IpAddr>,

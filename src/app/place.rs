@@ -8,12 +8,12 @@ use crate::http::Problem;
 use crate::store::Store;
 
 use super::Inner;
-use super::state::{Asking, Times, ask_here};
+use super::state::{AnswerTimes, Asking, ask_here};
 use super::waiting::Waiting;
 use super::work::refusal;
 
 /// Where a request is worked out.
-pub(super) struct Place<'a> {
+pub(super) struct WorkPlace<'a> {
     pub app: &'a Inner,
     /// For whom.
     pub waiting: Waiting,
@@ -21,7 +21,7 @@ pub(super) struct Place<'a> {
     holds_thread: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> WorkPlace<'a> {
     pub fn new(app: &'a Inner, waiting: Waiting, holds_thread: bool) -> Self {
         Self { app, waiting, holds_thread }
     }
@@ -32,7 +32,7 @@ impl<'a> Place<'a> {
     }
 
     /// Computes on a thread of the pool.
-    pub fn compute<T, F>(&self, job: F) -> Result<(T, Times), Problem>
+    pub fn compute<T, F>(&self, job: F) -> Result<(T, AnswerTimes), Problem>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
@@ -40,14 +40,14 @@ impl<'a> Place<'a> {
         if self.holds_thread {
             let start = Instant::now();
             let value = job();
-            return Ok((value, Times { worked: start.elapsed(), ..Times::default() }));
+            return Ok((value, AnswerTimes { worked: start.elapsed(), ..AnswerTimes::default() }));
         }
         let done = self.app.pool.run(job, self.waiting.clone().gone()).map_err(refusal)?;
-        Ok((done.value, Times { queued: done.queued, worked: done.worked, ..Times::default() }))
+        Ok((done.value, AnswerTimes { queued: done.queued, worked: done.worked, ..AnswerTimes::default() }))
     }
 
     /// Asks a store one or more questions, waiting in this coroutine or on this thread.
-    pub fn ask<T, W>(&self, store: &Arc<Store>, work: W) -> Result<(T, Times), Problem>
+    pub fn ask<T, W>(&self, store: &Arc<Store>, work: W) -> Result<(T, AnswerTimes), Problem>
     where
         W: FnOnce(&mut Asking<'_>) -> Result<T, Problem>,
     {

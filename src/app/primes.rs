@@ -12,7 +12,7 @@ use super::Inner;
 use super::cache;
 use super::format::Format;
 use super::json::put_number;
-use super::place::Place;
+use super::place::WorkPlace;
 use super::query::Query;
 use super::question::{Question, Worked};
 
@@ -28,7 +28,7 @@ struct Primes {
 
 /// What is answered of them.
 #[derive(Serialize, Deserialize)]
-struct Counted {
+struct PrimesAnswer {
     count: u64,
     last: Option<u64>,
 }
@@ -46,11 +46,11 @@ impl Question for Primes {
         false
     }
 
-    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem> {
+    fn work_out(&self, place: &WorkPlace<'_>) -> Result<Worked, Problem> {
         let count = self.count;
         let (last, times) = place.compute(move || last_prime(count))?;
         // Neither of them can fail to be written.
-        let result = serde_json::to_vec(&Counted { count, last }).unwrap_or_default();
+        let result = serde_json::to_vec(&PrimesAnswer { count, last }).unwrap_or_default();
         Ok(Worked { result, times, known: Instant::now() })
     }
 
@@ -69,7 +69,7 @@ impl Question for Primes {
 
     fn text(&self, result: &[u8]) -> String {
         // What was kept is what was written here.
-        let last = serde_json::from_slice::<Counted>(result).ok().and_then(|counted| counted.last);
+        let last = serde_json::from_slice::<PrimesAnswer>(result).ok().and_then(|counted| counted.last);
         last.map_or_else(|| "null".to_owned(), |last| last.to_string())
     }
 }

@@ -7,8 +7,8 @@ use crate::http::Problem;
 
 use super::Inner;
 use super::json::put_number;
-use super::place::Place;
-use super::state::Times;
+use super::place::WorkPlace;
+use super::state::AnswerTimes;
 
 /// A question whose result may be kept. The result is JSON, from which the other formats are made.
 pub(super) trait Question: Send + Sync + 'static {
@@ -22,7 +22,7 @@ pub(super) trait Question: Send + Sync + 'static {
     fn is_quick(&self, app: &Inner) -> bool;
 
     /// Works the result out.
-    fn work_out(&self, place: &Place<'_>) -> Result<Worked, Problem>;
+    fn work_out(&self, place: &WorkPlace<'_>) -> Result<Worked, Problem>;
 
     /// Appends what was asked, as members of the answer: `"number":25`.
     fn put_parameters(&self, body: &mut Vec<u8>);
@@ -51,14 +51,14 @@ pub(super) trait Question: Send + Sync + 'static {
 pub(super) struct Worked {
     /// JSON.
     pub result: Vec<u8>,
-    pub times: Times,
+    pub times: AnswerTimes,
     /// Since when it is known to be right.
     pub known: Instant,
 }
 
 /// What the cache had of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum CacheUse {
     /// There is no cache.
     None,
     /// All of it, for so long.
@@ -71,7 +71,7 @@ pub(super) enum Use {
     Collapsed,
 }
 
-impl Use {
+impl CacheUse {
     /// The word for it in an answer's body.
     pub fn name(self) -> Option<&'static str> {
         match self {

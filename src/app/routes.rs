@@ -126,7 +126,7 @@ pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
 pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
     let path = if page::is_asset(request.path) { page::FOLDER } else { request.path };
     let index = ROUTES.iter().position(|route| route.path == path);
-    let mut end = End {
+    let mut end = Completion {
         index,
         varies: false,
         start: Instant::now(),
@@ -146,7 +146,7 @@ pub(super) fn call(app: &Arc<Inner>, request: &Request<'_>) -> Reply {
     }
 }
 
-fn answer(app: &Arc<Inner>, request: &Request<'_>, end: &mut End) -> Result<Reply, Problem> {
+fn answer(app: &Arc<Inner>, request: &Request<'_>, end: &mut Completion) -> Result<Reply, Problem> {
     let Some(index) = end.index else {
         if request.method == Method::Options && request.path == "*" {
             return Ok(Reply::Now(options(&ALLOW.1)));
@@ -170,7 +170,7 @@ fn answer(app: &Arc<Inner>, request: &Request<'_>, end: &mut End) -> Result<Repl
 }
 
 /// What is done when an answer is there.
-struct End {
+struct Completion {
     /// The route.
     index: Option<usize>,
     /// Whether another client may get the same answer in another format.
@@ -179,7 +179,7 @@ struct End {
     entry: Option<AccessEntry>,
 }
 
-impl End {
+impl Completion {
     fn finish(self, app: &Inner, mut response: Response) -> Response {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.start);

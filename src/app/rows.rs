@@ -25,7 +25,7 @@ const VARY: &str = "Accept, Accept-Encoding";
 
 /// The answer.
 #[derive(Clone, PartialEq, Message, Serialize)]
-struct Rows {
+struct TableAnswer {
     #[prost(uint64, tag = "1")]
     cant: u64,
     #[prost(message, repeated, tag = "2")]
@@ -60,7 +60,7 @@ pub(super) fn handle(app: &Arc<Inner>, request: &Request<'_>, format: Format) ->
     let app = app.clone();
     Ok(Reply::Later(Box::new(move |peer| {
         let node = app.config.node.clone();
-        match run(&app, peer, move |_| coded(Rows::first(count, node).written(format), coding)) {
+        match run(&app, peer, move |_| coded(TableAnswer::first(count, node).written(format), coding)) {
             Ok(done) => answer(done.value, format, coding, done.queued, done.worked),
             Err(problem) => problem.into(),
         }
@@ -76,7 +76,7 @@ fn answer(body: Vec<u8>, format: Format, coding: ContentCoding, queued: Duration
     response.header("Server-Timing", server_timing(queued, worked))
 }
 
-impl Rows {
+impl TableAnswer {
     /// The first rows of the table.
     fn first(count: u64, node: String) -> Self {
         Self { cant: count, result: (1..=count).map(Product::of).collect(), node }
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_types_are_those_of_the_contract() {
-        let rows = Rows::first(300, "node1".into());
+        let rows = TableAnswer::first(300, "node1".into());
         let value = serde_json::to_value(&rows).unwrap();
         assert_eq!(rows.written(Format::Protobuf), encode("Rows", &value, &messages()));
     }
@@ -218,9 +218,9 @@ mod tests {
     #[test]
     fn both_forms_hold_the_same_and_a_compressed_one_comes_back() {
         for count in [0, 1, 1_000] {
-            let rows = Rows::first(count, "node1".into());
+            let rows = TableAnswer::first(count, "node1".into());
             assert_eq!(rows.result.len() as u64, count);
-            assert_eq!(Rows::decode(&*rows.written(Format::Protobuf)).unwrap(), rows);
+            assert_eq!(TableAnswer::decode(&*rows.written(Format::Protobuf)).unwrap(), rows);
             let json: Value = serde_json::from_slice(&rows.written(Format::Json)).unwrap();
             assert_eq!(json, serde_json::to_value(&rows).unwrap());
             for format in [Format::Json, Format::Protobuf] {
@@ -236,10 +236,10 @@ mod tests {
 
     #[test]
     fn rows_differ_and_are_the_same_each_time() {
-        let rows = Rows::first(1_000, String::new()).result;
+        let rows = TableAnswer::first(1_000, String::new()).result;
         let names: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         assert!(names.len() > 950, "{}", names.len());
-        assert_eq!(rows, Rows::first(1_000, String::new()).result);
+        assert_eq!(rows, TableAnswer::first(1_000, String::new()).result);
         assert!(rows.iter().all(|row| row.price >= 1.0 && row.stock < 500), "{rows:?}");
     }
 }

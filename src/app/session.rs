@@ -12,7 +12,7 @@ use crate::store::{Session, SessionKey, Store};
 use super::format::Format;
 use super::json::json;
 use super::secrets::Signer;
-use super::state::{Asking, Sessions, Times, ask, total_milliseconds};
+use super::state::{AnswerTimes, Asking, Sessions, ask, total_milliseconds};
 use super::{Inner, cookie, secrets, token, whoami};
 
 /// Digits of a session's id: 128 random bits.
@@ -22,11 +22,11 @@ const ID_DIGITS: usize = 32;
 pub(super) struct Begun {
     /// Value of the cookie.
     pub cookie: String,
-    pub times: Times,
+    pub times: AnswerTimes,
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct SessionAnswer<'a> {
     result: u64,
     user: Option<String>,
     sessions: &'static str,
@@ -52,13 +52,13 @@ fn next(app: &Inner, peer: &Peer, given: Option<&str>, https: bool, plain: bool)
             let (session, ends) = next_in_token(&key.0, given, lifetime);
             let left = Duration::from_secs(ends.saturating_sub(unix_seconds()));
             let cookie = token::issue(&key.0, &session, ends, random()?);
-            ((session, Some((cookie, left))), Times::default())
+            ((session, Some((cookie, left))), AnswerTimes::default())
         }
     };
     let response = if plain {
         Response::text(&session.counter.to_string()).header("Cache-Control", "no-store")
     } else {
-        json(&Answer {
+        json(&SessionAnswer {
             result: session.counter,
             user: session.user,
             sessions: app.state.sessions.name(),
@@ -74,10 +74,15 @@ fn next(app: &Inner, peer: &Peer, given: Option<&str>, https: bool, plain: bool)
 }
 
 /// A session, and the cookie with its lifetime where the user needs a new one.
-type Next = (Session, Option<(String, Duration)>);
+type NextSession = (Session, Option<(String, Duration)>);
 
 /// Counts the session that the cookie names; where there is none, a new one begins, with an id that the user did not choose.
-fn next_in_store(app: &Inner, store: &Arc<Store>, peer: &Peer, given: Option<&str>) -> Result<(Next, Times), Problem> {
+fn next_in_store(
+    app: &Inner,
+    store: &Arc<Store>,
+    peer: &Peer,
+    given: Option<&str>,
+) -> Result<(NextSession, AnswerTimes), Problem> {
     let known = given.and_then(key);
     let lifetime = app.state.session_lifetime;
     ask(app, store, Some(peer), move |asking| {
@@ -125,20 +130,20 @@ pub(super) fn begin(app: &Inner, peer: &Peer, given: Option<&str>, user: String)
         }
         Sessions::Token(key) => {
             let ends = unix_seconds().saturating_add(lifetime.as_secs());
-            Ok(Begun { cookie: token::issue(&key.0, &session, ends, random()?), times: Times::default() })
+            Ok(Begun { cookie: token::issue(&key.0, &session, ends, random()?), times: AnswerTimes::default() })
         }
     }
 }
 
 /// Ends the session that the cookie names. A token cannot be ended: only the user can forget it.
-pub(super) fn end(app: &Inner, peer: &Peer, given: Option<&str>) -> Result<Times, Problem> {
+pub(super) fn end(app: &Inner, peer: &Peer, given: Option<&str>) -> Result<AnswerTimes, Problem> {
     match (&app.state.sessions, given.and_then(key)) {
         (Sessions::Store(store), Some(key)) => {
             let delete =
                 move |asking: &mut Asking<'_>| asking.ask(|store, waiting| store.delete_session(key, waiting.gone()));
             Ok(ask(app, store, Some(peer), delete)?.1)
         }
-        (Sessions::Store(_), None) | (Sessions::Token(_), _) => Ok(Times::default()),
+        (Sessions::Store(_), None) | (Sessions::Token(_), _) => Ok(AnswerTimes::default()),
     }
 }
 

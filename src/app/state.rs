@@ -43,7 +43,7 @@ impl TokenKey {
 }
 
 /// All of it.
-pub struct State {
+pub struct AppState {
     /// The rows.
     pub store: Arc<Store>,
     /// What is kept of answers, in front of the rows and of work.
@@ -60,7 +60,7 @@ pub struct State {
     pub read_your_writes: Option<Duration>,
 }
 
-impl State {
+impl AppState {
     /// What `/stats` is told of the stores.
     pub fn reading(&self) -> StoreReading {
         self.stores().map(Store::reading).reduce(StoreReading::and).unwrap_or_default()
@@ -88,7 +88,7 @@ impl State {
 
 /// Where the time of an answer went.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Times {
+pub(super) struct AnswerTimes {
     /// Waiting for threads: of the worker pool, and of a connection to the store.
     pub queued: Duration,
     /// At work, without what the store took.
@@ -103,7 +103,7 @@ pub(super) struct Times {
     pub lag: Option<Duration>,
 }
 
-impl Times {
+impl AnswerTimes {
     /// Adds a question to the store.
     fn add<T>(&mut self, answer: TimedAnswer<T>) -> T {
         self.queued += answer.queued;
@@ -154,7 +154,7 @@ impl Times {
 pub(super) struct Asking<'a> {
     store: &'a Store,
     waiting: Waiting,
-    times: Times,
+    times: AnswerTimes,
 }
 
 impl Asking<'_> {
@@ -172,7 +172,12 @@ impl Asking<'_> {
 
 /// Runs `work`, which asks `store`; gives what it gave, and the times. In model async in this coroutine, so that a request that
 /// waits for the store holds no thread of the worker pool; in model sync on such a thread, all the while.
-pub(super) fn ask<T, W>(app: &Inner, store: &Arc<Store>, peer: Option<&Peer>, work: W) -> Result<(T, Times), Problem>
+pub(super) fn ask<T, W>(
+    app: &Inner,
+    store: &Arc<Store>,
+    peer: Option<&Peer>,
+    work: W,
+) -> Result<(T, AnswerTimes), Problem>
 where
     T: Send + 'static,
     W: FnOnce(&mut Asking<'_>) -> Result<T, Problem> + Send + 'static,
@@ -188,13 +193,13 @@ where
 }
 
 /// The same in this coroutine, or on this thread, in either model.
-pub(super) fn ask_here<T, W>(store: &Store, waiting: Waiting, work: W) -> Result<(T, Times), Problem>
+pub(super) fn ask_here<T, W>(store: &Store, waiting: Waiting, work: W) -> Result<(T, AnswerTimes), Problem>
 where
     W: FnOnce(&mut Asking<'_>) -> Result<T, Problem>,
 {
     // Between the questions to a store in the node itself there is nothing worth two looks at the clock.
     let start = (!store.is_here()).then(Instant::now);
-    let mut asking = Asking { store, waiting, times: Times::default() };
+    let mut asking = Asking { store, waiting, times: AnswerTimes::default() };
     let value = work(&mut asking)?;
     let mut times = asking.times;
     times.worked = start.map_or(Duration::ZERO, |start| start.elapsed().saturating_sub(times.queued + times.stored));
@@ -213,7 +218,7 @@ fn problem(store: &Store, NoAnswer { server, error }: NoAnswer) -> Problem {
 }
 
 /// Milliseconds of an answer's body.
-pub(super) fn total_milliseconds(times: Times) -> f64 {
+pub(super) fn total_milliseconds(times: AnswerTimes) -> f64 {
     milliseconds(times.total())
 }
 
@@ -224,10 +229,14 @@ mod tests {
 
     #[test]
     fn times_are_milliseconds() {
-        let times = Times { queued: Duration::from_millis(2), stored: Duration::from_micros(30), ..Times::default() };
+        let times = AnswerTimes {
+            queued: Duration::from_millis(2),
+            stored: Duration::from_micros(30),
+            ..AnswerTimes::default()
+        };
         let response = times.on(Response::new(200, "", Body::Static(b"")));
         assert_eq!(response.headers[0].1, "queue;dur=2.000, work;dur=0.000, store;dur=0.030");
-        let times = Times { cached: Some(Duration::from_millis(1)), ..times };
+        let times = AnswerTimes { cached: Some(Duration::from_millis(1)), ..times };
         let response = times.on_work(Response::new(200, "", Body::Static(b"")));
         assert_eq!(response.headers[0].1, "queue;dur=2.000, work;dur=0.000, cache;dur=1.000");
     }

@@ -20,10 +20,10 @@ const KEPT: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Tries {
     hasher: RandomState,
-    counts: Mutex<HashMap<u64, Count>>,
+    counts: Mutex<HashMap<u64, TryCount>>,
 }
 
-struct Count {
+struct TryCount {
     tries: u32,
     /// When the last try began.
     last: Instant,
@@ -42,7 +42,7 @@ impl Tries {
                 counts.clear();
             }
         }
-        let count = counts.entry(self.key(name, source)).or_insert(Count { tries: 0, last: now });
+        let count = counts.entry(self.key(name, source)).or_insert(TryCount { tries: 0, last: now });
         let passed = now.saturating_duration_since(count.last);
         if passed >= PAUSE {
             count.tries = 0;

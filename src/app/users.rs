@@ -17,7 +17,7 @@ const PASSWORD: (usize, usize) = (8, 1_024);
 
 /// What a hash costs.
 #[derive(Clone, Copy, Debug)]
-pub struct Cost {
+pub struct HashCost {
     /// Memory of one hash, KiB.
     pub memory_kib: u32,
     /// Passes over it.
@@ -25,7 +25,7 @@ pub struct Cost {
 }
 
 /// The least that OWASP's Password Storage Cheat Sheet asks of Argon2id: 19 MiB, two passes, one lane.
-impl Default for Cost {
+impl Default for HashCost {
     fn default() -> Self {
         Self { memory_kib: 19 * 1_024, passes: 2 }
     }
@@ -47,7 +47,7 @@ pub fn check_name(name: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When name, password or cost are not what they may be.
-pub fn new_line(name: &str, password: &str, cost: Cost) -> anyhow::Result<String> {
+pub fn new_line(name: &str, password: &str, cost: HashCost) -> anyhow::Result<String> {
     check_name(name)?;
     if password.chars().count() < PASSWORD.0 || password.len() > PASSWORD.1 {
         bail!("a password has at least {} characters and at most {} bytes", PASSWORD.0, PASSWORD.1);
@@ -55,7 +55,7 @@ pub fn new_line(name: &str, password: &str, cost: Cost) -> anyhow::Result<String
     Ok(format!("{name}:{}\n", hash(password, cost)?.as_str()))
 }
 
-fn hash(password: &str, cost: Cost) -> anyhow::Result<PasswordHashString> {
+fn hash(password: &str, cost: HashCost) -> anyhow::Result<PasswordHashString> {
     let params = Params::new(cost.memory_kib, cost.passes, 1, None)
         .map_err(|error| anyhow!("that is not a cost of Argon2: {error}"))?;
     let salt = SaltString::encode_b64(&super::secrets::random::<16>()?).map_err(|error| anyhow!("no salt: {error}"))?;
@@ -109,7 +109,7 @@ impl Users {
             }
         }
         let dearest = dearest.ok_or_else(|| anyhow!("there are none; 'webapp users add FILE NAME' adds one"))?;
-        let cost = Cost { memory_kib: dearest.m_cost(), passes: dearest.t_cost() };
+        let cost = HashCost { memory_kib: dearest.m_cost(), passes: dearest.t_cost() };
         let nobody = hash(&super::secrets::hex(&super::secrets::random::<16>()?), cost)?;
         Ok(Self { hashes, nobody: Arc::new(nobody), permits: Mutex::new(at_once.max(1)), returned: Condvar::new() })
     }
@@ -154,7 +154,7 @@ impl Drop for Permit<'_> {
 mod tests {
     use super::*;
 
-    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1 };
+    const CHEAP: HashCost = HashCost { memory_kib: 64, passes: 1 };
 
     #[test]
     fn only_the_right_name_and_password_are_let_in() {
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_hash_for_nobody_costs_what_the_dearest_does() {
-        let dear = Cost { memory_kib: 128, passes: 3 };
+        let dear = HashCost { memory_kib: 128, passes: 3 };
         let text = new_line("ana", "correct horse", CHEAP).unwrap() + &new_line("eva", "correct horse", dear).unwrap();
         let users = Users::parse(&text, 1).unwrap();
         let params = Params::try_from(&users.nobody.password_hash()).unwrap();
@@ -197,7 +197,7 @@ mod tests {
             assert!(new_line(name, password, CHEAP).is_err(), "{name}");
         }
         assert!(new_line("ana", &"x".repeat(1_025), CHEAP).is_err());
-        assert!(new_line("ana", "correct horse", Cost { memory_kib: 1, passes: 0 }).is_err());
+        assert!(new_line("ana", "correct horse", HashCost { memory_kib: 1, passes: 0 }).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::app::{App, Requests, State};
+use crate::app::{App, AppState, Requests};
 use crate::http;
 use crate::pool::Pool;
 use crate::stats::{self, NodeReading};
@@ -102,7 +102,7 @@ fn listen(address: &str) -> anyhow::Result<TcpListener> {
 /// What the sampler asks the node itself once a window.
 fn reader(
     pool: Arc<Pool>,
-    state: Arc<State>,
+    state: Arc<AppState>,
     counters: Arc<http::ConnectionCounters>,
     requests: Requests,
 ) -> impl Fn() -> NodeReading + Send {

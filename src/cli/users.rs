@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::app::users::{self, Cost};
+use crate::app::users::{self, HashCost};
 
 use super::Exit;
 
@@ -38,10 +38,10 @@ struct Add {
     #[arg(long)]
     replace: bool,
     /// Memory that a check of the password takes (Argon2id), KiB.
-    #[arg(long, env = "WEBAPP_HASH_MEMORY_KIB", value_name = "N", default_value_t = Cost::default().memory_kib, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
+    #[arg(long, env = "WEBAPP_HASH_MEMORY_KIB", value_name = "N", default_value_t = HashCost::default().memory_kib, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
     memory_kib: u32,
     /// Passes over that memory: more make a guess, and a login, dearer.
-    #[arg(long, env = "WEBAPP_HASH_PASSES", value_name = "N", default_value_t = Cost::default().passes, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, env = "WEBAPP_HASH_PASSES", value_name = "N", default_value_t = HashCost::default().passes, value_parser = clap::value_parser!(u32).range(1..=100))]
     passes: u32,
 }
 
@@ -55,7 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         bail!("{} is in {} already; --replace gives a new password", add.name, add.file.display());
     }
     let password = password()?;
-    let line = users::new_line(&add.name, &password, Cost { memory_kib: add.memory_kib, passes: add.passes })?;
+    let line = users::new_line(&add.name, &password, HashCost { memory_kib: add.memory_kib, passes: add.passes })?;
     let kept =
         before.lines().filter(|line| !names(line, &add.name)).fold(String::new(), |text, line| text + line + "\n");
     write(&add.file, &(kept + &line))?;

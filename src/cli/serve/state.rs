@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::shards;
 use crate::app::users::Users;
-use crate::app::{Sessions, State, TokenKey};
+use crate::app::{AppState, Sessions, TokenKey};
 use crate::cache::{self, Cache};
 use crate::cli::{store, units};
 use crate::kernel::limits;
@@ -79,7 +79,7 @@ impl StateArgs {
     ///
     /// # Errors
     /// Names the argument, without what it holds.
-    pub fn start(&self, queue: u64, cpus: usize) -> anyhow::Result<State> {
+    pub fn start(&self, queue: u64, cpus: usize) -> anyhow::Result<AppState> {
         self.check()?;
         let (generation, layout) = self.layout()?;
         if layout.kind() == StoreTargetKind::Memcached {
@@ -117,7 +117,7 @@ impl StateArgs {
         if let Err(error) = limits::forbid_core_files() {
             log::warn!("a crash could leave passwords and keys in a core file: {error}");
         }
-        Ok(State {
+        Ok(AppState {
             store: rows,
             cache: self.cache(queue)?,
             sessions,
@@ -220,7 +220,7 @@ mod tests {
         args: StateArgs,
     }
 
-    fn start(words: &[&str]) -> anyhow::Result<State> {
+    fn start(words: &[&str]) -> anyhow::Result<AppState> {
         Line::parse_from([&["serve"], words].concat()).args.start(10, 1)
     }
 

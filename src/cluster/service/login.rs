@@ -1,7 +1,7 @@
 //! Users for a load that logs in: many names with one password, which is made for the cluster and stays in its folder.
 
 use super::secrets;
-use crate::app::users::{self, Cost};
+use crate::app::users::{self, HashCost};
 use crate::cluster::shared::{LoginCost, USERS};
 use crate::cluster::state::{ClusterFolder, write_file};
 
@@ -25,7 +25,7 @@ pub fn prepare(folder: &ClusterFolder, cost: LoginCost) -> anyhow::Result<()> {
 
 /// All users have one hash: with salts of their own it would take a minute to make them, and nobody shall keep this file.
 fn lines(password: &str, cost: LoginCost) -> anyhow::Result<String> {
-    let first = users::new_line("user1", password, Cost { memory_kib: cost.memory_kib, passes: cost.passes })?;
+    let first = users::new_line("user1", password, HashCost { memory_kib: cost.memory_kib, passes: cost.passes })?;
     let hash = first.trim_end().trim_start_matches("user1:");
     Ok((1..=COUNT).map(|number| format!("user{number}:{hash}\n")).collect())
 }
