@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::Exit;
 use crate::load::{
-    self, Found, Judgement, LoadPart, LoadPlan, LoadProgress, Search, SearchEvent, ServiceLevel, StopFlag,
+    self, Judgement, LoadPart, LoadPlan, LoadProgress, Search, SearchEvent, SearchResult, ServiceLevel, StopFlag,
 };
 use crate::results::load::{LoadOutcome, Validity};
 pub use args::Args;
@@ -149,7 +149,7 @@ fn exit(outcome: &LoadOutcome) -> Exit {
     }
 }
 
-fn exit_of_search(found: &Found) -> Exit {
+fn exit_of_search(found: &SearchResult) -> Exit {
     match found.last_success_per_second {
         _ if found.interrupted => Exit::Failed,
         _ if found.generator_bound => Exit::NotValid,

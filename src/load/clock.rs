@@ -22,12 +22,12 @@ pub(super) const NEEDED: Duration = Duration::from_millis(1600);
 
 /// Where the difference of the two clocks lies, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Bounds {
+struct OffsetBounds {
     least: f64,
     most: f64,
 }
 
-impl Bounds {
+impl OffsetBounds {
     const UNKNOWN: Self = Self { least: f64::NEG_INFINITY, most: f64::INFINITY };
 
     /// With one more answer: asked for at `asked`, there at `came`, naming the second `date`.
@@ -56,7 +56,7 @@ pub(super) fn unix_seconds(time: SystemTime) -> f64 {
 pub(super) fn offset(url: &Url) -> Option<ClockOffset> {
     // The path may be expensive; that of the page is not, and an error has a date, too.
     let url = Url { origin: url.origin.clone(), path: "/".to_owned() };
-    let mut bounds = Bounds::UNKNOWN;
+    let mut bounds = OffsetBounds::UNKNOWN;
     let end = Instant::now() + LENGTH;
     while Instant::now() < end {
         let asked = unix_seconds(SystemTime::now());
@@ -73,9 +73,9 @@ mod tests {
 
     #[test]
     fn bounds_close_around_the_difference() {
-        assert_eq!(Bounds::UNKNOWN.offset(), None);
+        assert_eq!(OffsetBounds::UNKNOWN.offset(), None);
         // The other clock is 2.25 s ahead; answers take 10 ms, and the clock is read in their middle.
-        let mut bounds = Bounds::UNKNOWN;
+        let mut bounds = OffsetBounds::UNKNOWN;
         for step in 0..110 {
             let asked = 100.0 + f64::from(step) * 0.01;
             bounds = bounds.with(asked, asked + 0.01, (asked + 0.005 + 2.25) as u64);
@@ -84,9 +84,9 @@ mod tests {
         assert!((found.milliseconds - 2250.0).abs() <= found.within_milliseconds, "{found:?}");
         assert!(found.within_milliseconds <= 10.0, "{found:?}");
         // One answer alone leaves half a second of room.
-        let one = Bounds::UNKNOWN.with(100.0, 100.0, 100).offset().unwrap();
+        let one = OffsetBounds::UNKNOWN.with(100.0, 100.0, 100).offset().unwrap();
         assert_eq!((one.milliseconds, one.within_milliseconds), (500.0, 500.0));
         // Two clocks that are 3 s apart.
-        assert_eq!(Bounds::UNKNOWN.with(100.0, 100.0, 100).with(100.1, 100.1, 103).offset(), None);
+        assert_eq!(OffsetBounds::UNKNOWN.with(100.0, 100.0, 100).with(100.1, 100.1, 103).offset(), None);
     }
 }

@@ -16,7 +16,7 @@ use super::trouble::{Take, Trouble};
 use crate::results::load::ErrorKind;
 
 /// An open connection.
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     socket: TcpStream,
     tls: Option<TlsConnection>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Connection {
 /// Reads in a row, at most, of what came while nothing was asked.
 const UNASKED_READS: u32 = 16;
 
-impl Connection {
+impl ClientConnection {
     /// On an open socket; in TLS, the handshake is still to come.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for ClientConnection {
     fn drop(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.close(self.socket.inner());

@@ -12,7 +12,7 @@ use super::recorder::{EndedRequest, MeasuredWindow};
 use super::recorders::Recorders;
 use super::semaphore::Semaphore;
 use super::session::SessionChange;
-use super::versions::{Asked, Versions};
+use super::versions::{VersionedRequest, Versions};
 use crate::results::load::SessionsOutcome;
 
 /// The state of a run, from its preparation to its summary.
@@ -155,7 +155,10 @@ impl RunContext {
         if let Some(version) = request.answer.and_then(|answer| answer.fields.version) {
             let reads = !self.exchange.requests[request.target].is_write;
             let (sent, ended) = (request.sent, request.ended);
-            self.versions.note(version, Asked { sent, ended, counts: reads && self.window().holds(request.intended) });
+            self.versions.note(
+                version,
+                VersionedRequest { sent, ended, counts: reads && self.window().holds(request.intended) },
+            );
         }
         let told = request.answer.filter(|_| request.failure.is_none()).and_then(|answer| answer.fields.cache_hit);
         if let Some(hit) = told.filter(|_| self.window().holds(request.intended)) {

@@ -15,7 +15,7 @@ use super::tls::{self, TlsServer};
 /// What every exchange of a run needs, fixed before the start.
 pub(super) struct ExchangeContext {
     pub clock: Clock,
-    pub servers: Vec<Server>,
+    pub servers: Vec<OriginServer>,
     /// By target.
     pub requests: Vec<PreparedRequest>,
     pub keepalive: bool,
@@ -29,7 +29,7 @@ pub(super) struct ExchangeContext {
 }
 
 /// One of the origins.
-pub(super) struct Server {
+pub(super) struct OriginServer {
     pub address: SocketAddr,
     /// `None`: it is spoken to in plain HTTP.
     pub tls: Option<TlsServer>,

@@ -26,7 +26,7 @@ pub struct LevelOutcome {
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct SearchResult {
     /// What had to be kept.
     pub objective: ServiceLevel,
     /// Highest rate that was kept.
@@ -65,7 +65,7 @@ pub fn find(
     objective: &ServiceLevel,
     interrupt: &StopFlag,
     tell: &mut dyn FnMut(SearchEvent<'_>),
-) -> anyhow::Result<Found> {
+) -> anyhow::Result<SearchResult> {
     ensure!(search.start > 0.0 && search.start <= search.most, "the search must start between 0 and its highest rate");
     let mut levels: Vec<LevelOutcome> = Vec::new();
     let finding = loop {
@@ -96,7 +96,7 @@ fn measured(level: &LevelOutcome) -> MeasuredLevel {
     MeasuredLevel { rate: level.rate, judgement: level.judgement }
 }
 
-fn found(objective: &ServiceLevel, finding: Option<Finding>, levels: Vec<LevelOutcome>) -> Found {
+fn found(objective: &ServiceLevel, finding: Option<Finding>, levels: Vec<LevelOutcome>) -> SearchResult {
     let kept =
         levels.iter().filter(|level| level.judgement == Judgement::Kept).map(|level| level.rate).reduce(f64::max);
     let (success, failure) = match finding {
@@ -109,7 +109,7 @@ fn found(objective: &ServiceLevel, finding: Option<Finding>, levels: Vec<LevelOu
         finding,
         Some(Finding::LowerBound { stopped_by: SearchEnd::Generator, .. } | Finding::NoneKept { breached: None })
     );
-    Found {
+    SearchResult {
         objective: objective.clone(),
         last_success_per_second: success,
         first_failure_per_second: failure,

@@ -71,12 +71,12 @@ mod versions;
 mod warning;
 
 pub use connect_to::ConnectTo;
-pub use find::{Found, LevelOutcome, SearchEvent, find};
+pub use find::{LevelOutcome, SearchEvent, SearchResult, find};
 pub use interrupt::StopFlag;
 pub use merge::{LoadPart, NotOneLoad, merge};
 pub use plan::{Expect, Load, LoadPlan, StatusPattern, TlsSettings};
 pub use progress::LoadProgress;
-pub use rows::{RowOrder, Rows};
+pub use rows::{RowOrder, RowTable};
 pub use run::run;
 pub use search::Search;
 pub use service_level::{Judgement, ServiceLevel};

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{bail, ensure};
 
 use super::connect_to::ConnectTo;
-use super::rows::{RowOrder, Rows};
+use super::rows::{RowOrder, RowTable};
 use super::start;
 use super::target::LoadTarget;
 use crate::results::keys::Template;
@@ -41,7 +41,7 @@ pub struct LoadPlan {
     /// Header fields added to each request, as `Name: value`, with columns of the table.
     pub headers: Vec<String>,
     /// A table whose rows go into paths, header fields and bodies.
-    pub rows: Option<Rows>,
+    pub rows: Option<RowTable>,
     /// Whether connections carry more than one request.
     pub keepalive: bool,
     /// Where connections go in place of what the addresses say.
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn tables_suit_requests_and_users() {
-        let rows = |order| Rows::parse("id,name\n1,a\n2,b\n", order).unwrap();
+        let rows = |order| RowTable::parse("id,name\n1,a\n2,b\n", order).unwrap();
         let columns = rows(RowOrder::Turn).columns;
         let with = |order, connections| LoadPlan {
             rows: Some(rows(order)),

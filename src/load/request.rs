@@ -24,10 +24,10 @@ pub(super) struct PreparedRequest {
     pub is_session: bool,
     /// It has columns of the table.
     pub needs_row: bool,
-    text: Text,
+    text: RequestText,
 }
 
-enum Text {
+enum RequestText {
     Fixed(Vec<u8>),
     Drawn {
         /// Up to the last field but `Content-Length`.
@@ -91,11 +91,11 @@ impl PreparedRequest {
         head.extend(parts(&fields));
         let templates = || [Some(&target.path), Some(&fields), target.body.as_ref()].into_iter().flatten();
         let needs_row = templates().any(|template| template.columns().next().is_some());
-        let mut text = Text::Drawn { head, body: target.body.as_ref().map(parts) };
+        let mut text = RequestText::Drawn { head, body: target.body.as_ref().map(parts) };
         if templates().all(Template::is_constant) {
             let mut buffer = RequestBuffer::default();
             let mut nothing = Variables { random: &mut Rng::with_seed(0), row: None };
-            text = Text::Fixed(text.write(&mut nothing, &mut buffer).to_vec());
+            text = RequestText::Fixed(text.write(&mut nothing, &mut buffer).to_vec());
         }
         let is_session = target.url.path.split('?').next() == Some("/session");
         Self {
@@ -137,7 +137,7 @@ impl PreparedRequest {
     }
 }
 
-impl Text {
+impl RequestText {
     fn write<'a>(&'a self, variables: &mut Variables<'_>, buffer: &'a mut RequestBuffer) -> &'a [u8] {
         let (head, body) = match self {
             Self::Fixed(bytes) => return bytes,
@@ -231,7 +231,7 @@ fn fields(plan: &LoadPlan, target: &LoadTarget) -> Template {
 #[cfg(test)]
 mod tests {
     use super::super::draw::stream;
-    use super::super::rows::{RowOrder, Rows};
+    use super::super::rows::{RowOrder, RowTable};
     use super::super::target::{parse_mix, parse_mix_with};
     use super::*;
 
@@ -299,7 +299,7 @@ mod tests {
     fn a_row_goes_into_path_fields_and_body() {
         let columns = ["name".to_owned(), "place".to_owned()];
         let mut plan = plan("http://a/");
-        plan.rows = Some(Rows::parse("name,place\n,\n", RowOrder::Turn).unwrap());
+        plan.rows = Some(RowTable::parse("name,place\n,\n", RowOrder::Turn).unwrap());
         plan.targets = parse_mix_with(&["http://a/u/{name}?p={place}&{+place}"], &columns).unwrap();
         plan.targets[0].method = "POST".into();
         plan.targets[0].body = Some(Template::parse_body_with("{\"n\": \"{name}\"}", &columns).unwrap());

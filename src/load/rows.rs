@@ -20,7 +20,7 @@ pub enum RowOrder {
 
 /// A table with named columns.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rows {
+pub struct RowTable {
     /// The names, each once.
     pub columns: Vec<String>,
     records: Vec<csv::StringRecord>,
@@ -28,7 +28,7 @@ pub struct Rows {
     pub order: RowOrder,
 }
 
-impl Rows {
+impl RowTable {
     /// Reads a CSV file, whose first line has the names of the columns. Values are parted by commas; by semicolons or tabs, where
     /// the first line has no comma.
     ///
@@ -86,13 +86,13 @@ impl Rows {
 
 /// The table while a run lasts.
 pub(super) struct RowSource {
-    rows: Rows,
+    rows: RowTable,
     next: AtomicUsize,
     next_user: AtomicUsize,
 }
 
 impl RowSource {
-    pub fn new(rows: Rows) -> Self {
+    pub fn new(rows: RowTable) -> Self {
         Self { rows, next: AtomicUsize::new(0), next_user: AtomicUsize::new(0) }
     }
 
@@ -121,12 +121,12 @@ mod tests {
     fn tables_are_read_as_spreadsheets_write_them() {
         for text in ["name,id\na b,1\n\"c,d\",2\n", "\u{feff}name;id\r\na b;1\r\nc,d;2\r\n", "name\tid\na b\t1\nc,d\t2"]
         {
-            let rows = Rows::parse(text, RowOrder::Turn).unwrap();
+            let rows = RowTable::parse(text, RowOrder::Turn).unwrap();
             assert_eq!(rows.columns, ["name", "id"], "{text}");
             let flat: Vec<Vec<&str>> = rows.records.iter().map(|record| record.iter().collect()).collect();
             assert_eq!(flat, [["a b", "1"], ["c,d", "2"]], "{text}");
         }
-        assert_eq!(Rows::parse("id\n7\n", RowOrder::Turn).unwrap().count(), 1);
+        assert_eq!(RowTable::parse("id\n7\n", RowOrder::Turn).unwrap().count(), 1);
         for (text, says) in [
             ("", "no row"),
             ("a,b\n", "no row"),
@@ -135,16 +135,16 @@ mod tests {
             ("a,{b}\n1,2\n", "column 2"),
             ("a,b\n1,hunter2\n3\n", "2 fields"),
         ] {
-            let error = format!("{:#}", Rows::parse(text, RowOrder::Turn).unwrap_err());
+            let error = format!("{:#}", RowTable::parse(text, RowOrder::Turn).unwrap_err());
             assert!(error.contains(says) && !error.contains("hunter2"), "{text}: {error}");
         }
-        let rows = Rows::parse("a,b\n1,\"x\ny\"\n", RowOrder::Turn).unwrap();
+        let rows = RowTable::parse("a,b\n1,\"x\ny\"\n", RowOrder::Turn).unwrap();
         assert!(rows.check_header(0).is_ok() && rows.check_header(1).unwrap_err().to_string().contains("row 1"));
     }
 
     #[test]
     fn rows_in_turn_at_random_and_one_a_user() {
-        let source = |order| RowSource::new(Rows::parse("id\n0\n1\n2\n", order).unwrap());
+        let source = |order| RowSource::new(RowTable::parse("id\n0\n1\n2\n", order).unwrap());
         let mut random = Rng::with_seed(1);
         let mut draw = |source: &RowSource, user, count: usize| -> Vec<usize> {
             (0..count).map(|_| source.choose(&mut random, user)[0].parse().unwrap()).collect()

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use super::connect_to::ConnectTo;
 use super::context::{RunContext, nanoseconds};
 use super::deadlines::{Clock, DeadlineMonitor};
-use super::exchange::{ExchangeContext, Server};
+use super::exchange::{ExchangeContext, OriginServer};
 use super::failure::{FailedRequest, failed_to_connect};
 use super::interrupt::StopFlag;
 use super::limits::MachineLimits;
@@ -121,7 +121,7 @@ fn prepare(plan: &LoadPlan, live: bool, observed: &mut Observed) -> anyhow::Resu
 }
 
 /// Where the origins are, and how they are spoken to.
-fn servers(plan: &LoadPlan, origins: &[&Origin]) -> anyhow::Result<Vec<Server>> {
+fn servers(plan: &LoadPlan, origins: &[&Origin]) -> anyhow::Result<Vec<OriginServer>> {
     let is_secure = |origin: &Origin| origin.scheme() == Scheme::Https;
     let client = match origins.iter().any(|origin| is_secure(origin)) {
         true => TlsClient::new(&plan.tls).map(Some)?,
@@ -130,7 +130,7 @@ fn servers(plan: &LoadPlan, origins: &[&Origin]) -> anyhow::Result<Vec<Server>> 
     let server = |origin: &&Origin| {
         let tls = client.as_ref().filter(|_| is_secure(origin));
         let tls = tls.map(|client| client.server(origin.host())).transpose()?;
-        Ok(Server { address: resolve(ConnectTo::place(&plan.connect_to, origin), plan.timeout)?, tls })
+        Ok(OriginServer { address: resolve(ConnectTo::place(&plan.connect_to, origin), plan.timeout)?, tls })
     };
     origins.iter().map(server).collect()
 }

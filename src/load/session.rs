@@ -25,7 +25,7 @@ pub(super) enum SessionChange {
 }
 
 #[derive(Deserialize)]
-struct Counted {
+struct SessionCounter {
     result: u64,
 }
 
@@ -58,7 +58,7 @@ impl SessionWatch {
 /// JSON with `result`, or the bare number.
 fn counter(body: &[u8]) -> Option<u64> {
     let bare = || std::str::from_utf8(body).ok()?.trim().parse().ok();
-    serde_json::from_slice::<Counted>(body).ok().map(|counted| counted.result).or_else(bare)
+    serde_json::from_slice::<SessionCounter>(body).ok().map(|counted| counted.result).or_else(bare)
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use fastrand::Rng;
 use may::net::TcpStream;
 
 use super::body_search::BodySearch;
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use super::cookies::CookieJar;
 use super::deadlines::{Deadline, NEVER};
 use super::draw::stream;
-use super::exchange::{ExchangeContext, ExchangeProgress, Server};
+use super::exchange::{ExchangeContext, ExchangeProgress, OriginServer};
 use super::failure::{FailedRequest, failed_to_connect};
 use super::handshake::Handshake;
 use super::node_fields::{AnswerSummary, NodeFields};
@@ -59,7 +59,7 @@ struct CookieMemory {
 }
 
 impl ServerMemory {
-    fn new(context: &ExchangeContext, server: &Server) -> Self {
+    fn new(context: &ExchangeContext, server: &OriginServer) -> Self {
         Self { cookies: context.cookies.then(CookieMemory::default), tls: server.tls.as_ref().map(TlsServer::user) }
     }
 }
@@ -68,7 +68,7 @@ impl ServerMemory {
 pub(super) struct VirtualUser {
     deadline: Arc<Deadline>,
     /// By origin.
-    connections: Vec<Option<Connection>>,
+    connections: Vec<Option<ClientConnection>>,
     reader: AnswerReader<NodeFields>,
     search: Option<BodySearch>,
     memory: UserMemory,
@@ -162,7 +162,7 @@ impl VirtualUser {
         origin: usize,
         socket: TcpStream,
         deadline: u64,
-    ) -> Result<(Connection, Option<Handshake>), FailedRequest> {
+    ) -> Result<(ClientConnection, Option<Handshake>), FailedRequest> {
         while !connect::is_open(&socket).map_err(failed_to_connect)? {
             self.late(context, &socket, deadline, "no connection within the timeout")?;
         }
@@ -170,7 +170,7 @@ impl VirtualUser {
         let _ = socket.set_nodelay(true);
         let tls = context.servers[origin].tls.as_ref().zip(self.memory.servers[origin].tls.as_ref());
         let begun = context.clock.now();
-        let mut connection = Connection::new(socket, tls)?;
+        let mut connection = ClientConnection::new(socket, tls)?;
         loop {
             match connection.shake_hands() {
                 Ok(()) => break,
@@ -238,7 +238,7 @@ impl VirtualUser {
     fn converse(
         &mut self,
         context: &ExchangeContext,
-        connection: &mut Connection,
+        connection: &mut ClientConnection,
         request: &PreparedRequest,
         bytes: &[u8],
         deadline: u64,
@@ -284,7 +284,11 @@ impl VirtualUser {
     }
 
     /// Reads once, and takes what came as a part of the answer to a request.
-    fn read_some(&mut self, connection: &mut Connection, request: &PreparedRequest) -> Result<Option<bool>, Trouble> {
+    fn read_some(
+        &mut self,
+        connection: &mut ClientConnection,
+        request: &PreparedRequest,
+    ) -> Result<Option<bool>, Trouble> {
         let (reader, search) = (&mut self.reader, &mut self.search);
         let cookies = self.memory.servers[request.origin].cookies.as_mut().filter(|_| request.is_session);
         let mut session = cookies.map(|memory| &mut memory.session);
@@ -301,7 +305,7 @@ impl VirtualUser {
     fn outlast(
         &self,
         context: &ExchangeContext,
-        connection: &Connection,
+        connection: &ClientConnection,
         trouble: Trouble,
         deadline: u64,
         missing: &'static str,

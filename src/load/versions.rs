@@ -16,14 +16,14 @@ const MOST_ROWS: usize = 1 << 16;
 
 /// The versions that were seen, by row, and what was counted.
 pub(super) struct Versions {
-    parts: [Mutex<HashMap<u64, Seen>>; PARTS],
+    parts: [Mutex<HashMap<u64, SeenVersions>>; PARTS],
     answers: AtomicU64,
     stale: AtomicU64,
 }
 
 /// What was seen of a row. The version before the highest one is kept, too: the highest may have come after a request was sent.
 #[derive(Clone, Copy)]
-struct Seen {
+struct SeenVersions {
     highest: FirstSeen,
     before: Option<FirstSeen>,
 }
@@ -37,7 +37,7 @@ struct FirstSeen {
 
 /// A request whose answer tells a version. Times are nanoseconds since the start of the run.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct VersionedRequest {
     pub sent: u64,
     pub ended: u64,
     /// Whether it reads, and is of the measured window: the answers to writes only tell what there is.
@@ -53,7 +53,7 @@ impl Default for Versions {
 
 impl Versions {
     /// Takes an answer.
-    pub fn note(&self, RowVersion { row, version }: RowVersion, asked: Asked) {
+    pub fn note(&self, RowVersion { row, version }: RowVersion, asked: VersionedRequest) {
         let mut part = lock(&self.parts[(row % PARTS as u64) as usize]);
         let now = FirstSeen { version, at: asked.ended };
         let seen = part.get(&row).copied();
@@ -61,11 +61,11 @@ impl Versions {
         let stale = seen.is_some_and(|seen| newer(seen.highest) || seen.before.is_some_and(newer));
         match seen {
             Some(seen) if version > seen.highest.version => {
-                part.insert(row, Seen { highest: now, before: Some(seen.highest) });
+                part.insert(row, SeenVersions { highest: now, before: Some(seen.highest) });
             }
             Some(_) => {}
             None if part.len() < MOST_ROWS => {
-                part.insert(row, Seen { highest: now, before: None });
+                part.insert(row, SeenVersions { highest: now, before: None });
             }
             None => {}
         }
@@ -105,10 +105,10 @@ mod tests {
             (7, 3, 45, 60, 2),
             (7, 4, 45, 60, 2),
         ] {
-            versions.note(RowVersion { row, version }, Asked { sent, ended, counts: true });
+            versions.note(RowVersion { row, version }, VersionedRequest { sent, ended, counts: true });
             assert_eq!(versions.stale.load(Ordering::Relaxed), stale, "{row} {version} {sent}");
         }
-        let asked = Asked { sent: 60, ended: 70, counts: false };
+        let asked = VersionedRequest { sent: 60, ended: 70, counts: false };
         versions.note(RowVersion { row: 7, version: 1 }, asked);
         assert_eq!(versions.outcome(), Some(VersionsOutcome { answers: 9, stale: 2 }));
         assert_eq!(Versions::default().outcome(), None);

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 
 use crate::cli::units;
-use crate::load::{self, ConnectTo, Expect, Load, LoadPlan, LoadTarget, RowOrder, Rows, StatusPattern, TlsSettings};
+use crate::load::{
+    self, ConnectTo, Expect, Load, LoadPlan, LoadTarget, RowOrder, RowTable, StatusPattern, TlsSettings,
+};
 use crate::results::experiment;
 use crate::results::keys::Template;
 use crate::results::load::Arrivals;
@@ -239,7 +241,7 @@ fn plan(args: &Args) -> anyhow::Result<LoadPlan> {
         requests.users.is_none() || requests.cookies || matches!(requests.csv_order, CsvOrder::User),
         "--users needs something that a user keeps: --cookies, or a row of a table (--csv-order user)"
     );
-    let rows = requests.csv.as_deref().map(|file| Rows::read(file, requests.csv_order.into())).transpose()?;
+    let rows = requests.csv.as_deref().map(|file| RowTable::read(file, requests.csv_order.into())).transpose()?;
     let columns = rows.as_ref().map_or(&[][..], |rows| &rows.columns);
     let targets = targets(args, columns)?;
     let (duration, warmup) = match &profile {
