@@ -38,7 +38,7 @@ pub struct LoadJob<'a> {
 }
 
 /// Where the generator of an arm asks, and its further arguments.
-pub struct Asked {
+pub struct GeneratorTarget {
     /// The address the paths are appended to.
     pub target: String,
     /// Those of the arm, and what HTTPS needs.
@@ -50,10 +50,10 @@ pub struct Asked {
 ///
 /// # Errors
 /// When the arm is to be asked by HTTPS, and its cluster does not speak it.
-pub fn asked(arm: &Arm, cluster: &ClusterAnswer) -> anyhow::Result<Asked> {
+pub fn asked(arm: &Arm, cluster: &ClusterAnswer) -> anyhow::Result<GeneratorTarget> {
     let mut further = arm.load.clone();
     if !arm.https {
-        return Ok(Asked { target: cluster.target.clone(), further });
+        return Ok(GeneratorTarget { target: cluster.target.clone(), further });
     }
     let tls = cluster.tls.as_ref().with_context(|| {
         format!("the arm {} is to be asked by HTTPS, but its cluster speaks none: give its up --tls", arm.name)
@@ -61,7 +61,7 @@ pub fn asked(arm: &Arm, cluster: &ClusterAnswer) -> anyhow::Result<Asked> {
     let (plain, secure) = (Url::parse(&cluster.target)?.origin, Url::parse_with_tls(&tls.target)?.origin);
     let place = plain.with_port(secure.port()).authority();
     further.extend(["--cacert".to_owned(), tls.authority.clone(), "--connect-to".to_owned(), place]);
-    Ok(Asked { target: tls.target.clone(), further })
+    Ok(GeneratorTarget { target: tls.target.clone(), further })
 }
 
 /// A request that waits longer than this has no user any more.

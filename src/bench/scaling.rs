@@ -26,7 +26,7 @@ pub fn run(
     from: f64,
     over: &AtomicBool,
 ) -> anyhow::Result<Scaling> {
-    let mut recorder = Recorder::new(cluster);
+    let mut recorder = ScalingRecorder::new(cluster);
     let (Some(driver), false) = (driver, arm.is_fixed()) else { return Ok(recorder.scaling) };
     let rules = args::read(&arm.autoscale).map_err(anyhow::Error::msg)?;
     if let Some(machines) = rules.machines() {
@@ -60,7 +60,7 @@ fn units(cluster: &ClusterAnswer) -> u32 {
 }
 
 /// Turns events into steps of the supply. Knows no clock.
-struct Recorder {
+struct ScalingRecorder {
     scaling: Scaling,
     /// Room of a machine, for nested autoscaling.
     units_each: Option<u32>,
@@ -68,7 +68,7 @@ struct Recorder {
     fixed_machines: Option<MachineSupply>,
 }
 
-impl Recorder {
+impl ScalingRecorder {
     /// Of a cluster whose machines, if it has some, stay as they are.
     fn new(cluster: &ClusterAnswer) -> Self {
         let ready = cluster.machines.len() as u32;
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_change_is_a_time_of_starting_or_of_draining() {
-        let mut recorder = Recorder { scaling: Scaling::fixed(2), units_each: None, fixed_machines: None };
+        let mut recorder = ScalingRecorder { scaling: Scaling::fixed(2), units_each: None, fixed_machines: None };
         let changed = |from, to, seconds| (from, to, seconds);
         for ((from, to, seconds), at) in [(changed(2, 5, 1.5), 4.0), (changed(5, 3, 0.5), 9.0)] {
             recorder.note(&ScalingEvent::Changed { at: 0.0, seconds, from, to, cluster: &cluster() }, at);
@@ -180,7 +180,7 @@ mod tests {
         let nodes: Vec<_> =
             (1..=3).map(|number| serde_json::json!({ "name": format!("node{number}"), "url": "" })).collect();
         let cluster = serde_json::json!({ "target": "http://h:1", "nodes": nodes, "machines": [machine] });
-        let mut recorder = Recorder::new(&serde_json::from_value(cluster.clone()).unwrap());
+        let mut recorder = ScalingRecorder::new(&serde_json::from_value(cluster.clone()).unwrap());
         let cluster = serde_json::from_value(cluster).unwrap();
         recorder.note(&ScalingEvent::Changed { at: 0.0, seconds: 1.0, from: 3, to: 6, cluster: &cluster }, 5.0);
         recorder.note(&ScalingEvent::Changed { at: 0.0, seconds: 1.0, from: 6, to: 1, cluster: &cluster }, 9.0);

@@ -16,14 +16,14 @@ const NUMBER: u64 = 20;
 
 /// Times computations, on one core after the other.
 #[derive(Debug)]
-pub struct Probe {
+pub struct SpeedProbe {
     cores: Vec<usize>,
     next: usize,
     computations: u64,
     cpu_seconds: f64,
 }
 
-impl Probe {
+impl SpeedProbe {
     /// For the cores that this process may use.
     pub fn new() -> Self {
         Self { cores: cores::allowed(), next: 0, computations: 0, cpu_seconds: 0.0 }
@@ -47,7 +47,7 @@ impl Probe {
     }
 }
 
-impl Default for Probe {
+impl Default for SpeedProbe {
     fn default() -> Self {
         Self::new()
     }
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn counts_computations_and_their_time() {
-        let mut probe = Probe::new();
+        let mut probe = SpeedProbe::new();
         let cores = probe.cores.len();
         assert!(cores >= 1);
         for _ in 0..3 {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::speed::{PAUSE, Probe};
+use super::speed::{PAUSE, SpeedProbe};
 use crate::cluster::contract::{ClusterAnswer, NodeAnswer};
 use crate::http::blocking;
 use crate::http::outgoing::ClientError;
@@ -39,7 +39,7 @@ pub struct Watch {
 
 type Latest = Arc<Mutex<Option<StatsSample>>>;
 /// What the speed probe has counted so far.
-type Counted = Arc<Mutex<(u64, f64)>>;
+type ProbeCounts = Arc<Mutex<(u64, f64)>>;
 
 impl Watch {
     /// Begins to watch `cluster`.
@@ -50,7 +50,7 @@ impl Watch {
         let family = |pid: Option<u32>| pid.map(|pid| process::descendants(&Root::real(), pid));
         let balancer = family(cluster.balancer.as_ref().and_then(|balancer| balancer.pid));
         let services: Vec<Option<Vec<u32>>> = cluster.services.iter().map(|service| family(service.pid)).collect();
-        let counted = Counted::default();
+        let counted = ProbeCounts::default();
         {
             let (counted, over) = (Arc::clone(&counted), Arc::clone(&over));
             thread::spawn(move || probe(&counted, &over));
@@ -163,7 +163,7 @@ fn look(
     started: Instant,
     families: &Families,
     nodes: &Mutex<Nodes>,
-    counted: &Counted,
+    counted: &ProbeCounts,
     over: &AtomicBool,
 ) -> Vec<RunSample> {
     let mut samples = Vec::new();
@@ -209,8 +209,8 @@ fn machine_ticks() -> Option<[u64; 3]> {
     Some([ticks.busy(), ticks.steal?, ticks.all()])
 }
 
-fn probe(counted: &Counted, over: &AtomicBool) {
-    let mut probe = Probe::new();
+fn probe(counted: &ProbeCounts, over: &AtomicBool) {
+    let mut probe = SpeedProbe::new();
     while !over.load(Ordering::Relaxed) {
         probe.compute();
         *lock(counted) = probe.total();
