@@ -135,7 +135,7 @@ fn write_series(folders: &[PathBuf], args: &Args, prices: Option<&Prices>) -> an
         let written = write(folder, prices.cloned(), None)?;
         // Where the page does not stand above the folder, the link is the folder as it was typed.
         let link = written.html.strip_prefix(beside).unwrap_or(&written.html);
-        entries.push(page::Entry {
+        entries.push(page::SeriesEntry {
             name: folder.display().to_string(),
             link: link.display().to_string(),
             report: written.report,

@@ -4,7 +4,7 @@ use super::figure::{Class, plain_count};
 use super::limits::PlanTier;
 use super::proposal::{CapacityPlan, CurvePoint};
 use crate::design::{Text, both};
-use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
+use crate::report::charts::{Chart, Ink, Marker, ReferenceLine, Series, Stroke};
 use crate::results::number::plain;
 
 /// The chart of a plan.
@@ -27,9 +27,9 @@ pub fn chart(plan: &CapacityPlan) -> Chart {
     series.push(planned(plan));
     let peak = plain(plan.peak_per_second);
     let peak_name = both!("peak {peak}/s", "pico {peak}/s", peak);
-    let mut rules = vec![Rule { name: peak_name, upright: false, at: plan.peak_per_second }];
+    let mut rules = vec![ReferenceLine { name: peak_name, upright: false, at: plan.peak_per_second }];
     let tiers = plan.limits.iter().filter(|limit| matches!(limit.tier, PlanTier::Balancer | PlanTier::Store));
-    rules.extend(tiers.map(|limit| Rule {
+    rules.extend(tiers.map(|limit| ReferenceLine {
         name: both!(
             "{name} gives way ({class})",
             "{name} cede ({class})",

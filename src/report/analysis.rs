@@ -8,7 +8,7 @@ use super::addresses::{self, AddressUse};
 use super::binding::{self, Binding};
 use super::invalid;
 use super::store_cause::{self, StoreFinding};
-use super::usage::{self, Use, median, sum};
+use super::usage::{self, ResourceUse, median, sum};
 use super::usl::{self, Fit};
 use crate::design::Text;
 use crate::results::arm::{Arm, PointKey, Scale};
@@ -41,7 +41,7 @@ pub struct Point {
     pub p99_milliseconds: Option<f64>,
     /// What was used at the ceiling.
     #[serde(flatten)]
-    pub used: Use,
+    pub used: ResourceUse,
     /// CPU all nodes together may use, in cores. `None` without a limit.
     pub quota_cores: Option<f64>,
     /// CPU milliseconds of the nodes for each answer (service demand), over the blocks.
@@ -110,7 +110,7 @@ pub struct LatencyPoint {
     pub met: bool,
     /// What was used.
     #[serde(flatten)]
-    pub used: Use,
+    pub used: ResourceUse,
     /// False where none of its runs was valid.
     pub valid: bool,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::store_cause::{self, Cause};
-use super::usage::Use;
+use super::usage::ResourceUse;
 use crate::design::{Text, both};
 use crate::results::invalid;
 use crate::results::number::{or_dash, percent, plain, significant};
@@ -80,7 +80,7 @@ impl Binding {
 }
 
 /// What stopped these runs of one level, of which `used` tells the medians and `quota` the cores that all nodes may use.
-pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
+pub fn of(runs: &[&Run], used: &ResourceUse, quota: Option<f64>) -> Binding {
     if let Some(reason) = runs.iter().find_map(|run| invalid::generator(&run.load.generator)) {
         return Binding::new(Limit::Generator, &reason);
     }
@@ -129,7 +129,7 @@ pub fn of(runs: &[&Run], used: &Use, quota: Option<f64>) -> Binding {
     Binding::new(resource, &words)
 }
 
-fn throttled(used: &Use, quota: f64) -> Text {
+fn throttled(used: &ResourceUse, quota: f64) -> Text {
     let (cpu, cores) = (or_dash(used.cpu_percent, percent), significant(quota, 2));
     let periods = or_dash(used.throttled_percent, percent);
     Text::counted(
@@ -142,7 +142,7 @@ fn throttled(used: &Use, quota: f64) -> Text {
     )
 }
 
-fn pool(used: &Use) -> Text {
+fn pool(used: &ResourceUse) -> Text {
     let (busy, waiting) = (or_dash(used.pool_percent, percent), or_dash(used.pool_queued, plain));
     Text::counted(
         format!("{busy} % of the pool's threads were busy, and {waiting} jobs waited at each node"),
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn what_stops_a_point() {
         let quota = Some(0.5);
-        let busy = Use { cpu_percent: Some(99.4), throttled_percent: Some(88.0), ..Use::default() };
+        let busy = ResourceUse { cpu_percent: Some(99.4), throttled_percent: Some(88.0), ..ResourceUse::default() };
         let run = |named: &[Resource]| {
             let mut run = sample::closed(1, 2, 16, 100.0);
             run.nodes = named
@@ -213,10 +213,10 @@ mod tests {
         for (foreign, limit) in
             [(Some(0.9), Limit::Others), (Some(0.1), Limit::Node(Resource::Cpu)), (None, Limit::Node(Resource::Cpu))]
         {
-            let used = Use { foreign_cores: foreign, machine_cores: Some(2.0), ..busy.clone() };
+            let used = ResourceUse { foreign_cores: foreign, machine_cores: Some(2.0), ..busy.clone() };
             assert_eq!(of(&[&machine], &used, quota).resource, limit, "{foreign:?}");
         }
-        let through = Use { balancer_cpu_percent: Some(97.0), ..busy.clone() };
+        let through = ResourceUse { balancer_cpu_percent: Some(97.0), ..busy.clone() };
         assert_eq!(of(&[&quotas], &through, quota).resource, Limit::Balancer);
         let mut bound = quotas.clone();
         bound.load.generator = GeneratorUse { reason: "late".into(), ..GeneratorUse::default() };
@@ -238,7 +238,9 @@ mod tests {
             throttled_percent: Some(100.0),
             memory_bytes: None,
         }];
-        let named = |cpu_percent| of(&[&run], &Use { cpu_percent: Some(cpu_percent), ..Use::default() }, Some(0.4));
+        let named = |cpu_percent| {
+            of(&[&run], &ResourceUse { cpu_percent: Some(cpu_percent), ..ResourceUse::default() }, Some(0.4))
+        };
         let found = named(40.0);
         assert_eq!(found.resource, Limit::Node(Resource::Store));
         assert_eq!(found.evidence, "store1 (mariadb) used 99 % of its 0.10 cores, throttled in 100 % of periods");

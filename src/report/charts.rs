@@ -116,12 +116,12 @@ pub struct Series {
     /// x, and the lower and upper end of a band around the line.
     pub band: Vec<(f64, f64, f64)>,
     /// What is said of each point, in their order; empty: its value alone.
-    pub notes: Vec<Note>,
+    pub notes: Vec<PointNote>,
 }
 
 /// What is said of one point.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Note {
+pub struct PointNote {
     /// Its value, with unit.
     pub value: Text,
     /// How sure it is, of how many blocks, and what was the limit.
@@ -145,7 +145,7 @@ impl Series {
 
 /// A straight line across the chart.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
+pub struct ReferenceLine {
     /// What it marks.
     pub name: Text,
     /// True: at an x; false: at a y.
@@ -174,7 +174,7 @@ pub struct Chart {
     /// The lines.
     pub series: Vec<Series>,
     /// Marks.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<ReferenceLine>,
     /// True: x is one answer in so many, and is written as a percentile.
     pub percentiles: bool,
     /// True: y may be below 0.

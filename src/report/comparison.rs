@@ -16,7 +16,7 @@ const NARROWER: f64 = 0.8;
 
 /// An arm against the baseline at one scale.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Comparison {
+pub struct ArmComparison {
     /// At which scale.
     pub scale: Scale,
     /// The arm.
@@ -52,7 +52,7 @@ pub struct SameLoad {
 }
 
 /// Every arm that was measured against the baseline, scale by scale.
-pub fn comparisons(plan: &Plan, points: &[Point]) -> Vec<Comparison> {
+pub fn comparisons(plan: &Plan, points: &[Point]) -> Vec<ArmComparison> {
     let Some(baseline) = plan.baseline() else { return Vec::new() };
     let of = |arm: &str, scale: &Scale| points.iter().find(|point| point.key.arm == arm && point.key.scale == *scale);
     let at = |scale: &Scale| {
@@ -83,9 +83,9 @@ fn one(
     arm: &Point,
     goodput: comparison::Comparison,
     equal: Option<comparison::Comparison>,
-) -> Comparison {
+) -> ArmComparison {
     let width = |of: &comparison::Comparison| of.half_width_percent().unwrap_or(f64::INFINITY);
-    Comparison {
+    ArmComparison {
         at_equal_speed: equal.filter(|equal| width(equal) <= NARROWER * width(&goodput)),
         scale: arm.key.scale.clone(),
         arm: arm.key.arm.clone(),
@@ -170,7 +170,7 @@ fn same_load(baseline: &[LatencyPoint], arm: &[LatencyPoint]) -> Option<SameLoad
     })
 }
 
-impl Comparison {
+impl ArmComparison {
     /// Whether the verdict may be used: it is made of valid runs.
     pub fn verdict(&self) -> Option<Verdict> {
         self.valid.then_some(self.goodput.verdict)

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::analysis::{self, Point};
-use super::comparison::Comparison;
+use super::comparison::ArmComparison;
 use super::scaling::Followed;
 use super::usage;
 use super::words;
@@ -61,7 +61,7 @@ impl Weight {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Doubt {
     /// A point without a valid run, the first of its reasons, and how many further ones there are.
-    NotValid { place: Place, reason: Text, further: usize },
+    NotValid { place: DoubtPlace, reason: Text, further: usize },
     /// The bench ended early.
     Incomplete { done: usize, visits: usize },
     /// Not every comparison is as narrow as it was asked to be, in percent.
@@ -86,14 +86,14 @@ pub enum Doubt {
 
 /// Where something was measured.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Place {
+pub enum DoubtPlace {
     /// At a point.
     Point(PointKey),
     /// Under the load that changes, by this arm.
     Changing(String),
 }
 
-impl Place {
+impl DoubtPlace {
     fn words(&self) -> Text {
         match self {
             Self::Point(key) => words::place(key),
@@ -190,7 +190,7 @@ impl Doubt {
     }
 }
 
-fn not_valid(place: &Place, reason: &Text, further: usize) -> Text {
+fn not_valid(place: &DoubtPlace, reason: &Text, further: usize) -> Text {
     let further = match further {
         0 => Text::default(),
         1 => Text::new(
@@ -244,7 +244,7 @@ fn spread(widest: f64, speed: Option<f64>, used: Option<Spread>, more_blocks: bo
 pub fn doubts(
     results: &Results,
     points: &[Point],
-    comparisons: &[Comparison],
+    comparisons: &[ArmComparison],
     followed: Option<&Followed>,
     machine_speed: Option<Spread>,
 ) -> Vec<Doubt> {
@@ -267,10 +267,10 @@ pub fn doubts(
 }
 
 fn invalid(points: &[Point], followed: Option<&Followed>) -> Vec<Doubt> {
-    let places = points.iter().map(|point| (Place::Point(point.key.clone()), &point.reasons));
+    let places = points.iter().map(|point| (DoubtPlace::Point(point.key.clone()), &point.reasons));
     let arms = followed.into_iter().flat_map(|followed| &followed.arms);
-    let arms = arms.map(|arm| (Place::Changing(arm.arm.clone()), &arm.reasons));
-    let one = |(place, reasons): (Place, &Vec<Text>)| {
+    let arms = arms.map(|arm| (DoubtPlace::Changing(arm.arm.clone()), &arm.reasons));
+    let one = |(place, reasons): (DoubtPlace, &Vec<Text>)| {
         let mut reasons: Vec<&Text> = reasons.iter().collect();
         reasons.sort_by_key(|reason| reason.en());
         reasons.dedup();

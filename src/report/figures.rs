@@ -11,7 +11,7 @@ use notes::{ceiling_note, latency_note};
 
 use super::Report;
 use super::analysis::{LatencyPoint, Point};
-use super::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
+use super::charts::{Chart, Ink, Marker, ReferenceLine, Series, Stroke};
 use super::columns;
 use super::cost::BreakEven;
 use super::findings::objective_words;
@@ -166,7 +166,11 @@ pub fn latency(report: &Report, scale: &Scale) -> Option<Chart> {
         y: response_time(),
         log: true,
         series,
-        rules: vec![Rule { name: Text::figure(objective.to_string()), upright: false, at: objective.milliseconds }],
+        rules: vec![ReferenceLine {
+            name: Text::figure(objective.to_string()),
+            upright: false,
+            at: objective.milliseconds,
+        }],
         ..Chart::default()
     })
 }
@@ -265,7 +269,7 @@ pub fn cost(report: &Report) -> Option<Chart> {
     ];
     let rules = match cost.break_even {
         BreakEven::At { units } => {
-            vec![Rule { name: Text::new("break-even", "punto de equilibrio"), upright: true, at: units }]
+            vec![ReferenceLine { name: Text::new("break-even", "punto de equilibrio"), upright: true, at: units }]
         }
         _ => Vec::new(),
     };

@@ -6,7 +6,7 @@ use super::cost::Cost;
 use super::edge;
 use super::scaling::{self, Followed};
 use super::usl::{Coefficient, Fit};
-use super::verdict::Answer;
+use super::verdict::AnswerKind;
 use super::{Law, Report};
 use super::{bars, table, words};
 use crate::design::{Text, both};
@@ -23,7 +23,7 @@ pub fn text(report: &Report) -> String {
 /// Everything, as text, with `further` findings before the paragraph and the answer, which comes last.
 pub fn text_with(report: &Report, further: &str) -> String {
     let answer = table::wrap(&report.question, 0) + "\n" + &table::wrap(report.headline.en(), 0) + "\n";
-    if report.answer == Answer::NothingAnswered {
+    if report.answer == AnswerKind::NothingAnswered {
         return answer;
     }
     let mut out = short_table(columns::POINTS, &report.points, 1);

@@ -49,13 +49,13 @@ use crate::results::prices::Prices;
 use crate::results::statistics::Spread;
 use analysis::Point;
 use bend::Bend;
-use comparison::Comparison;
+use comparison::ArmComparison;
 use cost::Cost;
 use doubts::Doubt;
 use edge::EdgeCost;
 use scaling::Followed;
 use usl::{Fit, FitError};
-use verdict::Answer;
+use verdict::AnswerKind;
 
 /// Everything that a results folder tells: the content of `report.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -63,7 +63,7 @@ pub struct Report {
     /// The experiment's question.
     pub question: String,
     /// What kind of answer the figures carry.
-    pub answer: Answer,
+    pub answer: AnswerKind,
     /// The answer, in one or two sentences.
     pub headline: Text,
     /// The findings in plain words; a paragraph.
@@ -77,7 +77,7 @@ pub struct Report {
     /// What was found at each point, scale by scale, the arms in the plan's order.
     pub points: Vec<Point>,
     /// Each arm against the baseline, scale by scale.
-    pub comparisons: Vec<Comparison>,
+    pub comparisons: Vec<ArmComparison>,
     /// How sizes followed a load that changes. `None` where the experiment has none.
     pub followed: Option<Followed>,
     /// The law of each arm, where the scale is of numbers.
@@ -128,7 +128,7 @@ impl Report {
         let doubts = doubts::doubts(results, &points, &comparisons, followed.as_ref(), machine_speed);
         let mut report = Self {
             question: plan.question.clone(),
-            answer: Answer::OneArm,
+            answer: AnswerKind::OneArm,
             headline: Text::default(),
             verdict: Text::default(),
             valid: points.iter().all(|point| point.valid)
@@ -148,8 +148,8 @@ impl Report {
         report.answer = verdict::answer(&report);
         report.headline = verdict::headline(&report, &results.runs);
         report.verdict = verdict::paragraph(&report);
-        if let Some(followed) = report.followed.as_ref().filter(|_| report.answer != Answer::NothingAnswered) {
-            report.answer = if report.valid { Answer::Followed } else { Answer::NotValid };
+        if let Some(followed) = report.followed.as_ref().filter(|_| report.answer != AnswerKind::NothingAnswered) {
+            report.answer = if report.valid { AnswerKind::Followed } else { AnswerKind::NotValid };
             report.headline = scaling::verdict::headline(followed);
             report.verdict = scaling::verdict::paragraph(followed, &spanish::look_at(plan));
         }

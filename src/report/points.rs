@@ -97,7 +97,7 @@ struct PointRow {
 
 /// A number as it is written, and where.
 #[derive(Debug)]
-struct Cell<'a> {
+struct NumberCell<'a> {
     line: usize,
     column: usize,
     what: &'static str,
@@ -211,10 +211,15 @@ fn points(rows: &[PointRow], columns: &Columns, separator: Separator) -> Result<
         .collect()
 }
 
-fn cell<'a>(row: &'a PointRow, index: usize, what: &'static str, separator: Separator) -> Result<Cell<'a>, TableError> {
+fn cell<'a>(
+    row: &'a PointRow,
+    index: usize,
+    what: &'static str,
+    separator: Separator,
+) -> Result<NumberCell<'a>, TableError> {
     let (line, column) = (row.line, index + 1);
     match row.cells.get(index).map(String::as_str) {
-        Some(text) if !text.is_empty() => Ok(Cell { line, column, what, text }),
+        Some(text) if !text.is_empty() => Ok(NumberCell { line, column, what, text }),
         _ => {
             let problem = format!(
                 "{what} is missing in column {column}; write a number above 0, or leave the line out ({})",

@@ -12,7 +12,7 @@ use crate::results::statistics::{Ratio, Spread};
 /// A line of the table that is read: `round,group,arm,figure,value`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[allow(missing_docs)]
-pub struct Measured {
+pub struct RatioRow {
     pub round: String,
     pub group: String,
     pub arm: String,
@@ -22,7 +22,7 @@ pub struct Measured {
 
 /// A figure of an arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figure {
+pub struct ArmFigure {
     /// What was measured, with its unit.
     pub figure: String,
     /// Over the rounds.
@@ -34,26 +34,26 @@ pub struct Figure {
 /// An arm and its figures. One that was not measured is not among them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)]
-pub struct Arm {
+pub struct ArmRatios {
     pub arm: String,
-    pub figures: Vec<Figure>,
+    pub figures: Vec<ArmFigure>,
 }
 
 /// Arms that are compared with the first of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)]
-pub struct Group {
+pub struct ArmGroup {
     pub group: String,
-    pub arms: Vec<Arm>,
+    pub arms: Vec<ArmRatios>,
 }
 
 /// Reads the table. Its first line names the columns.
 ///
 /// # Errors
 /// When a column is missing, or a value is not a number; the error names the line.
-pub fn read(text: &str) -> anyhow::Result<Vec<Measured>> {
+pub fn read(text: &str) -> anyhow::Result<Vec<RatioRow>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let lines: Vec<Measured> =
+    let lines: Vec<RatioRow> =
         reader.deserialize().collect::<Result<_, _>>().context("the columns are round,group,arm,figure,value")?;
     ensure!(!lines.is_empty(), "there is no line below the names of the columns");
     Ok(lines)
@@ -71,16 +71,16 @@ fn in_order<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 /// Compares the arms of each group with its first one.
-pub fn groups(lines: &[Measured]) -> Vec<Group> {
+pub fn groups(lines: &[RatioRow]) -> Vec<ArmGroup> {
     let names = in_order(lines.iter().map(|line| line.group.as_str()));
     names.into_iter().map(|name| group(name, lines.iter().filter(|line| line.group == name).collect())).collect()
 }
 
-fn group(name: &str, lines: Vec<&Measured>) -> Group {
+fn group(name: &str, lines: Vec<&RatioRow>) -> ArmGroup {
     let arms = in_order(lines.iter().map(|line| line.arm.as_str()));
     let figures = in_order(lines.iter().map(|line| line.figure.as_str()));
     let value = |arm: &str, figure: &str, round: &str| {
-        let is_it = |line: &&&Measured| line.arm == arm && line.figure == figure && line.round == round;
+        let is_it = |line: &&&RatioRow| line.arm == arm && line.figure == figure && line.round == round;
         lines.iter().find(is_it).map(|line| line.value)
     };
     let rounds = in_order(lines.iter().map(|line| line.round.as_str()));
@@ -88,16 +88,16 @@ fn group(name: &str, lines: Vec<&Measured>) -> Group {
         let spread = Spread::of(rounds.iter().filter_map(|round| value(arm, figure, round)))?;
         let pair = |round: &&str| Some((value(arm, figure, round)?, value(arms[0], figure, round)?));
         let ratio = if arm == arms[0] { None } else { Ratio::of_pairs(rounds.iter().filter_map(pair)) };
-        Some(Figure { figure: figure.to_owned(), spread, ratio })
+        Some(ArmFigure { figure: figure.to_owned(), spread, ratio })
     };
-    let of_arm = |arm: &&str| Arm {
+    let of_arm = |arm: &&str| ArmRatios {
         arm: (*arm).to_owned(),
         figures: figures.iter().filter_map(|name| figure(arm, name)).collect(),
     };
-    Group { group: name.to_owned(), arms: arms.iter().map(of_arm).collect() }
+    ArmGroup { group: name.to_owned(), arms: arms.iter().map(of_arm).collect() }
 }
 
-impl Figure {
+impl ArmFigure {
     /// `2,345 ×1.12 (1.08–1.17)`.
     fn cell(&self) -> String {
         let value = number::figure(self.spread.median);
@@ -112,18 +112,19 @@ impl Figure {
     }
 }
 
-impl Group {
+impl ArmGroup {
     fn heads(&self) -> Vec<&str> {
         in_order(self.arms.iter().flat_map(|arm| &arm.figures).map(|figure| figure.figure.as_str()))
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let heads = self.heads();
-        let cell = |arm: &Arm, head: &str| {
+        let cell = |arm: &ArmRatios, head: &str| {
             let figure = arm.figures.iter().find(|figure| figure.figure == head);
-            number::or_dash(figure, Figure::cell)
+            number::or_dash(figure, ArmFigure::cell)
         };
-        let row = |arm: &Arm| [arm.arm.clone()].into_iter().chain(heads.iter().map(|head| cell(arm, head))).collect();
+        let row =
+            |arm: &ArmRatios| [arm.arm.clone()].into_iter().chain(heads.iter().map(|head| cell(arm, head))).collect();
         self.arms.iter().map(row).collect()
     }
 
@@ -140,8 +141,8 @@ impl Group {
 }
 
 /// A table for each group, for a terminal.
-pub fn text(groups: &[Group]) -> String {
-    let one = |group: &Group| {
+pub fn text(groups: &[ArmGroup]) -> String {
+    let one = |group: &ArmGroup| {
         let heads: Vec<&str> = [""].into_iter().chain(group.heads()).collect();
         format!("{}\n\n{}\n", table::wrap(&group.caption(), 0), table::render(&heads, &[0], &group.rows()))
     };
@@ -149,9 +150,9 @@ pub fn text(groups: &[Group]) -> String {
 }
 
 /// The same as Markdown.
-pub fn markdown(groups: &[Group]) -> String {
+pub fn markdown(groups: &[ArmGroup]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let one = |group: &Group| {
+    let one = |group: &ArmGroup| {
         let heads: Vec<String> = [String::new()].into_iter().chain(group.heads().into_iter().map(escaped)).collect();
         let under = (0..heads.len()).map(|at| if at == 0 { ":---" } else { "---:" }.to_owned()).collect();
         let rows = group.rows().into_iter().map(|row| line(row.iter().map(|cell| escaped(cell)).collect()));

@@ -7,9 +7,9 @@ use crate::results::experiment::embedded;
 use crate::results::plan::Plan;
 
 /// Name, question, and the label of each arm in the file's order.
-type Entry = (&'static str, &'static str, &'static [&'static str]);
+type Translation = (&'static str, &'static str, &'static [&'static str]);
 
-const EXPERIMENTS: &[Entry] = &[
+const EXPERIMENTS: &[Translation] = &[
     (
         "vertical-horizontal",
         "Con la misma CPU: ¿un nodo grande, o muchos pequeños?",
@@ -261,7 +261,7 @@ const LOOK_AT: &[(&str, &str)] = &[
     ),
 ];
 
-fn entry(name: &str) -> Option<&'static Entry> {
+fn entry(name: &str) -> Option<&'static Translation> {
     EXPERIMENTS.iter().find(|(known, ..)| *known == name)
 }
 

@@ -7,7 +7,7 @@ use crate::results::statistics::Spread;
 
 /// What was used during runs of one level: medians over the blocks, each the mean of the nodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Use {
+pub struct ResourceUse {
     /// CPU of the nodes, as a percentage of their quota; without quota, of one core.
     pub cpu_percent: Option<f64>,
     /// Share of quota periods in which a node was throttled.
@@ -35,8 +35,8 @@ pub fn cpu_percent(run: &Run) -> Option<f64> {
 }
 
 /// What was used in some runs of one level.
-pub fn used(runs: &[&Run]) -> Use {
-    Use {
+pub fn used(runs: &[&Run]) -> ResourceUse {
+    ResourceUse {
         cpu_percent: median(runs, cpu_percent),
         throttled_percent: median(runs, |run| mean(&run.nodes, |node| node.throttled_percent)),
         pool_percent: median(runs, |run| mean(&run.nodes, |node| node.pool_percent)),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Report;
 use super::analysis::{DeathResult, Point};
 use super::bend;
-use super::comparison::Comparison;
+use super::comparison::ArmComparison;
 use super::edge;
 use super::logins;
 use super::sessions;
@@ -26,7 +26,7 @@ use crate::results::run::Run;
 /// What kind of answer a report gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum AnswerKind {
     /// At the largest scale an arm differs from the baseline by an amount that matters.
     Different,
     /// At the largest scale every arm is equivalent to the baseline.
@@ -44,24 +44,26 @@ pub enum Answer {
 }
 
 /// What kind of answer the figures carry.
-pub fn answer(report: &Report) -> Answer {
+pub fn answer(report: &Report) -> AnswerKind {
     if report.points.iter().all(|point| point.ceiling_per_second.high == 0.0) {
-        return Answer::NothingAnswered;
+        return AnswerKind::NothingAnswered;
     }
     let largest = largest(report);
     let verdicts: Vec<Option<Verdict>> = largest.iter().map(|comparison| comparison.verdict()).collect();
     let is_valid = |point: &&Point| point.valid;
     match () {
-        () if largest.is_empty() && report.points.iter().rev().take(1).all(|point| is_valid(&point)) => Answer::OneArm,
-        () if largest.is_empty() || verdicts.iter().any(Option::is_none) => Answer::NotValid,
-        () if verdicts.contains(&Some(Verdict::Different)) => Answer::Different,
-        () if verdicts.iter().all(|verdict| *verdict == Some(Verdict::Equivalent)) => Answer::Equivalent,
-        () => Answer::Undecided,
+        () if largest.is_empty() && report.points.iter().rev().take(1).all(|point| is_valid(&point)) => {
+            AnswerKind::OneArm
+        }
+        () if largest.is_empty() || verdicts.iter().any(Option::is_none) => AnswerKind::NotValid,
+        () if verdicts.contains(&Some(Verdict::Different)) => AnswerKind::Different,
+        () if verdicts.iter().all(|verdict| *verdict == Some(Verdict::Equivalent)) => AnswerKind::Equivalent,
+        () => AnswerKind::Undecided,
     }
 }
 
 /// The comparisons at the last scale that has any.
-fn largest(report: &Report) -> Vec<&Comparison> {
+fn largest(report: &Report) -> Vec<&ArmComparison> {
     let Some(last) = report.comparisons.last() else { return Vec::new() };
     report.comparisons.iter().filter(|comparison| comparison.scale == last.scale).collect()
 }
@@ -69,12 +71,12 @@ fn largest(report: &Report) -> Vec<&Comparison> {
 /// The answer in one or two sentences.
 pub fn headline(report: &Report, runs: &[Run]) -> Text {
     match report.answer {
-        Answer::NothingAnswered => nothing_answered(report, runs),
-        Answer::NotValid => not_valid(report),
+        AnswerKind::NothingAnswered => nothing_answered(report, runs),
+        AnswerKind::NotValid => not_valid(report),
         // Those have words of their own.
-        Answer::Followed => Text::default(),
-        Answer::OneArm => Text::join(report.points.last().map(words::alone).into_iter().chain(bends(report)), " "),
-        Answer::Different | Answer::Equivalent | Answer::Undecided => {
+        AnswerKind::Followed => Text::default(),
+        AnswerKind::OneArm => Text::join(report.points.last().map(words::alone).into_iter().chain(bends(report)), " "),
+        AnswerKind::Different | AnswerKind::Equivalent | AnswerKind::Undecided => {
             let largest = largest(report);
             let scale = &largest[0].scale;
             let claims = Text::join(largest.iter().map(|comparison| claim(report, comparison)), "; ");
@@ -110,7 +112,7 @@ fn bends(report: &Report) -> impl Iterator<Item = Text> {
 }
 
 /// What one comparison says of the two arms.
-fn claim(report: &Report, comparison: &Comparison) -> Text {
+fn claim(report: &Report, comparison: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
     let goodput = &comparison.goodput;
@@ -185,8 +187,8 @@ fn deaths(report: &Report, scale: &Scale) -> Option<Text> {
 }
 
 /// What to type when the figures do not decide.
-fn next_step(report: &Report, largest: &[&Comparison]) -> Option<Text> {
-    let blocks = |comparison: &&Comparison| match comparison.goodput.verdict {
+fn next_step(report: &Report, largest: &[&ArmComparison]) -> Option<Text> {
+    let blocks = |comparison: &&ArmComparison| match comparison.goodput.verdict {
         Verdict::Undecided { further_blocks } => Some(further_blocks),
         Verdict::Different | Verdict::Equivalent => None,
     };

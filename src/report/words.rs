@@ -2,7 +2,7 @@
 
 use super::analysis::Point;
 use super::binding::Limit;
-use super::comparison::Comparison;
+use super::comparison::ArmComparison;
 use super::spanish::scale_word;
 use crate::design::{Text, both};
 use crate::results::arm::{PointKey, Scale};
@@ -34,7 +34,7 @@ pub fn at_scale(plan: &Plan, at: &Scale) -> Text {
 }
 
 /// The verdict of a comparison with its figures, without a full stop.
-pub fn judged(comparison: &Comparison) -> Text {
+pub fn judged(comparison: &ArmComparison) -> Text {
     if comparison.valid {
         comparison.goodput.words()
     } else {
@@ -52,7 +52,7 @@ pub fn verdict(verdict: Verdict) -> Text {
 }
 
 /// The comparison of the ceilings in one sentence, without its full stop.
-pub fn sentence(comparison: &Comparison, plan: &Plan) -> Text {
+pub fn sentence(comparison: &ArmComparison, plan: &Plan) -> Text {
     let at = |equal| Some((equal, Ratios::difference_percent(equal)?, equal.interval_95?));
     let equal = comparison.at_equal_speed.as_ref().filter(|_| comparison.valid).and_then(at);
     let second_look = equal.map_or_else(Text::default, |(equal, difference, interval)| {

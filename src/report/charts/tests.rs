@@ -14,7 +14,7 @@ fn chart(points: Vec<(f64, f64)>, log: bool) -> Chart {
         whole: true,
         log,
         series: vec![series],
-        rules: vec![Rule { name: Text::name("here <"), upright: true, at: 2.0 }],
+        rules: vec![ReferenceLine { name: Text::name("here <"), upright: true, at: 2.0 }],
         ..Chart::default()
     }
 }
@@ -32,7 +32,7 @@ fn draws_what_it_was_given() {
 #[test]
 fn a_point_leads_to_its_runs_and_tells_its_value() {
     let mut chart = chart(vec![(1.0, 10.0), (2.0, 20.0)], false);
-    let note = |point| Note { value: Text::figure("1.5/s"), detail: Text::name("6 blocks"), point };
+    let note = |point| PointNote { value: Text::figure("1.5/s"), detail: Text::name("6 blocks"), point };
     chart.series[0].notes = vec![note(Some(7)), note(None)];
     let svg = chart.svg("name");
     assert!(svg.contains("href=\"#runs-7\"") && svg.matches("<a ").count() == 1, "{svg}");

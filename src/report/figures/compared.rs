@@ -3,8 +3,8 @@
 use super::notes::difference_note;
 use crate::design::{Text, both};
 use crate::report::Report;
-use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
-use crate::report::comparison::Comparison;
+use crate::report::charts::{Chart, Ink, Marker, ReferenceLine, Series, Stroke};
+use crate::report::comparison::ArmComparison;
 use crate::report::spanish;
 use crate::report::words;
 use crate::results::arm::PointKey;
@@ -18,7 +18,7 @@ pub fn differences(report: &Report) -> Option<Chart> {
     let mut series = Vec::new();
     for (number, arm) in plan.arms.iter().enumerate().skip(1) {
         let of_arm = report.comparisons.iter().filter(|comparison| comparison.arm == arm.name && comparison.valid);
-        let known: Vec<(f64, f64, &Comparison)> = of_arm
+        let known: Vec<(f64, f64, &ArmComparison)> = of_arm
             .filter_map(|comparison| {
                 Some((comparison.scale.number()?, comparison.goodput.difference_percent()?, comparison))
             })
@@ -47,7 +47,7 @@ pub fn differences(report: &Report) -> Option<Chart> {
         return None;
     }
     let effect = plan.smallest_effect_percent;
-    let rule = |name: Text, at: f64| Rule { name, upright: false, at };
+    let rule = |name: Text, at: f64| ReferenceLine { name, upright: false, at };
     let decided =
         report.comparisons.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different)).count();
     let name = spanish::scale_name(plan);
@@ -126,7 +126,7 @@ pub fn percentiles(report: &Report, runs: &[Run]) -> Option<Chart> {
         log: true,
         percentiles: true,
         series,
-        rules: vec![Rule {
+        rules: vec![ReferenceLine {
             name: Text::figure(plan.objective.to_string()),
             upright: false,
             at: plan.objective.milliseconds,

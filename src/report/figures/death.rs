@@ -2,7 +2,7 @@
 
 use crate::design::{Text, both};
 use crate::report::analysis::{DeathResult, Point};
-use crate::report::charts::{Chart, Ink, Rule, Series, Stroke};
+use crate::report::charts::{Chart, Ink, ReferenceLine, Series, Stroke};
 use crate::report::words;
 use crate::results::number::percent;
 use crate::results::run::Run;
@@ -56,7 +56,11 @@ pub fn death(runs: &[Run], point: &Point) -> Option<Chart> {
         y: Text::new("CPU, % of the node's quota", "CPU, % de la cuota del nodo"),
         whole: true,
         series: lines.into_iter().map(|(_, series)| series).collect(),
-        rules: vec![Rule { name: both!("{node} dies", "muere {node}", node), upright: true, at: death.at_seconds }],
+        rules: vec![ReferenceLine {
+            name: both!("{node} dies", "muere {node}", node),
+            upright: true,
+            at: death.at_seconds,
+        }],
         ..Chart::default()
     })
 }

@@ -3,9 +3,9 @@
 use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::{LatencyPoint, Point};
-use crate::report::charts::Note;
+use crate::report::charts::PointNote;
 use crate::report::columns;
-use crate::report::comparison::Comparison;
+use crate::report::comparison::ArmComparison;
 use crate::report::words;
 use crate::results::arm::PointKey;
 use crate::results::comparison::range;
@@ -17,11 +17,11 @@ pub fn number_of(report: &Report, key: &PointKey) -> Option<usize> {
 }
 
 /// What is said of a ceiling: its blocks, and what was the limit.
-pub fn ceiling_note(report: &Report, point: &Point) -> Note {
+pub fn ceiling_note(report: &Report, point: &Point) -> PointNote {
     let [low, high] = [point.ceiling_per_second.low, point.ceiling_per_second.high].map(plain);
     let count = point.blocks_per_second.len();
     let limit = words::limit(point.binding.resource);
-    Note {
+    PointNote {
         value: Text::figure(format!("{}/s", columns::ceiling(point))),
         detail: Text::counted(
             format!("{low} to {high} in {count} blocks; limit: {}", limit.en()),
@@ -32,9 +32,9 @@ pub fn ceiling_note(report: &Report, point: &Point) -> Note {
 }
 
 /// What is said of a difference.
-pub fn difference_note(report: &Report, difference: f64, comparison: &Comparison) -> Note {
+pub fn difference_note(report: &Report, difference: f64, comparison: &ArmComparison) -> PointNote {
     let goodput = &comparison.goodput;
-    Note {
+    PointNote {
         value: Text::figure(signed_percent(difference)),
         detail: both!(
             "95 %: {interval}; {blocks} blocks; {verdict}",
@@ -48,10 +48,10 @@ pub fn difference_note(report: &Report, difference: f64, comparison: &Comparison
 }
 
 /// What is said of one rate of the open ladder.
-pub fn latency_note(report: &Report, point: &Point, at: &LatencyPoint) -> Note {
+pub fn latency_note(report: &Report, point: &Point, at: &LatencyPoint) -> PointNote {
     let (p50, p99) = (or_dash(at.p50_milliseconds, milliseconds), or_dash(at.p99_milliseconds, milliseconds));
     let (load, failed) = (percent(100.0 * at.fraction), percent(at.failed_percent));
-    Note {
+    PointNote {
         value: Text::figure(format!("p99 {p99} ms")),
         detail: Text::counted(
             format!(

@@ -3,18 +3,18 @@
 use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
-use crate::report::comparison::Comparison;
+use crate::report::comparison::ArmComparison;
 use crate::report::scaling::{Followed, FollowedArm};
 use crate::report::spanish::label;
-use crate::report::verdict::{self, Answer};
+use crate::report::verdict::{self, AnswerKind};
 use crate::report::words::{self, at_scale};
 use crate::results::comparison::{Verdict, range};
 use crate::results::number::{percent, plain, short, signed_percent};
 
 /// Name of an answer's class, and what it means.
-pub fn class(answer: Answer, smallest_effect: f64) -> (Text, Text) {
+pub fn class(answer: AnswerKind, smallest_effect: f64) -> (Text, Text) {
     match answer {
-        Answer::Different => (
+        AnswerKind::Different => (
             Text::new("different", "diferente"),
             Text::counted(
                 format!(
@@ -25,36 +25,36 @@ pub fn class(answer: Answer, smallest_effect: f64) -> (Text, Text) {
                 ),
             ),
         ),
-        Answer::Equivalent => (
+        AnswerKind::Equivalent => (
             Text::new("equivalent", "equivalente"),
             Text::counted(
                 format!("Equivalent: the 90 % interval lies within {smallest_effect} % to both sides."),
                 format!("Equivalente: el intervalo del 90 % queda dentro del {smallest_effect} % hacia ambos lados."),
             ),
         ),
-        Answer::Undecided => (
+        AnswerKind::Undecided => (
             Text::new("undecided", "sin decidir"),
             Text::new(
                 "Undecided: these figures show neither a difference that matters nor its absence. It does not mean \"the same\".",
                 "Sin decidir: estas cifras no muestran ni una diferencia que importe ni que no la haya. No quiere decir «lo mismo».",
             ),
         ),
-        Answer::NotValid => (
+        AnswerKind::NotValid => (
             Text::new("not valid", "no válido"),
             Text::new(
                 "Not valid: something disturbed the measurement, so no figure here is a ceiling.",
                 "No válido: algo perturbó la medición; ninguna cifra de aquí es un techo.",
             ),
         ),
-        Answer::NothingAnswered => (Text::new("nothing answered", "sin respuestas"), Text::default()),
-        Answer::OneArm => (
+        AnswerKind::NothingAnswered => (Text::new("nothing answered", "sin respuestas"), Text::default()),
+        AnswerKind::OneArm => (
             Text::new("one arm", "una sola variante"),
             Text::new(
                 "One arm alone was measured: there is nothing to compare it with.",
                 "Se midió una sola variante: no hay con qué compararla.",
             ),
         ),
-        Answer::Followed => (
+        AnswerKind::Followed => (
             Text::new("followed a load", "siguió una carga"),
             Text::new(
                 "Sizes are judged by the seconds outside the objective and by the units that were paid.",
@@ -65,7 +65,7 @@ pub fn class(answer: Answer, smallest_effect: f64) -> (Text, Text) {
 }
 
 /// The comparisons at the last scale that has any.
-pub fn largest(report: &Report) -> Vec<&Comparison> {
+pub fn largest(report: &Report) -> Vec<&ArmComparison> {
     let Some(last) = report.comparisons.last() else { return Vec::new() };
     report.comparisons.iter().filter(|comparison| comparison.scale == last.scale).collect()
 }
@@ -74,13 +74,13 @@ pub fn largest(report: &Report) -> Vec<&Comparison> {
 pub fn loud(report: &Report) -> Text {
     let largest = largest(report);
     match report.answer {
-        Answer::NothingAnswered => {
+        AnswerKind::NothingAnswered => {
             Text::new("No request was answered correctly", "Ninguna petición fue respondida correctamente")
         }
-        Answer::NotValid => Text::new("Not valid: nothing is claimed", "No válido: no se afirma nada"),
-        Answer::OneArm => report.points.last().map_or_else(Text::default, alone),
-        Answer::Followed => report.followed.as_ref().map_or_else(Text::default, followed),
-        Answer::Different | Answer::Equivalent | Answer::Undecided => match *largest {
+        AnswerKind::NotValid => Text::new("Not valid: nothing is claimed", "No válido: no se afirma nada"),
+        AnswerKind::OneArm => report.points.last().map_or_else(Text::default, alone),
+        AnswerKind::Followed => report.followed.as_ref().map_or_else(Text::default, followed),
+        AnswerKind::Different | AnswerKind::Equivalent | AnswerKind::Undecided => match *largest {
             [only] => one(report, only),
             _ => several(report, &largest),
         },
@@ -95,7 +95,7 @@ fn alone(point: &Point) -> Text {
     )
 }
 
-fn one(report: &Report, comparison: &Comparison) -> Text {
+fn one(report: &Report, comparison: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
     let difference = comparison.goodput.difference_percent().unwrap_or_default();
@@ -122,7 +122,7 @@ fn one(report: &Report, comparison: &Comparison) -> Text {
     }
 }
 
-fn several(report: &Report, largest: &[&Comparison]) -> Text {
+fn several(report: &Report, largest: &[&ArmComparison]) -> Text {
     let baseline = largest.first().map_or_else(Text::default, |first| label(&report.manifest.plan, &first.baseline));
     let all = largest.len();
     let count = |wanted: fn(Verdict) -> bool| {
@@ -144,7 +144,7 @@ fn several(report: &Report, largest: &[&Comparison]) -> Text {
             format!("{same} de {all} equivalentes a {}, {} sin decidir", baseline.es(), all - same),
         ),
         (different, _) => {
-            let far = |comparison: &&&Comparison| comparison.goodput.difference_percent().unwrap_or_default().abs();
+            let far = |comparison: &&&ArmComparison| comparison.goodput.difference_percent().unwrap_or_default().abs();
             let known = largest.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different));
             let most = known.max_by(|a, b| far(a).total_cmp(&far(b))).map(|most| one(report, most));
             both!(
@@ -192,8 +192,8 @@ fn followed(followed: &Followed) -> Text {
 pub fn evidence(report: &Report) -> Text {
     let largest = largest(report);
     match (report.answer, &*largest) {
-        (Answer::Different | Answer::Equivalent | Answer::Undecided, [only]) => figures(report, only),
-        (Answer::Different | Answer::Equivalent | Answer::Undecided, [first, ..]) => {
+        (AnswerKind::Different | AnswerKind::Equivalent | AnswerKind::Undecided, [only]) => figures(report, only),
+        (AnswerKind::Different | AnswerKind::Equivalent | AnswerKind::Undecided, [first, ..]) => {
             Text::join([each_against(report, first), verdict::beside(report)], " ")
         }
         _ => report.headline.clone(),
@@ -201,7 +201,7 @@ pub fn evidence(report: &Report) -> Text {
 }
 
 /// How several arms are compared; the figures of each stand in the table below.
-fn each_against(report: &Report, first: &Comparison) -> Text {
+fn each_against(report: &Report, first: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let at = at_scale(plan, &first.scale);
     let each =
@@ -216,7 +216,7 @@ fn each_against(report: &Report, first: &Comparison) -> Text {
     )
 }
 
-fn figures(report: &Report, comparison: &Comparison) -> Text {
+fn figures(report: &Report, comparison: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let at = at_scale(plan, &comparison.scale);
     let quota = report.points.iter().rev().find_map(|point| point.quota_cores);
@@ -238,7 +238,7 @@ fn figures(report: &Report, comparison: &Comparison) -> Text {
 }
 
 /// How sure a difference is, as a sentence that follows another.
-fn sureness(comparison: &Comparison) -> Text {
+fn sureness(comparison: &ArmComparison) -> Text {
     let goodput = &comparison.goodput;
     let Some((difference, interval)) = goodput.difference_percent().zip(goodput.interval_95) else {
         return Text::default();
@@ -257,14 +257,14 @@ fn sureness(comparison: &Comparison) -> Text {
 }
 
 /// A difference, and its interval.
-pub fn difference_and_range(comparison: &Comparison) -> (Text, Text) {
+pub fn difference_and_range(comparison: &ArmComparison) -> (Text, Text) {
     let goodput = &comparison.goodput;
     let interval = goodput.interval_95.map_or_else(|| Text::name("–"), range);
     (difference(comparison).0, interval)
 }
 
 /// A difference with its interval, as a figure and what stands below it.
-pub fn difference(comparison: &Comparison) -> (Text, Text) {
+pub fn difference(comparison: &ArmComparison) -> (Text, Text) {
     let goodput = &comparison.goodput;
     let value = goodput.difference_percent().map_or_else(|| "–".to_owned(), signed_percent);
     let blocks = goodput.blocks;

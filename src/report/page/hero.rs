@@ -12,7 +12,7 @@ use crate::report::columns;
 use crate::report::figures::number_of;
 use crate::report::scaling::{Followed, FollowedArm};
 use crate::report::spanish::{label, question};
-use crate::report::verdict::Answer;
+use crate::report::verdict::AnswerKind;
 use crate::report::words;
 use crate::results::arm::PointKey;
 use crate::results::number::{percent, plain, short};
@@ -32,7 +32,7 @@ pub fn hero(report: &Report, id: &str, runs_in: &str) -> Markup {
                 p.class { b.chip { (name) } " " (meaning) }
                 @if !has_many(report) { p.evidence { (claim::evidence(report)) } }
             }
-            @if report.answer != Answer::NothingAnswered {
+            @if report.answer != AnswerKind::NothingAnswered {
                 @if has_many(report) {
                     (each(report, runs_in))
                     p.evidence { (claim::evidence(report)) }
@@ -47,7 +47,7 @@ pub fn hero(report: &Report, id: &str, runs_in: &str) -> Markup {
 const FEW: usize = 2;
 
 fn has_many(report: &Report) -> bool {
-    let answered = report.answer != Answer::NothingAnswered;
+    let answered = report.answer != AnswerKind::NothingAnswered;
     answered && report.followed.is_none() && last_points(report).count() > FEW
 }
 
@@ -65,7 +65,7 @@ fn each(report: &Report, runs_in: &str) -> Markup {
         let (difference, interval) =
             sure.map_or_else(Default::default, |comparison| claim::difference_and_range(comparison));
         let answer = there.map_or_else(Text::default, |comparison| {
-            comparison.verdict().map_or_else(|| claim::class(Answer::NotValid, 0.0).0, words::verdict)
+            comparison.verdict().map_or_else(|| claim::class(AnswerKind::NotValid, 0.0).0, words::verdict)
         });
         let ceiling = Text::figure(columns::ceiling(point));
         let resource = point.binding.resource;
@@ -86,20 +86,20 @@ fn each(report: &Report, runs_in: &str) -> Markup {
 }
 
 /// The class of the answer, for the style sheet and for programs.
-fn answer_word(answer: Answer) -> &'static str {
+fn answer_word(answer: AnswerKind) -> &'static str {
     match answer {
-        Answer::Different => "different",
-        Answer::Equivalent => "equivalent",
-        Answer::Undecided => "undecided",
-        Answer::NotValid => "not-valid",
-        Answer::NothingAnswered => "nothing-answered",
-        Answer::OneArm => "one-arm",
-        Answer::Followed => "followed",
+        AnswerKind::Different => "different",
+        AnswerKind::Equivalent => "equivalent",
+        AnswerKind::Undecided => "undecided",
+        AnswerKind::NotValid => "not-valid",
+        AnswerKind::NothingAnswered => "nothing-answered",
+        AnswerKind::OneArm => "one-arm",
+        AnswerKind::Followed => "followed",
     }
 }
 
 /// A figure that one takes away: the figure, what it is, and how sure it is.
-struct Figure {
+struct HeadlineFigure {
     value: Text,
     what: Text,
     below: Text,
@@ -127,20 +127,20 @@ fn figures(report: &Report, runs_in: &str) -> Markup {
     }
 }
 
-fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
+fn ceilings_and_deaths(report: &Report) -> Vec<HeadlineFigure> {
     let plan = &report.manifest.plan;
     let compared = claim::largest(report).into_iter().filter(|comparison| comparison.valid).map(|comparison| {
         let (value, below) = claim::difference(comparison);
         let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
         let what = both!("{arm} against {baseline}", "{arm} contra {baseline}", arm, baseline);
         let key = PointKey::new(&comparison.arm, comparison.scale.clone());
-        Figure { value, what, below, point: number_of(report, &key) }
+        HeadlineFigure { value, what, below, point: number_of(report, &key) }
     });
     let here: Vec<&Point> = last_points(report).collect();
     let ceilings = here.iter().map(|point| {
         let [low, high] = [point.ceiling_per_second.low, point.ceiling_per_second.high].map(plain);
         let name = label(plan, &point.key.arm);
-        Figure {
+        HeadlineFigure {
             value: Text::figure(format!("{}/s", columns::ceiling(point))),
             what: name,
             below: both!("blocks: {low} to {high}", "bloques: {low} a {high}", low, high),
@@ -151,7 +151,7 @@ fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
         let death = point.death.as_ref().filter(|death| death.requests > 0)?;
         let share = percent(100.0 * death.failed as f64 / death.requests as f64);
         let name = label(plan, &point.key.arm);
-        Some(Figure {
+        Some(HeadlineFigure {
             value: Text::figure(format!("{share} %{}", if death.valid { "" } else { " ✗" })),
             what: Text::new("fail when a node dies", "fallan al morir un nodo"),
             below: name,
@@ -161,9 +161,9 @@ fn ceilings_and_deaths(report: &Report) -> Vec<Figure> {
     compared.chain(ceilings).chain(deaths).collect()
 }
 
-fn following(report: &Report, followed: &Followed) -> Vec<Figure> {
+fn following(report: &Report, followed: &Followed) -> Vec<HeadlineFigure> {
     let last = report.manifest.plan.scales.last();
-    let figure = |arm: &FollowedArm| Figure {
+    let figure = |arm: &FollowedArm| HeadlineFigure {
         value: both!(
             "{outside} of {seconds} s",
             "{outside} de {seconds} s",

@@ -11,7 +11,7 @@ mod series;
 mod shell;
 mod tables;
 
-pub use series::{Entry, series};
+pub use series::{SeriesEntry, series};
 pub use shell::page;
 pub use tables::table;
 
@@ -21,7 +21,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::charts::{Chart, Series, Stroke};
 use super::findings::parameters;
-use super::verdict::Answer;
+use super::verdict::AnswerKind;
 use super::{Report, columns, edge, figures, spanish};
 use crate::design::{Text, both};
 use crate::results::run::Run;
@@ -48,7 +48,7 @@ pub fn render(report: &Report, runs: &[Run], further: Option<&Further>) -> Strin
     let main = html! {
         (hero::hero(report, "answer", ""))
         div.grid {
-            @if report.answer != Answer::NothingAnswered { (sections(report, runs, further)) }
+            @if report.answer != AnswerKind::NothingAnswered { (sections(report, runs, further)) }
             (sources(report, runs))
         }
         script #seconds type="application/json" { (PreEscaped(as_data(&samples::of(runs)))) }
@@ -64,7 +64,7 @@ fn as_data(value: &impl serde::Serialize) -> String {
 /// What the bar leads to.
 fn contents(report: &Report, further: Option<&Further>) -> Vec<(&'static str, Text)> {
     let mut all = vec![("answer", Text::new("Answer", "Respuesta"))];
-    if report.answer != Answer::NothingAnswered {
+    if report.answer != AnswerKind::NothingAnswered {
         if has_doubts(report) {
             all.push(("doubts", Text::new("Doubts", "Dudas")));
         }

@@ -11,14 +11,14 @@ const STEPS: usize = 24;
 #[derive(Debug, Serialize)]
 pub struct RunSeconds {
     /// Lines over the seconds of the run, from 0.
-    lines: Vec<Line>,
+    lines: Vec<UsageLine>,
     /// Response times: milliseconds, and answers up to there.
     spectrum: Vec<(f64, u64)>,
 }
 
 /// What one thing did, second by second.
 #[derive(Debug, Serialize)]
-struct Line {
+struct UsageLine {
     /// Whose: a key of the script's words, and a name where there are several.
     kind: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -43,12 +43,12 @@ fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-fn lines(run: &Run) -> Vec<Line> {
-    let seconds = Seconds::of(&run.samples);
+fn lines(run: &Run) -> Vec<UsageLine> {
+    let seconds = SamplesBySecond::of(&run.samples);
     let mut lines = Vec::new();
     let mut add = |kind, name: &str, percent: Vec<Option<i64>>| {
         if percent.iter().any(Option::is_some) {
-            lines.push(Line { kind, name: name.to_owned(), percent });
+            lines.push(UsageLine { kind, name: name.to_owned(), percent });
         }
     };
     for (at, node) in run.nodes.iter().enumerate() {
@@ -70,9 +70,9 @@ fn lines(run: &Run) -> Vec<Line> {
 }
 
 /// The samples of a run, those of each second together.
-struct Seconds<'a>(Vec<Vec<&'a RunSample>>);
+struct SamplesBySecond<'a>(Vec<Vec<&'a RunSample>>);
 
-impl<'a> Seconds<'a> {
+impl<'a> SamplesBySecond<'a> {
     fn of(samples: &'a [RunSample]) -> Self {
         let mut seconds: Vec<Vec<&RunSample>> = Vec::new();
         for sample in samples.iter().filter(|sample| sample.t_seconds >= 0.0) {

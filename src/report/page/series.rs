@@ -9,7 +9,7 @@ use crate::report::charts::Chart;
 use crate::report::{Report, figures, spanish};
 
 /// One bench of the series.
-pub struct Entry {
+pub struct SeriesEntry {
     /// What the folder is called.
     pub name: String,
     /// Where its own report is, as seen from the page of the series.
@@ -19,7 +19,7 @@ pub struct Entry {
 }
 
 /// The whole page.
-pub fn series(entries: &[Entry]) -> String {
+pub fn series(entries: &[SeriesEntry]) -> String {
     let ids: Vec<String> = (1..=entries.len()).map(|number| format!("bench-{number}")).collect();
     let sections: Vec<(&str, Text)> =
         ids.iter().zip(entries).map(|(id, entry)| (id.as_str(), Text::name(&entry.name))).collect();
@@ -34,7 +34,7 @@ pub fn series(entries: &[Entry]) -> String {
     )
 }
 
-fn cover(entries: &[Entry], ids: &[String]) -> Markup {
+fn cover(entries: &[SeriesEntry], ids: &[String]) -> Markup {
     html! {
         section.hero {
             div.headline {
@@ -55,7 +55,7 @@ fn cover(entries: &[Entry], ids: &[String]) -> Markup {
     }
 }
 
-fn bench(id: &str, entry: &Entry) -> Markup {
+fn bench(id: &str, entry: &SeriesEntry) -> Markup {
     let charts = [figures::throughput(&entry.report), figures::differences(&entry.report)];
     html! {
         (hero::hero(&entry.report, id, &entry.link))
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_cover_lists_each_question_with_its_answer() {
-        let entry = |name: &str| Entry {
+        let entry = |name: &str| SeriesEntry {
             name: name.to_owned(),
             link: format!("{name}/report.html"),
             report: Report::of(&sample::results(), None).unwrap(),

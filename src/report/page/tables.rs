@@ -55,19 +55,19 @@ impl Cell {
 }
 
 /// A row, and which run it is of.
-struct Row {
+struct TableRow {
     run: Option<usize>,
     cells: Vec<Cell>,
 }
 
 /// Rows that belong together, with the id that links lead to.
-struct Body {
+struct TableBody {
     id: Option<String>,
-    rows: Vec<Row>,
+    rows: Vec<TableRow>,
 }
 
 /// A table in a frame that scrolls by itself; `words` are the columns that are no figures.
-fn framed(heads: &[&str], words: &[usize], bodies: Vec<Body>) -> Markup {
+fn framed(heads: &[&str], words: &[usize], bodies: Vec<TableBody>) -> Markup {
     let decimals: Vec<usize> = (0..heads.len())
         .map(|column| {
             let cells = bodies.iter().flat_map(|body| &body.rows).filter_map(|row| row.cells.get(column));
@@ -138,7 +138,7 @@ pub fn table(heads: &[&str], rows: impl Iterator<Item = Vec<Text>>) -> Markup {
 
 /// A table of cells; `words` are the columns that are no figures.
 pub fn of_cells(heads: &[&str], words: &[usize], rows: impl Iterator<Item = Vec<Cell>>) -> Markup {
-    framed(heads, words, vec![Body { id: None, rows: rows.map(|cells| Row { run: None, cells }).collect() }])
+    framed(heads, words, vec![TableBody { id: None, rows: rows.map(|cells| TableRow { run: None, cells }).collect() }])
 }
 
 fn figure_cell(text: &str) -> Cell {
@@ -173,8 +173,8 @@ fn table_with<T>(columns: &[Column<T>], rows: &[T], special: impl Fn(&T, &str) -
         special(row, column.head).unwrap_or_else(|| if column.words { worded(&plain()) } else { figure_cell(&plain()) })
     };
     let rows =
-        rows.iter().map(|row| Row { run: None, cells: columns.iter().map(|column| cell(row, column)).collect() });
-    framed(&heads, &words, vec![Body { id: None, rows: rows.collect() }])
+        rows.iter().map(|row| TableRow { run: None, cells: columns.iter().map(|column| cell(row, column)).collect() });
+    framed(&heads, &words, vec![TableBody { id: None, rows: rows.collect() }])
 }
 
 /// A ceiling leads to its runs.
@@ -319,8 +319,8 @@ fn number_at(report: &Report, machines: Machines, units: u32) -> Option<usize> {
 pub fn runs_table(plan: &Plan, runs: &[Run]) -> Markup {
     let bodies = plan.points().into_iter().enumerate().map(|(number, key)| {
         let of_point = runs.iter().enumerate().filter(|(_, run)| run.point == key);
-        let rows = of_point.map(|(at, run)| Row { run: Some(at), cells: run_cells(run) });
-        Body { id: Some(format!("runs-{number}")), rows: rows.collect() }
+        let rows = of_point.map(|(at, run)| TableRow { run: Some(at), cells: run_cells(run) });
+        TableBody { id: Some(format!("runs-{number}")), rows: rows.collect() }
     });
     framed(&RUNS, &[0, 1, 4, 12], bodies.collect())
 }

@@ -1,6 +1,6 @@
 //! Numbers as files write them: with a decimal point or a decimal comma, and with thousands apart.
 
-use super::{Cell, Separator, TableError, shown};
+use super::{NumberCell, Separator, TableError, shown};
 
 /// Which mark is the decimal one, and which may stand between thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Marks {
     /// # Errors
     /// [`TableError`] at the first cell that is not a number, that contradicts the others, or that can be read in two
     /// ways when no other cell says which.
-    pub fn of<'a>(cells: impl Iterator<Item = &'a Cell<'a>>, separator: Separator) -> Result<Self, TableError> {
+    pub fn of<'a>(cells: impl Iterator<Item = &'a NumberCell<'a>>, separator: Separator) -> Result<Self, TableError> {
         match separator {
             Separator::Comma => Ok(ENGLISH),
             Separator::Tab | Separator::Spaces => Ok(POINT_ONLY),
@@ -31,9 +31,9 @@ impl Marks {
         }
     }
 
-    fn of_numbers<'a>(cells: impl Iterator<Item = &'a Cell<'a>>) -> Result<Self, TableError> {
-        let mut settled: Option<(Self, &Cell)> = None;
-        let mut doubtful: Option<(&Cell, [f64; 2])> = None;
+    fn of_numbers<'a>(cells: impl Iterator<Item = &'a NumberCell<'a>>) -> Result<Self, TableError> {
+        let mut settled: Option<(Self, &NumberCell)> = None;
+        let mut doubtful: Option<(&NumberCell, [f64; 2])> = None;
         for cell in cells {
             let marks = match (ENGLISH.parse(cell.text), SPANISH.parse(cell.text)) {
                 (None, None) => return Err(not_a_number(cell)),
@@ -63,7 +63,7 @@ impl Marks {
     ///
     /// # Errors
     /// [`TableError`] when it is not a finite number above 0.
-    pub fn positive(self, cell: &Cell) -> Result<f64, TableError> {
+    pub fn positive(self, cell: &NumberCell) -> Result<f64, TableError> {
         let value = self.parse(cell.text).ok_or_else(|| not_a_number(cell))?;
         if value.is_finite() && value > 0.0 { Ok(value) } else { Err(not_a_number(cell)) }
     }
@@ -120,15 +120,15 @@ pub(super) fn is_text(cells: &[String]) -> bool {
     !cells.iter().any(number)
 }
 
-fn not_a_number(cell: &Cell) -> TableError {
-    let Cell { line, column, what, text } = cell;
+fn not_a_number(cell: &NumberCell) -> TableError {
+    let NumberCell { line, column, what, text } = cell;
     let problem =
         format!("{what} is '{}' in column {column}; write a number above 0, as in 1250.5 or 1.2505e3", shown(text));
     TableError::new(*line, Some(*column), problem)
 }
 
-fn contradiction(cell: &Cell, first: &Cell) -> TableError {
-    let Cell { line, column, what, text } = cell;
+fn contradiction(cell: &NumberCell, first: &NumberCell) -> TableError {
+    let NumberCell { line, column, what, text } = cell;
     let problem = format!(
         "{what} is '{}' in column {column}, and line {} has '{}': one file has one decimal mark, a point or a comma",
         shown(text),
@@ -138,8 +138,8 @@ fn contradiction(cell: &Cell, first: &Cell) -> TableError {
     TableError::new(*line, Some(*column), problem)
 }
 
-fn two_meanings(cell: &Cell, meanings: [f64; 2]) -> TableError {
-    let Cell { line, column, what, text } = cell;
+fn two_meanings(cell: &NumberCell, meanings: [f64; 2]) -> TableError {
+    let NumberCell { line, column, what, text } = cell;
     let [one, other] = meanings;
     let problem = format!(
         "{what} is '{}' in column {column}, which can mean {one} or {other}; write numbers without a mark between thousands, and with a decimal point in a file split by commas",

@@ -3,7 +3,7 @@
 use super::timeline::Second;
 use super::{Followed, FollowedArm};
 use crate::design::{Text, both};
-use crate::report::charts::{Chart, Ink, Marker, Rule, Series, Stroke};
+use crate::report::charts::{Chart, Ink, Marker, ReferenceLine, Series, Stroke};
 use crate::results::number::{plain, short};
 use crate::results::objective::Objective;
 
@@ -190,7 +190,11 @@ fn response(followed: &Followed, arm: &FollowedArm, objective: Objective) -> Cha
             Series::new(name, Ink::Series(0), Stroke::Solid, figure),
             Series::new(missing, Ink::Series(1), Stroke::Only(Marker::Cross), missed),
         ],
-        rules: vec![Rule { name: Text::figure(objective.to_string()), upright: false, at: objective.milliseconds }],
+        rules: vec![ReferenceLine {
+            name: Text::figure(objective.to_string()),
+            upright: false,
+            at: objective.milliseconds,
+        }],
         ..Chart::default()
     }
 }

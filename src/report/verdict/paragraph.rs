@@ -1,9 +1,9 @@
 //! The findings in one paragraph.
 
-use super::{Answer, largest};
+use super::{AnswerKind, largest};
 use crate::design::{Text, both};
 use crate::report::analysis::Point;
-use crate::report::comparison::Comparison;
+use crate::report::comparison::ArmComparison;
 use crate::report::spanish::{label, look_at};
 use crate::report::{Report, sessions, words};
 use crate::results::arm::Scale;
@@ -12,7 +12,7 @@ use crate::results::number::{milliseconds, or_dash, plain, price, significant};
 /// The findings: who did how much, what stopped it, how fast it answered, what a death and a request cost.
 pub fn paragraph(report: &Report) -> Text {
     let plan = &report.manifest.plan;
-    if report.answer == Answer::NothingAnswered {
+    if report.answer == AnswerKind::NothingAnswered {
         return Text::default();
     }
     let mut sentences = Vec::new();
@@ -160,7 +160,7 @@ fn growth(report: &Report) -> Option<Text> {
     ))
 }
 
-fn latencies(comparison: &Comparison) -> Option<Text> {
+fn latencies(comparison: &ArmComparison) -> Option<Text> {
     let same = comparison.same_load?;
     Some(both!(
         "At the same load of {rate} requests a second, half of the answers came within {p50} ms with {baseline} and {arm_p50} ms with {arm}, 99 % within {p99} and {arm_p99} ms.",

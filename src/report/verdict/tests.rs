@@ -40,25 +40,25 @@ fn every_branch_of_the_headline() {
     for (percents, answer, words) in [
         (
             &different[..],
-            Answer::Different,
+            AnswerKind::Different,
             "At 4 units, 13 % fewer requests are answered with many small nodes than with one big node (95 %: -13.1 % to -12.9 %).",
         ),
         (
             &more,
-            Answer::Different,
+            AnswerKind::Different,
             "At 4 units, 13 % more requests are answered with many small nodes than with one big node",
         ),
         (
             &equivalent,
-            Answer::Equivalent,
+            AnswerKind::Equivalent,
             "At 4 units, as many requests are answered with many small nodes as with one big node, within 5 % (90 %: -0.3 % to +0.4 %).",
         ),
         (
             &undecided,
-            Answer::Undecided,
+            AnswerKind::Undecided,
             "At 4 units, it is undecided whether many small nodes or one big node answers more requests (95 %: ",
         ),
-        (&wild, Answer::Undecided, "The spread of the blocks is too wide to say how many more would decide"),
+        (&wild, AnswerKind::Undecided, "The spread of the blocks is too wide to say how many more would decide"),
     ] {
         let report = report(&with(percents));
         assert_eq!(report.answer, answer, "{percents:?}: {:?}", report.headline);
@@ -90,7 +90,7 @@ fn runs_that_may_not_be_used_carry_no_claim() {
         run.verdict.reasons = vec!["other processes used 0.9 cores meanwhile".into()];
     }
     let report = report(&results);
-    assert_eq!(report.answer, Answer::NotValid);
+    assert_eq!(report.answer, AnswerKind::NotValid);
     assert_eq!(report.headline.en(), "Not valid, so nothing is claimed: other processes used 0.9 cores meanwhile.");
     assert!(
         report.verdict.en().contains("(not valid)") && report.verdict.en().contains("not valid: no claim"),
@@ -111,7 +111,7 @@ fn when_nothing_was_answered_that_is_all_it_says() {
         run.verdict.reasons = vec!["no request was answered correctly".into()];
     }
     let report = report(&results);
-    assert_eq!((report.answer, report.verdict.en()), (Answer::NothingAnswered, ""));
+    assert_eq!((report.answer, report.verdict.en()), (AnswerKind::NothingAnswered, ""));
     assert_eq!(
         report.headline.en(),
         "No request was answered correctly, so nothing was measured: the arm vertical answered none of 26 requests correctly (26 timed out). Asked was /fib?number=28."
@@ -147,7 +147,7 @@ fn one_arm_alone() {
     let mut results = sample::results();
     results.runs.retain(|run| run.point.arm == "vertical");
     let report = report(&results);
-    assert_eq!(report.answer, Answer::OneArm);
+    assert_eq!(report.answer, AnswerKind::OneArm);
     assert!(
         report.headline.en().starts_with("vertical at 4: 360 requests a second, stopped by the CPU quota: "),
         "{:?}",
@@ -167,7 +167,7 @@ fn several_arms_are_each_judged() {
         run
     }));
     let report = report(&results);
-    assert_eq!(report.answer, Answer::Different);
+    assert_eq!(report.answer, AnswerKind::Different);
     assert!(
         report.headline.en().contains("than with one big node")
             && report.headline.en().contains("; as many requests are answered with third as with one big node"),
