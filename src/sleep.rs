@@ -29,11 +29,11 @@ struct TimerThread {
 
 struct Sleeper {
     end: Instant,
-    target: Target,
+    target: SleepingTask,
 }
 
 /// Who is woken.
-enum Target {
+enum SleepingTask {
     Waiter(Waiter),
     Io(IoWaker),
 }
@@ -60,7 +60,7 @@ pub fn sleep_unless(duration: Duration, interrupted: impl Fn() -> bool) {
         }
         if now >= part_end {
             part_end = end.min(now + LONGEST_PART);
-            timer.add(Sleeper { end: part_end, target: Target::Waiter(waiter.clone()) });
+            timer.add(Sleeper { end: part_end, target: SleepingTask::Waiter(waiter.clone()) });
         }
         waiter.wait();
     }
@@ -73,7 +73,7 @@ pub fn sleep_unless(duration: Duration, interrupted: impl Fn() -> bool) {
 pub(crate) fn wake_at(end: Instant, waker: IoWaker) -> io::Result<()> {
     let timer =
         TIMER.get_or_init(TimerThread::start).as_ref().ok_or_else(|| io::Error::other("no thread for the timer"))?;
-    timer.add(Sleeper { end, target: Target::Io(waker) });
+    timer.add(Sleeper { end, target: SleepingTask::Io(waker) });
     Ok(())
 }
 
@@ -125,11 +125,11 @@ impl TimerThread {
     }
 }
 
-impl Target {
+impl SleepingTask {
     fn wake(&self) {
         match self {
-            Target::Waiter(waiter) => waiter.wake(),
-            Target::Io(waker) => waker.wake(),
+            SleepingTask::Waiter(waiter) => waiter.wake(),
+            SleepingTask::Io(waker) => waker.wake(),
         }
     }
 }
@@ -183,8 +183,10 @@ mod tests {
     #[test]
     fn the_next_to_wake_is_the_one_with_the_least_left() {
         let start = Instant::now();
-        let at =
-            |seconds| Sleeper { end: start + Duration::from_secs(seconds), target: Target::Waiter(Waiter::current()) };
+        let at = |seconds| Sleeper {
+            end: start + Duration::from_secs(seconds),
+            target: SleepingTask::Waiter(Waiter::current()),
+        };
         let mut heap: BinaryHeap<Sleeper> = [3, 1, 2].map(at).into();
         let order = std::iter::from_fn(|| heap.pop()).map(|sleeper| (sleeper.end - start).as_secs());
         assert_eq!(order.collect::<Vec<_>>(), [1, 2, 3]);

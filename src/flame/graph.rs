@@ -20,7 +20,7 @@ const STRONG_POINTS: f64 = 5.0;
 
 /// Where a graph stands in its picture.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct GraphPosition {
     /// Its left edge.
     pub left: f64,
     /// The lower edge of its lowest row.
@@ -54,7 +54,7 @@ impl Graph {
     }
 
     /// Its elements. `name` is read out before its boxes.
-    pub fn draw(&self, place: Place, name: &str) -> Markup {
+    pub fn draw(&self, place: GraphPosition, name: &str) -> Markup {
         html! {
             g.graph role="group" aria-label=(name) data-left=(place.left) data-width=(place.width) {
                 @for one in &self.boxes { (self.draw_box(one, place)) }
@@ -62,7 +62,7 @@ impl Graph {
         }
     }
 
-    fn draw_box(&self, one: &FlameBox, place: Place) -> Markup {
+    fn draw_box(&self, one: &FlameBox, place: GraphPosition) -> Markup {
         let (x, width) = (place.left + one.left * place.width, one.width * place.width);
         let y = place.bottom - ROW * (one.depth as f64 + 1.0);
         let (class, tabindex) = (self.class(one), if one.depth == 0 { "0" } else { "-1" });
@@ -116,7 +116,7 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place { left: 10.0, bottom: 100.0, width: 200.0 };
+    const PLACE: GraphPosition = GraphPosition { left: 10.0, bottom: 100.0, width: 200.0 };
 
     #[test]
     fn a_box_says_its_share() {

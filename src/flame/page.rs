@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::graph::{Graph, Place, ROW};
+use super::graph::{Graph, GraphPosition, ROW};
 use super::kind::FunctionKind;
 use super::stacks::{FunctionShare, Sampled, Stacks};
 use super::table::{changes, listed};
@@ -37,7 +37,7 @@ pub fn draw(stacks: &Stacks) -> String {
     );
     let body = html! {
         (legend(&FunctionKind::ALL.map(|kind| (kind.class(), kind.words()))))
-        (graph.draw(Place { left: MARGIN, bottom, width: ONE - 2.0 * MARGIN }, &stacks.title))
+        (graph.draw(GraphPosition { left: MARGIN, bottom, width: ONE - 2.0 * MARGIN }, &stacks.title))
         (list(bottom + 34.0, ["itself", "with callees", ""], &rows.iter().map(|share| Listed {
             figures: [format!("{:.1} %", share.own_percent), format!("{:.1} %", share.total_percent), String::new()],
             name: &share.name,
@@ -68,8 +68,8 @@ pub fn compare(before: &Stacks, after: &Stacks) -> String {
         (legend(&[("more-strong", "share is larger here"), ("less-strong", "share is smaller here"), ("same", "the same within 1 point")]))
         text.half x=(MARGIN) y=(TOP + 12.0) { (first) }
         text.half x=(MARGIN * 2.0 + width) y=(TOP + 12.0) { (second) }
-        (left.draw(Place { left: MARGIN, bottom, width }, &first))
-        (right.draw(Place { left: MARGIN * 2.0 + width, bottom, width }, &second))
+        (left.draw(GraphPosition { left: MARGIN, bottom, width }, &first))
+        (right.draw(GraphPosition { left: MARGIN * 2.0 + width, bottom, width }, &second))
         (list(bottom + 34.0, ["before", "after", "points"], &changed.iter().map(|change| Listed {
             figures: [
                 format!("{:.1} %", change.before_percent),

@@ -93,7 +93,7 @@ fn frame(line: &str) -> Option<String> {
 
 struct Reader<'a> {
     stacks: Stacks,
-    threads: BTreeMap<u64, Waits>,
+    threads: BTreeMap<u64, ThreadWaits>,
     sample: Option<Header<'a>>,
     /// Of the sample, the innermost first.
     frames: Vec<String>,
@@ -101,7 +101,7 @@ struct Reader<'a> {
 
 /// What one thread waited, in seconds.
 #[derive(Default)]
-struct Waits {
+struct ThreadWaits {
     name: String,
     /// Since when it is off its CPU.
     since: Option<f64>,
@@ -113,7 +113,7 @@ struct Waits {
     sampled: Vec<(String, f64)>,
 }
 
-impl Waits {
+impl ThreadWaits {
     fn leaves(&mut self, seconds: f64) {
         self.since = Some(seconds);
     }
@@ -129,7 +129,7 @@ impl Waits {
 }
 
 impl<'a> Reader<'a> {
-    fn thread(&mut self, header: &Header<'a>) -> &mut Waits {
+    fn thread(&mut self, header: &Header<'a>) -> &mut ThreadWaits {
         let waits = self.threads.entry(header.thread).or_default();
         waits.name = symbol::thread(header.name);
         waits

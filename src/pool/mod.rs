@@ -79,10 +79,10 @@ pub type Abandoned = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// The pool. Its threads end when it is dropped and its queue is empty.
 pub struct Pool<B: Batch = OneByOne> {
-    shared: Arc<Shared<B>>,
+    shared: Arc<PoolShared<B>>,
 }
 
-struct Shared<B: Batch> {
+struct PoolShared<B: Batch> {
     config: PoolConfig,
     batch: B,
     state: Mutex<QueueState<B>>,
@@ -161,7 +161,7 @@ impl<B: Batch> Pool<B> {
         let accounting = Accounting::new(config.threads as u64, Instant::now());
         let state = QueueState { queue: VecDeque::new(), closed: false, idle: 0, called: 0, accounting };
         let deadlines = config.timeout.map(|_| Deadlines::start(config.name)).transpose()?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PoolShared {
             config,
             batch,
             state: Mutex::new(state),
@@ -301,7 +301,7 @@ impl<B: Batch> Drop for Pool<B> {
     }
 }
 
-impl<B: Batch> Shared<B> {
+impl<B: Batch> PoolShared<B> {
     fn submit(&self, job: Job<B>) -> Result<(), Refused> {
         let mut state = lock(&self.state);
         // A thread that is free but not yet awake has room for a job, too.

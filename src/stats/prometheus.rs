@@ -13,11 +13,11 @@ use super::raw::Raw;
 use crate::kernel::pressure::Stall;
 
 /// A value and its labels.
-type Series<'a> = (Vec<(&'static str, &'a str)>, Option<f64>);
+type LabelledValue<'a> = (Vec<(&'static str, &'a str)>, Option<f64>);
 
 /// Writes every figure that is known.
 pub fn text(stats: &Stats) -> String {
-    let mut out = Text(String::with_capacity(16 * 1024));
+    let mut out = PrometheusText(String::with_capacity(16 * 1024));
     let node = &stats.node;
     let info = [("name", &*node.name), ("version", &node.version), ("model", &node.model), ("engine", &node.engine)];
     out.family("webapp_node_info", "gauge", "The node; always 1.", [(info.to_vec(), Some(1.0))]);
@@ -47,9 +47,9 @@ pub fn text(stats: &Stats) -> String {
     out.0
 }
 
-struct Text(String);
+struct PrometheusText(String);
 
-impl Text {
+impl PrometheusText {
     fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) {
         self.family(name, "gauge", help, [(Vec::new(), value)]);
     }
@@ -68,7 +68,7 @@ impl Text {
         let _ = writeln!(self.0, "{name}_sum {sum}\n{name}_count {}", waits.count);
     }
 
-    fn family<'a>(&mut self, name: &str, kind: &str, help: &str, series: impl IntoIterator<Item = Series<'a>>) {
+    fn family<'a>(&mut self, name: &str, kind: &str, help: &str, series: impl IntoIterator<Item = LabelledValue<'a>>) {
         let mut described = false;
         for (labels, value) in series {
             let Some(value) = value.filter(|value| value.is_finite()) else { continue };
@@ -106,7 +106,7 @@ fn number(value: Option<u64>) -> Option<f64> {
     value.map(|value| value as f64)
 }
 
-fn cpu(out: &mut Text, window: &Window, raw: &Raw) {
+fn cpu(out: &mut PrometheusText, window: &Window, raw: &Raw) {
     let cpu = &window.cpu;
     let shares = &cpu.shares;
     let states = [
@@ -159,7 +159,7 @@ fn cpu(out: &mut Text, window: &Window, raw: &Raw) {
     }
 }
 
-fn cgroup(out: &mut Text, window: &Window) {
+fn cgroup(out: &mut PrometheusText, window: &Window) {
     let cgroup = &window.cgroup;
     out.gauge("webapp_cgroup_cpu_quota_cores", "Tightest CPU quota.", cgroup.cpu_quota_cores);
     out.gauge("webapp_cgroup_cpu_quota_used_ratio", "CPU time used of it.", ratio(cgroup.cpu_quota_utilization));
@@ -185,7 +185,7 @@ fn cgroup(out: &mut Text, window: &Window) {
     );
 }
 
-fn memory(out: &mut Text, window: &Window) {
+fn memory(out: &mut PrometheusText, window: &Window) {
     let memory = &window.memory;
     out.gauge("webapp_host_memory_total_bytes", "The machine's memory.", number(memory.total_bytes));
     out.gauge("webapp_host_memory_available_bytes", "To be had without swapping.", number(memory.available_bytes));
@@ -195,7 +195,7 @@ fn memory(out: &mut Text, window: &Window) {
     out.gauge("webapp_host_swap_used_bytes", "Swap in use.", number(memory.swap_used_bytes));
 }
 
-fn pressure(out: &mut Text, raw: &Raw) {
+fn pressure(out: &mut PrometheusText, raw: &Raw) {
     // All tasks stalled for a CPU: that has no meaning for a whole machine.
     let cpu = raw.pressure.cpu.map(|stall| Stall { full_microseconds: None, ..stall });
     let stalls = [("cpu", cpu), ("memory", raw.pressure.memory), ("io", raw.pressure.io)];
@@ -212,7 +212,7 @@ fn pressure(out: &mut Text, raw: &Raw) {
     });
 }
 
-fn disks(out: &mut Text, raw: &Raw) {
+fn disks(out: &mut PrometheusText, raw: &Raw) {
     let mut family = |name: &str, help: &str, value: fn(&crate::kernel::disk::DiskReading) -> f64| {
         let series = raw.disks.iter().map(|(device, disk)| (vec![("device", &**device)], Some(value(disk))));
         out.family(name, "counter", help, series);
@@ -235,7 +235,7 @@ fn disks(out: &mut Text, raw: &Raw) {
     });
 }
 
-fn network(out: &mut Text, window: &Window, raw: &Raw) {
+fn network(out: &mut PrometheusText, window: &Window, raw: &Raw) {
     let mut family = |name: &str, help: &str, value: fn(&crate::kernel::network::InterfaceReading) -> u64| {
         let series = raw.network.iter().map(|(name, read)| (vec![("interface", &**name)], count(value(read))));
         out.family(name, "counter", help, series);
@@ -260,7 +260,7 @@ fn network(out: &mut Text, window: &Window, raw: &Raw) {
     );
 }
 
-fn process(out: &mut Text, window: &Window) {
+fn process(out: &mut PrometheusText, window: &Window) {
     let process = &window.process;
     out.counter("process_cpu_seconds_total", "CPU time of this process.", process.cpu_seconds_total);
     out.gauge(
@@ -273,7 +273,7 @@ fn process(out: &mut Text, window: &Window) {
     out.gauge("process_max_fds", "Files it may have open.", number(process.open_files_limit));
 }
 
-fn pool(out: &mut Text, window: &Window) {
+fn pool(out: &mut PrometheusText, window: &Window) {
     let pool = &window.pool;
     out.gauge("webapp_pool_threads", "Threads of the worker pool.", count(pool.threads));
     out.gauge("webapp_pool_active_threads", "Threads at work.", count(pool.active));
@@ -298,7 +298,7 @@ fn pool(out: &mut Text, window: &Window) {
     out.family("webapp_pool_recent_queue_wait_seconds", "gauge", "Wait for a thread, last minute.", series);
 }
 
-fn cache(out: &mut Text, cache: &CacheStats) {
+fn cache(out: &mut PrometheusText, cache: &CacheStats) {
     let Some((kind, url)) = cache.kind.as_deref().zip(cache.url.as_deref()) else { return };
     let up = Some(f64::from(u8::from(cache.problem.is_none())));
     let labels = vec![("kind", kind), ("url", url)];
@@ -314,7 +314,7 @@ fn cache(out: &mut Text, cache: &CacheStats) {
     out.counter("webapp_cache_errors_total", "Questions that a server did not answer.", count(cache.errors_total));
 }
 
-fn requests(out: &mut Text, window: &Window) {
+fn requests(out: &mut PrometheusText, window: &Window) {
     let connections = &window.connections;
     out.gauge("webapp_connections_open", "Client connections.", count(connections.open));
     out.gauge("webapp_connections_peak", "Most ever open at once.", count(connections.peak));

@@ -104,14 +104,14 @@ impl CgroupReader {
         CgroupReading {
             cpu: self.place(own, "cpu").and_then(|place| {
                 let accounting = self.place(own, "cpuacct").ok();
-                let read = |group: &place::Group| match place.version {
+                let read = |group: &place::ControlGroup| match place.version {
                     1 => v1::cpu(&self.root, group, accounting.as_ref()),
                     _ => v2::cpu(&self.root, group),
                 };
                 controlled(&place, read, |level| level.quota_cores.is_some())
             }),
             memory: self.place(own, "memory").and_then(|place| {
-                let read = |group: &place::Group| match place.version {
+                let read = |group: &place::ControlGroup| match place.version {
                     1 => v1::memory(&self.root, group),
                     _ => v2::memory(&self.root, group),
                 };
@@ -130,7 +130,7 @@ impl CgroupReader {
 /// Reads every level; the innermost must be readable, the others are taken as far as they are.
 fn controlled<Level>(
     place: &ControllerGroup,
-    read: impl Fn(&place::Group) -> Reading<Level>,
+    read: impl Fn(&place::ControlGroup) -> Reading<Level>,
     is_limited: impl Fn(&Level) -> bool,
 ) -> Reading<Controlled<Level>> {
     let mut levels = Vec::new();

@@ -34,7 +34,7 @@ pub struct Mount {
 
 /// One group: its name in the hierarchy, and its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub struct ControlGroup {
     pub path: String,
     pub folder: PathBuf,
 }
@@ -93,7 +93,7 @@ impl ControllerGroup {
     /// has it is where the limits begin.
     fn enabled(mut self, root: &Root, controller: &str) -> Reading<Self> {
         let groups = self.groups();
-        let holds = |group: &Group| {
+        let holds = |group: &ControlGroup| {
             let text = root.read(group.folder.join("cgroup.controllers")).unwrap_or_default();
             text.split_ascii_whitespace().any(|name| name == controller)
         };
@@ -110,7 +110,7 @@ impl ControllerGroup {
     }
 
     /// The groups from the process's own up to the top of the mount.
-    pub fn groups(&self) -> Vec<Group> {
+    pub fn groups(&self) -> Vec<ControlGroup> {
         let below = below(&self.path, &self.top).unwrap_or_default();
         let mut names: Vec<&str> = below.split('/').filter(|name| !name.is_empty()).collect();
         let mut groups = Vec::with_capacity(names.len() + 1);
@@ -118,7 +118,7 @@ impl ControllerGroup {
             let mut folder = self.point.clone();
             folder.extend(&names);
             let path = format!("{}/{}", self.top.trim_end_matches('/'), names.join("/"));
-            groups.push(Group {
+            groups.push(ControlGroup {
                 path: if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path },
                 folder,
             });

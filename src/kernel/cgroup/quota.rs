@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::place::{self, ControllerGroup, Group};
+use super::place::{self, ControlGroup, ControllerGroup};
 use super::{CpuLevel, v1, v2};
 use crate::kernel::{ReadError, Reading, Root};
 
@@ -139,7 +139,7 @@ impl CpuGroup {
     /// # Errors
     /// When the group's files cannot be read.
     pub fn quota_cores(&self, root: &Root) -> Reading<Option<f64>> {
-        let group = Group { path: self.folder.display().to_string(), folder: self.folder.clone() };
+        let group = ControlGroup { path: self.folder.display().to_string(), folder: self.folder.clone() };
         let level = match self.version {
             Version::V1 => v1::cpu(root, &group, None)?,
             Version::V2 => v2::cpu(root, &group)?,

@@ -1,6 +1,6 @@
 //! Version 1 (Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v1/memory.rst).
 
-use super::place::{ControllerGroup, Group};
+use super::place::{ControlGroup, ControllerGroup};
 use super::{CpuLevel, MemoryLevel};
 use crate::kernel::root::complete_lines;
 use crate::kernel::{Reading, Root};
@@ -9,7 +9,7 @@ use crate::kernel::{Reading, Root};
 const UNLIMITED_BYTES: u64 = 1 << 62;
 
 /// Bandwidth from `cpu.*`; time used from `cpuacct.usage` where the process is in the same group of that hierarchy.
-pub fn cpu(root: &Root, group: &Group, accounting: Option<&ControllerGroup>) -> Reading<CpuLevel> {
+pub fn cpu(root: &Root, group: &ControlGroup, accounting: Option<&ControllerGroup>) -> Reading<CpuLevel> {
     let quota: i64 = root.read_number(group.folder.join("cpu.cfs_quota_us"))?;
     let period: u64 = root.read_number(group.folder.join("cpu.cfs_period_us"))?;
     let statistics = root.read(group.folder.join("cpu.stat")).unwrap_or_default();
@@ -29,7 +29,7 @@ pub fn cpu(root: &Root, group: &Group, accounting: Option<&ControllerGroup>) -> 
 }
 
 /// Memory from `memory.*`.
-pub fn memory(root: &Root, group: &Group) -> Reading<MemoryLevel> {
+pub fn memory(root: &Root, group: &ControlGroup) -> Reading<MemoryLevel> {
     let limit: u64 = root.read_number(group.folder.join("memory.limit_in_bytes"))?;
     let statistics = root.read(group.folder.join("memory.stat")).unwrap_or_default();
     let events = root.read(group.folder.join("memory.oom_control")).unwrap_or_default();

@@ -1,13 +1,13 @@
 //! Version 2 (Documentation/admin-guide/cgroup-v2.rst).
 
-use super::place::Group;
+use super::place::ControlGroup;
 use super::v1::number;
 use super::{CpuLevel, MemoryLevel};
 use crate::kernel::root::clip;
 use crate::kernel::{ReadError, Reading, Root};
 
 /// Bandwidth from `cpu.max` (`25000 100000`, or `max 100000`), the rest from `cpu.stat`. The root group has no `cpu.max`.
-pub fn cpu(root: &Root, group: &Group) -> Reading<CpuLevel> {
+pub fn cpu(root: &Root, group: &ControlGroup) -> Reading<CpuLevel> {
     let path = group.folder.join("cpu.max");
     let (quota, period) = match root.read(&path) {
         Ok(text) => bandwidth(&text).ok_or_else(|| {
@@ -41,7 +41,7 @@ fn bandwidth(text: &str) -> Option<(Option<f64>, Option<f64>)> {
 }
 
 /// Memory from `memory.*`. The root group has none of the files, and no limit.
-pub fn memory(root: &Root, group: &Group) -> Reading<MemoryLevel> {
+pub fn memory(root: &Root, group: &ControlGroup) -> Reading<MemoryLevel> {
     let path = group.folder.join("memory.max");
     let limit_bytes = match root.read(&path) {
         Ok(text) => limit(&text)
@@ -70,7 +70,7 @@ fn limit(text: &str) -> Option<Option<u64>> {
 }
 
 /// `cgroup.type` exists in every group but the root of the hierarchy.
-fn is_top(root: &Root, group: &Group) -> bool {
+fn is_top(root: &Root, group: &ControlGroup) -> bool {
     !root.path(group.folder.join("cgroup.type")).exists()
 }
 

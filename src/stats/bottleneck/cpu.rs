@@ -1,13 +1,13 @@
 //! The machine's CPUs, or those of them that this process may use.
 
-use super::{Binding, Resource, Rule, Text, Used, comma, counted};
+use super::{BindingResource, BottleneckText, Resource, ResourceRule, Used, comma, counted};
 use crate::stats::model::Window;
 
 /// CPU in use from which queueing dominates: one that is 90 % busy makes a job wait nine times its service time (M/M/1).
 const BUSY_PERCENT: f64 = 90.0;
 
-pub(super) const RULE: Rule =
-    Rule { resource: Resource::Cpu, label: ["the CPU", "la CPU"], source: "cpu", used, binds };
+pub(super) const RULE: ResourceRule =
+    ResourceRule { resource: Resource::Cpu, label: ["the CPU", "la CPU"], source: "cpu", used, binds };
 
 /// How busy the CPUs are, and how many they are. A process that may use only some of them is held by those, however idle
 /// the others are.
@@ -23,11 +23,11 @@ fn used(window: &Window) -> Option<Used> {
     busy(window).map(|(percent, _)| Used::new(percent, "the CPUs are", "las CPU"))
 }
 
-fn binds(window: &Window) -> Option<Binding> {
+fn binds(window: &Window) -> Option<BindingResource> {
     let cpu = &window.cpu;
     let (busy, cores) = busy(window)?;
     (busy >= BUSY_PERCENT).then_some(())?;
-    let mut figures = Text { en: format!("{busy:.0} % busy"), es: format!("ocupada al {busy:.0} %") };
+    let mut figures = BottleneckText { en: format!("{busy:.0} % busy"), es: format!("ocupada al {busy:.0} %") };
     if let Some(cores) = cores {
         figures.push(
             format!(" on {}", counted(cores, ["core", "cores"])),
@@ -50,5 +50,5 @@ fn binds(window: &Window) -> Option<Binding> {
             format!(", el hipervisor se lleva el {steal:.0} %"),
         );
     }
-    Some(Binding { utilization: Some(busy), figures })
+    Some(BindingResource { utilization: Some(busy), figures })
 }

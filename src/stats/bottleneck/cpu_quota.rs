@@ -1,6 +1,6 @@
 //! The CPU quota around this process: throttling says directly that the node is held back.
 
-use super::{Binding, Resource, Rule, Text, Used, comma};
+use super::{BindingResource, BottleneckText, Resource, ResourceRule, Used, comma};
 use crate::stats::model::Window;
 
 /// Periods throttled, of those with work, from which Kubernetes' common rules raise an alert (CPUThrottlingHigh).
@@ -8,7 +8,7 @@ const THROTTLED_PERCENT: f64 = 25.0;
 /// The same of all periods of the window, so that a short burst in an idle window does not name it.
 const THROTTLED_WINDOW_PERCENT: f64 = 10.0;
 
-pub(super) const RULE: Rule = Rule {
+pub(super) const RULE: ResourceRule = ResourceRule {
     resource: Resource::CpuQuota,
     label: ["the CPU quota", "la cuota de CPU"],
     source: "cgroup.cpu_quota_cores",
@@ -27,14 +27,14 @@ fn utilization(window: &Window, quota: f64) -> Option<f64> {
     window.cgroup.cpu_quota_utilization.or_else(own).map(|share| share.min(100.0))
 }
 
-fn binds(window: &Window) -> Option<Binding> {
+fn binds(window: &Window) -> Option<BindingResource> {
     let cgroup = &window.cgroup;
     let throttled = cgroup.throttled_percent.filter(|share| *share >= THROTTLED_PERCENT)?;
     cgroup.throttled_window_percent.filter(|share| *share >= THROTTLED_WINDOW_PERCENT)?;
     let quota = cgroup.throttled_quota_cores?;
-    let figures = Text {
+    let figures = BottleneckText {
         en: format!("{throttled:.0} % of periods throttled at {quota} cores"),
         es: format!("{throttled:.0} % de los períodos frenados, con {} núcleos", comma(quota)),
     };
-    Some(Binding { utilization: utilization(window, quota), figures })
+    Some(BindingResource { utilization: utilization(window, quota), figures })
 }

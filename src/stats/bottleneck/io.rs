@@ -1,6 +1,6 @@
 //! Disks.
 
-use super::{Binding, Resource, Rule, Text, Used};
+use super::{BindingResource, BottleneckText, Resource, ResourceRule, Used};
 use crate::stats::model::{Disk, Window};
 
 /// Time waited for disks that binds by itself: half of the window.
@@ -10,8 +10,8 @@ const DISK_BUSY_PERCENT: f64 = 90.0;
 /// … with tasks that wait for it noticeably: write-back that nobody waits for is not a bottleneck.
 const DISK_WAITED_PERCENT: f64 = 20.0;
 
-pub(super) const RULE: Rule =
-    Rule { resource: Resource::Io, label: ["the disk", "el disco"], source: "disks", used, binds };
+pub(super) const RULE: ResourceRule =
+    ResourceRule { resource: Resource::Io, label: ["the disk", "el disco"], source: "disks", used, binds };
 
 fn busiest(window: &Window) -> Option<(&Disk, f64)> {
     let disks = window.disks.iter().flatten();
@@ -23,20 +23,20 @@ fn used(window: &Window) -> Option<Used> {
     Some(Used::new(percent, format!("the disk {device} is"), format!("el disco {device}")))
 }
 
-fn binds(window: &Window) -> Option<Binding> {
+fn binds(window: &Window) -> Option<BindingResource> {
     let busiest = busiest(window);
     let used = busiest.map(|(_, used)| used);
     let (waited, mut figures) = match (window.pressure.io.some_percent, window.cpu.shares.iowait) {
         (Some(share), _) => (
             share,
-            Text {
+            BottleneckText {
                 en: format!("tasks waited for a disk {share:.0} % of the time"),
                 es: format!("hubo tareas que esperaban un disco el {share:.0} % del tiempo"),
             },
         ),
         (None, Some(share)) => (
             share,
-            Text {
+            BottleneckText {
                 en: format!("the CPUs idled for a disk {share:.0} % of the time"),
                 es: format!("las CPU estuvieron ociosas por esperar un disco el {share:.0} % del tiempo"),
             },
@@ -48,5 +48,5 @@ fn binds(window: &Window) -> Option<Binding> {
     if let Some((Disk { device, .. }, used)) = busiest {
         figures.push(format!(", {device} {used:.0} % busy"), format!(", {device} ocupado al {used:.0} %"));
     }
-    Some(Binding { utilization: used.or(Some(waited)), figures })
+    Some(BindingResource { utilization: used.or(Some(waited)), figures })
 }

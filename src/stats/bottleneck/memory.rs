@@ -1,6 +1,6 @@
 //! Memory: the machine's, or a limit around this process.
 
-use super::{Binding, Resource, Rule, Text, Used, counted};
+use super::{BindingResource, BottleneckText, Resource, ResourceRule, Used, counted};
 use crate::stats::model::Window;
 
 /// Memory in use from which the next allocation may fail or stall: less than a twentieth is left.
@@ -8,8 +8,8 @@ const FULL_PERCENT: f64 = 95.0;
 /// Time stalled on memory that is felt: a task lost a tenth of the window to reclaim or refaults.
 const STALLED_PERCENT: f64 = 10.0;
 
-pub(super) const RULE: Rule =
-    Rule { resource: Resource::Memory, label: ["memory", "la memoria"], source: "memory", used, binds };
+pub(super) const RULE: ResourceRule =
+    ResourceRule { resource: Resource::Memory, label: ["memory", "la memoria"], source: "memory", used, binds };
 
 fn used(window: &Window) -> Option<Used> {
     let machine = window.memory.used_percent.map(|percent| Used::new(percent, "the memory is", "la memoria"));
@@ -18,10 +18,10 @@ fn used(window: &Window) -> Option<Used> {
     machine.into_iter().chain(limit).max_by(Used::compare)
 }
 
-fn binds(window: &Window) -> Option<Binding> {
+fn binds(window: &Window) -> Option<BindingResource> {
     let (machine, cgroup) = (window.memory.used_percent, window.cgroup.memory_utilization);
     let utilization = used(window).map(|used| used.percent);
-    let bound = |en: String, es: String| Some(Binding { utilization, figures: Text { en, es } });
+    let bound = |en: String, es: String| Some(BindingResource { utilization, figures: BottleneckText { en, es } });
     if let Some(kills) = window.cgroup.oom_kills.filter(|kills| *kills > 0) {
         return bound(
             format!(

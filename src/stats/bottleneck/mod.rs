@@ -75,7 +75,7 @@ impl Resource {
         self.rule().map_or("nada", |rule| rule.label[1])
     }
 
-    fn rule(self) -> Option<&'static Rule> {
+    fn rule(self) -> Option<&'static ResourceRule> {
         match self {
             Self::None => None,
             Self::Cpu => Some(&cpu::RULE),
@@ -121,7 +121,7 @@ pub struct Bottleneck {
 }
 
 /// What a resource's file tells of it.
-struct Rule {
+struct ResourceRule {
     resource: Resource,
     /// The resource in a sentence, in English and in Spanish.
     label: [&'static str; 2],
@@ -130,13 +130,13 @@ struct Rule {
     /// How full it is, of its fullest part.
     used: fn(&Window) -> Option<Used>,
     /// Whether it binds in a window, and the figures that say so.
-    binds: fn(&Window) -> Option<Binding>,
+    binds: fn(&Window) -> Option<BindingResource>,
 }
 
 /// A resource that binds.
-struct Binding {
+struct BindingResource {
     utilization: Option<f64>,
-    figures: Text,
+    figures: BottleneckText,
 }
 
 /// How full a resource is.
@@ -144,12 +144,12 @@ struct Used {
     /// 0 to 100.
     percent: f64,
     /// The part that is the fullest: `the disk vda is`, `el disco vda`.
-    part: Text,
+    part: BottleneckText,
 }
 
 impl Used {
     fn new(percent: f64, en: impl Into<String>, es: impl Into<String>) -> Self {
-        Self { percent, part: Text { en: en.into(), es: es.into() } }
+        Self { percent, part: BottleneckText { en: en.into(), es: es.into() } }
     }
 
     fn compare(left: &Self, right: &Self) -> Ordering {
@@ -158,12 +158,12 @@ impl Used {
 }
 
 /// A sentence in the languages of the page.
-struct Text {
+struct BottleneckText {
     en: String,
     es: String,
 }
 
-impl Text {
+impl BottleneckText {
     fn push(&mut self, en: impl AsRef<str>, es: impl AsRef<str>) {
         self.en.push_str(en.as_ref());
         self.es.push_str(es.as_ref());
@@ -190,22 +190,25 @@ pub fn judge(window: &Window) -> Bottleneck {
         .unwrap_or_else(|| bottleneck(Resource::None, none(window)))
 }
 
-fn bottleneck(resource: Resource, Binding { utilization, figures }: Binding) -> Bottleneck {
+fn bottleneck(resource: Resource, BindingResource { utilization, figures }: BindingResource) -> Bottleneck {
     let sentence = |figures: String| format!("{}: {figures}", resource.name());
     Bottleneck { resource, utilization, evidence: sentence(figures.en), evidence_es: sentence(figures.es) }
 }
 
 /// The fullest resource, when nothing binds.
-fn none(window: &Window) -> Binding {
-    let said = |en: &str, es: &str| Binding { utilization: None, figures: Text { en: en.into(), es: es.into() } };
+fn none(window: &Window) -> BindingResource {
+    let said = |en: &str, es: &str| BindingResource {
+        utilization: None,
+        figures: BottleneckText { en: en.into(), es: es.into() },
+    };
     if window.window_seconds.is_none() {
         return said("the first window has not ended yet", "la primera ventana no ha terminado todavía");
     }
     let fullest = Resource::ALL.iter().filter_map(|resource| (resource.rule()?.used)(window)).max_by(Used::compare);
     match fullest {
-        Some(Used { percent, part: Text { en, es } }) => Binding {
+        Some(Used { percent, part: BottleneckText { en, es } }) => BindingResource {
             utilization: Some(percent),
-            figures: Text {
+            figures: BottleneckText {
                 en: format!("{en} used most, {percent:.0} %"),
                 es: format!("lo más usado es {es}, {percent:.0} %"),
             },

@@ -1,13 +1,13 @@
 //! Network links, and the queue of connections that wait to be accepted.
 
-use super::{Binding, Resource, Rule, Text, Used};
+use super::{BindingResource, BottleneckText, Resource, ResourceRule, Used};
 use crate::stats::model::{Interface, Window};
 
 /// Share of a link's speed from which its queue grows; headers and gaps take part of the rest.
 const BUSY_PERCENT: f64 = 90.0;
 
-pub(super) const RULE: Rule =
-    Rule { resource: Resource::Network, label: ["the network", "la red"], source: "network", used, binds };
+pub(super) const RULE: ResourceRule =
+    ResourceRule { resource: Resource::Network, label: ["the network", "la red"], source: "network", used, binds };
 
 fn busiest(window: &Window) -> Option<(&Interface, f64)> {
     let links = window.network.iter().flatten();
@@ -27,13 +27,13 @@ fn used(window: &Window) -> Option<Used> {
     link.into_iter().chain(queue).max_by(Used::compare)
 }
 
-fn binds(window: &Window) -> Option<Binding> {
+fn binds(window: &Window) -> Option<BindingResource> {
     let (link, used) = busiest(window)?;
     (used >= BUSY_PERCENT).then_some(())?;
     let (name, megabits) = (&link.interface, link.speed_bytes_per_second? as f64 * 8.0 / 1e6);
-    let figures = Text {
+    let figures = BottleneckText {
         en: format!("{name} carries {used:.0} % of its {megabits:.0} Mbit/s"),
         es: format!("{name} transporta el {used:.0} % de sus {megabits:.0} Mbit/s"),
     };
-    Some(Binding { utilization: Some(used), figures })
+    Some(BindingResource { utilization: Some(used), figures })
 }

@@ -1,19 +1,24 @@
 //! The node's worker pool.
 
-use super::{Binding, Resource, Rule, Text, Used, counted};
+use super::{BindingResource, BottleneckText, Resource, ResourceRule, Used, counted};
 use crate::stats::model::Window;
 
 /// Time with every thread at work and jobs waiting: most of the window.
 const SATURATED_PERCENT: f64 = 50.0;
 
-pub(super) const RULE: Rule =
-    Rule { resource: Resource::Pool, label: ["the thread pool", "el pool de hilos"], source: "pool", used, binds };
+pub(super) const RULE: ResourceRule = ResourceRule {
+    resource: Resource::Pool,
+    label: ["the thread pool", "el pool de hilos"],
+    source: "pool",
+    used,
+    binds,
+};
 
 fn used(window: &Window) -> Option<Used> {
     window.pool.utilization.map(|percent| Used::new(percent, "the worker pool is", "el pool de hilos"))
 }
 
-fn binds(window: &Window) -> Option<Binding> {
+fn binds(window: &Window) -> Option<BindingResource> {
     let pool = &window.pool;
     let saturated = pool.saturated_percent?;
     let rejected = pool.rejected.unwrap_or_default();
@@ -23,7 +28,7 @@ fn binds(window: &Window) -> Option<Binding> {
         threads => (format!("all {threads} threads"), format!("los {threads} hilos ocupados")),
     };
     let queued = pool.queued;
-    let mut figures = Text {
+    let mut figures = BottleneckText {
         en: format!("{who} at work and jobs waiting {saturated:.0} % of the time, {queued} waiting now"),
         es: format!("{quienes} y trabajos esperando el {saturated:.0} % del tiempo; ahora esperan {queued}"),
     };
@@ -36,5 +41,5 @@ fn binds(window: &Window) -> Option<Binding> {
             ),
         );
     }
-    Some(Binding { utilization: pool.utilization, figures })
+    Some(BindingResource { utilization: pool.utilization, figures })
 }

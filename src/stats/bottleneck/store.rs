@@ -1,21 +1,26 @@
 //! The store, or the connections to it.
 
-use super::{Binding, Resource, Rule, Text, Used, comma, counted};
+use super::{BindingResource, BottleneckText, Resource, ResourceRule, Used, comma, counted};
 use crate::stats::model::Window;
 use crate::stats::store_target::StoreTarget;
 
 /// Time with every connection in use and requests waiting for one: most of the window, as for the pool.
 const SATURATED_PERCENT: f64 = 50.0;
 
-pub(super) const RULE: Rule =
-    Rule { resource: Resource::Store, label: ["the store", "el almacén"], source: "store.utilization", used, binds };
+pub(super) const RULE: ResourceRule = ResourceRule {
+    resource: Resource::Store,
+    label: ["the store", "el almacén"],
+    source: "store.utilization",
+    used,
+    binds,
+};
 
 fn used(window: &Window) -> Option<Used> {
     let percent = window.store.utilization?;
     Some(Used::new(percent, "the connections to the store are", "las conexiones al almacén"))
 }
 
-fn binds(window: &Window) -> Option<Binding> {
+fn binds(window: &Window) -> Option<BindingResource> {
     let store = &window.store;
     let saturated = store.saturated_percent?;
     let rejected = store.rejected.unwrap_or_default();
@@ -31,7 +36,7 @@ fn binds(window: &Window) -> Option<Binding> {
     };
     let waiting = hottest.map_or(store.waiting, |one| one.waiting);
     let response = hottest.map_or(store.response_milliseconds, |one| one.response_milliseconds);
-    let mut figures = Text {
+    let mut figures = BottleneckText {
         en: format!("{who} in use and requests waiting {saturated:.0} % of the time, {waiting} waiting now"),
         es: format!("{quienes} y pedidos esperando el {saturated:.0} % del tiempo; ahora esperan {waiting}"),
     };
@@ -57,7 +62,7 @@ fn binds(window: &Window) -> Option<Binding> {
             ),
         );
     }
-    Some(Binding { utilization: store.utilization, figures })
+    Some(BindingResource { utilization: store.utilization, figures })
 }
 
 /// The server that is saturated most, where the store has several.

@@ -1,10 +1,10 @@
 //! The store: the whole of it, and each of its servers.
 
-use super::{Text, count, ratio, seconds};
+use super::{PrometheusText, count, ratio, seconds};
 use crate::stats::model::StoreStats;
 use crate::stats::store_target::StoreTarget;
 
-pub(super) fn families(out: &mut Text, store: &StoreStats) {
+pub(super) fn families(out: &mut PrometheusText, store: &StoreStats) {
     let series = store
         .targets
         .iter()
