@@ -21,11 +21,11 @@ pub struct Args {
 
     /// How it is printed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: RatiosFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum RatiosFormat {
     Text,
     Markdown,
     Json,
@@ -42,9 +42,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let lines = ratios::read(&text).with_context(|| format!("cannot use {}", args.file.display()))?;
     let groups = ratios::groups(&lines);
     let out = match args.format {
-        Format::Text => ratios::text(&groups),
-        Format::Markdown => ratios::markdown(&groups),
-        Format::Json => format!("{:#}\n", serde_json::to_value(&groups)?),
+        RatiosFormat::Text => ratios::text(&groups),
+        RatiosFormat::Markdown => ratios::markdown(&groups),
+        RatiosFormat::Json => format!("{:#}\n", serde_json::to_value(&groups)?),
     };
     std::io::stdout().lock().write_all(out.as_bytes())?;
     Ok(Exit::Done)

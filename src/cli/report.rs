@@ -39,7 +39,7 @@ pub struct Args {
 
     /// What is printed: text, or the same for a program or another text. Both files are written in any case.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: ReportFormat,
 
     /// Show report.html in the browser of this desktop.
     #[arg(long)]
@@ -69,7 +69,7 @@ pub struct Args {
 
 /// What `webapp report` prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub enum ReportFormat {
     /// Tables and words for a terminal.
     #[default]
     Text,
@@ -93,7 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
                 args.require.is_empty()
                     && args.baseline.is_none()
                     && args.plan.is_none()
-                    && args.format == Format::Text,
+                    && args.format == ReportFormat::Text,
                 "--require, --baseline, --plan and --format take one results folder, and here are {}",
                 several.len()
             );
@@ -178,7 +178,7 @@ fn compare_with(here: &Path, earlier_folder: &Path, other_machine: bool) -> anyh
 }
 
 /// What was written, for the terminal.
-pub struct Written {
+pub struct WrittenFiles {
     /// Tables and words within 100 columns.
     pub text: String,
     /// Where the page is.
@@ -209,7 +209,7 @@ pub struct Planned {
 ///
 /// # Errors
 /// When the folder holds no finished run, or cannot be read or written, or does not fit the plan that was asked for.
-pub fn write(path: &Path, prices: Option<Prices>, planned: Option<Planned>) -> anyhow::Result<Written> {
+pub fn write(path: &Path, prices: Option<Prices>, planned: Option<Planned>) -> anyhow::Result<WrittenFiles> {
     let results = folder::read(path)?;
     let prices = prices.or_else(|| results.manifest.prices.clone());
     let plan = planned.map(|planned| plan_for(path, &results, prices.as_ref(), planned)).transpose()?;
@@ -225,7 +225,7 @@ pub fn write(path: &Path, prices: Option<Prices>, planned: Option<Planned>) -> a
     folder::write_whole(&html, &page::render(&report, &results.runs, further.as_ref()))?;
     let words = if words.is_empty() { words } else { format!("\n{words}") };
     let text = format!("{}\nreport: {}\n", findings::text_with(&report, &words), html.display());
-    Ok(Written { text, html, valid: report.valid, report })
+    Ok(WrittenFiles { text, html, valid: report.valid, report })
 }
 
 /// A plan from these results; what is not asked for is as usual. Without prices it says nothing of cost.
@@ -244,16 +244,16 @@ fn checked(results: &Results) -> (Option<page::Further>, String) {
     }
 }
 
-impl Written {
-    fn printed(&self, format: Format) -> anyhow::Result<String> {
+impl WrittenFiles {
+    fn printed(&self, format: ReportFormat) -> anyhow::Result<String> {
         let page =
             || std::fs::read_to_string(&self.html).with_context(|| format!("cannot read {}", self.html.display()));
         Ok(match format {
-            Format::Text => self.text.clone(),
-            Format::Html => page()?,
-            Format::Json => format!("{}\n", serde_json::to_string_pretty(&self.report)?),
-            Format::Csv => export::csv(&self.report),
-            Format::Markdown => export::markdown(&self.report),
+            ReportFormat::Text => self.text.clone(),
+            ReportFormat::Html => page()?,
+            ReportFormat::Json => format!("{}\n", serde_json::to_string_pretty(&self.report)?),
+            ReportFormat::Csv => export::csv(&self.report),
+            ReportFormat::Markdown => export::markdown(&self.report),
         })
     }
 }

@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 use serde_json::json;
 
-use self::settings::Settings;
+use self::settings::SimulateSettings;
 use super::Exit;
 use crate::simulate::simulate;
 
@@ -37,12 +37,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "WEBAPP_SIMULATE_JSON")]
     json: Option<PathBuf>,
     #[command(flatten)]
-    settings: Settings,
+    settings: SimulateSettings,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let model = match args.file.as_deref().map_or_else(|| Ok(Settings::default()), Settings::read) {
+    let model = match args.file.as_deref().map_or_else(|| Ok(SimulateSettings::default()), SimulateSettings::read) {
         Ok(file) => args.settings.or(file).model(),
         Err(error) => Err(error),
     };

@@ -16,7 +16,7 @@ use crate::simulate::{
 /// What can be set. Nothing is set by default: a flag overrides the file, and the file the default.
 #[derive(clap::Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct Settings {
+pub(super) struct SimulateSettings {
     /// poisson, even, or a file: one gap in seconds a line, or 'seconds,requests a second' a line (linear between)
     /// [default: poisson].
     #[arg(long, value_name = "poisson|even|FILE", env = "WEBAPP_SIMULATE_ARRIVALS", help_heading = "Load")]
@@ -141,14 +141,14 @@ pub(super) struct Settings {
 /// The fields of the first, or where they are not set, of the second.
 macro_rules! first_set {
     ($first:ident, $second:ident; $($field:ident),* $(,)?) => {
-        Settings {
+        SimulateSettings {
             death: if $first.death.is_empty() { $second.death } else { $first.death },
             $($field: $first.$field.or($second.$field)),*
         }
     };
 }
 
-impl Settings {
+impl SimulateSettings {
     /// Reads a TOML file.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
