@@ -1,192 +1,19 @@
 //! The state that the nodes of a cluster share: what was asked for, which servers that takes, and what the nodes are told.
 //! No I/O: ports and numbers are chosen elsewhere and filled in.
 
+mod kinds;
+mod request;
 mod shards;
 
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::contract::{PromotionAnswer, ReshardAnswer, ServiceRole};
-use super::stop::Stop;
+pub use kinds::{CacheKind, ServerKind, SessionsKind, StoreKind};
+pub use request::{LoginCost, SharedRequest};
 pub use shards::Resharding;
-
-/// Rows of a store, where nothing else is said.
-pub const ROWS: u32 = 100_000;
-
-/// Where the rows of all nodes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// A file that all nodes open: no server.
-    Sqlite,
-    /// A MariaDB server.
-    Mariadb,
-    /// A Redis server.
-    Redis,
-}
-
-/// Where the sessions of users are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum SessionsKind {
-    /// In each node, and lost with it.
-    Node,
-    /// In a Redis server, which is the store's where that is Redis.
-    Redis,
-    /// In a memcached server.
-    Memcached,
-    /// With the user, in a signed token.
-    Token,
-}
-
-/// Where answers are kept, in front of work and store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum CacheKind {
-    /// In each node.
-    Memory,
-    /// In a Redis server of its own, which forgets what was not asked for lately.
-    Redis,
-    /// In a memcached server.
-    Memcached,
-}
-
-/// The servers that can be started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum ServerKind {
-    /// MariaDB.
-    Mariadb,
-    /// Redis.
-    Redis,
-    /// memcached.
-    Memcached,
-}
-
-impl StoreKind {
-    /// Its word on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Mariadb => "mariadb",
-            Self::Redis => "redis",
-        }
-    }
-
-    /// The server that it takes, if any.
-    pub fn server(self) -> Option<ServerKind> {
-        match self {
-            Self::Sqlite => None,
-            Self::Mariadb => Some(ServerKind::Mariadb),
-            Self::Redis => Some(ServerKind::Redis),
-        }
-    }
-}
-
-impl SessionsKind {
-    /// Its word on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Node => "node",
-            Self::Redis => "redis",
-            Self::Memcached => "memcached",
-            Self::Token => "token",
-        }
-    }
-
-    /// The server that it takes, if any.
-    pub fn server(self) -> Option<ServerKind> {
-        match self {
-            Self::Node | Self::Token => None,
-            Self::Redis => Some(ServerKind::Redis),
-            Self::Memcached => Some(ServerKind::Memcached),
-        }
-    }
-}
-
-impl CacheKind {
-    /// Its word on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Redis => "redis",
-            Self::Memcached => "memcached",
-        }
-    }
-
-    /// The server that it takes, if any.
-    pub fn server(self) -> Option<ServerKind> {
-        match self {
-            Self::Memory => None,
-            Self::Redis => Some(ServerKind::Redis),
-            Self::Memcached => Some(ServerKind::Memcached),
-        }
-    }
-}
-
-impl ServerKind {
-    /// Its word in the answer.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mariadb => "mariadb",
-            Self::Redis => "redis",
-            Self::Memcached => "memcached",
-        }
-    }
-}
-
-/// What a check of a demo user's password costs (Argon2id).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginCost {
-    /// Memory of one hash, KiB.
-    pub memory_kib: u32,
-    /// Passes over it.
-    pub passes: u32,
-}
-
-impl std::fmt::Display for LoginCost {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}:{}", self.memory_kib, self.passes)
-    }
-}
-
-impl std::str::FromStr for LoginCost {
-    type Err = String;
-
-    /// Reads `19456:2`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let numbers =
-            text.split_once(':').and_then(|(memory, passes)| Some((memory.parse().ok()?, passes.parse().ok()?)));
-        match numbers {
-            Some((memory_kib @ 8..=1_048_576, passes @ 1..=100)) => Ok(Self { memory_kib, passes }),
-            _ => Err("must be KIB:PASSES, such as 19456:2: 8 to 1048576 KiB of memory, and 1 to 100 passes over it"
-                .to_owned()),
-        }
-    }
-}
-
-/// What `up` was asked for; `None` is what was not said.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
-pub struct SharedRequest {
-    pub store: Option<StoreKind>,
-    /// `Some(None)`: said to be without a limit.
-    pub cpu: Option<Option<u32>>,
-    pub connections: Option<u32>,
-    pub rows: Option<u32>,
-    pub shards: Option<u32>,
-    pub replicas: Option<u32>,
-    /// Whether the shards share the keys out among themselves.
-    pub redis_cluster: bool,
-    /// Units of CPU of each server.
-    pub units: Option<u32>,
-    pub sessions: Option<SessionsKind>,
-    pub cache: Option<CacheKind>,
-    pub login: Option<LoginCost>,
-}
 
 /// What the nodes share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -252,6 +79,7 @@ pub struct ServerSettings {
 const STORE: &str = "store";
 /// Most servers of a store.
 pub const MOST_SERVERS: u32 = 16;
+
 impl ServerSettings {
     /// Whether it has rows of the store.
     pub fn is_of_store(&self) -> bool {
@@ -265,113 +93,6 @@ const SESSIONS: &str = "sessions1";
 const CACHE: &str = "cache1";
 /// What a cache in a node may take.
 const CACHE_SIZE: &str = "64MiB";
-
-impl SharedRequest {
-    /// Whether nothing was said.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// What comes of it; `unit` is a node's share of a core in percent, which a server gets, too, unless another was said.
-    ///
-    /// # Errors
-    /// [`Stop::Usage`] when the request contradicts itself.
-    pub fn settle(&self, unit: Option<u32>) -> Result<SharedSettings, Stop> {
-        let sessions = self.sessions.unwrap_or(SessionsKind::Node);
-        let store_server = self.store.and_then(StoreKind::server);
-        // One Redis does both, as people do; its figures are then those of both.
-        let of_sessions = sessions.server().filter(|kind| Some(*kind) != store_server);
-        let server =
-            |name: String, kind: ServerKind, role| ServerSettings { name, kind, role, port: 0, number: 0, bus_port: 0 };
-        if self.shards.is_some() && store_server.is_none() {
-            return Err(Stop::usage("--shards needs --store mariadb or --store redis"));
-        }
-        if self.units.is_some() && store_server.is_none() {
-            return Err(Stop::usage("--store-units needs --store mariadb or --store redis"));
-        }
-        let (shards, replicas) = (self.shards.unwrap_or(1), self.replicas.unwrap_or(0));
-        if self.replicas.is_some() && store_server.is_none() {
-            return Err(Stop::usage("--replicas needs --store mariadb or --store redis"));
-        }
-        if shards > 1 && replicas > 0 {
-            return Err(Stop::usage("--shards and --replicas cannot be had together"));
-        }
-        if self.redis_cluster && (self.store != Some(StoreKind::Redis) || shards < 3) {
-            return Err(Stop::usage(
-                "--redis-cluster needs --store redis and --shards 3 or more: of two, none could go on when one dies",
-            ));
-        }
-        let role = move |number| match (shards, number) {
-            (2.., _) => ServiceRole::Shard,
-            (_, 1) => ServiceRole::Primary,
-            (_, _) => ServiceRole::Replica,
-        };
-        let store = |kind| {
-            let name = move |number| server(format!("{STORE}{number}"), kind, role(number));
-            (1..=shards + replicas).map(name)
-        };
-        let sessions_role = |kind| match kind {
-            ServerKind::Mariadb | ServerKind::Redis => ServiceRole::Primary,
-            ServerKind::Memcached => ServiceRole::Cache,
-        };
-        let own = of_sessions.map(|kind| server(SESSIONS.to_owned(), kind, sessions_role(kind)));
-        let cache = self.cache.and_then(CacheKind::server);
-        let cache = cache.map(|kind| server(CACHE.to_owned(), kind, ServiceRole::Cache));
-        let servers: Vec<_> = store_server.into_iter().flat_map(store).chain(own).chain(cache).collect();
-        if self.cpu.is_some() && servers.is_empty() {
-            return Err(Stop::usage(
-                "--store-cpu is for a server: it needs --store mariadb, --store redis, or a server of sessions or of a cache",
-            ));
-        }
-        if self.store.is_none() && self.rows.is_some() {
-            return Err(Stop::usage("--store-rows needs --store"));
-        }
-        if self.connections.is_some() && self.store.is_none() && servers.is_empty() {
-            return Err(Stop::usage("--store-connections needs --store, or --sessions or --cache redis or memcached"));
-        }
-        Ok(SharedSettings {
-            store: self.store,
-            connections: self.connections,
-            rows: self.rows.unwrap_or(ROWS),
-            sessions,
-            cache: self.cache,
-            login: self.login,
-            cpu: if servers.is_empty() { None } else { self.cpu.unwrap_or(unit) },
-            redis_cluster: self.redis_cluster,
-            units: self.units.unwrap_or(1),
-            servers,
-            promotions: Vec::new(),
-            generation: 1,
-            resharding: None,
-            reshards: Vec::new(),
-        })
-    }
-
-    /// Flags with what is asked and what there is, for the comparison with a cluster that is up.
-    pub fn against(&self, shared: &SharedSettings) -> Vec<(&'static str, Option<String>, Option<String>)> {
-        let percent = |cpu: Option<u32>| cpu.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
-        let number = |number: Option<u32>| number.map(|number| number.to_string());
-        let count =
-            |shared: &SharedSettings, role| shared.store_servers().filter(|server| server.role == role).count() as u32;
-        vec![
-            ("store", self.store.map(|it| it.name().to_owned()), shared.store.map(|it| it.name().to_owned())),
-            ("shards", number(self.shards), number(Some(count(shared, ServiceRole::Shard).max(1)))),
-            ("store-units", number(self.units), number(Some(shared.units))),
-            (
-                "redis-cluster",
-                self.redis_cluster.then(|| "yes".to_owned()),
-                shared.redis_cluster.then(|| "yes".to_owned()),
-            ),
-            ("replicas", number(self.replicas), number(Some(count(shared, ServiceRole::Replica)))),
-            ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
-            ("store-connections", number(self.connections), number(shared.connections)),
-            ("store-rows", number(self.rows), number(Some(shared.rows))),
-            ("cache", self.cache.map(|it| it.name().to_owned()), shared.cache.map(|it| it.name().to_owned())),
-            ("login", self.login.map(|it| it.to_string()), shared.login.map(|it| it.to_string())),
-            ("sessions", self.sessions.map(|it| it.name().to_owned()), Some(shared.sessions.name().to_owned())),
-        ]
-    }
-}
 
 /// The file with the key of tokens, among the secrets.
 pub const TOKEN_KEY: &str = "token.key";
