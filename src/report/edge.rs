@@ -18,8 +18,6 @@ use crate::results::number::{milliseconds, or_dash, percent, plain};
 use crate::results::plan::Plan;
 use crate::results::run::{Run, ServiceRole};
 
-/// The driver's words that put a cache at the edge; each has a value.
-const EDGE_FLAGS: [&str; 2] = ["--edge-cache", "--edge"];
 /// Costs that differ by less are the same, as a share.
 const SAME: f64 = 0.05;
 /// From so many hits on, the cost of an answer is that of a hit, in percent.
@@ -96,32 +94,8 @@ pub fn costs(results: &Results, points: &[Point]) -> Vec<EdgeCost> {
 
 /// The arm that differs from this one in nothing but a cache at the edge.
 fn counterpart<'a>(plan: &'a Plan, name: &str) -> Option<&'a Arm> {
-    let arm = plan.arms.iter().find(|arm| arm.name == name).filter(|arm| has_edge(arm))?;
-    let same = |other: &&Arm| {
-        !has_edge(other) && other.up == without_edge(&arm.up) && (&other.work, other.https) == (&arm.work, arm.https)
-    };
-    plan.arms.iter().find(same)
-}
-
-fn has_edge(arm: &Arm) -> bool {
-    without_edge(&arm.up).len() < arm.up.len()
-}
-
-fn without_edge(up: &[String]) -> Vec<String> {
-    let mut rest = Vec::new();
-    let mut words = up.iter();
-    while let Some(word) = words.next() {
-        match word.split_once('=').map_or(word.as_str(), |(flag, _)| flag) {
-            flag if EDGE_FLAGS.contains(&flag) => {
-                // Its value, unless it has that already.
-                if flag == word {
-                    words.next();
-                }
-            }
-            _ => rest.push(word.clone()),
-        }
-    }
-    rest
+    let arm = plan.arms.iter().find(|arm| arm.name == name)?;
+    plan.arms.iter().find(|other| arm.adds_edge_cache_to(other))
 }
 
 /// `None` where something is not known, or nothing was answered.
@@ -212,7 +186,7 @@ impl EdgeCost {
 /// `None` where no arm has a cache at the edge.
 pub fn sentence(report: &Report, scale: &Scale) -> Option<Text> {
     let plan = &report.manifest.plan;
-    let has_edge = |point: &Point| plan.arms.iter().any(|arm| arm.name == point.key.arm && has_edge(arm));
+    let has_edge = |point: &Point| plan.arms.iter().any(|arm| arm.name == point.key.arm && arm.has_edge_cache());
     let there: Vec<&Point> = report.points.iter().filter(|point| point.key.scale == *scale).collect();
     let hits = |point: &&Point| {
         let caching = point.caching.filter(|_| has_edge(point))?;
@@ -292,18 +266,6 @@ mod tests {
             (0.0, cost(60.0, 12.0), cost(30.0, 12.0), Cheaper::Node),
         ] {
             assert_eq!(cheaper(hits, with, without), expected, "{hits} {with:?} {without:?}");
-        }
-    }
-
-    #[test]
-    fn an_arm_without_its_edge() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        for (up, rest) in [
-            ("--nodes 2 --edge nginx --edge-cache 60s --origin-delay 40ms", "--nodes 2 --origin-delay 40ms"),
-            ("--edge-cache=60s --nodes 2 -- --cache-ttl 1s", "--nodes 2 -- --cache-ttl 1s"),
-            ("--nodes 2", "--nodes 2"),
-        ] {
-            assert_eq!(without_edge(&words(up)), words(rest), "{up}");
         }
     }
 

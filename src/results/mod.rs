@@ -5,6 +5,7 @@ pub mod arm;
 pub mod balancer;
 pub mod comparison;
 pub mod duration;
+pub mod edge;
 pub mod experiment;
 pub mod folder;
 pub mod histogram;

@@ -16,6 +16,7 @@ use crate::cluster::machines::MachinesRequest;
 use crate::cluster::settings::{BalancingAlgorithm, UpRequest};
 use crate::cluster::shared::{CacheKind, LoginCost, SessionsKind, SharedRequest, StoreKind};
 use crate::cluster::waf::Waf;
+use crate::results::edge;
 
 /// Options of `up`.
 #[derive(clap::Args)]
@@ -110,7 +111,7 @@ pub struct Up {
     #[arg(help_heading = "Balancer")]
     waf: Option<Waf>,
     /// Let the balancer keep the answers that may be kept for so long, such as 10s: those of /fib, /primes, /item and /items.
-    #[arg(long, value_name = "DURATION", value_parser = seconds, help_heading = "Balancer")]
+    #[arg(long = edge::CACHE_FLAG, value_name = "DURATION", value_parser = seconds, help_heading = "Balancer")]
     edge_cache: Option<u32>,
     /// Let the clients be far from the balancer: a relay holds every byte for so long, one way, such as 40ms. The target is then the
     /// relay, or the edge.
@@ -118,7 +119,7 @@ pub struct Up {
     origin_delay: Option<Duration>,
     /// Put a second balancer near the clients, in front of the far one; it is the one that keeps answers then. It needs --origin-delay
     /// and --edge-cache.
-    #[arg(long, value_name = "B", help_heading = "Balancer")]
+    #[arg(long = edge::BALANCER_FLAG, value_name = "B", help_heading = "Balancer")]
     edge: Option<BalancerKind>,
     /// Requests that a node gets at once; more wait in HAProxy's queue [default: 1000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Balancer")]
