@@ -177,6 +177,35 @@ fn no_files_know_each_other_in_a_circle() {
     assert!(circle.is_empty(), "these files know each other in a circle: {}", circle.join(", "));
 }
 
+/// The type that a line declares, where it stands in no function and no inner module.
+fn declared_type(line: &str) -> Option<&str> {
+    let line = ["pub ", "pub(super) ", "pub(crate) "].iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line);
+    let (kind, rest) = line.split_once(' ')?;
+    let name = rest.split(|letter: char| !letter.is_alphanumeric()).next()?;
+    ["struct", "enum", "trait", "type"].contains(&kind).then_some(name)
+}
+
+#[test]
+fn no_type_name_is_declared_twice() {
+    // Each command has its arguments and its words, which clap's users call so.
+    let habits = ["Args", "Command"];
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in rust_files(&root().join("src")) {
+        let module = module_of(&file);
+        // A build without TLS has `no_tls` in place of `tls`, with the same names.
+        if module == ["load", "no_tls"] || module.iter().any(|part| part == "tests") {
+            continue;
+        }
+        let code = code_of(&fs::read_to_string(&file).unwrap());
+        for name in code.lines().filter_map(declared_type).filter(|name| !habits.contains(name)) {
+            places.entry(name.to_owned()).or_default().push(module.join("::"));
+        }
+    }
+    assert!(places.len() > 500, "types are not found: {}", places.len());
+    places.retain(|_, modules| modules.len() > 1);
+    assert!(places.is_empty(), "one name stands for several things; give the rarer one a fuller name: {places:#?}");
+}
+
 #[test]
 fn paths_are_understood() {
     let module = vec!["load".to_owned(), "run".to_owned()];

@@ -21,10 +21,10 @@ const ROWS_A_LOOK: u64 = 10_000;
 /// A handle: clones share the rows.
 #[derive(Clone)]
 pub struct MemoryStore {
-    inner: Arc<Inner>,
+    inner: Arc<MemoryRows>,
 }
 
-struct Inner {
+struct MemoryRows {
     /// How many rows there are, the ids from 0 on.
     count: u64,
     /// Of them, those that were written: value and version, by id.
@@ -42,7 +42,7 @@ struct SessionTable {
 impl MemoryStore {
     /// A store of that many rows.
     pub fn new(count: u64) -> Self {
-        Self { inner: Arc::new(Inner { count, written: Default::default(), sessions: Mutex::default() }) }
+        Self { inner: Arc::new(MemoryRows { count, written: Default::default(), sessions: Mutex::default() }) }
     }
 
     /// What messages call it.

@@ -19,10 +19,10 @@ const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 /// What is known of the servers, kept up to date by a thread for each. The threads end when it is dropped.
 pub(super) struct Replication {
-    inner: Arc<Inner>,
+    inner: Arc<ReplicationInner>,
 }
 
-struct Inner {
+struct ReplicationInner {
     targets: Vec<Target>,
     timeout: Duration,
     state: Mutex<ReplicationState>,
@@ -74,8 +74,12 @@ impl Replication {
             rounds: 0,
             closed: false,
         };
-        let inner =
-            Arc::new(Inner { targets: targets.to_vec(), timeout, state: Mutex::new(state), asked: Condvar::new() });
+        let inner = Arc::new(ReplicationInner {
+            targets: targets.to_vec(),
+            timeout,
+            state: Mutex::new(state),
+            asked: Condvar::new(),
+        });
         for at in 0..targets.len() {
             let inner = Arc::clone(&inner);
             std::thread::Builder::new().name("store-lag".into()).spawn(move || inner.follow(at))?;
@@ -114,7 +118,7 @@ impl Drop for Replication {
     }
 }
 
-impl Inner {
+impl ReplicationInner {
     /// Asks one server again and again.
     fn follow(&self, at: usize) {
         let mut client = None;

@@ -66,7 +66,7 @@ pub(super) struct SimulateSettings {
     /// CPU that the threads of a node get together, in percent of one core, as the kernel's quota gives it.
     #[arg(long, value_name = "SHARE", env = "WEBAPP_SIMULATE_QUOTA", help_heading = "Nodes")]
     #[serde(deserialize_with = "typed")]
-    quota: Option<Share>,
+    quota: Option<Fraction>,
     /// Period of the quota [default: 100ms].
     #[arg(long, value_name = "TIME", env = "WEBAPP_SIMULATE_PERIOD", help_heading = "Nodes")]
     #[serde(deserialize_with = "typed")]
@@ -108,7 +108,7 @@ pub(super) struct SimulateSettings {
     /// Retries of all clients together, as a share of the requests [default: any number].
     #[arg(long, value_name = "SHARE", env = "WEBAPP_SIMULATE_RETRY_BUDGET", help_heading = "Clients")]
     #[serde(deserialize_with = "typed")]
-    retry_budget: Option<Share>,
+    retry_budget: Option<Fraction>,
     /// Nodes also serve queued requests whose client has given up; without it they drop them.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "WEBAPP_SIMULATE_SERVE_ABANDONED", help_heading = "Clients")]
     serve_abandoned: Option<bool>,
@@ -132,7 +132,7 @@ pub(super) struct SimulateSettings {
     /// Share of the requests that need a store [default: 100%].
     #[arg(long, value_name = "SHARE", env = "WEBAPP_SIMULATE_STORE_SHARE", help_heading = "Stores")]
     #[serde(deserialize_with = "typed")]
-    store_share: Option<Share>,
+    store_share: Option<Fraction>,
     /// The node's thread waits for the store, as in a synchronous server.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "WEBAPP_SIMULATE_STORE_HOLDS_THREAD", help_heading = "Stores")]
     store_holds_thread: Option<bool>,
@@ -279,9 +279,9 @@ impl FromStr for Seconds {
 
 /// A share: 25% or 0.25.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Share(f64);
+pub(super) struct Fraction(f64);
 
-impl FromStr for Share {
+impl FromStr for Fraction {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -320,13 +320,13 @@ fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
 /// What a TOML file may give where a flag takes a text.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum TomlText {
     Text(String),
     Whole(i64),
     Number(f64),
 }
 
-impl Written {
+impl TomlText {
     fn parse<T: FromStr<Err: Display>, E: serde::de::Error>(self) -> Result<T, E> {
         let text = match self {
             Self::Text(text) => text,
@@ -338,18 +338,18 @@ impl Written {
 }
 
 fn typed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Written::deserialize(deserializer)?.parse().map(Some)
+    TomlText::deserialize(deserializer)?.parse().map(Some)
 }
 
 fn typed_list<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum OneOrMany {
-        Many(Vec<Written>),
-        One(Written),
+        Many(Vec<TomlText>),
+        One(TomlText),
     }
     match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::Many(all) => all.into_iter().map(Written::parse).collect(),
+        OneOrMany::Many(all) => all.into_iter().map(TomlText::parse).collect(),
         OneOrMany::One(one) => Ok(vec![one.parse()?]),
     }
 }
