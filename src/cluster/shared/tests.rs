@@ -1,3 +1,5 @@
+use clap::ValueEnum;
+
 use super::*;
 
 fn shared(store: Option<StoreKind>, sessions: Option<SessionsKind>) -> SharedSettings {
