@@ -4,11 +4,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::RelayOutcome;
 use super::delay_queue::{DelayQueue, Delayed};
 use super::link::Link;
+
+/// What was read arrives later than now, even where the way takes no time: a sender that never pauses must leave others their turn.
+const LEAST_DELAY: Duration = Duration::from_nanos(1);
 
 /// What all connections share.
 #[derive(Debug)]
@@ -64,13 +67,19 @@ struct Side {
     stream: TcpStream,
     readable: bool,
     writable: bool,
-    /// It could not take what had arrived; what is late now is late by itself.
+    /// It could not take what had arrived. Until it has all of that, what is late is late by its receiver.
     blocked: bool,
 }
 
 impl Side {
     fn new(stream: TcpStream) -> Self {
         Self { stream, readable: false, writable: false, blocked: false }
+    }
+
+    /// Lets the peer see a reset when it is closed, not an end that could be that of an answer.
+    fn reset(&self) {
+        // One that is closed already has nobody to tell.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 }
 
@@ -139,23 +148,32 @@ impl RelayedConnection {
     pub fn go_on(&mut self, now: Instant, wire: &mut Wire) -> NextStep {
         let opened = match self.phase {
             OpeningPhase::Asking(at) if at <= now => return NextStep::Connect,
-            OpeningPhase::Refused(at) if at <= now => return NextStep::Over,
+            OpeningPhase::Refused(at) if at <= now => {
+                self.client.reset();
+                return NextStep::Over;
+            }
             OpeningPhase::Asking(at) | OpeningPhase::Refused(at) => return NextStep::Wait(Some(at)),
             OpeningPhase::Connecting => return NextStep::Wait(None),
             OpeningPhase::Open(at) => at,
         };
         let Some(target) = &mut self.target else { return NextStep::Over };
-        // The client's first bytes leave once it knows that the connection is open.
-        let mut out = Transfer { from: &mut self.client, to: target, queue: &mut self.out, leaves: now.max(opened) };
-        while out.take(Towards::Target, wire) | out.pass_on(now, &mut wire.outcome) {}
-        let mut back = Transfer { from: target, to: &mut self.client, queue: &mut self.back, leaves: now };
-        while back.take(Towards::Client, wire) | back.pass_on(now, &mut wire.outcome) {}
-        let aborted = [&self.out, &self.back].iter().any(|queue| queue.has_broken());
-        if aborted || (self.out.is_done() && self.back.is_done()) {
+        // The client's first bytes leave once it knows that the connection is open; until then they are not on the link.
+        let knows = opened <= now;
+        let mut out = Transfer { from: &mut self.client, to: target, queue: &mut self.out, now };
+        while (knows && out.take(Towards::Target, wire)) | out.pass_on(&mut wire.outcome) {}
+        let mut back = Transfer { from: target, to: &mut self.client, queue: &mut self.back, now };
+        while back.take(Towards::Client, wire) | back.pass_on(&mut wire.outcome) {}
+        if [&self.out, &self.back].iter().any(|queue| queue.has_broken()) {
+            self.client.reset();
+            target.reset();
+            return NextStep::Over;
+        }
+        if self.out.is_done() && self.back.is_done() {
             return NextStep::Over;
         }
         // What is due already waits for a socket.
-        NextStep::Wait([self.out.due(), self.back.due()].into_iter().flatten().filter(|due| *due > now).min())
+        let next = [Some(opened), self.out.due(), self.back.due()];
+        NextStep::Wait(next.into_iter().flatten().filter(|due| *due > now).min())
     }
 }
 
@@ -170,8 +188,7 @@ struct Transfer<'a> {
     from: &'a mut Side,
     to: &'a mut Side,
     queue: &'a mut DelayQueue,
-    /// When what is read now leaves.
-    leaves: Instant,
+    now: Instant,
 }
 
 impl Transfer<'_> {
@@ -184,31 +201,35 @@ impl Transfer<'_> {
         let mut any = false;
         while self.from.readable && self.queue.takes() {
             let (departure, item) = match self.from.stream.read(&mut wire.buffer) {
-                Ok(0) => (self.leaves, Delayed::End),
-                Ok(bytes) => (link.departure(self.leaves, bytes), Delayed::Data(wire.buffer[..bytes].to_vec())),
+                Ok(0) => (self.now, Delayed::End),
+                Ok(bytes) => (link.departure(self.now, bytes), Delayed::Data(wire.buffer[..bytes].to_vec())),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.from.readable = false;
                     return any;
                 }
-                Err(_) => (self.leaves, Delayed::Abort),
+                Err(_) => (self.now, Delayed::Abort),
             };
-            self.queue.send(departure + wire.delay, item);
+            self.queue.send(departure + wire.delay.max(LEAST_DELAY), item);
             any = true;
         }
         any
     }
 
     /// Passes on what has arrived. True: there was something.
-    fn pass_on(&mut self, now: Instant, outcome: &mut RelayOutcome) -> bool {
+    fn pass_on(&mut self, outcome: &mut RelayOutcome) -> bool {
         let mut any = false;
-        while let Some((item, rest)) = self.queue.arrived(now) {
+        while let Some((item, rest)) = self.queue.arrived(self.now) {
             match item {
-                Delayed::Data(_) if !self.to.writable => break,
+                Delayed::Data(_) if !self.to.writable => {
+                    self.to.blocked = true;
+                    return any;
+                }
                 Delayed::Data(_) => match self.to.stream.write(rest) {
                     Ok(bytes) => {
-                        let late = self.queue.due().map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
-                        if self.queue.pass(bytes) && !std::mem::take(&mut self.to.blocked) {
+                        let due = self.queue.due();
+                        if self.queue.pass(bytes) && !self.to.blocked {
+                            let late = due.map_or(Duration::ZERO, |due| self.now.saturating_duration_since(due));
                             outcome.chunks += 1;
                             outcome.late += late;
                             outcome.latest = outcome.latest.max(late);
@@ -216,7 +237,7 @@ impl Transfer<'_> {
                     }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        (self.to.writable, self.to.blocked) = (false, true);
+                        self.to.writable = false;
                     }
                     // Whoever closed it may still have said something, which the other direction brings.
                     Err(_) => self.queue.give_up(),
@@ -230,6 +251,7 @@ impl Transfer<'_> {
             }
             any = true;
         }
+        self.to.blocked = false;
         any
     }
 }
@@ -244,3 +266,6 @@ fn connecting(to: SocketAddr) -> io::Result<TcpStream> {
         Ok(()) | Err(_) => Ok(socket.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,9 +14,12 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, 
 use super::connection::{ConnectionEnd, NextStep, RelayedConnection, Wire};
 use super::link::Link;
 use super::{Distance, RelayOutcome};
+use crate::kernel::limits;
 
 /// Most connections at once; further ones wait to be accepted. With a full window each way they hold 512 MiB.
 const MOST_CONNECTIONS: usize = 1024;
+/// Open files beside those of the connections.
+const OTHER_FILES: u64 = 32;
 /// Most bytes that are read at once.
 const CHUNK: usize = 64 << 10;
 /// Most events that are taken at once.
@@ -32,6 +35,10 @@ const STOP: u64 = u64::MAX - 2;
 /// When the kernel refuses what the event loop needs.
 pub fn run(listener: TcpListener, distance: Distance, stop: impl AsFd) -> io::Result<RelayOutcome> {
     listener.set_nonblocking(true)?;
+    let most = most_connections(limits::raise_open_files()?);
+    if most < MOST_CONNECTIONS {
+        log::warn!("the limit of open files (RLIMIT_NOFILE, hard) leaves room for {most} connections at once");
+    }
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let timer =
         rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
@@ -48,6 +55,7 @@ pub fn run(listener: TcpListener, distance: Distance, stop: impl AsFd) -> io::Re
         listener,
         distance,
         wire,
+        most,
         connections: HashMap::new(),
         wakes: BinaryHeap::new(),
         set_to: None,
@@ -64,6 +72,8 @@ struct Relay {
     listener: TcpListener,
     distance: Distance,
     wire: Wire,
+    /// Most connections at once.
+    most: usize,
     connections: HashMap<u64, RelayedConnection>,
     /// When which connection has something that arrives.
     wakes: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -91,7 +101,7 @@ impl Relay {
                 LISTENER => self.somebody_waits = true,
                 // Edge-triggered: that it was read need not be said.
                 TIMER => self.set_to = None,
-                token => self.heard(token, event.flags, now)?,
+                token => self.heard(token, event.flags)?,
             }
         }
         while let Some(Reverse((at, id))) = self.wakes.peek().copied().filter(|Reverse((at, _))| *at <= now) {
@@ -100,29 +110,31 @@ impl Relay {
                 && connection.armed == Some(at)
             {
                 connection.armed = None;
-                self.go_on(id, now)?;
+                self.go_on(id)?;
             }
         }
         if self.somebody_waits {
-            self.accept(now)?;
+            self.accept()?;
         }
-        self.set_timer(now)?;
+        self.set_timer()?;
         Ok(true)
     }
 
-    fn heard(&mut self, token: u64, flags: EventFlags, now: Instant) -> io::Result<()> {
+    fn heard(&mut self, token: u64, flags: EventFlags) -> io::Result<()> {
         let (id, end) =
             (token / 2, if token.is_multiple_of(2) { ConnectionEnd::Client } else { ConnectionEnd::Target });
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         let over = flags.intersects(EventFlags::ERR | EventFlags::HUP);
         let (readable, writable) = (flags.contains(EventFlags::IN), flags.contains(EventFlags::OUT));
-        connection.note(end, readable || over, writable || over, now, self.distance.delay);
-        self.go_on(id, now)
+        connection.note(end, readable || over, writable || over, Instant::now(), self.distance.delay);
+        self.go_on(id)
     }
 
     /// Lets a connection do what it can, and notes when it can do more.
-    fn go_on(&mut self, id: u64, now: Instant) -> io::Result<()> {
+    fn go_on(&mut self, id: u64) -> io::Result<()> {
         loop {
+            // What comes while others have their turn would be held too short by an earlier time.
+            let now = Instant::now();
             let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
             match connection.go_on(now, &mut self.wire) {
                 NextStep::Over => {
@@ -145,8 +157,8 @@ impl Relay {
         }
     }
 
-    fn accept(&mut self, now: Instant) -> io::Result<()> {
-        while self.connections.len() < MOST_CONNECTIONS {
+    fn accept(&mut self) -> io::Result<()> {
+        while self.connections.len() < self.most {
             let client = match self.listener.accept() {
                 Ok((client, _)) => client,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -166,19 +178,19 @@ impl Relay {
             let id = self.next;
             self.next += 1;
             watch(&self.epoll, &client, 2 * id)?;
-            self.connections.insert(id, RelayedConnection::new(client, now, self.distance.delay));
+            self.connections.insert(id, RelayedConnection::new(client, Instant::now(), self.distance.delay));
             self.wire.outcome.connections += 1;
-            self.go_on(id, now)?;
+            self.go_on(id)?;
         }
         Ok(())
     }
 
     /// Sets the timer to what arrives next.
-    fn set_timer(&mut self, now: Instant) -> io::Result<()> {
+    fn set_timer(&mut self) -> io::Result<()> {
         let next = self.wakes.peek().map(|Reverse((at, _))| *at);
         let Some(at) = next.filter(|at| self.set_to.is_none_or(|set_to| *at < set_to)) else { return Ok(()) };
         // 0 would switch it off.
-        let left = at.saturating_duration_since(now).max(Duration::from_nanos(1));
+        let left = at.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
         let never = Timespec { tv_sec: 0, tv_nsec: 0 };
         let it_value = Timespec::try_from(left).map_err(|_| ErrorKind::InvalidInput)?;
         let to = Itimerspec { it_interval: never, it_value };
@@ -186,6 +198,12 @@ impl Relay {
         self.set_to = Some(at);
         Ok(())
     }
+}
+
+/// How many connections have room, each with a socket at both ends.
+fn most_connections(open_files: u64) -> usize {
+    let room = usize::try_from(open_files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX);
+    room.clamp(1, MOST_CONNECTIONS)
 }
 
 fn watch(epoll: &OwnedFd, stream: &TcpStream, token: u64) -> io::Result<()> {
@@ -222,6 +240,13 @@ mod tests {
             }
         });
         address
+    }
+
+    #[test]
+    fn there_are_no_more_connections_than_open_files_allow() {
+        for (open_files, most) in [(0, 1), (64, 16), (1_024, 496), (2_080, 1_024), (u64::MAX, 1_024)] {
+            assert_eq!(most_connections(open_files), most, "{open_files}");
+        }
     }
 
     #[test]
