@@ -1,6 +1,6 @@
 //! What makes a server a replica of another one, and a replica the primary. A node never does that; whoever runs the servers does.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::client::{Failure, Standing};
 use super::target::Target;
@@ -19,8 +19,9 @@ pub trait Operator: Send {
     /// Whether a replica has repeated everything that it received.
     fn has_repeated_all(&mut self) -> Result<bool, Failure>;
 
-    /// Lets a primary take no more writes; those under way end first.
-    fn stop_writes(&mut self) -> Result<(), Failure>;
+    /// Lets a primary take no more writes; those under way end first. It may take some again after `at_least`: a command that breaks
+    /// off must not stop it for ever.
+    fn stop_writes(&mut self, at_least: Duration) -> Result<(), Failure>;
 
     /// Takes that back.
     fn allow_writes(&mut self) -> Result<(), Failure>;

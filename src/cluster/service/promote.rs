@@ -13,10 +13,12 @@ use crate::cluster::settings::ClusterSettings;
 use crate::cluster::shared::ServerKind;
 use crate::cluster::state::ClusterFolder;
 use crate::cluster::wait;
-use crate::store::Operator;
+use crate::store::{Operator, ReplicaRole};
 
 /// How long the new primary may take to repeat what it received.
 const REPEAT_LIMIT: Duration = Duration::from_secs(20);
+/// How long the old one must take no writes: until the new one has repeated all, is the primary, and the old one follows it.
+const PAUSE: Duration = REPEAT_LIMIT.saturating_mul(3);
 
 /// Makes the server `name` the primary, and the others its replicas. Changes `settings`, and keeps them as soon as the server is the
 /// primary, so that they say what holds whatever becomes of the others.
@@ -111,10 +113,10 @@ impl Promotion<'_> {
     fn run(&self, others: &[ServerService<'_>]) -> anyhow::Result<Lost> {
         let names = (&self.new.server.name, &self.old.server.name);
         let mut new = self.new.operate().with_context(|| format!("{} does not answer", names.0))?;
-        let old = if self.old.answers() { Some(self.old.operate()?) } else { None };
-        let lost = match old {
-            Some(mut old) => {
-                if let Err(error) = self.hand_over(&mut *old, &mut *new) {
+        let mut old = if self.old.answers() { Some(self.old.operate()?) } else { None };
+        let lost = match &mut old {
+            Some(old) => {
+                if let Err(error) = self.hand_over(&mut **old, &mut *new) {
                     let _ = old.allow_writes();
                     return Err(error);
                 }
@@ -122,7 +124,13 @@ impl Promotion<'_> {
             }
             None => self.take_over(&mut *new, others)?,
         };
-        new.promote().map_err(said).with_context(|| format!("{} does not become the primary", names.0))?;
+        if let Err(failure) = new.promote() {
+            let error = said(failure).context(format!("{} does not become the primary", names.0));
+            return Err(match old.map_or(Ok(()), |old| self.give_back(old)) {
+                Ok(()) => error,
+                Err(why) => error.context(why),
+            });
+        }
         self.reporter.step(format_args!(
             "{} is the primary now, instead of {}: {}",
             names.0,
@@ -130,6 +138,24 @@ impl Promotion<'_> {
             words(lost, names.1)
         ));
         Ok(lost)
+    }
+
+    /// The new one did not become the primary: the old one takes writes as before. Not where the new one does not say what it is: it may
+    /// have become it, and two that take writes would be worse than none.
+    ///
+    /// # Errors
+    /// What holds then, and what to do.
+    fn give_back(&self, mut old: Box<dyn Operator>) -> Result<(), String> {
+        let (new, name) = (&self.new.server.name, &self.old.server.name);
+        let standing = self.new.operate().ok().and_then(|mut new| new.standing(Instant::now() + REPEAT_LIMIT).ok());
+        match standing.map(|standing| standing.part) {
+            Some(ReplicaRole::Replica) => {
+                old.allow_writes().map_err(|failure| format!("{name} takes no writes: {}", said(failure)))
+            }
+            Some(ReplicaRole::Primary) | None => {
+                Err(format!("{name} takes no writes, as {new} may take them; {} promote {new} again", command_name()))
+            }
+        }
     }
 
     /// The others repeat what the new one writes, the old one among them where it lives. It goes first: two that take writes would be
@@ -174,7 +200,7 @@ impl Promotion<'_> {
     /// The old one lives: it takes no more writes, and the new one repeats the last of them.
     fn hand_over(&self, old: &mut dyn Operator, new: &mut dyn Operator) -> anyhow::Result<()> {
         let name = &self.old.server.name;
-        old.stop_writes().map_err(said).with_context(|| format!("{name} does not stop to write"))?;
+        old.stop_writes(PAUSE).map_err(said).with_context(|| format!("{name} does not stop to write"))?;
         let last = old.standing(Instant::now() + REPEAT_LIMIT).map_err(said)?.position;
         self.reporter.step(format_args!("{name} takes no more writes; its last one is {last}"));
         let there = || new.following().is_ok_and(|position| position.is_some_and(|position| position >= last));

@@ -77,7 +77,8 @@ impl Operator for Mysql {
         Ok(sequence(&repeated.unwrap_or_default()) >= sequence(&received))
     }
 
-    fn stop_writes(&mut self) -> Result<(), Failure> {
+    /// Until it is told otherwise.
+    fn stop_writes(&mut self, _at_least: Duration) -> Result<(), Failure> {
         self.run("SET GLOBAL read_only = 1")
     }
 

@@ -7,9 +7,6 @@ use crate::store::client::{Client, Failure, ReplicaRole, Standing};
 use crate::store::operator::Operator;
 use crate::store::target::{Remote, Target};
 
-/// How long a primary holds writes back, unless it is told otherwise: a command that breaks off must not stop it for ever.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
 impl Redis {
     pub(super) fn run(&mut self, words: &[&str]) -> Result<(), Failure> {
         let mut command = redis::cmd(words[0]);
@@ -48,8 +45,8 @@ impl Operator for Redis {
         Ok(true)
     }
 
-    fn stop_writes(&mut self) -> Result<(), Failure> {
-        self.run(&["CLIENT", "PAUSE", &LONGEST_PAUSE.as_millis().to_string(), "WRITE"])
+    fn stop_writes(&mut self, at_least: Duration) -> Result<(), Failure> {
+        self.run(&["CLIENT", "PAUSE", &at_least.as_millis().to_string(), "WRITE"])
     }
 
     fn allow_writes(&mut self) -> Result<(), Failure> {
