@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "store_support/redis_cluster.rs"]
+mod redis_cluster;
 mod store_support;
 
 use std::ops::ControlFlow;
@@ -40,6 +42,12 @@ fn main() {
         ("memcached_that_hangs_or_dies_ends_its_client", Kind::Memcached, hangs_or_dies),
     ] {
         trials.push(Trial::test(name, move || done(|| test(kind))).with_ignored_flag(!kind.is_installed()));
+    }
+    for (name, test) in [
+        ("redis_cluster_of_one_server", redis_cluster::one_server as fn()),
+        ("redis_cluster_that_changes_is_followed", redis_cluster::that_changes),
+    ] {
+        trials.push(Trial::test(name, move || done(test)).with_ignored_flag(!Kind::Redis.is_installed()));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }

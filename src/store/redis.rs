@@ -158,12 +158,17 @@ fn failure(error: &RedisError) -> Failure {
     }
     match error.kind() {
         // What the server said, as it said it; the connection is in order.
-        ErrorKind::Server(_) | ErrorKind::Extension => {
-            Failure::Refused([error.code(), error.detail()].into_iter().flatten().collect::<Vec<_>>().join(" "))
-        }
+        ErrorKind::Server(_) | ErrorKind::Extension => Failure::Refused(refusal(error)),
         // Everything else, as it may have left half an answer in the connection.
         _ => Failure::Lost(error.to_string()),
     }
+}
+
+/// What the server said, of several commands to the first that it refused.
+fn refusal(error: &RedisError) -> String {
+    let refusals = error.clone().into_server_errors();
+    let Some((_, refusal)) = refusals.as_deref().and_then(<[_]>::first) else { return error.to_string() };
+    [Some(refusal.code()), refusal.details()].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// What `INFO replication` says. A replica that lost its primary, or copies all of it anew, has no position.

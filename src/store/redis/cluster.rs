@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::slots::{Redirection, Slots, slot};
+use super::slots::{Redirection, Slots, named, slot};
 use super::{Redis, item_key, make_row, put_into_index, rows, session_key, tag_key};
 use crate::store::client::{Client, Failure, Item, Lookup, Session, SessionKey};
 use crate::store::target::Remote;
@@ -25,6 +25,8 @@ pub struct RedisCluster {
     servers: BTreeMap<String, Redis>,
     /// Whether a connection turned out to be dead that was open before: that server may be back since.
     lost_open_one: bool,
+    /// Whether a server gave no answer: another one may have its slots since.
+    in_doubt: bool,
 }
 
 impl RedisCluster {
@@ -36,17 +38,23 @@ impl RedisCluster {
             slots: Slots::default(),
             servers: BTreeMap::new(),
             lost_open_one: false,
+            in_doubt: false,
         };
         cluster.learn()?;
         Ok(cluster)
     }
 
+    /// Asks for the layout: first the servers with a connection, as the others may be away.
     fn learn(&mut self) -> Result<(), Failure> {
         let mut last = Failure::Lost("the URL names no server".to_owned());
-        for seed in self.seeds.clone() {
-            match self.on(&seed.host_and_port(), Redis::cluster_nodes) {
-                Ok(text) => {
-                    self.slots = Slots::of_nodes(&text);
+        let mut servers: Vec<String> = self.servers.keys().cloned().collect();
+        servers.extend(self.seeds.iter().map(Remote::host_and_port).filter(|seed| !self.servers.contains_key(seed)));
+        for server in servers {
+            match self.on(&server, Redis::cluster_nodes).map(|text| Slots::of_nodes(&text, &server)) {
+                // One that was taken out of the cluster.
+                Ok(slots) if slots.is_empty() => last = Failure::Refused(format!("{server} knows no slots")),
+                Ok(slots) => {
+                    self.slots = slots;
                     return Ok(());
                 }
                 Err(failure) => last = failure,
@@ -65,10 +73,17 @@ impl RedisCluster {
         let was_open = open.is_some();
         let mut server = match open {
             Some(server) => server,
-            None => self.open(address).map_err(|failure| of_one(address, failure))?,
+            None => match self.open(address) {
+                Ok(server) => server,
+                Err(failure) => {
+                    self.in_doubt = true;
+                    return Err(of_one(address, failure));
+                }
+            },
         };
         let answer = question(&mut server);
         self.lost_open_one |= was_open && matches!(&answer, Err(Failure::Lost(_)));
+        self.in_doubt |= matches!(&answer, Err(failure) if failure.ends_client());
         if !matches!(&answer, Err(failure) if failure.ends_client()) {
             self.servers.insert(address.to_owned(), server);
         }
@@ -88,6 +103,10 @@ impl RedisCluster {
         let number = slot(key.as_bytes());
         if self.slots.server(number).is_none() {
             self.learn()?;
+        } else if self.in_doubt {
+            // Where nobody tells, what was known holds.
+            let _ = self.learn();
+            self.in_doubt = false;
         }
         let server = self.slots.server(number).map(str::to_owned);
         server.ok_or_else(|| Failure::Refused(format!("no server of the cluster has the slot {number}")))
@@ -103,11 +122,11 @@ impl RedisCluster {
             };
             match Redirection::read(&refusal) {
                 Some(Redirection::Moved { slot, server }) => {
-                    self.slots.set(slot, &server);
-                    address = server;
+                    address = named(&server, &address);
+                    self.slots.set(slot, &address);
                 }
                 Some(Redirection::Ask { server }) => {
-                    return self.on(&server, |redis| {
+                    return self.on(&named(&server, &address), |redis| {
                         redis.asking()?;
                         question(redis)
                     });
@@ -128,7 +147,7 @@ impl RedisCluster {
     }
 
     /// Asks for many keys at once: each server gets its own in one go. Where one says that a key has moved, the layout is asked
-    /// for again.
+    /// for again; where a slot is on its way, the keys are asked for one by one.
     fn ask_each<K: Clone, T>(
         &mut self,
         keys: &[K],
@@ -147,13 +166,29 @@ impl RedisCluster {
                 Ok(())
             });
             match asked {
-                Err(Failure::Refused(refusal)) if again && Redirection::read(&refusal).is_some() => {
+                Err(Failure::Refused(refusal)) if Redirection::read(&refusal).is_some() => {
+                    if !again {
+                        return self.ask_one_by_one(keys, name, question);
+                    }
                     again = false;
                     self.learn()?;
                 }
                 other => return other.map(|()| all),
             }
         }
+    }
+
+    fn ask_one_by_one<K, T>(
+        &mut self,
+        keys: &[K],
+        name: impl Fn(&K) -> String,
+        question: impl Fn(&mut Redis, &[K]) -> Result<Vec<T>, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut all = Vec::new();
+        for key in keys {
+            all.extend(self.ask_for(&name(key), |redis| question(redis, std::slice::from_ref(key)))?);
+        }
+        Ok(all)
     }
 }
 

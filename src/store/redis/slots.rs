@@ -37,8 +37,9 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// What `CLUSTER NODES` says: a line a server, with HOST:PORT@BUS as second word, and its slots from the ninth on.
-    pub fn of_nodes(text: &str) -> Self {
+    /// What `CLUSTER NODES` of the server at `by` says: a line a server, with HOST:PORT@BUS as second word, and its slots from the ninth
+    /// on.
+    pub fn of_nodes(text: &str, by: &str) -> Self {
         let mut slots = Self::default();
         for line in text.lines() {
             let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -47,7 +48,7 @@ impl Slots {
             for range in words.iter().skip(8).filter(|range| !range.starts_with('[')) {
                 let (first, last) = range.split_once('-').unwrap_or((range, range));
                 if let (Ok(first), Ok(last)) = (first.parse(), last.parse()) {
-                    slots.ranges.insert(last, (first, address.to_owned()));
+                    slots.ranges.insert(last, (first, named(address, by)));
                 }
             }
         }
@@ -77,6 +78,15 @@ impl Slots {
     pub fn servers(&self) -> Vec<String> {
         let all = self.ranges.values().map(|(_, server)| server).chain(self.moved.values());
         all.cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// HOST:PORT as the server at `by` said it. Without a host it is that of the server itself, which may not know it (Redis Cluster
+/// Specification, "MOVED Redirection").
+pub fn named(address: &str, by: &str) -> String {
+    match (address.rsplit_once(':'), by.rsplit_once(':')) {
+        (Some(("", port)), Some((host, _))) => format!("{host}:{port}"),
+        (_, _) => address.to_owned(),
     }
 }
 
@@ -132,14 +142,15 @@ mod tests {
                     67ed 127.0.0.1:30002@31002 master - 0 1426238316232 2 connected 5461-10922\n\
                     292f 127.0.0.1:30003@31003 master - 0 1426238318243 3 connected 10923-16382 [93-<-67ed]\n\
                     e7d1 127.0.0.1:30001@31001 myself,master - 0 0 1 connected 0-5460 16383\n";
-        let mut slots = Slots::of_nodes(text);
+        let mut slots = Slots::of_nodes(text, "127.0.0.1:30001");
         for (number, server) in [(0, 30_001), (5_460, 30_001), (5_461, 30_002), (16_382, 30_003), (16_383, 30_001)] {
             assert_eq!(slots.server(number), Some(format!("127.0.0.1:{server}").as_str()), "{number}");
         }
         slots.set(7, "127.0.0.1:30002");
         assert_eq!((slots.server(7), slots.server(8)), (Some("127.0.0.1:30002"), Some("127.0.0.1:30001")));
         assert_eq!(slots.servers().len(), 3);
-        let half = Slots::of_nodes("a 127.0.0.1:1@2 master - 0 0 1 connected 100-200\n\nnonsense");
+        // One that met no other does not know its own host.
+        let half = Slots::of_nodes("a :1@2 myself,master - 0 0 1 connected 100-200\n\nnonsense", "127.0.0.1:1");
         assert_eq!((half.server(99), half.server(100), half.server(201)), (None, Some("127.0.0.1:1"), None));
     }
 
@@ -152,6 +163,9 @@ mod tests {
         assert_eq!(Redirection::read("ASK 1 a:2"), Some(Redirection::Ask { server: "a:2".into() }));
         for text in ["CLUSTERDOWN The cluster is down", "MOVED x a:1", "MOVED 1", "NOPERM no right"] {
             assert_eq!(Redirection::read(text), None, "{text}");
+        }
+        for (address, full) in [(":2", "a:2"), ("b:2", "b:2"), ("::1:2", "::1:2"), ("2", "2")] {
+            assert_eq!(named(address, "a:1"), full, "{address}");
         }
     }
 
