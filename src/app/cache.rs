@@ -136,7 +136,10 @@ fn lead_on<Q: Question>(place: &WorkPlace<'_>, question: &Q, lead: Lead) -> Resu
             })
         }
         Err(problem) => {
-            lead.fail(&problem);
+            // Where the client of this request has left, that may be why it failed; who came to wait since then tries for itself.
+            if !place.waiting.client_left() {
+                lead.fail(&problem);
+            }
             Err(problem)
         }
     }

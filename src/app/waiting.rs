@@ -26,6 +26,11 @@ impl Waiting {
         Self { others: Some(others), ..self.clone() }
     }
 
+    /// Whether the client itself has left, whoever else waits.
+    pub fn client_left(&self) -> bool {
+        self.peer.as_ref().is_some_and(Peer::is_gone)
+    }
+
     /// Whether nobody waits any more, for who works to ask.
     pub fn gone(self) -> impl Fn() -> bool + Send + Sync + 'static {
         move || !self.others.as_ref().is_some_and(Waiters::wait) && self.peer.as_ref().is_some_and(Peer::is_gone)
