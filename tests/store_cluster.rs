@@ -14,7 +14,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use store_cluster_support::checkers::{Checkers, Ledger, WRITERS};
-use store_cluster_support::{Cluster, ask, has, part, redis_cluster, reshard};
+use store_cluster_support::{Cluster, ROWS, ask, has, part, redis_cluster, reshard};
 use store_support::Kind;
 
 fn main() {
@@ -23,6 +23,9 @@ fn main() {
     for (name, kind, test) in [
         ("mariadb_replica_and_primary_die_under_load", Kind::Mariadb, replicas as fn()),
         ("mariadb_shard_dies_under_load", Kind::Mariadb, shards),
+        ("redis_replica_dies_under_load", Kind::Redis, redis_replica),
+        ("redis_shard_dies_under_load", Kind::Redis, || redis_server_dies("--shards 2")),
+        ("redis_cluster_server_dies_under_load", Kind::Redis, || redis_server_dies("--shards 3 --redis-cluster")),
         ("redis_replicas_follow_a_promotion", Kind::Redis, redis_replicas),
         ("redis_promotion_that_another_server_does_not_follow", Kind::Redis, half_a_promotion),
         ("mariadb_shards_come_and_go_under_load", Kind::Mariadb, reshard::mariadb),
@@ -41,25 +44,8 @@ fn main() {
 /// A replica dies and comes back; the primary dies while it is away, and with it what the replica had not got.
 fn replicas() {
     let cluster = Cluster::up("--store mariadb --replicas 1");
-    let follows = |targets: &[Value]| has(&targets[0], "primary", true) && targets[1]["lag_milliseconds"].is_number();
-    cluster.wait("the replica follows", follows);
     let ledger = Arc::new(Ledger::default());
-    {
-        let _checkers = Checkers::start(&ledger, &cluster.nodes, 3);
-        std::thread::sleep(part());
-        cluster.run(&["kill", "store2"]);
-        std::thread::sleep(part());
-        cluster.run(&["start", "store2"]);
-        std::thread::sleep(part());
-    }
-    let [reads, writes] = ledger.take_refused();
-    assert!(reads.is_empty() && writes.is_empty(), "{reads:?} {writes:?}");
-    assert_eq!(*ledger.problems.lock().unwrap(), Vec::<String>::new());
-    assert!(ledger.reads.load(Ordering::SeqCst) > 50 && ledger.writes.load(Ordering::SeqCst) > 50);
-    cluster.wait("it follows again", follows);
-    let of_replica =
-        ask(&cluster.nodes[0], "GET", "/stats", "").unwrap().json()["store"]["targets"][1]["reads_total"].clone();
-    assert!(of_replica.as_u64().unwrap() > 10, "{of_replica}");
+    replica_dies(&cluster, &ledger);
 
     // From here on nothing reaches the replica: for less than the 5 s behind which it would get no reads.
     cluster.run(&["kill", "store2"]);
@@ -118,6 +104,66 @@ fn replicas() {
     assert!(cluster.refused(&["promote", "store9"]).contains("no store store9"));
 }
 
+/// The only replica dies and comes back, and no request is refused.
+fn replica_dies(cluster: &Cluster, ledger: &Arc<Ledger>) {
+    let follows = |targets: &[Value]| has(&targets[0], "primary", true) && targets[1]["lag_milliseconds"].is_number();
+    cluster.wait("the replica follows", follows);
+    {
+        let _checkers = Checkers::start(ledger, &cluster.nodes, 3);
+        std::thread::sleep(part());
+        cluster.run(&["kill", "store2"]);
+        std::thread::sleep(part());
+        cluster.run(&["start", "store2"]);
+        std::thread::sleep(part());
+    }
+    let [reads, writes] = ledger.take_refused();
+    assert!(reads.is_empty() && writes.is_empty(), "{reads:?} {writes:?}");
+    assert_eq!(*ledger.problems.lock().unwrap(), Vec::<String>::new());
+    assert!(ledger.reads.load(Ordering::SeqCst) > 50 && ledger.writes.load(Ordering::SeqCst) > 50);
+    cluster.wait("it follows again", follows);
+    let of_replica =
+        ask(&cluster.nodes[0], "GET", "/stats", "").unwrap().json()["store"]["targets"][1]["reads_total"].clone();
+    assert!(of_replica.as_u64().unwrap() > 10, "{of_replica}");
+}
+
+fn redis_replica() {
+    let cluster = Cluster::up("--store redis --replicas 1");
+    let ledger = Arc::new(Ledger::default());
+    replica_dies(&cluster, &ledger);
+    assert_eq!(ledger.missing(&cluster.nodes[0]), 0);
+    ledger.say("redis replica");
+}
+
+/// One of several Redis servers dies, and its rows with it: only those are refused, and nothing is lost of the others.
+fn redis_server_dies(words: &str) {
+    let cluster = Cluster::up(&format!("--store redis {words}"));
+    let dead = cluster.service("store2")["address"].as_str().unwrap().to_owned();
+    let ledger = Arc::new(Ledger::default());
+    {
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 3);
+        std::thread::sleep(part());
+        cluster.run(&["kill", "store2"]);
+        std::thread::sleep(part());
+    }
+    let [reads, writes] = ledger.take_refused();
+    assert!(!reads.is_empty() && !writes.is_empty());
+    assert!(reads.iter().chain(&writes).all(|refusal| refusal.contains(&dead)), "{reads:?} {writes:?}");
+    assert_eq!(*ledger.problems.lock().unwrap(), Vec::<String>::new());
+    let mut gone = 0;
+    for id in 0..ROWS {
+        let answer = ask(&cluster.nodes[1], "GET", &format!("/item?id={id}"), "").unwrap();
+        match answer.status {
+            200 => {
+                let version = answer.json()["result"]["version"].as_u64().unwrap();
+                assert!(version >= ledger.last_version(id), "{id}: {}", answer.text());
+            }
+            _ => gone += 1,
+        }
+    }
+    assert!((ROWS / 6..ROWS * 2 / 3).contains(&gone), "{gone} rows are gone");
+    ledger.say(words);
+}
+
 /// One of two shards dies: the rows of the other go on, and nothing that was acknowledged is lost when it is back.
 fn shards() {
     let cluster = Cluster::up("--store mariadb --shards 2");
@@ -148,7 +194,13 @@ fn half_a_promotion() {
     let cluster = Cluster::up("--store redis --replicas 2");
     let all_follow = |targets: &[Value]| targets[1..].iter().all(|target| target["lag_milliseconds"].is_number());
     cluster.wait("they follow", all_follow);
-    assert_eq!(ask(&cluster.nodes[0], "PUT", "/item?id=7", "seven").unwrap().status, 200);
+    // One that cannot become the primary changes nothing, and nobody waits: the old one takes writes again at once.
+    assert!(cluster.redis("store2", "store", "ACL SETUSER default -replicaof").contains("+OK\r\n+OK"));
+    let said = cluster.refused(&["promote", "store2"]);
+    assert!(said.contains("store2 does not become the primary"), "{said}");
+    let written = ask(&cluster.nodes[0], "PUT", "/item?id=7", "seven").unwrap();
+    assert_eq!(written.status, 200, "{}", written.text());
+    assert!(cluster.redis("store2", "store", "ACL SETUSER default +replicaof").contains("+OK\r\n+OK"));
     assert!(cluster.redis("store3", "store", "ACL SETUSER default -replicaof").contains("+OK\r\n+OK"));
     let said = cluster.refused(&["promote", "store2"]);
     assert!(said.contains("store2 is the primary") && said.contains("store3 does not follow"), "{said}");

@@ -118,6 +118,12 @@ impl Ledger {
         (0..ROWS).map(missing).sum()
     }
 
+    /// What was asked, for who looks at a long run.
+    pub fn say(&self, what: &str) {
+        let [reads, writes] = [&self.reads, &self.writes].map(|count| count.load(Ordering::SeqCst));
+        println!("{what}: {reads} reads and {writes} writes were answered");
+    }
+
     pub fn take_refused(&self) -> [Vec<String>; 2] {
         [&self.refused_reads, &self.refused_writes].map(|refused| std::mem::take(&mut *refused.lock().unwrap()))
     }

@@ -45,6 +45,7 @@ pub fn mariadb() {
     }
     assert!(ledger.reads.load(Ordering::SeqCst) > 50 && ledger.writes.load(Ordering::SeqCst) > 50);
     nothing_is_wrong(&ledger, &cluster);
+    ledger.say("mariadb, reshard");
     // Those that have the same number need nothing.
     assert_eq!(cluster.run(&["reshard", "2"])["reshards"].as_array().unwrap().len(), 2);
     assert!(cluster.refused(&["reshard", "17"]).contains("1..=16"));
@@ -71,6 +72,7 @@ pub fn redis() {
         check_answer(&cluster.run(&["reshard", "3"]), 2, 3);
     }
     nothing_is_wrong(&ledger, &cluster);
+    ledger.say("redis, reshard");
     let sessions = cluster.run(&["status"])["reshards"][0]["sessions_moved"].as_u64().unwrap();
     assert!(sessions > 0, "of 30 sessions none moved");
     for cookie in &cookies {
