@@ -171,6 +171,9 @@ impl BenchProgress {
     }
 }
 
+/// An interval whose upper end is more times the lower one says nothing that a reader could use: two blocks often give one.
+const WIDEST_SHOWN: f64 = 10.0;
+
 /// The ceilings of all arms against the first, at each scale, with their intervals. `None` before two blocks have both.
 fn known(plan: &Plan, runs: &[Run]) -> Option<String> {
     let mut known = Vec::new();
@@ -180,8 +183,13 @@ fn known(plan: &Plan, runs: &[Run]) -> Option<String> {
                 continue;
             };
             let [low, high] = interval.map(|end| number::signed_percent(100.0 * (end - 1.0)));
+            let interval = if interval[1] / interval[0] > WIDEST_SHOWN {
+                "too few blocks for an interval".to_owned()
+            } else {
+                format!("{low} to {high}")
+            };
             let place = if plan.scales.len() > 1 { format!(" at {scale}") } else { String::new() };
-            known.push(format!("{}{place} {} ({low} to {high})", arm.name, number::signed_percent(difference)));
+            known.push(format!("{}{place} {} ({interval})", arm.name, number::signed_percent(difference)));
         }
     }
     let baseline = plan.baseline()?;

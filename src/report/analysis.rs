@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::addresses::{self, AddressUse};
+use super::answer_cpu::AnswerCpu;
 use super::binding::{self, Binding};
 use super::invalid;
 use super::store_cause::{self, StoreFinding};
@@ -46,6 +47,8 @@ pub struct Point {
     pub quota_cores: Option<f64>,
     /// CPU milliseconds of the nodes for each answer (service demand), over the blocks.
     pub demand_milliseconds: Option<Spread>,
+    /// CPU of an answer at the ceiling, by who used it.
+    pub answer_cpu: AnswerCpu,
     /// Quota divided by demand: the ceiling that the CPU allows, in requests a second.
     pub predicted_per_second: Option<f64>,
     /// Goodput against as much of the first scale's of the same arm as the scale's number asks, in percent. `None` where the
@@ -206,6 +209,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         quota_cores: quota,
         predicted_per_second: quota.zip(demand).map(|(quota, demand)| 1e3 * quota / demand.median),
         demand_milliseconds: demand,
+        answer_cpu: AnswerCpu::of(&runs),
         efficiency_percent: None,
         served,
         machine_speed_by_block: queries::median_by_block(runs.iter().copied(), |run| run.machine.speed_per_second),

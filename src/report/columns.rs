@@ -77,6 +77,31 @@ pub const LIMITS: &[Column<Point>] = &[
     }),
 ];
 
+/// Microseconds of CPU; a dash where there is no such part, or where it is not known.
+fn microseconds(value: Option<f64>) -> String {
+    or_dash(value.filter(|&part| part > 0.0), plain)
+}
+
+/// The CPU of an answer, by who used it.
+pub const ANSWER_CPU: &[Column<Point>] = &[
+    words("arm", Some("arm"), |point| point.key.arm.clone()),
+    figure("scale", Some("scale"), |point| point.key.scale.to_string()),
+    figure("nodes µs", Some("nodes µs"), |point| microseconds(point.answer_cpu.nodes_microseconds)),
+    figure("balancers µs", Some("balancers µs"), |point| microseconds(point.answer_cpu.balancers_microseconds)),
+    figure("stores and caches µs", Some("stores and caches µs"), |point| {
+        microseconds(point.answer_cpu.services_microseconds)
+    }),
+    figure("all that serve µs", Some("all that serve µs"), |point| {
+        microseconds(point.answer_cpu.serving_microseconds())
+    }),
+    figure("generator µs", Some("generator µs"), |point| microseconds(point.answer_cpu.generator_microseconds)),
+];
+
+/// Whether [`ANSWER_CPU`] says more than what the nodes used.
+pub fn has_answer_cpu(points: &[Point]) -> bool {
+    points.iter().any(|point| point.answer_cpu.has_parts())
+}
+
 /// A row of the table of latency.
 pub struct LatencyRow {
     /// Arm and scale.

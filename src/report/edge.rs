@@ -7,8 +7,8 @@
 use serde::Serialize;
 
 use super::analysis::{self, Point};
+use super::answer_cpu::AnswerCpu;
 use super::spanish::label;
-use super::usage::median;
 use super::{Report, words};
 use crate::design::{Text, both};
 use crate::results::arm::{Arm, Scale};
@@ -16,7 +16,7 @@ use crate::results::folder::Results;
 use crate::results::load::CachingOutcome;
 use crate::results::number::{milliseconds, or_dash, percent, plain};
 use crate::results::plan::Plan;
-use crate::results::run::{Run, ServiceRole};
+use crate::results::run::Run;
 
 /// Costs that differ by less are the same, as a share.
 const SAME: f64 = 0.05;
@@ -100,26 +100,10 @@ fn counterpart<'a>(plan: &'a Plan, name: &str) -> Option<&'a Arm> {
 
 /// `None` where something is not known, or nothing was answered.
 fn answer_cost(runs: &[&Run]) -> Option<AnswerCost> {
-    let services = |run: &Run, edge: bool| -> Option<f64> {
-        let counts = |role: ServiceRole| match role {
-            ServiceRole::Edge => edge,
-            ServiceRole::Primary | ServiceRole::Replica | ServiceRole::Shard | ServiceRole::Cache => !edge,
-            // The way is no part of the service.
-            ServiceRole::Relay => false,
-        };
-        run.services.iter().filter(|service| counts(service.role)).map(|service| service.cpu_cores).sum()
-    };
-    let of_answer = |run: &Run, cores: f64| {
-        let rate = run.load.throughput_per_second;
-        (rate > 0.0).then(|| 1e6 * cores / rate)
-    };
+    let cpu = AnswerCpu::of(runs);
     Some(AnswerCost {
-        balancers_microseconds: median(runs, |run| {
-            of_answer(run, run.balancer.as_ref()?.cpu_cores? + services(run, true)?)
-        })?,
-        nodes_microseconds: median(runs, |run| {
-            of_answer(run, super::usage::sum(&run.nodes, |node| node.cpu_cores)? + services(run, false)?)
-        })?,
+        balancers_microseconds: cpu.balancers_microseconds?,
+        nodes_microseconds: cpu.nodes_microseconds? + cpu.services_microseconds?,
     })
 }
 
@@ -244,7 +228,7 @@ mod tests {
     use super::*;
     use crate::report::sample;
     use crate::results::manifest::BalancerIdentity;
-    use crate::results::run::{BalancerUse, ServiceUse};
+    use crate::results::run::{BalancerUse, ServiceRole, ServiceUse};
 
     fn cost(balancers: f64, nodes: f64) -> AnswerCost {
         AnswerCost { balancers_microseconds: balancers, nodes_microseconds: nodes }

@@ -41,6 +41,11 @@ pub fn text_with(report: &Report, further: &str) -> String {
     out += "\nwhat stopped each, and the ceiling that its CPU allows:\n";
     out += &short_table(columns::LIMITS, &report.points, 2);
     out.push('\n');
+    if columns::has_answer_cpu(&report.points) {
+        out += "\nCPU of an answer at the ceiling, by who used it:\n";
+        out += &short_table(columns::ANSWER_CPU, &report.points, 2);
+        out.push('\n');
+    }
     let mut addresses = columns::address_rows(&report.points);
     if addresses.len() > MOST_ADDRESS_ROWS {
         let last = report.points.last().map(|point| &point.key.scale);

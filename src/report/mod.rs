@@ -5,6 +5,7 @@
 
 pub mod addresses;
 pub mod analysis;
+pub mod answer_cpu;
 pub mod bars;
 pub mod bend;
 pub mod binding;

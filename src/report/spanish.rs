@@ -185,7 +185,7 @@ const LOOK_AT: &[(&str, &str)] = &[
     ),
     (
         "https",
-        "El límite es el nodo, así que los techos casi no difieren: compará la CPU del balanceador y la del generador en ellos. Lo que cuesta un saludo TLS es la diferencia entre una conexión y un saludo para cada petición; retomar una sesión devuelve una parte.",
+        "Mirá la CPU de una respuesta: el límite es el nodo en todas las variantes, así que los techos difieren menos que lo que pagan el balanceador y el generador. Una conexión nueva ya cuesta algo, un saludo TLS cuesta además una firma, y una sesión retomada ahorra la firma.",
     ),
     (
         "algorithm",

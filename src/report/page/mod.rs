@@ -143,6 +143,15 @@ fn sections(report: &Report, runs: &[Run], further: Option<&Further>) -> Markup 
             )) }
             (tables::limits(report))
         }))
+        @if columns::has_answer_cpu(&report.points) {
+            (panel("answer-cpu", "wide", &name("CPU of an answer", "CPU de una respuesta"), &html! {
+                p.note { (name(
+                    "At the ceiling, by who used it. The generator stands for the clients, and is no part of what serves.",
+                    "En el techo, según quién la usó. El generador hace de clientes y no es parte de lo que sirve."
+                )) }
+                (tables::answer_cpu(report))
+            }))
+        }
         @let addresses = columns::address_rows(&report.points);
         @if !addresses.is_empty() {
             (panel("", "wide", &name("By address", "Por dirección"), &tables::addresses(report, &addresses)))

@@ -198,6 +198,11 @@ pub fn latency(report: &Report) -> Markup {
     traced(report, columns::LATENCY, &rows, |row| &row.key, "p99 ms")
 }
 
+/// The CPU of an answer, by who used it.
+pub fn answer_cpu(report: &Report) -> Markup {
+    traced(report, columns::ANSWER_CPU, &report.points, |point| &point.key, "all that serve µs")
+}
+
 /// What each address of a mix did.
 pub fn addresses(report: &Report, rows: &[AddressRow]) -> Markup {
     traced(report, columns::ADDRESSES, rows, |row| &row.key, "answered/s")
