@@ -78,7 +78,8 @@ pub fn choose(settings: &mut ClusterSettings, folder: &ClusterFolder) -> anyhow:
             claimed.push(server.bus_port);
         }
     }
-    for port in settings.far.iter_mut().flat_map(Far::ports_mut) {
+    let store_relay = settings.shared.far_store.iter_mut().map(|far| &mut far.port);
+    for port in settings.far.iter_mut().flat_map(Far::ports_mut).chain(store_relay) {
         *port = free(&claimed)?;
         claimed.push(*port);
     }

@@ -104,6 +104,10 @@ impl Cluster {
             "the servers of {name} share the keys out among themselves: it is for them to move some (redis-cli --cluster reshard)"
         );
         ensure!(
+            shared.far_store.is_none(),
+            "the store of {name} is far from its nodes (--store-delay): it stays one server"
+        );
+        ensure!(
             shared.primary_of_replicas().is_none(),
             "the store of {name} has replicas: each of its servers has all rows"
         );

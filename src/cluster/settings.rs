@@ -373,6 +373,7 @@ impl ClusterSettings {
         ports.extend(self.tls.as_ref().map(|tls| tls.port));
         ports.extend(self.far.into_iter().flat_map(Far::ports));
         ports.extend(self.shared.servers.iter().flat_map(|server| [server.port, server.bus_port]));
+        ports.extend(self.shared.far_store.map(|far| far.port));
         ports.retain(|port| *port != 0);
         ports
     }

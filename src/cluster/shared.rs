@@ -7,6 +7,7 @@ mod shards;
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub struct SharedSettings {
     /// Whether the store's servers are a Redis Cluster: they know who has which key, not the nodes.
     #[serde(default)]
     pub redis_cluster: bool,
+    /// The store is in another place than the nodes. `None`: beside them.
+    #[serde(default)]
+    pub far_store: Option<FarStore>,
     /// Units of each server of the store.
     #[serde(default = "one")]
     pub units: u32,
@@ -54,6 +58,15 @@ pub struct SharedSettings {
     /// What moved between shards so far.
     #[serde(default)]
     pub reshards: Vec<ReshardAnswer>,
+}
+
+/// A store that is far from the nodes: they ask a relay, which holds every byte for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarStore {
+    /// One way.
+    pub delay: Duration,
+    /// Where the relay listens, on 127.0.0.1; 0 until it is chosen.
+    pub port: u16,
 }
 
 /// A server that is started for the nodes.
@@ -87,6 +100,10 @@ impl ServerSettings {
     }
 }
 
+/// The name of the relay before a far store.
+pub const STORE_RELAY: &str = "relay-store1";
+/// Behind the name of a server's file among the secrets: how nodes find it, where that is by a relay.
+pub const FAR: &str = ".far";
 /// The name of the sessions' own server.
 const SESSIONS: &str = "sessions1";
 /// The name of the cache's server.
@@ -126,6 +143,14 @@ impl SharedSettings {
     pub fn primary_of_replicas(&self) -> Option<&ServerSettings> {
         self.store_servers().find(|server| server.role == ServiceRole::Replica)?;
         self.store_servers().find(|server| server.role == ServiceRole::Primary)
+    }
+
+    /// The file among the secrets by which nodes find a server.
+    pub fn url_file(&self, server: &ServerSettings) -> String {
+        match self.far_store.filter(|_| server.is_of_store()) {
+            Some(_) => format!("{}{FAR}", server.name),
+            None => server.name.clone(),
+        }
     }
 
     /// What `webapp serve` is told: no word of it is secret. Passwords and keys are in files of the folder `secrets`.

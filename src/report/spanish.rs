@@ -60,7 +60,11 @@ const EXPERIMENTS: &[Translation] = &[
         "¿Cuántos nodos soporta un almacén compartido?",
         &["ningún almacén compartido", "un archivo SQLite", "un servidor MariaDB", "un servidor Redis"],
     ),
-    ("connections", "¿Cuántas conexiones al almacén debería tener cada nodo?", &["MariaDB", "Redis"]),
+    (
+        "connections",
+        "¿Cuántas conexiones al almacén debería tener cada nodo?",
+        &["MariaDB", "Redis", "MariaDB, a 5 ms"],
+    ),
     ("index", "¿Cuánto vale un índice, con mil filas y con muchas?", &["un índice", "un recorrido de toda la tabla"]),
     (
         "shards",
@@ -197,7 +201,7 @@ const LOOK_AT: &[(&str, &str)] = &[
     ),
     (
         "connections",
-        "Una vez que el almacén está agotado, más conexiones solo mueven la cola de los nodos al almacén, que entonces responde menos. Mirá qué nombra el informe.",
+        "Una vez que el almacén está agotado, más conexiones solo mueven la cola de los nodos al almacén, que entonces responde menos. Un almacén lejano necesita más antes de agotarse: cada una lleva una pregunta y espera el camino. Mirá qué nombra el informe.",
     ),
     (
         "index",

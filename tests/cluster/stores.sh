@@ -49,12 +49,37 @@ test_store_words() {
 --store sqlite --store-cpu 10
 --store-connections 4
 --store-rows 5
+--store-delay 5ms
+--store sqlite --store-delay 5ms
+--store redis --shards 2 --store-delay 5ms
 --sessions cookie
 --topology vertical --sticky
 --backend 127.0.0.1:1 --store redis
 TEXT
   check "nothing was started" nothing_left
 }
+
+test_far_store() {
+  local pids
+  chmod 711 "$work"
+  up --nodes 1 --unit-cpu none --store redis --store-rows 100 --store-delay 100ms || return 1
+  check "a far store: the way is a service of its own" is "$(field '[.services[] | .name + " " + .role] | join(", ")')" "store1 primary, relay-store1 relay"
+  check "a far store: a row takes the way there and back" at_least "$(get '/item?id=7' -o /dev/null -w '%{time_total}')" 0.2
+  refresh
+  pids=$(service_pids)
+  cluster kill relay-store1 --name t >/dev/null
+  check "a far store: without the way there is no row" is "$(status_of '/item?id=7')" 503
+  cluster start relay-store1 --name t >/dev/null
+  check "a far store: with it there is one again" wait_until 10 has_row
+  check "a far store: its rows are not spread over others" is "$(cluster reshard 2 --name t >/dev/null && echo spread || echo refused)" refused
+  refresh
+  pids+=" $(service_pids)"
+  down
+  # shellcheck disable=SC2086 # several ids
+  check "a far store: nothing of it is left" dead $pids
+}
+
+has_row() { [[ "$(status_of '/item?id=7')" == 200 ]]; }
 
 test_store_kinds() {
   local kind pids seen

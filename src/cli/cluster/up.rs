@@ -60,6 +60,9 @@ pub struct Up {
     /// Rows that the store begins with [default: 100000].
     #[arg(long, value_name = "N", value_parser = count(), help_heading = "Store")]
     store_rows: Option<u32>,
+    /// Let the store be in another place than the nodes: a relay holds every byte for so long, one way, such as 5ms.
+    #[arg(long, value_name = "DURATION", value_parser = delay, help_heading = "Store")]
+    store_delay: Option<Duration>,
     /// So many store servers, each with a part of the rows, which the nodes find by a hash of the id [default: 1].
     #[arg(long, value_name = "N", value_parser = servers(), help_heading = "Store")]
     shards: Option<u32>,
@@ -180,6 +183,7 @@ impl Up {
                 store: self.store,
                 cpu: self.store_cpu.map(|cpu| cpu.0),
                 connections: self.store_connections,
+                delay: self.store_delay,
                 rows: self.store_rows,
                 shards: self.shards,
                 replicas: self.replicas,

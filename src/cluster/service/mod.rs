@@ -92,7 +92,8 @@ fn asked_by_nodes<'a>(
     reporter: Reporter,
 ) -> Vec<Box<dyn ClusterService + 'a>> {
     let boxed = |server| -> Box<dyn ClusterService + 'a> { Box::new(server_of(settings, server, folder, reporter)) };
-    settings.shared.servers.iter().map(boxed).collect()
+    let relay = relay::RelayService::to_store(settings, folder, reporter).map(|relay| Box::new(relay) as _);
+    settings.shared.servers.iter().map(boxed).chain(relay).collect()
 }
 
 /// Those between far clients and the balancer.
@@ -103,7 +104,7 @@ fn near_far_clients<'a>(
 ) -> Vec<Box<dyn ClusterService + 'a>> {
     let Some(far) = &settings.far else { return Vec::new() };
     let mut services: Vec<Box<dyn ClusterService + 'a>> =
-        vec![Box::new(relay::RelayService { far, settings, folder, reporter })];
+        vec![Box::new(relay::RelayService::to_balancer(far, settings, folder, reporter))];
     services.extend(edge::EdgeService::of(far, settings, folder, reporter).map(|edge| Box::new(edge) as _));
     services
 }

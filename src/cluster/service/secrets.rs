@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::cluster::shared::TOKEN_KEY;
+use crate::cluster::shared::{FAR, TOKEN_KEY};
 use crate::cluster::state::{ClusterFolder, make_private, write_file};
 
 /// Where they are.
@@ -67,7 +67,7 @@ pub fn url(of: &ClusterFolder, server: &str) -> Option<String> {
 
 /// Removes URL and password of a server; what is not there is fine.
 pub fn forget(of: &ClusterFolder, server: &str) {
-    for name in [server.to_owned(), format!("{server}.password")] {
+    for name in [server.to_owned(), format!("{server}{FAR}"), format!("{server}.password")] {
         let _ = fs::remove_file(folder(of).join(name));
     }
 }

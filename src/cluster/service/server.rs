@@ -196,6 +196,10 @@ impl ServerService<'_> {
         }
         self.program.install(&place)?;
         secrets::write_url(self.folder, &self.server.name, &self.program.url(&place))?;
+        if let Some(far) = self.settings.shared.far_store.filter(|_| self.server.is_of_store()) {
+            let by_relay = self.program.url(&ServerPlace { port: far.port, ..place.clone() });
+            secrets::write_url(self.folder, &self.settings.shared.url_file(self.server), &by_relay)?;
+        }
         Ok(place)
     }
 

@@ -1,8 +1,12 @@
 //! What `up` was asked for of what the nodes share, and the settings that come of it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{CACHE, CacheKind, SESSIONS, STORE, ServerKind, ServerSettings, SessionsKind, SharedSettings, StoreKind};
+use super::{
+    CACHE, CacheKind, FarStore, SESSIONS, STORE, ServerKind, ServerSettings, SessionsKind, SharedSettings, StoreKind,
+};
 use crate::cluster::contract::ServiceRole;
 use crate::cluster::stop::Stop;
 
@@ -47,6 +51,8 @@ pub struct SharedRequest {
     /// `Some(None)`: said to be without a limit.
     pub cpu: Option<Option<u32>>,
     pub connections: Option<u32>,
+    /// One way from the nodes to the store.
+    pub delay: Option<Duration>,
     pub rows: Option<u32>,
     pub shards: Option<u32>,
     pub replicas: Option<u32>,
@@ -82,6 +88,7 @@ impl SharedRequest {
             login: self.login,
             cpu: if servers.is_empty() { None } else { self.cpu.unwrap_or(unit) },
             redis_cluster: self.redis_cluster,
+            far_store: self.delay.map(|delay| FarStore { delay, port: 0 }),
             units: self.units.unwrap_or(1),
             servers,
             promotions: Vec::new(),
@@ -133,6 +140,7 @@ impl SharedRequest {
                 ("--shards", self.shards.is_some()),
                 ("--store-units", self.units.is_some()),
                 ("--replicas", self.replicas.is_some()),
+                ("--store-delay", self.delay.is_some()),
             ];
             if let Some((flag, _)) = flags.into_iter().find(|(_, said)| *said) {
                 return Err(Stop::usage(format!("{flag} needs --store mariadb or --store redis")));
@@ -141,6 +149,11 @@ impl SharedRequest {
         let (shards, replicas) = (self.shards.unwrap_or(1), self.replicas.unwrap_or(0));
         if shards > 1 && replicas > 0 {
             return Err(Stop::usage("--shards and --replicas cannot be had together"));
+        }
+        if self.delay.is_some() && (shards > 1 || replicas > 0 || self.redis_cluster) {
+            return Err(Stop::usage(
+                "--store-delay is for a store of one server, without --shards, --replicas or --redis-cluster",
+            ));
         }
         if self.redis_cluster && (self.store != Some(StoreKind::Redis) || shards < 3) {
             return Err(Stop::usage(
@@ -170,6 +183,7 @@ impl SharedRequest {
     pub fn against(&self, shared: &SharedSettings) -> Vec<(&'static str, Option<String>, Option<String>)> {
         let percent = |cpu: Option<u32>| cpu.map_or_else(|| "none".to_owned(), |percent| percent.to_string());
         let number = |number: Option<u32>| number.map(|number| number.to_string());
+        let time = |delay: Duration| humantime::format_duration(delay).to_string();
         let count =
             |shared: &SharedSettings, role| shared.store_servers().filter(|server| server.role == role).count() as u32;
         vec![
@@ -184,6 +198,7 @@ impl SharedRequest {
             ("replicas", number(self.replicas), number(Some(count(shared, ServiceRole::Replica)))),
             ("store-cpu", self.cpu.map(percent), Some(percent(shared.cpu))),
             ("store-connections", number(self.connections), number(shared.connections)),
+            ("store-delay", self.delay.map(time), shared.far_store.map(|far| time(far.delay))),
             ("store-rows", number(self.rows), number(Some(shared.rows))),
             ("cache", self.cache.map(|it| it.name().to_owned()), shared.cache.map(|it| it.name().to_owned())),
             ("login", self.login.map(|it| it.to_string()), shared.login.map(|it| it.to_string())),

@@ -60,7 +60,7 @@ impl SharedSettings {
             return None;
         }
         let servers: Vec<String> =
-            self.store_servers().map(|server| format!("@{}", secrets.join(&server.name).display())).collect();
+            self.store_servers().map(|server| format!("@{}", secrets.join(self.url_file(server)).display())).collect();
         let all = servers.len();
         let (from, to) = self.resharding.map_or((all, all), |change| (change.from as usize, change.to as usize));
         Some(ShardList { generation: self.generation, servers, from, to, begun })

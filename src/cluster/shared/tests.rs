@@ -66,6 +66,22 @@ fn each_shard_is_a_server_of_its_own() {
 }
 
 #[test]
+fn nodes_find_a_far_store_by_its_relay() {
+    let request = SharedRequest {
+        store: Some(StoreKind::Mariadb),
+        sessions: Some(SessionsKind::Redis),
+        delay: Some(Duration::from_millis(5)),
+        ..SharedRequest::default()
+    };
+    let shared = request.settle(None).unwrap();
+    assert_eq!(shared.shard_list(Path::new("/s"), false).unwrap().servers, ["@/s/store1.far"]);
+    // What is no store stays near.
+    let told = shared.node_arguments(Path::new("/c"), Path::new("/s"));
+    assert_eq!(told.join(" ".as_ref()), "--store-shards /c/shards --sessions @/s/sessions1");
+    assert_eq!(shared.far_store, Some(FarStore { delay: Duration::from_millis(5), port: 0 }));
+}
+
+#[test]
 fn nodes_know_a_redis_cluster_as_one_store() {
     let request = SharedRequest {
         store: Some(StoreKind::Redis),
@@ -136,6 +152,16 @@ fn what_needs_a_store_is_refused_without_one() {
         (SharedRequest { rows: Some(10), ..nothing.clone() }, "--store-rows"),
         (SharedRequest { connections: Some(2), ..nothing.clone() }, "--store-connections"),
         (SharedRequest { shards: Some(2), ..nothing.clone() }, "--shards"),
+        (SharedRequest { delay: Some(Duration::from_millis(5)), ..nothing.clone() }, "--store-delay"),
+        (
+            SharedRequest {
+                store: Some(StoreKind::Redis),
+                replicas: Some(1),
+                delay: Some(Duration::from_millis(5)),
+                ..nothing.clone()
+            },
+            "--store-delay",
+        ),
         (SharedRequest { replicas: Some(0), ..nothing.clone() }, "--replicas"),
         (SharedRequest { units: Some(2), ..nothing.clone() }, "--store-units"),
         (
