@@ -52,7 +52,7 @@ pub struct Point {
     /// Quota divided by demand: the ceiling that the CPU allows, in requests a second.
     pub predicted_per_second: Option<f64>,
     /// Goodput against as much of the first scale's of the same arm as the scale's number asks, in percent. `None` where the
-    /// scale is not a number.
+    /// scale is not a number, or does not count what serves.
     pub efficiency_percent: Option<f64>,
     /// Answers of each node, over all blocks.
     pub served: BTreeMap<String, u64>,
@@ -165,7 +165,8 @@ pub fn points(results: &Results) -> Vec<Point> {
         .rev()
         .filter_map(|point| Some((point.key.arm.clone(), (point.key.scale.number()?, point.ceiling_per_second.median))))
         .collect();
-    let grows = |point: &Point| results.manifest.plan.arm(&point.key.arm).is_some_and(Arm::grows);
+    let plan = &results.manifest.plan;
+    let grows = |point: &Point| plan.law && plan.arm(&point.key.arm).is_some_and(Arm::grows);
     for point in points.iter_mut().filter(|point| grows(point)) {
         let Some((scale, &(smallest, ceiling))) = point.key.scale.number().zip(first.get(&point.key.arm)) else {
             continue;

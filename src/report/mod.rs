@@ -122,7 +122,9 @@ impl Report {
         let laws: Vec<Law> = plan
             .arms
             .iter()
-            .filter(|arm| numbers > 1 && arm.grows() && points.iter().any(|point| point.key.arm == arm.name))
+            .filter(|arm| {
+                plan.law && numbers > 1 && arm.grows() && points.iter().any(|point| point.key.arm == arm.name)
+            })
             .map(|arm| Law::of(&arm.name, analysis::fit(results, &arm.name)))
             .collect();
         let machine_speed = Spread::of(results.runs.iter().filter_map(|run| run.machine.speed_per_second));

@@ -79,6 +79,8 @@ pub struct Plan {
     pub arms: Vec<Arm>,
     /// What the scale counts: `units`, `nodes`, `rows`.
     pub scale_name: String,
+    /// Whether the scale counts what serves, so that throughput over it may follow a law; rows, say, are more work.
+    pub law: bool,
     /// Its steps, in order.
     pub scales: Vec<Scale>,
     /// A unit in percent of one core; `None` sets no limit.

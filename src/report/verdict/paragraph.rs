@@ -7,7 +7,7 @@ use crate::report::comparison::ArmComparison;
 use crate::report::spanish::{label, look_at};
 use crate::report::{Report, sessions, words};
 use crate::results::arm::Scale;
-use crate::results::number::{milliseconds, or_dash, plain, price, significant};
+use crate::results::number::{milliseconds, or_dash, percent, plain, price, significant};
 
 /// The findings: who did how much, what stopped it, how fast it answered, what a death and a request cost.
 pub fn paragraph(report: &Report) -> Text {
@@ -144,20 +144,37 @@ fn growth(report: &Report) -> Option<Text> {
         let points: Vec<&Point> = report.points.iter().filter(|point| point.key.arm == arm && point.valid).collect();
         let (first, last) = (points.first()?, points.last()?);
         let grown = last.key.scale.number()? > first.key.scale.number()?;
-        let growth = format!("{:.1}", last.ceiling_per_second.median / first.ceiling_per_second.median);
-        let words = both!("{arm} {growth}-fold", "{arm} {growth} veces", arm = Text::name(arm), growth);
+        let ratio = last.ceiling_per_second.median / first.ceiling_per_second.median;
+        let arm = Text::name(arm);
+        let words = if plan.law {
+            both!("{arm} {growth}-fold", "{arm} {growth} veces", arm, growth = format!("{ratio:.1}"))
+        } else {
+            both!("{arm} to {share} %", "{arm} al {share} %", arm, share = percent(100.0 * ratio))
+        };
         grown.then(|| (first.key.scale.clone(), last.key.scale.clone(), words))
     };
     let grown: Vec<(Scale, Scale, Text)> =
         plan.arms.iter().filter(|arm| arm.grows()).filter_map(|arm| of(&arm.name)).collect();
     let (first, last, _) = grown.first()?;
-    Some(both!(
-        "From {first} to {last}, throughput grew: {parts}.",
-        "De {first} a {last}, el rendimiento creció: {parts}.",
-        first = first.to_string(),
-        last = words::scale(plan, last),
-        parts = Text::list(grown.iter().map(|(_, _, words)| words.clone()))
-    ))
+    let (first, last) = (first.to_string(), words::scale(plan, last));
+    let parts = Text::list(grown.iter().map(|(_, _, words)| words.clone()));
+    Some(if plan.law {
+        both!(
+            "From {first} to {last}, throughput grew: {parts}.",
+            "De {first} a {last}, el rendimiento creció: {parts}.",
+            first,
+            last,
+            parts
+        )
+    } else {
+        both!(
+            "From {first} to {last}, throughput changed: {parts}.",
+            "De {first} a {last}, el rendimiento cambió: {parts}.",
+            first,
+            last,
+            parts
+        )
+    })
 }
 
 fn latencies(comparison: &ArmComparison) -> Option<Text> {

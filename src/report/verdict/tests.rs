@@ -177,6 +177,18 @@ fn several_arms_are_each_judged() {
 }
 
 #[test]
+fn a_scale_that_counts_no_servers_has_no_law() {
+    let mut results = sample::results();
+    let report = Report::of(&results, None).unwrap();
+    assert!(!report.laws.is_empty() && report.points.iter().any(|point| point.efficiency_percent.is_some()));
+    results.manifest.plan.law = false;
+    let report = Report::of(&results, None).unwrap();
+    assert!(report.laws.is_empty() && report.points.iter().all(|point| point.efficiency_percent.is_none()));
+    let words = "From 1 to 4 units, throughput changed: vertical to 400 % and horizontal to 3";
+    assert!(report.verdict.en().contains(words), "{:?}", report.verdict);
+}
+
+#[test]
 fn the_paragraph_says_what_was_found() {
     let report = Report::of(&sample::results(), Some(&Prices::example())).unwrap();
     for words in [

@@ -53,6 +53,7 @@ pub struct WorkEntry {
 pub struct ScaleTable {
     pub name: Option<Spanned<String>>,
     pub values: Option<Spanned<Vec<Step>>>,
+    pub law: Option<bool>,
 }
 
 /// A step of the scale.

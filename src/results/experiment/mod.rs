@@ -59,6 +59,8 @@ pub struct Experiment {
     pub balancer: String,
     /// What the scale counts.
     pub scale_name: String,
+    /// Whether the report fits a law over it.
+    pub law: bool,
     /// What is compared, the baseline first.
     pub arms: Vec<Arm>,
     /// What is killed, and under which share of the ceiling. `None`: nothing.
@@ -115,6 +117,7 @@ impl Experiment {
             look_at: self.look_at.clone(),
             arms: self.arms.clone(),
             scale_name: self.scale_name.clone(),
+            law: self.law,
             scales: sizes.scales,
             unit_cpu_percent: self
                 .uses(Placeholder::UnitCpu)

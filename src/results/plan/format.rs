@@ -16,10 +16,10 @@ pub(super) enum WrittenPlan {
 }
 
 macro_rules! plan_fields {
-    ($($field:ident: $kind:ty),* $(,)?) => {
+    ($($(#[$meta:meta])* $field:ident: $kind:ty),* $(,)?) => {
         /// The fields of [`Plan`], for reading.
         #[derive(Deserialize)]
-        pub(super) struct Format2 { $($field: $kind),* }
+        pub(super) struct Format2 { $($(#[$meta])* $field: $kind),* }
 
         impl From<Format2> for Plan {
             fn from(fields: Format2) -> Self {
@@ -31,11 +31,17 @@ macro_rules! plan_fields {
 
 plan_fields! {
     name: String, experiment: String, question: String, look_at: String, arms: Vec<Arm>, scale_name: String,
+    #[serde(default = "yes")] law: bool,
     scales: Vec<Scale>, unit_cpu_percent: Option<u32>, blocks: u32, further_blocks: u32, until_percent: Option<f64>,
     at_most_seconds: Option<f64>, seed: u64, smallest_effect_percent: f64, work: Vec<WeightedRequest>, model: String,
     balancer: String, objective: Objective, warmup_seconds: f64, closed_seconds: f64, open_seconds: f64,
     connections: Vec<u32>, connections_per_scale: bool, fractions: Vec<f64>, open_scales: Vec<Scale>, open_blocks: u32,
     event: Option<Event>, profile: Option<PlannedProfile>, driver_arguments: Vec<String>,
+}
+
+/// Of a plan that was written before experiments could say otherwise.
+fn yes() -> bool {
+    true
 }
 
 /// A plan as format 1 wrote it.

@@ -93,6 +93,7 @@ pub fn experiment(file: &str, text: &str) -> Checked<Experiment> {
             .one_of(read.balancer, "balancer", &balancer::names())?
             .unwrap_or(balancer::BalancerKind::Haproxy.name())
             .to_owned(),
+        law: scale.law,
         scale_name: scale.name,
         arms,
         event,

@@ -22,6 +22,7 @@ const PROFILE: std::ops::RangeInclusive<f64> = 5.0..=86_400.0;
 pub(super) struct CheckedScale {
     pub name: String,
     pub values: Vec<Scale>,
+    pub law: bool,
     pub at: Range<usize>,
 }
 
@@ -41,6 +42,7 @@ impl Checker<'_> {
         Ok(CheckedScale {
             name: name.unwrap_or_else(|| "units".to_owned()),
             values: values.unwrap_or_else(|| vec![Scale::from(1)]),
+            law: scale.law.unwrap_or(true),
             at,
         })
     }
