@@ -59,12 +59,11 @@ impl Watched {
         let pid = whoami["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
         let pid = pid.with_context(|| format!("what answers at {base} is not a node of webapp; say --pid"))?;
         let node = whoami["node"].as_str().unwrap_or("a node");
-        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let name = program_of(pid);
         ensure!(
-            name.trim() == "webapp",
-            "{node} says that it is process {pid}, but here that is '{}': it runs elsewhere, or in a container. Say --pid with its \
-             number on this machine",
-            name.trim()
+            name == "webapp" || name == program_of(std::process::id()),
+            "{node} says that it is process {pid}, but here that is '{name}': it runs elsewhere, or in a container. Say --pid with its \
+             number on this machine"
         );
         let loaded = url.path != "/" && connections > 0;
         if loaded && blocking::status(&url, PATIENCE).is_ok_and(|status| !(200..300).contains(&status)) {
@@ -73,4 +72,8 @@ impl Watched {
         let title = if loaded { format!("{node}, {}", url.path) } else { node.to_owned() };
         Ok(Self { pid, title, load: loaded.then_some((url, connections)) })
     }
+}
+/// The name of a process's program, as the kernel keeps it: 15 bytes at most. Empty where there is no such process.
+fn program_of(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
 }
