@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::results::comparison::{difference, range};
 use crate::results::number;
 use crate::results::plan::{Ladder, Plan, Visit};
 use crate::results::queries;
@@ -179,17 +180,14 @@ fn known(plan: &Plan, runs: &[Run]) -> Option<String> {
     let mut known = Vec::new();
     for scale in &plan.scales {
         for (arm, comparison) in plan.arms.iter().skip(1).zip(queries::comparisons(plan, runs, scale)) {
-            let (Some(difference), Some(interval)) = (comparison.difference_percent(), comparison.interval_95) else {
-                continue;
-            };
-            let [low, high] = interval.map(|end| number::signed_percent(100.0 * (end - 1.0)));
-            let interval = if interval[1] / interval[0] > WIDEST_SHOWN {
+            let (Some(ratio), Some(interval)) = (comparison.ratio, comparison.interval_95) else { continue };
+            let ends = if interval[1] / interval[0] > WIDEST_SHOWN {
                 "too few blocks for an interval".to_owned()
             } else {
-                format!("{low} to {high}")
+                range(interval).en().to_owned()
             };
             let place = if plan.scales.len() > 1 { format!(" at {scale}") } else { String::new() };
-            known.push(format!("{}{place} {} ({interval})", arm.name, number::signed_percent(difference)));
+            known.push(format!("{}{place} {} ({ends})", arm.name, difference(ratio).en()));
         }
     }
     let baseline = plan.baseline()?;

@@ -3,7 +3,7 @@
 use super::addresses::AddressUse;
 use super::analysis::{DeathResult, LatencyPoint, Point};
 use crate::results::arm::PointKey;
-use crate::results::number::{milliseconds, or_dash, percent, plain};
+use crate::results::number::{figure as figure_of, milliseconds, or_dash, percent, plain};
 
 /// A column of a table whose rows are made of `T`.
 pub struct Column<T> {
@@ -37,6 +37,11 @@ pub fn ceiling(point: &Point) -> String {
     format!("{bound}{}{invalid}", plain(point.ceiling_per_second.median))
 }
 
+/// The CPU of an answer, in milliseconds: microseconds, too, where it is hardly more than those.
+pub fn cpu_milliseconds(value: f64) -> String {
+    if value < 0.1 { figure_of(value) } else { format!("{value:.2}") }
+}
+
 /// What each point did.
 pub const POINTS: &[Column<Point>] = &[
     words("arm", Some("arm"), |point| point.key.arm.clone()),
@@ -66,10 +71,10 @@ pub const LIMITS: &[Column<Point>] = &[
     words("arm", Some("arm"), |point| point.key.arm.clone()),
     figure("scale", Some("scale"), |point| point.key.scale.to_string()),
     figure("CPU ms a request", Some("CPU ms/req"), |point| {
-        or_dash(point.demand_milliseconds, |demand| milliseconds(demand.median))
+        or_dash(point.demand_milliseconds, |demand| cpu_milliseconds(demand.median))
     }),
-    figure("lowest", None, |point| or_dash(point.demand_milliseconds, |demand| milliseconds(demand.low))),
-    figure("highest", None, |point| or_dash(point.demand_milliseconds, |demand| milliseconds(demand.high))),
+    figure("lowest", None, |point| or_dash(point.demand_milliseconds, |demand| cpu_milliseconds(demand.low))),
+    figure("highest", None, |point| or_dash(point.demand_milliseconds, |demand| cpu_milliseconds(demand.high))),
     figure("CPU allows/s", Some("allows/s"), |point| or_dash(point.predicted_per_second, plain)),
     figure("reached/s", Some("reached/s"), ceiling),
     words("stopped by", Some("stopped by"), |point| {

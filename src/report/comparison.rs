@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::analysis::{LatencyPoint, Point};
+use super::columns::cpu_milliseconds;
 use crate::design::{Text, both};
 use crate::results::arm::Scale;
 use crate::results::comparison::{self, SpeedMeasured, Verdict};
@@ -144,9 +145,9 @@ fn because(baseline: &Point, arm: &Point, goodput: &comparison::Comparison) -> O
     Some(both!(
         "an answer cost {own} ms of CPU with {arm_name}, {reference} ms with {baseline_name}{machine}",
         "una respuesta costó {own} ms de CPU con {arm_name}, {reference} ms con {baseline_name}{machine}",
-        own = format!("{:.2}", demand_arm.median),
+        own = cpu_milliseconds(demand_arm.median),
         arm_name,
-        reference = format!("{:.2}", demand_baseline.median),
+        reference = cpu_milliseconds(demand_baseline.median),
         baseline_name,
         machine
     ))

@@ -10,7 +10,7 @@ use super::words;
 use crate::bench::steps;
 use crate::design::{Text, both};
 use crate::results::arm::PointKey;
-use crate::results::comparison::ENOUGH_BLOCKS;
+use crate::results::comparison::{ENOUGH_BLOCKS, counted_blocks};
 use crate::results::experiment::Size;
 use crate::results::folder::Results;
 use crate::results::number::{milliseconds, percent};
@@ -173,9 +173,9 @@ impl Doubt {
                 of
             ),
             Self::FewBlocks { blocks } => both!(
-                "a comparison rests on {blocks} blocks, and fewer than {enough} hardly tell how far blocks spread: its interval is wide, and may itself be off; --resume with more --blocks adds some",
-                "una comparación se apoya en {blocks} bloques, y menos de {enough} casi no dicen cuánto se dispersan los bloques: su intervalo es ancho, y él mismo puede estar errado; --resume con más --blocks agrega algunos",
-                blocks,
+                "a comparison rests on {blocks}, and fewer than {enough} hardly tell how far blocks spread: its interval is wide, and may itself be off; --resume with more --blocks adds some",
+                "una comparación se apoya en {blocks}, y menos de {enough} casi no dicen cuánto se dispersan los bloques: su intervalo es ancho, y él mismo puede estar errado; --resume con más --blocks agrega algunos",
+                blocks = counted_blocks(*blocks),
                 enough = ENOUGH_BLOCKS
             ),
             Self::Spread { widest_percent, speed_percent, used, more_blocks } => {

@@ -10,7 +10,7 @@ use super::analysis::{self, Point};
 use crate::results::comparison::{self, Verdict};
 use crate::results::folder::Results;
 use crate::results::manifest::Machine;
-use crate::results::number::{plain, signed_percent};
+use crate::results::number::plain;
 
 /// What stands above the comparison.
 pub const NOT_IN_BLOCKS: &str = "The two folders were measured at different times, not in blocks: a machine that changed between \
@@ -57,7 +57,8 @@ fn judged(now: &Point, then: &Point, effect_percent: f64) -> String {
         return "not valid: no claim".to_owned();
     }
     let Some(welch) = Welch::of(now, then) else { return "undecided: each needs two blocks".to_owned() };
-    let difference = signed_percent(100.0 * (welch.mean.exp() - 1.0));
+    let difference = comparison::difference(welch.mean.exp());
+    let difference = difference.en();
     let range = |outside: f64| comparison::range(welch.interval(outside)).en().to_owned();
     match welch.verdict((1.0 + effect_percent / 100.0).ln()) {
         Verdict::Different => format!("different: {difference} (95 %: {})", range(0.05)),

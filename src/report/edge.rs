@@ -12,6 +12,7 @@ use super::spanish::label;
 use super::{Report, words};
 use crate::design::{Text, both};
 use crate::results::arm::{Arm, Scale};
+use crate::results::comparison::{Comparison, Verdict, compare};
 use crate::results::folder::Results;
 use crate::results::load::CachingOutcome;
 use crate::results::number::{milliseconds, or_dash, percent, plain};
@@ -69,6 +70,8 @@ pub struct EdgeCost {
     pub cost_without: AnswerCost,
     /// What follows.
     pub cheaper: Cheaper,
+    /// Goodput with it against that without it, block by block.
+    pub goodput: Comparison,
 }
 
 /// All of them, in the order of the points.
@@ -77,8 +80,11 @@ pub fn costs(results: &Results, points: &[Point]) -> Vec<EdgeCost> {
     let of = |point: &Point| {
         let hit_percent = point.caching?.hit_percent();
         let without = counterpart(plan, &point.key.arm)?;
+        let key = point.key.of_arm(&without.name);
         let cost = answer_cost(&analysis::ceiling_runs(results, &point.key))?;
-        let cost_without = answer_cost(&analysis::ceiling_runs(results, &point.key.of_arm(&without.name)))?;
+        let cost_without = answer_cost(&analysis::ceiling_runs(results, &key))?;
+        let blocks = points.iter().find(|point| point.key == key)?.valid_blocks();
+        let goodput = compare(&blocks, &[&point.valid_blocks()], plan.smallest_effect_percent).pop()?;
         Some(EdgeCost {
             arm: point.key.arm.clone(),
             without: without.name.clone(),
@@ -87,6 +93,7 @@ pub fn costs(results: &Results, points: &[Point]) -> Vec<EdgeCost> {
             cost,
             cost_without,
             cheaper: cheaper(hit_percent, cost, cost_without),
+            goodput,
         })
     };
     points.iter().filter_map(of).collect()
@@ -118,6 +125,12 @@ fn cheaper(hit_percent: f64, with: AnswerCost, without: AnswerCost) -> Cheaper {
 }
 
 impl EdgeCost {
+    /// Whether it differs from the arm without it, and the comparisons with the baseline do not say so: that arm is another.
+    pub fn is_second_comparison(&self, plan: &Plan) -> bool {
+        self.goodput.verdict == Verdict::Different
+            && plan.baseline().is_some_and(|baseline| baseline.name != self.without)
+    }
+
     /// It in one or two sentences.
     pub fn words(&self, plan: &Plan) -> Text {
         let figure = |value: f64| plain(value);
@@ -197,9 +210,15 @@ pub fn sentence(report: &Report, scale: &Scale) -> Option<Text> {
             reached = plain(*reached)
         )
     });
+    let brought =
+        report.edges.iter().filter(|edge| edge.scale == *scale && edge.is_second_comparison(plan)).map(|edge| {
+            let brought = words::different(&edge.goodput, &label(plan, &edge.arm), &label(plan, &edge.without));
+            both!("{brought}. ", "{brought}. ", brought = brought.upper_first())
+        });
     Some(both!(
-        "Half of the answers took at most {times}. {origin}.",
-        "La mitad de las respuestas tomó a lo sumo {times}. {origin}.",
+        "{brought}Half of the answers took at most {times}. {origin}.",
+        "{brought}La mitad de las respuestas tomó a lo sumo {times}. {origin}.",
+        brought = Text::join(brought, ""),
         times = Text::list(times),
         origin = Text::join(origin, "; ").upper_first()
     ))

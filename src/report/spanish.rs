@@ -75,11 +75,11 @@ const EXPERIMENTS: &[Translation] = &[
         "cache",
         "¿Cuánto vale una caché delante del almacén, en el nodo, compartida o en el borde?",
         &[
-            "sin caché, claves Zipf",
+            "solo el almacén, claves Zipf",
             "una caché en cada nodo, claves Zipf",
             "una caché compartida, claves Zipf",
             "una caché en el borde, claves Zipf",
-            "sin caché, claves uniformes",
+            "solo el almacén, claves uniformes",
             "una caché en cada nodo, claves uniformes",
         ],
     ),
@@ -87,7 +87,7 @@ const EXPERIMENTS: &[Translation] = &[
         "stale",
         "¿Cuántas respuestas son viejas, según dónde se guardan y por cuánto tiempo?",
         &[
-            "sin caché",
+            "ninguna caché",
             "una caché en cada nodo durante 1 s",
             "una caché en cada nodo durante 10 s",
             "una caché compartida durante 10 s",

@@ -19,7 +19,7 @@ use super::words;
 use crate::bench::steps;
 use crate::design::{Text, both};
 use crate::results::arm::Scale;
-use crate::results::comparison::{Verdict, further, range};
+use crate::results::comparison::{Verdict, further};
 use crate::results::number::percent;
 use crate::results::run::Run;
 
@@ -116,38 +116,16 @@ fn claim(report: &Report, comparison: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
     let goodput = &comparison.goodput;
-    let difference = goodput.difference_percent().unwrap_or_default();
-    let size = format!("{:.0}", difference.abs());
-    let interval = |interval: Option<[f64; 2]>, level: Text| {
-        interval.map_or_else(Text::default, |interval| {
-            both!(" ({level}: {range})", " ({level}: {range})", level, range = range(interval))
-        })
-    };
-    let sure = interval(goodput.interval_95, goodput.level_words());
+    let sure = words::sure(goodput.interval_95, goodput.level_words());
     match goodput.verdict {
-        Verdict::Different if difference > 0.0 => both!(
-            "{size} % more requests are answered with {arm} than with {baseline}{sure}",
-            "se responde un {size} % más de peticiones con {arm} que con {baseline}{sure}",
-            size,
-            arm,
-            baseline,
-            sure
-        ),
-        Verdict::Different => both!(
-            "{size} % fewer requests are answered with {arm} than with {baseline}{sure}",
-            "se responde un {size} % menos de peticiones con {arm} que con {baseline}{sure}",
-            size,
-            arm,
-            baseline,
-            sure
-        ),
+        Verdict::Different => words::different(goodput, &arm, &baseline),
         Verdict::Equivalent => both!(
             "as many requests are answered with {arm} as with {baseline}, within {effect} %{sure}",
             "se responden tantas peticiones con {arm} como con {baseline}, dentro del {effect} %{sure}",
             arm,
             baseline,
             effect = goodput.smallest_effect_percent.to_string(),
-            sure = interval(goodput.interval_90, Text::name("90 %"))
+            sure = words::sure(goodput.interval_90, Text::name("90 %"))
         ),
         Verdict::Undecided { .. } => both!(
             "it is undecided whether {arm} or {baseline} answers more requests{sure}",
@@ -218,14 +196,13 @@ fn not_valid(report: &Report) -> Text {
 
 fn nothing_answered(report: &Report, runs: &[Run]) -> Text {
     let plan = &report.manifest.plan;
-    let paths: Vec<&str> = plan.work.iter().map(|request| request.path.as_str()).collect();
     let instead = steps::answers_nothing(plan, runs);
     let instead = instead.map_or_else(Text::default, |instead| Text::as_written(format!(": {instead}")));
     both!(
         "No request was answered correctly, so nothing was measured{instead}. Asked was {paths}.",
         "Ninguna petición fue respondida correctamente, así que no se midió nada{instead}. Se pidió {paths}.",
         instead,
-        paths = Text::name(paths.join(", "))
+        paths = Text::name(plan.paths().join(", "))
     )
 }
 

@@ -6,8 +6,8 @@ use super::comparison::ArmComparison;
 use super::spanish::scale_word;
 use crate::design::{Text, both};
 use crate::results::arm::{PointKey, Scale};
-use crate::results::comparison::{Comparison as Ratios, Verdict, range};
-use crate::results::number::{counted, plain, signed_percent};
+use crate::results::comparison::{Comparison as Ratios, Verdict, difference, range, times};
+use crate::results::number::{counted, plain};
 use crate::results::plan::Plan;
 use crate::results::profile::Shape;
 use crate::stats::Resource;
@@ -53,14 +53,14 @@ pub fn verdict(verdict: Verdict) -> Text {
 
 /// The comparison of the ceilings in one sentence, without its full stop.
 pub fn sentence(comparison: &ArmComparison, plan: &Plan) -> Text {
-    let at = |equal| Some((equal, Ratios::difference_percent(equal)?, equal.interval_95?));
+    let at = |equal: &Ratios| Some((equal.ratio?, equal.interval_95?, equal.level_words()));
     let equal = comparison.at_equal_speed.as_ref().filter(|_| comparison.valid).and_then(at);
-    let second_look = equal.map_or_else(Text::default, |(equal, difference, interval)| {
+    let second_look = equal.map_or_else(Text::default, |(ratio, interval, level)| {
         both!(
             "; a second look, which is not the verdict: at equal speed of the machine {difference} ({level}: {range})",
             "; una segunda mirada, que no es el veredicto: a igual velocidad de la máquina {difference} ({level}: {range})",
-            difference = signed_percent(difference),
-            level = equal.level_words(),
+            difference = difference(ratio),
+            level,
             range = range(interval)
         )
     });
@@ -78,6 +78,54 @@ pub fn sentence(comparison: &ArmComparison, plan: &Plan) -> Text {
         second_look,
         because
     )
+}
+
+/// How sure a figure is, behind it; empty without an interval.
+pub fn sure(interval: Option<[f64; 2]>, level: Text) -> Text {
+    interval.map_or_else(Text::default, |interval| {
+        both!(" ({level}: {range})", " ({level}: {range})", level, range = range(interval))
+    })
+}
+
+/// A difference that matters, with its interval. One of ten times or more begins with the arm that answers more.
+pub fn different(goodput: &Ratios, arm: &Text, baseline: &Text) -> Text {
+    let difference = goodput.difference_percent().unwrap_or_default();
+    let size = format!("{:.0}", difference.abs());
+    let level = goodput.level_words();
+    match goodput.ratio.and_then(times) {
+        Some(times) => {
+            let inverse = |interval: [f64; 2]| [1.0 / interval[1], 1.0 / interval[0]];
+            let (more, fewer, interval) = if difference > 0.0 {
+                (arm, baseline, goodput.interval_95)
+            } else {
+                (baseline, arm, goodput.interval_95.map(inverse))
+            };
+            both!(
+                "{times} times as many requests are answered with {more} as with {fewer}{sure}",
+                "se responden {times} veces más peticiones con {more} que con {fewer}{sure}",
+                times,
+                more,
+                fewer,
+                sure = sure(interval, level)
+            )
+        }
+        None if difference > 0.0 => both!(
+            "{size} % more requests are answered with {arm} than with {baseline}{sure}",
+            "se responde un {size} % más de peticiones con {arm} que con {baseline}{sure}",
+            size,
+            arm,
+            baseline,
+            sure = sure(goodput.interval_95, level)
+        ),
+        None => both!(
+            "{size} % fewer requests are answered with {arm} than with {baseline}{sure}",
+            "se responde un {size} % menos de peticiones con {arm} que con {baseline}{sure}",
+            size,
+            arm,
+            baseline,
+            sure = sure(goodput.interval_95, level)
+        ),
+    }
 }
 
 /// What stopped a point, as one says it after "stopped by".

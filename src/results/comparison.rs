@@ -22,7 +22,7 @@ mod speed;
 mod words;
 
 pub use speed::{SpeedMeasured, compare_at_equal_speed};
-pub use words::{further, range};
+pub use words::{counted_blocks, difference, ends, further, range, times};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,6 +4,8 @@ mod format;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -236,6 +238,15 @@ impl Plan {
             };
             text.replace(placeholder.text(), &value)
         })
+    }
+
+    /// What is asked for, each path once: by all arms alike, or by the arms that ask for something of their own.
+    pub fn paths(&self) -> Vec<&str> {
+        let every = self.arms.iter().flat_map(|arm| arm.work.as_ref().unwrap_or(&self.work));
+        let mut paths: Vec<&str> = every.map(|request| request.path.as_str()).collect();
+        let mut seen = BTreeSet::new();
+        paths.retain(|path| seen.insert(*path));
+        paths
     }
 
     /// What is asked of this arm at this step of the scale.

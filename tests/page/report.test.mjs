@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -33,6 +33,27 @@ async function kept(runs) {
   });
   const page = join(results, 'report.html');
   return { folder, results, file: page, page: pathToFileURL(page).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The report of these results, as if there had been `many` arms: the further ones are copies of the second. */
+async function withArms(page, many) {
+  const folder = mkdtempSync(join(tmpdir(), 'webapp-report-'));
+  cpSync(dirname(fileURLToPath(page)), folder, { recursive: true });
+  const [manifest, runs] = ['manifest.json', 'runs.jsonl'].map((name) => join(folder, name));
+  const made = JSON.parse(readFileSync(manifest, 'utf8'));
+  const lines = readFileSync(runs, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  const second = made.plan.arms[1];
+  for (let number = 3; number <= many; number += 1) {
+    const name = `${second.name}-${number}`;
+    made.plan.arms.push({ ...second, name, label: `many small nodes, and a long name, number ${number}` });
+    lines.push(...lines.filter((line) => line.arm === second.name).map((line) => ({ ...line, arm: name })));
+  }
+  writeFileSync(manifest, JSON.stringify(made));
+  writeFileSync(runs, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
+  await run(BINARY, ['report', folder], { maxBuffer: 1 << 24 }).catch((error) => {
+    if (error.code !== 3) throw error;
+  });
+  return { page: pathToFileURL(join(folder, 'report.html')).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 describe('the report', () => {
@@ -79,6 +100,30 @@ describe('the report', () => {
       await close();
     }
   });
+
+  for (const javaScriptEnabled of [true, false]) {
+    test(`shows every arm on a phone, without scrolling sideways: ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, async () => {
+      const many = await withArms(measured.page, 4);
+      const { page, close } = await open(chromium, many.page, { ready: '#answer', viewport: { width: 390, height: 844 }, javaScriptEnabled });
+      try {
+        const frame = page.locator('.each .scroll');
+        const [inner, outer] = await frame.evaluate((one) => [one.scrollWidth, one.clientWidth]);
+        assert.ok(inner <= outer, `${inner} px in ${outer} px`);
+        assert.equal(await overflows(page), false);
+        const arms = await frame.getByRole('row').filter({ has: page.getByRole('rowheader') }).all();
+        assert.equal(arms.length, 4);
+        for (const arm of arms) {
+          const told = await arm.getByRole('cell').allInnerTexts();
+          assert.match(told.at(-1), /^stopped by\s+\S/, JSON.stringify(told));
+          assert.match(told[0], /^correct answers, \/s\s+\S/, JSON.stringify(told));
+        }
+        if (javaScriptEnabled) assert.deepEqual(await faults(page), []);
+      } finally {
+        await close();
+        many.remove();
+      }
+    });
+  }
 
   test('draws what it rests on, and every run is a row', async () => {
     const { page, close } = await show();

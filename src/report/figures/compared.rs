@@ -38,8 +38,7 @@ pub fn differences(report: &Report) -> Option<Chart> {
                 Some((*at, low, high.min(900.0)))
             })
             .collect();
-        line.notes =
-            known.iter().map(|(_, difference, comparison)| difference_note(report, *difference, comparison)).collect();
+        line.notes = known.iter().map(|(.., comparison)| difference_note(report, comparison)).collect();
         series.push(line);
     }
     let points: usize = series.iter().map(|series| series.points.len()).sum();

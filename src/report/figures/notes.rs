@@ -8,8 +8,8 @@ use crate::report::columns;
 use crate::report::comparison::ArmComparison;
 use crate::report::words;
 use crate::results::arm::PointKey;
-use crate::results::comparison::range;
-use crate::results::number::{milliseconds, or_dash, percent, plain, signed_percent};
+use crate::results::comparison::{difference, range};
+use crate::results::number::{milliseconds, or_dash, percent, plain};
 
 /// The number of a point in the plan.
 pub fn number_of(report: &Report, key: &PointKey) -> Option<usize> {
@@ -32,10 +32,10 @@ pub fn ceiling_note(report: &Report, point: &Point) -> PointNote {
 }
 
 /// What is said of a difference.
-pub fn difference_note(report: &Report, difference: f64, comparison: &ArmComparison) -> PointNote {
+pub fn difference_note(report: &Report, comparison: &ArmComparison) -> PointNote {
     let goodput = &comparison.goodput;
     PointNote {
-        value: Text::figure(signed_percent(difference)),
+        value: goodput.ratio.map_or_else(|| Text::name("–"), difference),
         detail: both!(
             "95 %: {interval}; {blocks} blocks; {verdict}",
             "95 %: {interval}; {blocks} bloques; {verdict}",

@@ -8,8 +8,8 @@ use crate::report::scaling::{Followed, FollowedArm};
 use crate::report::spanish::label;
 use crate::report::verdict::{self, AnswerKind};
 use crate::report::words::{self, at_scale};
-use crate::results::comparison::{Verdict, range};
-use crate::results::number::{percent, plain, short, signed_percent};
+use crate::results::comparison::{self, Comparison as Ratios, Verdict, ends, range, times};
+use crate::results::number::{percent, plain, short};
 
 /// Name of an answer's class, and what it means.
 pub fn class(answer: AnswerKind, smallest_effect: f64) -> (Text, Text) {
@@ -98,16 +98,8 @@ fn alone(point: &Point) -> Text {
 fn one(report: &Report, comparison: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
-    let difference = comparison.goodput.difference_percent().unwrap_or_default();
     match comparison.goodput.verdict {
-        Verdict::Different => {
-            let size = format!("{:.0}", difference.abs());
-            let (way, sentido) = if difference > 0.0 { ("more", "más") } else { ("fewer", "menos") };
-            Text::new(
-                format!("{size} % {way} answers with {}", arm.en()),
-                format!("{size} % {sentido} respuestas con {}", arm.es()),
-            )
-        }
+        Verdict::Different => different(&comparison.goodput, &arm, &baseline),
         Verdict::Equivalent => {
             let within = comparison.goodput.smallest_effect_percent;
             Text::counted(
@@ -120,6 +112,27 @@ fn one(report: &Report, comparison: &ArmComparison) -> Text {
             format!("Sin decidir: {} o {}", baseline.es(), arm.es()),
         ),
     }
+}
+
+/// A difference in large letters. One of ten times or more begins with the arm that answers more.
+fn different(goodput: &Ratios, arm: &Text, baseline: &Text) -> Text {
+    let difference = goodput.difference_percent().unwrap_or_default();
+    if let Some(times) = goodput.ratio.and_then(times) {
+        let (more, fewer) = if difference > 0.0 { (arm, baseline) } else { (baseline, arm) };
+        return both!(
+            "{times} times as many answers with {more} as with {fewer}",
+            "{times} veces más respuestas con {more} que con {fewer}",
+            times,
+            more,
+            fewer
+        );
+    }
+    let size = format!("{:.0}", difference.abs());
+    let (way, sentido) = if difference > 0.0 { ("more", "más") } else { ("fewer", "menos") };
+    Text::new(
+        format!("{size} % {way} answers with {}", arm.en()),
+        format!("{size} % {sentido} respuestas con {}", arm.es()),
+    )
 }
 
 fn several(report: &Report, largest: &[&ArmComparison]) -> Text {
@@ -145,6 +158,9 @@ fn several(report: &Report, largest: &[&ArmComparison]) -> Text {
         ),
         (different, _) => {
             let far = |comparison: &&&ArmComparison| comparison.goodput.difference_percent().unwrap_or_default().abs();
+            if let Some(brought) = brought(report) {
+                return brought;
+            }
             let known = largest.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different));
             let most = known.max_by(|a, b| far(a).total_cmp(&far(b))).map(|most| one(report, most));
             both!(
@@ -153,10 +169,24 @@ fn several(report: &Report, largest: &[&ArmComparison]) -> Text {
                 most = most.unwrap_or_default(),
                 different,
                 all,
-                baseline
+                baseline = quoted(&baseline)
             )
         }
     }
+}
+
+/// A label within a sentence: in quotes where a comma of its own would end it.
+fn quoted(label: &Text) -> Text {
+    if label.en().contains(',') { both!("“{label}”", "«{label}»", label) } else { label.clone() }
+}
+
+/// What a cache at the edge brought to the arm that differs in nothing else: it answers the question better than the baseline, which
+/// has no far origin.
+fn brought(report: &Report) -> Option<Text> {
+    let plan = &report.manifest.plan;
+    let last = &report.comparisons.last()?.scale;
+    let edge = report.edges.iter().find(|edge| edge.scale == *last && edge.is_second_comparison(plan))?;
+    Some(different(&edge.goodput, &label(plan, &edge.arm), &label(plan, &edge.without)))
 }
 
 /// The size that followed best: the fewest seconds outside the objective, then the fewest units.
@@ -204,15 +234,25 @@ pub fn evidence(report: &Report) -> Text {
 fn each_against(report: &Report, first: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let at = at_scale(plan, &first.scale);
+    let smallest = largest(report).into_iter().filter_map(|comparison| comparison.goodput.ratio).fold(1.0, f64::min);
+    let fraction = times(smallest).map_or_else(Text::default, |times| {
+        both!(
+            " 1/{times} means one answer where {baseline} gives {times}.",
+            " 1/{times} quiere decir una respuesta donde {baseline} da {times}.",
+            times,
+            baseline = label(plan, &first.baseline)
+        )
+    });
     let each =
         if at.is_empty() { Text::new("Each", "Cada una") } else { both!("At {at}, each", "Con {at}, cada una", at) };
     both!(
-        "{each} against {baseline}, block by block: {blocks}, intervals of {level}.",
-        "{each} contra {baseline}, bloque por bloque: {blocks}, intervalos del {level}.",
+        "{each} against {baseline}, block by block: {blocks}, intervals of {level}.{fraction}",
+        "{each} contra {baseline}, bloque por bloque: {blocks}, intervalos del {level}.{fraction}",
         each,
-        baseline = label(plan, &first.baseline),
+        baseline = quoted(&label(plan, &first.baseline)),
         blocks = first.goodput.blocks_words(),
-        level = first.goodput.level_words()
+        level = first.goodput.level_words(),
+        fraction
     )
 }
 
@@ -240,15 +280,18 @@ fn figures(report: &Report, comparison: &ArmComparison) -> Text {
 /// How sure a difference is, as a sentence that follows another.
 fn sureness(comparison: &ArmComparison) -> Text {
     let goodput = &comparison.goodput;
-    let Some((difference, interval)) = goodput.difference_percent().zip(goodput.interval_95) else {
-        return Text::default();
-    };
-    let [low, high] = interval.map(|ratio| signed_percent(100.0 * (ratio - 1.0)));
+    let Some((ratio, interval)) = goodput.ratio.zip(goodput.interval_95) else { return Text::default() };
+    let [low, high] = ends(interval);
     let level = format!("{:.3}", goodput.confidence_percent);
+    let is = match times(ratio) {
+        Some(_) => Text::new("that is", "eso es"),
+        None => Text::new("the difference is", "la diferencia es"),
+    };
     both!(
-        " Block by block the difference is {difference}, with {level} % confidence between {low} and {high} ({blocks} blocks).",
-        " Bloque por bloque la diferencia es {difference}, con {level} % de confianza entre {low} y {high} ({blocks} bloques).",
-        difference = signed_percent(difference),
+        " Block by block {is} {difference}, with {level} % confidence between {low} and {high} ({blocks} blocks).",
+        " Bloque por bloque {is} {difference}, con {level} % de confianza entre {low} y {high} ({blocks} bloques).",
+        is,
+        difference = comparison::difference(ratio),
         level = level.trim_end_matches('0').trim_end_matches('.'),
         low,
         high,
@@ -266,7 +309,7 @@ pub fn difference_and_range(comparison: &ArmComparison) -> (Text, Text) {
 /// A difference with its interval, as a figure and what stands below it.
 pub fn difference(comparison: &ArmComparison) -> (Text, Text) {
     let goodput = &comparison.goodput;
-    let value = goodput.difference_percent().map_or_else(|| "–".to_owned(), signed_percent);
+    let value = goodput.ratio.map_or_else(|| Text::name("–"), comparison::difference);
     let blocks = goodput.blocks;
     let below = goodput.interval_95.map_or_else(
         || both!("{blocks} blocks: no interval", "{blocks} bloques: sin intervalo", blocks),
@@ -274,5 +317,81 @@ pub fn difference(comparison: &ArmComparison) -> (Text, Text) {
             both!("95 %: {range}, {blocks} blocks", "95 %: {range}, {blocks} bloques", range = range(interval), blocks)
         },
     );
-    (Text::figure(value), below)
+    (value, below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use crate::results::arm::Arm;
+    use crate::results::folder::Results;
+    use crate::results::load::CachingOutcome;
+    use crate::results::manifest::BalancerIdentity;
+    use crate::results::run::BalancerUse;
+
+    /// The made-up bench, whose second arm answers so many times as much.
+    fn times_as_much(factor: f64) -> Results {
+        let mut results = sample::results();
+        for run in results.runs.iter_mut().filter(|run| run.point.arm == "horizontal") {
+            run.load.throughput_per_second *= factor;
+        }
+        results
+    }
+
+    fn report(results: &Results) -> Report {
+        Report::of(results, None).unwrap()
+    }
+
+    #[test]
+    fn ten_times_as_much_or_more_is_a_factor() {
+        let fewer = report(&times_as_much(0.0125));
+        assert_eq!(loud(&fewer).en(), "92 times as many answers with one big node as with many small nodes");
+        assert!(
+            evidence(&fewer).en().contains("Block by block that is 1/92, with 95 % confidence"),
+            "{:?}",
+            evidence(&fewer)
+        );
+        assert!(fewer.headline.en().contains("92 times as many requests are answered with one big node"));
+        let more = report(&times_as_much(50.0));
+        assert_eq!(loud(&more).es(), "43 veces más respuestas con muchos nodos pequeños que con un nodo grande");
+        assert_eq!(difference(&more.comparisons[0]).0.en(), "50-fold");
+        assert_eq!(loud(&report(&times_as_much(2.0))).en(), "74 % more answers with many small nodes");
+    }
+
+    /// A near origin, which is the baseline; a far one; and that with a cache at the edge.
+    fn far_origin() -> Results {
+        let mut results = times_as_much(0.0125);
+        let plan = &mut results.manifest.plan;
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let edge = Arm { name: "edge".into(), label: Some("a cache, near".into()), ..plan.arms[1].clone() };
+        plan.arms.push(edge);
+        for (arm, up) in
+            plan.arms.iter_mut().zip(["--nodes 1", "--origin-delay 40ms", "--origin-delay 40ms --edge nginx"])
+        {
+            arm.up = words(up);
+        }
+        let cached = results.runs.iter().filter(|run| run.point.arm == "horizontal").cloned().map(|mut run| {
+            run.point.arm = "edge".into();
+            run.load.throughput_per_second *= 50.0;
+            run.load.caching = Some(CachingOutcome { answers: 100, hits: 99 });
+            run
+        });
+        let cached: Vec<_> = cached.collect();
+        results.runs.extend(cached);
+        for run in &mut results.runs {
+            let identity = BalancerIdentity { kind: "haproxy".into(), version: None, pid: None };
+            run.balancer = Some(BalancerUse { identity, cpu_cores: Some(0.01) });
+        }
+        results
+    }
+
+    #[test]
+    fn a_cache_at_the_edge_is_held_against_the_same_without_it() {
+        let report = report(&far_origin());
+        assert_eq!(loud(&report).en(), "50 times as many answers with a cache, near as with many small nodes");
+        let says = "50 times as many requests are answered with a cache, near as with many small nodes (95 %: ";
+        assert!(evidence(&report).en().contains(says), "{:?}", evidence(&report));
+        assert!(evidence(&report).es().contains("quiere decir una respuesta donde un nodo grande da 92."));
+    }
 }

@@ -136,7 +136,7 @@ pub fn figure(text: &str) -> Text {
 mod tests {
     use super::*;
     use crate::report::columns;
-    use crate::report::page::{hero, tables};
+    use crate::report::page::{each, tables};
     use crate::report::scaling;
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
             scaling::text::ELASTICITY.iter().map(|column| column.head).collect(),
             tables::RUNS.to_vec(),
             tables::COSTS.to_vec(),
-            hero::EACH.to_vec(),
+            each::HEADS.to_vec(),
             tables::CHANGES.to_vec(),
         ];
         for column in all.concat() {

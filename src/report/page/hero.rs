@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::claim;
-use super::tables::{self, Cell};
+use super::each::each;
 use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
@@ -34,7 +34,7 @@ pub fn hero(report: &Report, id: &str, runs_in: &str) -> Markup {
             }
             @if report.answer != AnswerKind::NothingAnswered {
                 @if has_many(report) {
-                    (each(report, runs_in))
+                    (each(report, last_points(report), runs_in))
                     p.evidence { (claim::evidence(report)) }
                 } @else { (figures(report, runs_in)) }
                 (stopped(report))
@@ -49,40 +49,6 @@ const FEW: usize = 2;
 fn has_many(report: &Report) -> bool {
     let answered = report.answer != AnswerKind::NothingAnswered;
     answered && report.followed.is_none() && last_points(report).count() > FEW
-}
-
-/// The heads of that table.
-pub const EACH: [&str; 6] = ["arm", "requests/s", "difference", "interval", "answer", "stopped by"];
-
-/// Every arm at the last scale: what it answered, how that differs from the first and how sure it is, and what stopped it.
-fn each(report: &Report, runs_in: &str) -> Markup {
-    let plan = &report.manifest.plan;
-    let compared = claim::largest(report);
-    let row = |point: &Point| {
-        let there =
-            compared.iter().find(|comparison| comparison.arm == point.key.arm && comparison.scale == point.key.scale);
-        let sure = there.filter(|comparison| comparison.valid);
-        let (difference, interval) =
-            sure.map_or_else(Default::default, |comparison| claim::difference_and_range(comparison));
-        let answer = there.map_or_else(Text::default, |comparison| {
-            comparison.verdict().map_or_else(|| claim::class(AnswerKind::NotValid, 0.0).0, words::verdict)
-        });
-        let ceiling = Text::figure(columns::ceiling(point));
-        let resource = point.binding.resource;
-        let stopped = html! { i class={ "swatch r-" (resource.name()) } {} " " (words::limit(resource)) };
-        let answered =
-            number_of(report, &point.key).map(|number| html! { a href={ (runs_in) "#runs-" (number) } { (ceiling) } });
-        let name = label(plan, &point.key.arm);
-        vec![
-            Cell::of(html! { (name) }, name.en()),
-            Cell::of(answered.unwrap_or_else(|| html! { (ceiling) }), ceiling.en()),
-            Cell::of(html! { (difference) }, difference.en()),
-            Cell::of(html! { (interval) }, interval.en()),
-            Cell::of(html! { (answer) }, answer.en()),
-            Cell::of(stopped, resource.name()),
-        ]
-    };
-    html! { div.each { (tables::of_cells(&EACH, &[0, 4, 5], last_points(report).map(row))) } }
 }
 
 /// The class of the answer, for the style sheet and for programs.
@@ -170,11 +136,10 @@ fn following(report: &Report, followed: &Followed) -> Vec<HeadlineFigure> {
             outside = short(arm.seconds_outside),
             seconds = short(arm.seconds)
         ),
-        what: Text::new("outside the objective", "fuera del objetivo"),
+        what: arm.label.clone(),
         below: both!(
-            "{name}; {paid} unit-seconds",
-            "{name}; {paid} unidades·segundo",
-            name = arm.label,
+            "outside the objective; {paid} unit-seconds",
+            "fuera del objetivo; {paid} unidades·segundo",
             paid = plain(arm.unit_seconds)
         ),
         point: last.and_then(|scale| number_of(report, &PointKey::new(&arm.arm, scale.clone()))),

@@ -28,9 +28,11 @@ pub fn manifest(report: &Report) -> Markup {
         ),
         (Text::new("memory", "memoria"), machine.memory_bytes.map_or_else(unknown, memory)),
     ];
-    rows.extend(
-        manifest.limited.iter().map(|limited| (Text::new("limited by", "limitado por"), known(&limited.mechanism))),
-    );
+    rows.extend(manifest.limited.iter().map(|limited| {
+        let nothing = limited.mechanism.as_deref() == Some("none");
+        let by = if nothing { Text::new("nothing", "nada") } else { known(&limited.mechanism) };
+        (Text::new("limited by", "limitado por"), by)
+    }));
     rows.extend(manifest.versions.iter().map(|(name, version)| (Text::name(name), Text::name(version))));
     rows.extend(manifest.git.iter().map(|git| {
         let revision = Text::name(&git.revision);

@@ -3,6 +3,7 @@
 
 mod claim;
 mod command;
+mod each;
 mod heads;
 mod hero;
 mod manifest;
@@ -90,7 +91,6 @@ fn what(report: &Report) -> Text {
         || Text::new("no CPU limit", "sin límite de CPU"),
         |percent| both!("a unit is {percent} % of a core", "una unidad es el {percent} % de un núcleo", percent),
     );
-    let paths: Vec<&str> = plan.work.iter().map(|path| path.path.as_str()).collect();
     let arms = |against: &str| plan.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(against);
     both!(
         "Experiment {experiment}: {arms}; {unit}; {paths}; {size} plan, {blocks} blocks, {started}.",
@@ -98,7 +98,7 @@ fn what(report: &Report) -> Text {
         experiment = Text::name(&plan.experiment),
         arms = Text::new(arms(" against "), arms(" contra ")),
         unit,
-        paths = Text::name(paths.join(", ")),
+        paths = Text::name(plan.paths().join(", ")),
         size = Text::name(&plan.name),
         blocks = plan.closed_blocks(),
         started = Text::name(&report.manifest.started_at)

@@ -63,7 +63,8 @@
 
   /** What a cell is sorted by: its number where it has one. */
   function sortKey(cell) {
-    const text = (cell?.querySelector('[lang="en"]') ?? cell)?.textContent.trim() ?? '';
+    const value = cell?.querySelector('.value') ?? cell;
+    const text = (value?.querySelector('[lang="en"]') ?? value)?.textContent.trim() ?? '';
     const number = Number.parseFloat(text.replace(/^[≥+ ]+/, '').replaceAll(',', ''));
     return Number.isNaN(number) ? text : number;
   }

@@ -42,9 +42,9 @@ pub const CHANGES: [&str; 3] = ["seconds", "units", "why"];
 
 /// A cell as the page shows it.
 pub struct Cell {
-    shown: Markup,
+    pub(super) shown: Markup,
     /// What it is sorted by.
-    plain: String,
+    pub(super) plain: String,
 }
 
 impl Cell {
@@ -110,12 +110,12 @@ fn head(name: &str, words: bool) -> Markup {
 }
 
 /// Signs behind the decimal point of a figure.
-fn decimals_of(text: &str) -> usize {
+pub fn decimals_of(text: &str) -> usize {
     text.split_once('.').map_or(0, |(_, rest)| rest.chars().take_while(char::is_ascii_digit).count())
 }
 
 /// Room behind a figure with fewer decimals than others of its column, so that the points stand below each other.
-fn padding(text: &str, decimals: usize) -> Markup {
+pub fn padding(text: &str, decimals: usize) -> Markup {
     let own = decimals_of(text);
     let missing = match (own, decimals) {
         (own, most) if own >= most => return html! {},

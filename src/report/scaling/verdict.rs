@@ -26,7 +26,7 @@ fn claim(followed: &Followed, arm: &FollowedArm) -> Text {
     let cost = match (followed.percent_of_largest(arm), followed.largest_fixed()) {
         (Some(share), Some(largest)) => both!(
             "for {share} % of the unit-seconds of {largest}",
-            "por el {share} % de las unidades·segundo de {largest}",
+            "por el {share} % de las unidades·segundo que usó {largest}",
             share = percent(share),
             largest = largest.label
         ),

@@ -4,14 +4,19 @@ use super::{Comparison, ENOUGH_BLOCKS, MOST_FURTHER_BLOCKS, Verdict};
 use crate::design::{Text, both};
 use crate::results::number::{plain, signed_percent};
 
+/// From so many times on, a difference is said as a factor: percents would be long, or all of them near -100.
+const FACTOR: f64 = 10.0;
+/// From so many times on, the number says nothing more.
+const MOST_TIMES: f64 = 1e6;
+
 impl Comparison {
     /// The verdict with its difference, its interval and its blocks, without a full stop.
     pub fn words(&self) -> Text {
-        let Some(difference) = self.difference_percent() else {
-            let nothing = Text::new("undecided: no block measured both", "sin decidir: ningún bloque midió los dos");
+        let Some(ratio) = self.ratio else {
+            let nothing = Text::new("undecided: no block measured both", "sin decidir: ningún bloque midió las dos");
             return Text::join([nothing, self.left_out_words()], "");
         };
-        let (difference, blocks) = (signed_percent(difference), self.blocks_words());
+        let (difference, blocks) = (difference(ratio), self.blocks_words());
         let words = match (self.verdict, self.interval_95, self.interval_90) {
             (Verdict::Different, Some(interval), _) => both!(
                 "different: {difference} ({level}: {range}; {blocks})",
@@ -79,8 +84,8 @@ impl Comparison {
 
     /// How many blocks were left out, and why; empty where none was.
     fn left_out_words(&self) -> Text {
-        let not_valid = Text::new("not both have a valid run", "no los dos tienen una corrida válida");
-        let silent = Text::new("one of the two answered nothing", "uno de los dos no respondió nada");
+        let not_valid = Text::new("not both have a valid run", "no las dos tienen una corrida válida");
+        let silent = Text::new("one of the two answered nothing", "una de las dos no respondió nada");
         let reasons = [(self.left_out - self.without_answers, not_valid), (self.without_answers, silent)];
         let parts = reasons.into_iter().filter(|(count, _)| *count > 0).map(|(count, reason)| {
             let blocks = counted_blocks(count);
@@ -110,7 +115,8 @@ fn real_and_small() -> Text {
     )
 }
 
-fn counted_blocks(count: usize) -> Text {
+/// A number of blocks with its word.
+pub fn counted_blocks(count: usize) -> Text {
     match count {
         1 => Text::new("1 block", "1 bloque"),
         _ => both!("{count} blocks", "{count} bloques", count),
@@ -136,20 +142,48 @@ pub fn further(further_blocks: Option<usize>) -> Text {
     }
 }
 
-/// An interval of ratios as differences in percent, or as factors where percents would be long: `-13.5 % to -1.4 %`.
-pub fn range([low, high]: [f64; 2]) -> Text {
-    let words = |ratio: f64| match ratio {
-        ratio if ratio < 10.0 => Text::figure(signed_percent(100.0 * (ratio - 1.0))),
-        ratio if ratio < 1e6 => both!("{factor}-fold", "{factor} veces", factor = plain(ratio)),
-        _ => Text::new("more than a million-fold", "más de un millón de veces"),
-    };
-    both!("{low} to {high}", "{low} a {high}", low = words(low), high = words(high))
+/// How many times the smaller of two the larger one is, with two digits: `14`, `520`. `None` below ten times, where percents say it
+/// well, and beyond a million.
+pub fn times(ratio: f64) -> Option<String> {
+    let times = ratio.max(1.0 / ratio);
+    (FACTOR..MOST_TIMES).contains(&times).then(|| two_digits(times))
+}
+
+fn two_digits(times: f64) -> String {
+    if times < 99.5 {
+        return format!("{times:.0}");
+    }
+    let step = 10f64.powf(times.log10().floor() - 1.0);
+    plain((times / step).round() * step)
+}
+
+/// A ratio as a difference in percent, or as a factor where percents say little: `-13.5 %`, `520-fold`, `1/520`.
+pub fn difference(ratio: f64) -> Text {
+    match times(ratio) {
+        Some(times) if ratio > 1.0 => both!("{times}-fold", "{times} veces", times),
+        Some(times) => both!("1/{times}", "1/{times}", times),
+        None if ratio >= MOST_TIMES => Text::new("more than a million-fold", "más de un millón de veces"),
+        None => Text::figure(signed_percent(100.0 * (ratio - 1.0))),
+    }
+}
+
+/// The ends of an interval of ratios, each as a [`difference`]; only where all of it is a tenth or less is the lower end a fraction.
+pub fn ends([low, high]: [f64; 2]) -> [Text; 2] {
+    let as_percent = low < 1.0 / FACTOR && high > 1.0 / FACTOR;
+    let low = if as_percent { Text::figure(signed_percent(100.0 * (low - 1.0))) } else { difference(low) };
+    [low, difference(high)]
+}
+
+/// An interval of ratios: `-13.5 % to -1.4 %`, `1/640 to 1/420`.
+pub fn range(interval: [f64; 2]) -> Text {
+    let [low, high] = ends(interval);
+    both!("{low} to {high}", "{low} a {high}", low, high)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{Blocks, compare};
-    use super::range;
+    use super::{difference, range, times};
 
     fn blocks(percents: &[f64]) -> Blocks {
         percents.iter().enumerate().map(|(index, percent)| (index as u32 + 1, 1.0 + percent / 100.0)).collect()
@@ -214,7 +248,30 @@ mod tests {
     #[test]
     fn wide_intervals_stay_short() {
         assert_eq!(range([0.0001, 3.335]).en(), "-100.0 % to +233.5 %");
-        assert_eq!(range([0.5, 61_674.4]).en(), "-50.0 % to 61,674-fold");
+        assert_eq!(range([0.5, 61_674.4]).en(), "-50.0 % to 62,000-fold");
         assert_eq!(range([0.5, f64::INFINITY]).es(), "-50,0 % a más de un millón de veces");
+        assert_eq!(range([0.001_565, 0.002_36]).en(), "1/640 to 1/420");
+        assert_eq!(range([10.4, 1234.0]).es(), "10 veces a 1200 veces");
+    }
+
+    #[test]
+    fn what_is_ten_times_as_much_is_a_factor() {
+        for (ratio, words) in [
+            (0.001_922, "1/520"),
+            (0.1, "1/10"),
+            (0.101, "-89.9 %"),
+            (0.9, "-10.0 %"),
+            (9.99, "+899.0 %"),
+            (10.0, "10-fold"),
+            (99.6, "100-fold"),
+            (414.1, "410-fold"),
+            (1e-9, "-100.0 %"),
+            (0.0, "-100.0 %"),
+        ] {
+            assert_eq!(difference(ratio).en(), words, "{ratio}");
+        }
+        assert_eq!(difference(1.0 / 61_674.4).es(), "1/62.000");
+        assert_eq!((times(414.1), times(1.0 / 414.1)), (Some("410".to_owned()), Some("410".to_owned())));
+        assert_eq!([times(0.5), times(2e6), times(f64::NAN), times(0.0)], [None, None, None, None]);
     }
 }

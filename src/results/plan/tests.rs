@@ -65,3 +65,10 @@ fn units_leave_half_of_the_machine() {
         assert_eq!(default_unit_cpu_percent(cpus, units), percent, "{cpus} CPUs, {units} units");
     }
 }
+
+#[test]
+fn paths_are_those_of_the_plan_or_of_its_arms_each_once() {
+    assert_eq!(Plan::quick().paths(), ["/fib?number=28"]);
+    let edge = crate::results::experiment::embedded("edge").unwrap().plan(crate::results::experiment::Size::Quick);
+    assert_eq!(edge.paths(), ["/item?id={zipf 0..99 1}", "/item?id={uniform 0..99999}"]);
+}
