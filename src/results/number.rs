@@ -33,9 +33,13 @@ pub fn milliseconds(value: f64) -> String {
     }
 }
 
-/// A percentage without its sign: whole numbers, with one decimal between 0 and 10.
+/// A percentage without its sign: whole numbers, with one decimal between 0 and 10. What is less than all is never rounded to 100.
 pub fn percent(value: f64) -> String {
-    if value.abs() >= 9.95 || value.abs() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
+    match value.abs() {
+        nearly_all @ 99.5..100.0 => format!("{:.1}", nearly_all.min(99.9).copysign(value)),
+        size if size >= 9.95 || size < 0.05 => format!("{value:.0}"),
+        _ => format!("{value:.1}"),
+    }
 }
 
 /// A figure that is whole more often than not: `3`, `3.5`.
@@ -137,7 +141,7 @@ mod tests {
         assert_eq!(milliseconds(0.424), "0.42");
         assert_eq!(milliseconds(7.26), "7.3");
         assert_eq!(milliseconds(181.4), "181");
-        assert_eq!(percent(99.7), "100");
+        assert_eq!([99.7, 99.97, -99.8, 100.0, 100.2].map(percent), ["99.7", "99.9", "-99.8", "100", "100"]);
         assert_eq!(percent(4.26), "4.3");
         assert_eq!(percent(0.0), "0");
         assert_eq!(price(1.5), "1.50");
