@@ -17,6 +17,9 @@ pub const RELAY: &str = "relay1";
 /// The name of the cache near the clients.
 pub const EDGE: &str = "edge1";
 
+/// One way, of which a health check takes four; HAProxy waits two seconds for it.
+const HAPROXY_FARTHEST: Duration = Duration::from_millis(400);
+
 /// What `up` was asked for; `None` is what was not said.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
@@ -66,6 +69,12 @@ impl FarRequest {
         if self.edge.is_some() && edge_cache.is_none() {
             return Err(Stop::usage(
                 "--edge keeps answers: say for how long with --edge-cache, such as --edge-cache 60s",
+            ));
+        }
+        if self.edge == Some(BalancerKind::Haproxy) && delay > HAPROXY_FARTHEST {
+            return Err(Stop::usage(
+                "a health check of HAProxy near the clients would not be back in time from a balancer that is more than 400ms away: \
+                 --edge nginx has none",
             ));
         }
         // The relay knows nothing of TLS, and to the balancer all clients behind it are one.
@@ -125,6 +134,13 @@ mod tests {
             (FarRequest { delay: None, edge }, false, Some(60), false, Some("--origin-delay")),
             (FarRequest { delay, edge }, false, None, false, Some("--edge-cache 60s")),
             (FarRequest { delay, edge: None }, true, None, false, Some("--behind-balancer")),
+            (
+                FarRequest { delay: Some(Duration::from_millis(401)), edge: Some(BalancerKind::Haproxy) },
+                false,
+                Some(60),
+                false,
+                Some("--edge nginx"),
+            ),
             (FarRequest { delay, edge: None }, false, None, true, Some("--tls and --origin-delay")),
         ] {
             match (request.settle(bare, cache, &[("tls", tls)]), said) {

@@ -16,6 +16,8 @@ use crate::store::{ConnectionBounds, Layout, Store, StoreTargetKind, Target};
 
 /// The environment variable of the key for tokens. It has no flag: whoever lists processes would see it.
 const TOKEN_KEY: &str = "WEBAPP_TOKEN_KEY";
+/// Longest time of an option: a clock has an end, too.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Shortest key, bytes: as long as what it makes (RFC 2104, section 3).
 const SHORTEST_KEY: usize = 32;
 
@@ -165,14 +167,17 @@ impl StateArgs {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        if self.store_timeout < Duration::from_millis(10) {
-            bail!("--store-timeout is {:?}; the least is 10ms", self.store_timeout);
-        }
-        if self.cache_ttl < Duration::from_millis(100) {
-            bail!("--cache-ttl is {:?}; the least is 100ms", self.cache_ttl);
-        }
-        if self.session_lifetime < Duration::from_secs(1) {
-            bail!("--session-lifetime is {:?}; the least is 1s", self.session_lifetime);
+        for (flag, time, least) in [
+            ("--store-timeout", self.store_timeout, Duration::from_millis(10)),
+            ("--cache-ttl", self.cache_ttl, Duration::from_millis(100)),
+            ("--session-lifetime", self.session_lifetime, Duration::from_secs(1)),
+        ] {
+            if time < least {
+                bail!("{flag} is {time:?}; the least is {}", humantime::format_duration(least));
+            }
+            if time > LONGEST {
+                bail!("{flag} is {time:?}; the most is 365 days");
+            }
         }
         Ok(())
     }
@@ -268,6 +273,7 @@ mod tests {
             (&["--cache-ttl", "10ms"], "the least is 100ms"),
             (&["--store-timeout", "1ms"], "the least is 10ms"),
             (&["--session-lifetime", "0"], "the least is 1s"),
+            (&["--cache-ttl", "2y"], "the most is 365 days"),
         ] {
             let refusal = format!("{:#}", start(words).err().unwrap());
             assert!(refusal.contains(named) && !refusal.contains("hunter2"), "{words:?}: {refusal}");
