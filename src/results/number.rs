@@ -37,8 +37,8 @@ pub fn milliseconds(value: f64) -> String {
 pub fn percent(value: f64) -> String {
     match value.abs() {
         nearly_all @ 99.5..100.0 => format!("{:.1}", nearly_all.min(99.9).copysign(value)),
-        size if size >= 9.95 || size < 0.05 => format!("{value:.0}"),
-        _ => format!("{value:.1}"),
+        0.05..9.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
     }
 }
 
