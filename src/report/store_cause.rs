@@ -195,10 +195,11 @@ pub fn evidence(used: &StoreUse) -> Option<Text> {
             response
         )),
         Cause::Slow => Some(both!(
-            "the store is slow: {name} takes {response} ms for an answer, of which {busy} ms are CPU, and {cpu}; it waits for a \
-             disk, a lock or the network",
-            "el almacén es lento: {name} tarda {response} ms en una respuesta, de los que {busy} ms son CPU, y {cpu}; espera por un \
-             disco, un bloqueo o la red",
+            "the store is slow: {name} takes {response} ms for an answer, of which {busy} ms are CPU, and {cpu}; {connections} of \
+             each node wait for a disk, a lock or the network, and where it is the network, more connections bring more",
+            "el almacén es lento: {name} tarda {response} ms en una respuesta, de los que {busy} ms son CPU, y {cpu}; {connections} \
+             de cada nodo esperan por un disco, un bloqueo o la red; si es la red, más conexiones dan más",
+            connections = connections(used),
             name,
             response,
             busy,
