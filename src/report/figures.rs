@@ -24,8 +24,8 @@ use crate::results::number::{milliseconds, or_dash, percent, plain, price};
 /// Points of a fitted curve.
 const CURVE: usize = 60;
 
-/// Throughput over the scale: what was measured, ideal growth, and each law with its band. `None` where the scale has no two
-/// numbers.
+/// Throughput over the scale: what was measured, ideal growth where what serves grows, and each law with its band. `None` where the
+/// scale has no two numbers.
 pub fn throughput(report: &Report) -> Option<Chart> {
     let plan = &report.manifest.plan;
     let numbers: Vec<f64> = plan.scales.iter().filter_map(Scale::number).collect();
@@ -34,7 +34,7 @@ pub fn throughput(report: &Report) -> Option<Chart> {
         return None;
     }
     let mut series = Vec::new();
-    let first = report.points.first().filter(|_| plan.arms.iter().any(Arm::grows));
+    let first = report.points.first().filter(|_| plan.law && plan.arms.iter().any(Arm::grows));
     if let Some((first, at)) = first.and_then(|point| Some((point, point.key.scale.number()?))) {
         let one = first.ceiling_per_second.median / at;
         series.push(Series::new(
