@@ -35,7 +35,7 @@ impl AnswerCpu {
                 let balancer = run.balancer.as_ref().map_or(Some(0.0), |balancer| balancer.cpu_cores);
                 Some(balancer? + services(run, |role| role == ServiceRole::Edge)?)
             }),
-            services_microseconds: of_answer(|run| services(run, is_behind_the_nodes)),
+            services_microseconds: of_answer(|run| services(run, ServiceRole::is_behind_nodes)),
             generator_microseconds: of_answer(|run| Some(run.load.generator.cpu_percent? / 100.0)),
         }
     }
@@ -48,14 +48,6 @@ impl AnswerCpu {
     /// Whether more than nodes serve.
     pub fn has_parts(&self) -> bool {
         [self.balancers_microseconds, self.services_microseconds].into_iter().flatten().any(|part| part > 0.0)
-    }
-}
-
-fn is_behind_the_nodes(role: ServiceRole) -> bool {
-    match role {
-        ServiceRole::Primary | ServiceRole::Replica | ServiceRole::Shard | ServiceRole::Cache => true,
-        // The relay is the way, which is no part of the service.
-        ServiceRole::Edge | ServiceRole::Relay => false,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::usage::median;
 use crate::design::{Text, both};
 use crate::results::number::{or_dash, percent, significant};
-use crate::results::run::{Run, ServiceRole};
+use crate::results::run::Run;
 use crate::results::statistics::Spread;
 
 /// A store that uses this much of its quota has hardly more to give, in percent.
@@ -76,10 +76,8 @@ pub fn services(runs: &[&Run]) -> Vec<ServiceMedian> {
     let count = runs.first().map_or(0, |run| run.services.len());
     let one = |index: usize| {
         let service = runs.first()?.services.get(index)?;
-        match service.role {
-            ServiceRole::Primary | ServiceRole::Replica | ServiceRole::Shard | ServiceRole::Cache => {}
-            // Neither holds anything for the nodes.
-            ServiceRole::Edge | ServiceRole::Relay => return None,
+        if !service.role.is_behind_nodes() {
+            return None;
         }
         Some(ServiceMedian {
             name: format!("{} ({})", service.name, service.kind),
@@ -241,7 +239,7 @@ fn connections(used: &StoreUse) -> Text {
 mod tests {
     use super::*;
     use crate::report::sample;
-    use crate::results::run::ServiceUse;
+    use crate::results::run::{ServiceRole, ServiceUse};
 
     fn store(quota: Option<f64>, cpu: f64, throttled: Option<f64>, response: f64, rate: f64) -> StoreUse {
         let service = ServiceMedian {

@@ -188,6 +188,17 @@ pub enum ServiceRole {
     Relay,
 }
 
+impl ServiceRole {
+    /// Whether nodes ask it for what it holds: a store or a cache behind them.
+    pub fn is_behind_nodes(self) -> bool {
+        match self {
+            Self::Primary | Self::Replica | Self::Shard | Self::Cache => true,
+            // One is in front of the nodes; the other is a way.
+            Self::Edge | Self::Relay => false,
+        }
+    }
+}
+
 /// What the machine of the generator did over the measured window: shares of all its processors in percent, and CPU in cores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
