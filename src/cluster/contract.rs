@@ -121,6 +121,9 @@ pub struct ReshardAnswer {
     pub rows_moved: u64,
     /// The same as a share.
     pub moved_percent: f64,
+    /// Rows that there were before, and are not any more: a server that keeps its rows in memory alone died while they moved.
+    #[serde(default)]
+    pub rows_lost: u64,
     /// The share that rendezvous hashing predicts: that of the shards that came or went.
     pub predicted_percent: f64,
     /// Sessions that went to another shard.

@@ -9,12 +9,23 @@ use super::balancer::SOURCE;
 use super::launch::{Launch, Launched};
 use super::limits::{self, Mechanism, QuotaGroup};
 use super::settings::ClusterSettings;
+use super::state::ClusterFolder;
 use super::{Cluster, logs, ports, process, ready, service};
+use crate::http::blocking;
+use crate::stats::Stats;
 
 /// How long a node may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(15);
 /// What a node gets on top of its drain timeout, to end by itself.
 const END_GRACE: u32 = 5;
+/// For one answer of a node.
+const ASK_LIMIT: Duration = Duration::from_secs(2);
+
+/// What a node says of itself; `None` where it does not answer.
+pub(super) fn stats(folder: &ClusterFolder, node: &str) -> Option<Stats> {
+    let body = blocking::get(&folder.node_url(node), "/stats", ASK_LIMIT).ok()?;
+    serde_json::from_slice(&body).ok()
+}
 
 impl Cluster {
     pub(super) fn quota<'a>(&'a self, node: &'a str) -> QuotaGroup<'a> {

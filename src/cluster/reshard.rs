@@ -19,15 +19,11 @@ use super::contract::ReshardAnswer;
 use super::reporter::command_name;
 use super::shared::{MOST_SERVERS, Resharding};
 use super::wait::Interrupt;
-use super::{Cluster, ports, process, service};
-use crate::http::blocking;
-use crate::stats::Stats;
+use super::{Cluster, node, ports, process, service};
 use crate::store::moves::{self, Moved, Shard, Stopped};
 
 /// How long nodes may take to follow another list of shards.
 const FOLLOW_LIMIT: Duration = Duration::from_secs(15);
-/// For one answer of a node.
-const ASK_LIMIT: Duration = Duration::from_secs(2);
 /// From one word about the progress to the next.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -51,7 +47,7 @@ fn plan(there: u32, broken_off: Option<Resharding>, wanted: u32) -> Result<Resha
         }
         None if wanted == there => Ok(ReshardAction::Nothing),
         None if wanted > MOST_SERVERS => Err(format!("a store has {MOST_SERVERS} shards at most")),
-        None => Ok(ReshardAction::Begin(Resharding { from: there, to: wanted, moved: 0 })),
+        None => Ok(ReshardAction::Begin(Resharding::new(there, wanted))),
     }
 }
 
@@ -74,6 +70,8 @@ impl Cluster {
             }
             ReshardAction::Begin(change) => {
                 self.interrupt = Interrupt::watch()?;
+                let shards = service::shards(&self.settings, &self.folder, self.reporter)?;
+                let change = Resharding { rows: Some(self.count_rows(shards)?), ..change };
                 self.begin(change)?;
                 change
             }
@@ -174,9 +172,7 @@ impl Cluster {
             // One that starts later reads the list then.
             let record = self.folder.node_process(&node);
             let follows = || {
-                let body = blocking::get(&self.folder.node_url(&node), "/stats", ASK_LIMIT).ok();
-                let stats = body.and_then(|body| serde_json::from_slice::<Stats>(&body).ok());
-                let number = stats.and_then(|stats| stats.window.store.generation);
+                let number = node::stats(&self.folder, &node).and_then(|stats| stats.window.store.generation);
                 number.is_some_and(|number| number >= generation) || process::alive(&record).is_none()
             };
             ensure!(
@@ -198,25 +194,25 @@ impl Cluster {
         let mut shards = service::shards(&self.settings, &self.folder, self.reporter)?;
         let mut moved = Moved::default();
         let done = self.move_keys(&mut shards, change, &mut moved);
-        let total = change.moved + moved.rows;
-        self.settings.shared.resharding = Some(Resharding { moved: total, ..change });
+        let change =
+            Resharding { moved: change.moved + moved.rows, sessions: change.sessions + moved.sessions, ..change };
+        self.settings.shared.resharding = Some(change);
         self.folder.save(&self.settings)?;
         done?;
         let moving = moving.elapsed();
-        let mut rows = 0;
-        for (place, shard) in shards.iter_mut().enumerate().take(change.to as usize) {
-            rows += moves::count_rows(&mut **shard).map_err(|failure| self.failed(place, failure))?;
-        }
-        drop(shards);
+        shards.truncate(change.to as usize);
+        let rows = self.count_rows(shards)?;
         self.finish(change)?;
+        let before = change.rows.unwrap_or(rows).max(rows);
         let answer = ReshardAnswer {
             from: change.from,
             to: change.to,
             rows,
-            rows_moved: total,
-            moved_percent: 100.0 * total as f64 / rows.max(1) as f64,
+            rows_moved: change.moved,
+            moved_percent: 100.0 * change.moved as f64 / before.max(1) as f64,
+            rows_lost: before - rows,
             predicted_percent: 100.0 * change.change(true).predicted_share(),
-            sessions_moved: moved.sessions,
+            sessions_moved: change.sessions,
             moving_seconds: moving.as_secs_f64(),
             seconds: start.elapsed().as_secs_f64(),
         };
@@ -251,6 +247,14 @@ impl Cluster {
         Ok(())
     }
 
+    /// Rows of these shards, which are the first of all.
+    fn count_rows(&self, mut shards: Vec<Box<dyn Shard>>) -> anyhow::Result<u64> {
+        let count = |(place, shard): (usize, &mut Box<dyn Shard>)| {
+            moves::count_rows(&mut **shard).map_err(|failure| self.failed(place, failure))
+        };
+        shards.iter_mut().enumerate().map(count).sum()
+    }
+
     fn name_of_shard(&self, place: usize) -> &str {
         self.settings.shared.store_servers().nth(place).map_or("a shard", |server| server.name.as_str())
     }
@@ -281,13 +285,18 @@ impl ReshardAnswer {
             1 => ", and 1 session".to_owned(),
             count => format!(", and {count} sessions"),
         };
+        let lost = match self.rows_lost {
+            0 => String::new(),
+            1 => "; 1 row is gone, as a server that keeps its rows in memory died meanwhile".to_owned(),
+            count => format!("; {count} rows are gone, as a server that keeps its rows in memory died meanwhile"),
+        };
         format!(
-            "{} shards instead of {}: {} of {} rows moved{sessions}: {:.1} %, where rendezvous hashing predicts {:.1} %. That took \
+            "{} shards instead of {}: {} of {} rows moved{sessions}: {:.1} %, where rendezvous hashing predicts {:.1} %{lost}. That took \
              {:.1} s, and {:.1} s with the servers and the nodes that follow",
             self.to,
             self.from,
             self.rows_moved,
-            self.rows,
+            self.rows + self.rows_lost,
             self.moved_percent,
             self.predicted_percent,
             self.moving_seconds,
@@ -302,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_broke_off_comes_first() {
-        let change = |from, to, moved| Resharding { from, to, moved };
+        let change = |from, to, moved| Resharding { moved, ..Resharding::new(from, to) };
         for (there, broken_off, wanted, expected) in [
             (2, None, 3, ReshardAction::Begin(change(2, 3, 0))),
             (1, None, 4, ReshardAction::Begin(change(1, 4, 0))),

@@ -55,12 +55,13 @@ pub fn mariadb() {
 pub fn redis() {
     let cluster = Cluster::up("--store redis --shards 2 --sessions redis -- --sample-interval 100ms");
     let cookies: Vec<String> = (0..30).map(|_| session(&cluster.nodes[0], "").1.unwrap()).collect();
+    let sessions_of = |store| cluster.redis(store, store, "KEYS session:*").matches("session:").count() as u64;
     let ledger = Arc::new(Ledger::default());
     {
         let _checkers = Checkers::start(&ledger, &cluster.nodes, 4);
         std::thread::sleep(part() / 4);
-        // What gives rows away is not told which it has; nodes ask it for everything as before.
-        assert!(cluster.redis("store2", "store2", "ACL SETUSER default -scan").contains("+OK\r\n+OK"));
+        // What gives rows away cannot take them out; nodes ask it for everything as before.
+        assert!(cluster.redis("store2", "store2", "ACL SETUSER default -del").contains("+OK\r\n+OK"));
         let said = cluster.refused(&["reshard", "3"]);
         assert!(
             said.contains("store2") && said.contains("broken off") && said.contains("reshard 3 --name t"),
@@ -68,13 +69,16 @@ pub fn redis() {
         );
         assert!(cluster.refused(&["reshard", "4"]).contains("on their way from 2 shards to 3"));
         std::thread::sleep(Duration::from_millis(200));
-        assert!(cluster.redis("store2", "store2", "ACL SETUSER default +scan").contains("+OK\r\n+OK"));
+        assert!(cluster.redis("store2", "store2", "ACL SETUSER default +del").contains("+OK\r\n+OK"));
         check_answer(&cluster.run(&["reshard", "3"]), 2, 3);
     }
     nothing_is_wrong(&ledger, &cluster);
     ledger.say("redis, reshard");
-    let sessions = cluster.run(&["status"])["reshards"][0]["sessions_moved"].as_u64().unwrap();
+    let done = cluster.run(&["status"])["reshards"][0].clone();
+    // Those of both runs.
+    let sessions = sessions_of("store3");
     assert!(sessions > 0, "of 30 sessions none moved");
+    assert_eq!((&done["sessions_moved"], &done["rows_lost"]), (&json!(sessions), &json!(0)));
     for cookie in &cookies {
         assert_eq!(session(&cluster.nodes[1], cookie), (2, None), "a session is lost");
     }
@@ -85,6 +89,26 @@ pub fn redis() {
     let after = cluster.run(&["status"]);
     assert_eq!((&after["services"], &after["reshards"]), (&before["services"], &before["reshards"]));
     assert_eq!(ask(&cluster.nodes[0], "GET", "/item?id=1", "").unwrap().status, 200);
+}
+
+/// A server that keeps its rows in memory dies while they move, and comes back without them: what is gone is counted and said.
+pub fn redis_shard_dies() {
+    let cluster = Cluster::up("--store redis --shards 2 -- --sample-interval 100ms");
+    assert!(cluster.redis("store2", "store2", "ACL SETUSER default -del").contains("+OK\r\n+OK"));
+    cluster.refused(&["reshard", "3"]);
+    cluster.run(&["kill", "store3"]);
+    assert!(cluster.refused(&["reshard", "3"]).contains("start store3"));
+    cluster.run(&["start", "store3"]);
+    let found = |id: &u64| ask(&cluster.nodes[0], "GET", &format!("/item?id={id}"), "").unwrap().status == 200;
+    let gone = ROWS - (0..ROWS).filter(found).count() as u64;
+    assert!(gone > 0, "store1 gave none of its rows");
+    assert!(cluster.redis("store2", "store2", "ACL SETUSER default +del").contains("+OK\r\n+OK"));
+    let output = cluster.command(&["reshard", "3"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains(&format!("{gone} rows are gone")), "{said}");
+    let done = cluster.run(&["status"])["reshards"][0].clone();
+    assert_eq!((&done["rows"], &done["rows_lost"]), (&json!(ROWS - gone), &json!(gone)), "{done}");
+    assert_eq!((0..ROWS).filter(found).count() as u64, ROWS - gone);
 }
 
 /// The counter of a session, and the cookie that was set.

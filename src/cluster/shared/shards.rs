@@ -9,16 +9,26 @@ use crate::cluster::contract::ServiceRole;
 use crate::store::{ShardChange, ShardList};
 
 /// From so many shards to so many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[allow(missing_docs)]
 pub struct Resharding {
     pub from: u32,
     pub to: u32,
+    /// Rows that there were before; `None` where nobody has counted them.
+    pub rows: Option<u64>,
     /// Rows that have moved.
     pub moved: u64,
+    /// Sessions that have moved.
+    pub sessions: u64,
 }
 
 impl Resharding {
+    /// One of which nothing has been done.
+    pub fn new(from: u32, to: u32) -> Self {
+        Self { from, to, ..Self::default() }
+    }
+
     /// The same for nodes and movers.
     pub fn change(self, begun: bool) -> ShardChange {
         ShardChange { from: self.from as usize, to: self.to as usize, begun }

@@ -106,7 +106,7 @@ fn shards_come_and_go_in_order() {
     let mut shared = request.settle(None).unwrap();
     let names = |shared: &SharedSettings| shared.servers.iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(" ");
     let roles = |shared: &SharedSettings| shared.store_servers().map(|it| it.role).collect::<Vec<_>>();
-    shared.begin(Resharding { from: 1, to: 3, moved: 0 });
+    shared.begin(Resharding::new(1, 3));
     assert_eq!(names(&shared), "store1 store2 store3 sessions1");
     assert_eq!(roles(&shared), [ServiceRole::Shard; 3]);
     let list = shared.shard_list(Path::new("/s"), true).unwrap();
@@ -114,7 +114,7 @@ fn shards_come_and_go_in_order() {
     shared.settle_shards(3);
     let list = shared.shard_list(Path::new("/s"), false).unwrap();
     assert_eq!((names(&shared).as_str(), list.from, list.to), ("store1 store2 store3 sessions1", 3, 3));
-    shared.begin(Resharding { from: 3, to: 1, moved: 0 });
+    shared.begin(Resharding::new(3, 1));
     assert_eq!(names(&shared), "store1 store2 store3 sessions1");
     shared.settle_shards(1);
     assert_eq!((names(&shared).as_str(), roles(&shared)), ("store1 sessions1", vec![ServiceRole::Primary]));
