@@ -23,6 +23,10 @@ fn main() {
     for (name, kind, test) in [
         ("mariadb_replica_and_primary_die_under_load", Kind::Mariadb, replicas as fn()),
         ("mariadb_shard_dies_under_load", Kind::Mariadb, shards),
+        ("mariadb_primary_hands_over_under_load", Kind::Mariadb, || handed_over(Kind::Mariadb)),
+        ("mariadb_primary_hands_over_what_was_not_repeated_yet", Kind::Mariadb, handed_over_late),
+        ("redis_primary_hands_over_under_load", Kind::Redis, || handed_over(Kind::Redis)),
+        ("redis_primary_dies_under_load", Kind::Redis, redis_primary_dies),
         ("redis_replica_dies_under_load", Kind::Redis, redis_replica),
         ("redis_shard_dies_under_load", Kind::Redis, || redis_server_dies("--shards 2")),
         ("redis_cluster_server_dies_under_load", Kind::Redis, || redis_server_dies("--shards 3 --redis-cluster")),
@@ -30,6 +34,7 @@ fn main() {
         ("redis_promotion_that_another_server_does_not_follow", Kind::Redis, half_a_promotion),
         ("mariadb_shards_come_and_go_under_load", Kind::Mariadb, reshard::mariadb),
         ("redis_shards_come_after_an_accident", Kind::Redis, reshard::redis),
+        ("redis_shard_dies_while_rows_move", Kind::Redis, reshard::redis_shard_dies),
         ("redis_cluster_shares_its_rows_itself", Kind::Redis, redis_cluster::shares_itself),
     ] {
         let trial = Trial::test(name, move || {
@@ -70,20 +75,7 @@ fn replicas() {
     assert_eq!(read.status, 200, "{}", read.text());
     assert_eq!(ask(&cluster.nodes[1], "PUT", "/item?id=1", "x").unwrap().status, 503);
 
-    let unknown = ledger.unknown.load(Ordering::SeqCst);
-    let promoted = cluster.run(&["promote", "store2"]);
-    let promotion = &promoted["promotions"][0];
-    assert_eq!((&promotion["promoted"], &promotion["instead_of"]), (&json!("store2"), &json!("store1")));
-    let counted = promotion["lost_writes"].as_u64().unwrap();
-    cluster.wait("the nodes follow", |targets| has(&targets[1], "primary", true));
-    let missing = ledger.missing(&cluster.nodes[0]);
-    assert!(missing > 0, "the replica had been cut off from writes");
-    // What was counted is what was lost; beyond it only what nobody had an answer to.
-    assert!(
-        (missing..=missing + unknown.min(WRITERS)).contains(&counted),
-        "{counted} counted, {missing} missing, {unknown} unknown"
-    );
-    assert_eq!(ask(&cluster.nodes[0], "PUT", "/item?id=1", "1 new").unwrap().status, 200);
+    what_is_lost_is_counted(&cluster, &ledger);
 
     // The old one comes back as a replica of the new one, with its rows.
     cluster.run(&["start", "store1"]);
@@ -104,10 +96,119 @@ fn replicas() {
     assert!(cluster.refused(&["promote", "store9"]).contains("no store store9"));
 }
 
-/// The only replica dies and comes back, and no request is refused.
-fn replica_dies(cluster: &Cluster, ledger: &Arc<Ledger>) {
-    let follows = |targets: &[Value]| has(&targets[0], "primary", true) && targets[1]["lag_milliseconds"].is_number();
-    cluster.wait("the replica follows", follows);
+/// The primary died, and the replica had been cut off from writes before: it becomes the primary, and says how many it has not.
+fn what_is_lost_is_counted(cluster: &Cluster, ledger: &Ledger) {
+    let unknown = ledger.unknown.load(Ordering::SeqCst);
+    let promoted = cluster.run(&["promote", "store2"]);
+    let promotion = &promoted["promotions"][0];
+    assert_eq!((&promotion["promoted"], &promotion["instead_of"]), (&json!("store2"), &json!("store1")));
+    let counted = promotion["lost_writes"].as_u64().unwrap();
+    cluster.wait("the nodes follow", |targets| has(&targets[1], "primary", true));
+    let missing = ledger.missing(&cluster.nodes[0]);
+    assert!(missing > 0, "the replica had been cut off from writes");
+    // What was counted is what was lost; beyond it only what nobody had an answer to.
+    assert!(
+        (missing..=missing + unknown.min(WRITERS)).contains(&counted),
+        "{counted} counted, {missing} missing, {unknown} unknown"
+    );
+    assert_eq!(ask(&cluster.nodes[0], "PUT", "/item?id=1", "1 new").unwrap().status, 200);
+}
+
+/// The same of a Redis, which keeps no log: the nodes know the number of the last write that was acknowledged.
+fn redis_primary_dies() {
+    let cluster = Cluster::up("--store redis --replicas 1");
+    let ledger = Arc::new(Ledger::default());
+    cluster.wait("the replica follows", |targets| targets[1]["lag_milliseconds"].is_number());
+    {
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 0);
+        std::thread::sleep(part() / 2);
+        // From here on nothing reaches the replica.
+        assert!(cluster.redis("store1", "store", "ACL SETUSER default -sync -psync").contains("+OK\r\n+OK"));
+        assert!(cluster.redis("store1", "store", "CLIENT KILL TYPE replica").contains(":1\r\n"));
+        std::thread::sleep(part() / 2);
+        cluster.run(&["kill", "store1"]);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    what_is_lost_is_counted(&cluster, &ledger);
+    // A second one, of a server that numbers its writes where the first one ended.
+    cluster.run(&["start", "store1"]);
+    cluster.wait("it follows the new one", |targets| targets[0]["lag_milliseconds"].is_number());
+    let written = ask(&cluster.nodes[1], "PUT", "/item?id=2", "2 new").unwrap();
+    assert_eq!(written.status, 200, "{}", written.text());
+    let repeated = |version: &Value| {
+        ask(&cluster.nodes[0], "GET", "/item?id=2", "").unwrap().json()["result"]["version"] == *version
+    };
+    let version = written.json()["result"]["version"].clone();
+    let end = std::time::Instant::now() + common::PATIENCE;
+    while !(0..4).all(|_| repeated(&version)) {
+        assert!(std::time::Instant::now() < end, "version {version} does not arrive");
+    }
+    cluster.run(&["kill", "store2"]);
+    let promoted = cluster.run(&["promote", "store1"]);
+    assert_eq!(promoted["promotions"][1]["lost_writes"], 0, "{}", promoted["promotions"]);
+}
+
+/// The primary is changed on purpose, again and again, while everybody reads and writes: nothing is lost, and nothing is read that
+/// is older than was said.
+fn handed_over(kind: Kind) {
+    let name = if kind == Kind::Redis { "redis" } else { "mariadb" };
+    let cluster = Cluster::up(&format!("--store {name} --replicas 1"));
+    let ledger = Arc::new(Ledger::default());
+    // Nodes that start together look at the servers together, and none notices before the other.
+    cluster.run(&["kill", "node2"]);
+    cluster.run(&["start", "node2"]);
+    cluster.wait("the replica follows", |targets| targets[1]["lag_milliseconds"].is_number());
+    {
+        let _checkers = Checkers::start(&ledger, &cluster.nodes, 3);
+        for name in ["store2", "store1", "store2", "store1"] {
+            std::thread::sleep(part() / 2);
+            // The old primary gets nothing of the new one for a while: who still reads from it, reads what is old.
+            let passes_on = |sign: char| {
+                if kind == Kind::Redis {
+                    let said = cluster.redis(name, "store", &format!("ACL SETUSER default {sign}sync {sign}psync"));
+                    assert!(said.contains("+OK\r\n+OK"), "{said}");
+                }
+            };
+            passes_on('-');
+            let promoted = cluster.run(&["promote", name]);
+            let last = promoted["promotions"].as_array().unwrap().last().unwrap();
+            assert_eq!((&last["promoted"], &last["lost_writes"]), (&json!(name), &json!(0)), "{last}");
+            std::thread::sleep(Duration::from_millis(500));
+            passes_on('+');
+            let [new, old] = if name == "store1" { [0, 1] } else { [1, 0] };
+            cluster.wait("the old one follows", |targets| {
+                has(&targets[new], "primary", true) && targets[old]["lag_milliseconds"].is_number()
+            });
+        }
+        std::thread::sleep(part() / 2);
+    }
+    assert_eq!(*ledger.problems.lock().unwrap(), Vec::<String>::new());
+    let [reads, _] = ledger.take_refused();
+    assert!(reads.is_empty(), "{reads:?}");
+    for node in &cluster.nodes {
+        assert_eq!(ledger.missing(node), 0);
+    }
+    ledger.say(name);
+}
+
+/// The replica has received a write and not repeated it: it becomes the primary when it has.
+fn handed_over_late() {
+    let cluster = Cluster::up("--store mariadb --replicas 1");
+    cluster.wait("the replica follows", |targets| targets[1]["lag_milliseconds"].is_number());
+    for statement in ["STOP SLAVE", "CHANGE MASTER TO MASTER_DELAY = 2", "START SLAVE"] {
+        cluster.mariadb("store2", statement);
+    }
+    assert_eq!(ask(&cluster.nodes[0], "PUT", "/item?id=7", "seven").unwrap().status, 200);
+    assert_eq!(cluster.run(&["promote", "store2"])["promotions"][0]["lost_writes"], 0);
+    cluster.wait("the nodes follow", |targets| has(&targets[1], "primary", true));
+    // Whichever of the two answers.
+    for node in cluster.nodes.iter().cycle().take(8) {
+        assert_eq!(ask(node, "GET", "/item?id=7", "").unwrap().json()["result"]["value"], "seven");
+    }
+}
+
+/// A store dies and comes back while all read and write; what was refused meanwhile: reads, writes.
+fn store2_dies_and_returns(cluster: &Cluster, ledger: &Arc<Ledger>) -> [Vec<String>; 2] {
     {
         let _checkers = Checkers::start(ledger, &cluster.nodes, 3);
         std::thread::sleep(part());
@@ -116,7 +217,14 @@ fn replica_dies(cluster: &Cluster, ledger: &Arc<Ledger>) {
         cluster.run(&["start", "store2"]);
         std::thread::sleep(part());
     }
-    let [reads, writes] = ledger.take_refused();
+    ledger.take_refused()
+}
+
+/// The only replica dies and comes back, and no request is refused.
+fn replica_dies(cluster: &Cluster, ledger: &Arc<Ledger>) {
+    let follows = |targets: &[Value]| has(&targets[0], "primary", true) && targets[1]["lag_milliseconds"].is_number();
+    cluster.wait("the replica follows", follows);
+    let [reads, writes] = store2_dies_and_returns(cluster, ledger);
     assert!(reads.is_empty() && writes.is_empty(), "{reads:?} {writes:?}");
     assert_eq!(*ledger.problems.lock().unwrap(), Vec::<String>::new());
     assert!(ledger.reads.load(Ordering::SeqCst) > 50 && ledger.writes.load(Ordering::SeqCst) > 50);
@@ -170,15 +278,7 @@ fn shards() {
     cluster.wait("both are there", |targets| targets.iter().all(|target| has(target, "shard", true)));
     let dead = cluster.service("store2")["address"].as_str().unwrap().to_owned();
     let ledger = Arc::new(Ledger::default());
-    {
-        let _checkers = Checkers::start(&ledger, &cluster.nodes, 3);
-        std::thread::sleep(part());
-        cluster.run(&["kill", "store2"]);
-        std::thread::sleep(part());
-        cluster.run(&["start", "store2"]);
-        std::thread::sleep(part());
-    }
-    let [reads, writes] = ledger.take_refused();
+    let [reads, writes] = store2_dies_and_returns(&cluster, &ledger);
     assert!(!reads.is_empty() && !writes.is_empty());
     for refusal in reads.iter().chain(&writes) {
         assert!(refusal.contains(&dead) && refusal.contains("(shard 2 of 2)"), "{refusal}");
@@ -240,7 +340,7 @@ fn redis_replicas() {
             (1, cluster.run(&["promote", "store2"]))
         }
     };
-    assert_eq!(promoted["promotions"][0]["lost_writes"], Value::Null);
+    assert_eq!(promoted["promotions"][0]["lost_writes"], 0);
     cluster.run(&["start", "store1"]);
     cluster.wait("all follow the new one", |targets| {
         let follows = |target: &Value| target["lag_milliseconds"].is_number();

@@ -37,6 +37,8 @@ pub struct StoreTarget {
     pub reads_total: u64,
     /// Writes answered since the node started, those of sessions included.
     pub writes_total: u64,
+    /// Number of the last write that it acknowledged to this node, where it numbers those of all nodes (`redis://`).
+    pub last_write: Option<u64>,
 }
 
 /// Response times of the last minute, in milliseconds.

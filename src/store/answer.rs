@@ -13,7 +13,8 @@ pub struct TimedAnswer<T> {
     pub worked: Duration,
     /// Which server answered: its place in the layout, from 0 on. Of several that were asked at once, the slowest.
     pub server: usize,
-    /// Where a replica answered: what it says may be so old at most.
+    /// Where a replica answered, or a server of which it is not sure that it is the primary still: how old what it says may be at
+    /// most, before the question was asked.
     pub lag: Option<Duration>,
 }
 

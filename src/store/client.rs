@@ -127,6 +127,12 @@ pub trait Client: Send {
         Err(Failure::Unsupported("have replicas"))
     }
 
+    /// The number of the last write that the server acknowledged to this client, where it numbers its writes: each has a higher one
+    /// than the writes before it, and no number is left out. A replica repeats them with their numbers.
+    fn last_write(&self) -> Option<u64> {
+        None
+    }
+
     /// The row with that id; `None` when there is none.
     fn get(&mut self, id: u64, by: Instant) -> Result<Option<Item>, Failure>;
 

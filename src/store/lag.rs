@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Positions that are kept: at five a second the last three minutes. A replica that is further behind has no bound.
 const MOST: usize = 1_000;
 
+/// For so long a server that said that it is the primary is taken for it.
+pub const TRUST: Duration = Duration::from_millis(500);
+
 /// Where the primary was, and when it was asked.
 #[derive(Debug, Default)]
 pub(super) struct Positions(VecDeque<(Instant, u64)>);
@@ -42,10 +45,26 @@ impl Positions {
     }
 }
 
-/// How old answers of a replica may be that covers the time before `covered`. While the primary is `silent`, nothing is written,
-/// so that its replicas grow no older.
-pub(super) fn age(covered: Instant, now: Instant, silent: Option<Instant>) -> Duration {
-    silent.map_or(now, |silent| silent.min(now)).saturating_duration_since(covered)
+/// A time in which nothing was written: from when the primary gave no answer, until all others were asked, and none was the primary.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PrimarySilence {
+    pub from: Instant,
+    pub until: Instant,
+}
+
+/// How old answers of a replica may be that covers the time before `covered`. In a silence it grows no older.
+pub(super) fn age(covered: Instant, now: Instant, silence: Option<PrimarySilence>) -> Duration {
+    match silence {
+        None => now.saturating_duration_since(covered),
+        Some(PrimarySilence { from, until }) => {
+            from.min(now).saturating_duration_since(covered) + now.saturating_duration_since(until.max(from))
+        }
+    }
+}
+
+/// How old answers of a server may be that was asked at `confirmed`, and said that it is the primary: another one may be it since.
+pub(super) fn doubt(confirmed: Instant, now: Instant) -> Option<Duration> {
+    Some(now.saturating_duration_since(confirmed)).filter(|unknown| *unknown > TRUST)
 }
 
 #[cfg(test)]
@@ -92,16 +111,32 @@ mod tests {
     }
 
     #[test]
-    fn answers_grow_old_until_the_primary_is_silent() {
+    fn a_primary_is_believed_for_a_while() {
         let start = Instant::now();
-        for (now, silent, age_then) in [(500, None, 300), (500, Some(450), 250), (500, Some(900), 300), (100, None, 0)]
-        {
-            let silent = silent.map(|milliseconds| at(start, milliseconds));
-            assert_eq!(
-                age(at(start, 200), at(start, now), silent),
-                Duration::from_millis(age_then),
-                "{now} {silent:?}"
-            );
+        for (now, doubted) in [(0, None), (500, None), (501, Some(501)), (9_000, Some(9_000))] {
+            assert_eq!(doubt(start, at(start, now)), doubted.map(Duration::from_millis), "{now}");
+        }
+        assert_eq!(doubt(at(start, 9), start), None);
+    }
+
+    #[test]
+    fn answers_grow_old_except_in_a_silence() {
+        let start = Instant::now();
+        for (now, silence, age_then) in [
+            (500, None, 300),
+            (500, Some((450, 500)), 250),
+            (900, Some((450, 900)), 250),
+            // The others were asked 150 ms ago: one may have become the primary since.
+            (900, Some((450, 750)), 400),
+            // Nobody has asked them yet.
+            (900, Some((450, 300)), 700),
+            (500, Some((900, 400)), 300),
+            (100, None, 0),
+        ] {
+            let silence =
+                silence.map(|(from, until)| PrimarySilence { from: at(start, from), until: at(start, until) });
+            let age = age(at(start, 200), at(start, now), silence);
+            assert_eq!(age, Duration::from_millis(age_then), "{now} {silence:?}");
         }
     }
 }

@@ -129,6 +129,7 @@ impl Member {
             waiting: pool.queued,
             saturated_seconds_total: pool.saturated_seconds_total,
             response_milliseconds: StoreResponse { p50, p99 },
+            last_write: self.server.last_write(),
             ..StoreTarget::default()
         });
         StoreReading { pool, response_p50_milliseconds: p50, response_p99_milliseconds: p99, ..reading }

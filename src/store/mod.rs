@@ -68,6 +68,7 @@ pub use answer::{Reads, TimedAnswer};
 pub use client::{Client, Failure, Item, Lookup, ReplicaRole, Session, SessionKey, Standing};
 pub use connect::connect;
 pub use error::{Error, NoAnswer};
+pub use lag::TRUST;
 pub use layout::{ConnectionBounds, Layout};
 pub use memory::MemoryStore;
 pub use operate::operate;

@@ -28,4 +28,14 @@ pub trait Operator: Send {
 
     /// Makes a replica the primary.
     fn promote(&mut self) -> Result<(), Failure>;
+
+    /// The number of the last write that it has, where it numbers them (see [`super::client::Client::last_write`]).
+    fn last_write(&mut self) -> Result<Option<u64>, Failure> {
+        Ok(None)
+    }
+
+    /// Of a primary that numbers its writes: the next one gets a higher number than `last`, which another server gave before.
+    fn number_from(&mut self, _last: u64) -> Result<(), Failure> {
+        Ok(())
+    }
 }

@@ -1,6 +1,8 @@
 //! `redis://`: Redis, or another server of its protocol.
 //!
-//! A row is a hash `item:ID`; the index is one set a tag, `tag:TAG`, of ids. A session is a hash that expires.
+//! A row is a hash `item:ID`; the index is one set a tag, `tag:TAG`, of ids. A session is a hash that expires. `writes` counts the
+//! writes of rows and sessions, in one step with each of them: what a dead primary had acknowledged and its replica has not, is the
+//! difference of two such numbers.
 
 pub mod cluster;
 pub mod join;
@@ -27,18 +29,28 @@ const KEYS_A_STEP: usize = 1_000;
 /// Reads that are sent in one pipeline, of some 60 bytes each: both ways they fit into one packet, or two.
 pub(super) const MOST_AT_ONCE: usize = 16;
 
-/// Writes a row that is there, in one step.
+/// The key that a primary has while it takes no writes, as another server shall become the primary.
+const HANDS_OVER: &str = "hands-over";
+
+/// The key under which writes are counted.
+const WRITES: &str = "writes";
+
+/// Writes a row that is there, in one step; where it gets [`WRITES`], it numbers that write.
 const PUT: &str = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 redis.call('HSET', KEYS[1], 'value', ARGV[1])
-return redis.call('HINCRBY', KEYS[1], 'version', 1)";
+return {redis.call('HINCRBY', KEYS[1], 'version', 1), KEYS[2] and redis.call('INCR', KEYS[2]) or false}";
 
-/// Counts a session that is there, in one step.
+/// Counts a session that is there, in one step, and numbers that write likewise.
 const NEXT: &str = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-return {redis.call('HINCRBY', KEYS[1], 'counter', 1), redis.call('HGET', KEYS[1], 'user')}";
+local counter = redis.call('HINCRBY', KEYS[1], 'counter', 1)
+return {counter, redis.call('HGET', KEYS[1], 'user'), KEYS[2] and redis.call('INCR', KEYS[2]) or false}";
 
 /// A connection to a server.
 pub struct Redis {
     connection: Connection,
+    /// Whether its writes are numbered.
+    numbers_writes: bool,
+    last_write: Option<u64>,
 }
 
 /// What `HMGET item:ID tag value version` answers.
@@ -51,7 +63,37 @@ impl Redis {
             Failure::Refused(why) => Failure::Lost(why),
             other => other,
         })?;
-        Ok(Self { connection })
+        Ok(Self { connection, numbers_writes: true, last_write: None })
+    }
+
+    /// The same as one server of several that share the keys out among themselves: a step may touch one key alone.
+    pub(super) fn connect_to_one_of_cluster(remote: &Remote, timeout: Duration) -> Result<Self, Failure> {
+        Ok(Self { numbers_writes: false, ..Self::connect(remote, timeout)? })
+    }
+
+    /// A script over a key, and over the number of the writes where they have one.
+    fn script(&self, script: &str, key: String) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        match self.numbers_writes {
+            true => command.arg(script).arg(2).arg(key).arg(WRITES),
+            false => command.arg(script).arg(1).arg(key),
+        };
+        command
+    }
+
+    /// The number of a write that was acknowledged.
+    fn acknowledged(&mut self, number: Option<u64>) {
+        self.last_write = number.or(self.last_write);
+    }
+
+    /// Sends commands that write, and numbers them together, in one step with them.
+    fn write_all(&mut self, mut commands: Pipeline) -> Result<(), Failure> {
+        if self.numbers_writes {
+            commands.atomic().cmd("INCR").arg(WRITES);
+        }
+        let numbers: Vec<u64> = self.ask_all(&commands)?;
+        self.acknowledged(numbers.last().copied());
+        Ok(())
     }
 
     fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, Failure> {
@@ -61,6 +103,12 @@ impl Redis {
     /// Sends all commands at once.
     fn ask_all<T: FromRedisValue>(&mut self, commands: &Pipeline) -> Result<T, Failure> {
         commands.query(&mut self.connection).map_err(|error| failure(&error))
+    }
+
+    /// What it is, and how far, by what it says of its replication.
+    fn replication_standing(&mut self) -> Result<Standing, Failure> {
+        let text: String = self.ask(redis::cmd("INFO").arg("replication"))?;
+        standing(&text).ok_or_else(|| Failure::Refused("it does not say what it is".to_owned()))
     }
 
     /// The rows of these ids, those that are there.
@@ -236,11 +284,15 @@ impl Client for Redis {
         self.ask::<String>(&redis::cmd("PING")).map(drop)
     }
 
+    /// One that hands over takes no writes, and is no primary any more.
     fn standing(&mut self, _by: Instant) -> Result<Standing, Failure> {
-        let mut command = redis::cmd("INFO");
-        command.arg("replication");
-        let text: String = self.ask(&command)?;
-        standing(&text).ok_or_else(|| Failure::Refused("it does not say what it is".to_owned()))
+        let standing = self.replication_standing()?;
+        let hands_over: bool = self.ask(redis::cmd("EXISTS").arg(HANDS_OVER))?;
+        Ok(if hands_over { Standing { part: ReplicaRole::Replica, ..standing } } else { standing })
+    }
+
+    fn last_write(&self) -> Option<u64> {
+        self.last_write
     }
 
     fn get(&mut self, id: u64, _by: Instant) -> Result<Option<Item>, Failure> {
@@ -259,9 +311,12 @@ impl Client for Redis {
     }
 
     fn put(&mut self, id: u64, value: &str, _by: Instant) -> Result<Option<u64>, Failure> {
-        let mut command = redis::cmd("EVAL");
-        command.arg(PUT).arg(1).arg(item_key(id)).arg(value);
-        self.ask(&command)
+        let mut command = self.script(PUT, item_key(id));
+        command.arg(value);
+        let written: Option<(u64, Option<u64>)> = self.ask(&command)?;
+        let Some((version, number)) = written else { return Ok(None) };
+        self.acknowledged(number);
+        Ok(Some(version))
     }
 
     fn by_tag(&mut self, tag: u64, lookup: Lookup, by: Instant) -> Result<Vec<Item>, Failure> {
@@ -283,20 +338,20 @@ impl Client for Redis {
     ) -> Result<(), Failure> {
         let mut pipeline = redis::pipe();
         keep_session(pipeline.atomic(), key, session, lifetime);
-        self.ask_all(&pipeline)
+        self.write_all(pipeline)
     }
 
     fn next_of_session(&mut self, key: &SessionKey, _by: Instant) -> Result<Option<Session>, Failure> {
-        let mut command = redis::cmd("EVAL");
-        command.arg(NEXT).arg(1).arg(session_key(key));
-        let next: Option<(u64, Option<String>)> = self.ask(&command)?;
-        Ok(next.map(|(counter, user)| Session { counter, user }))
+        let next: Option<(u64, Option<String>, Option<u64>)> = self.ask(&self.script(NEXT, session_key(key)))?;
+        let Some((counter, user, number)) = next else { return Ok(None) };
+        self.acknowledged(number);
+        Ok(Some(Session { counter, user }))
     }
 
     fn delete_session(&mut self, key: &SessionKey, _by: Instant) -> Result<(), Failure> {
-        let mut command = redis::cmd("DEL");
-        command.arg(session_key(key));
-        self.ask(&command)
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("DEL").arg(session_key(key)).ignore();
+        self.write_all(pipeline)
     }
 
     fn kept(&mut self, name: &str, _by: Instant) -> Result<Option<Vec<u8>>, Failure> {

@@ -2,13 +2,16 @@
 //!
 //! Nobody tells a node that another server was made the primary: it asks each of them what it is, a few times a second, over a
 //! connection beside the pool. A replica is asked right after the primary, so that what it lacks is what it lacks then.
+//!
+//! Who hands over on purpose waits [`super::TRUST`] between the last write of the old primary and the first one of the new: a node that has not
+//! noticed yet shows by then how old the old one's rows may be.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Failure, ReplicaRole, Standing};
 use super::connect::connect;
-use super::lag::{Positions, age};
+use super::lag::{Positions, PrimarySilence, age, doubt};
 use super::target::Target;
 use crate::lock::lock;
 
@@ -34,6 +37,8 @@ struct ReplicationState {
     /// Place of the server that takes writes.
     primary: usize,
     positions: Positions,
+    /// When the primary was asked last, of the times that it said that it is the primary.
+    confirmed: Instant,
     /// Since when the primary has not answered.
     silent: Option<Instant>,
     servers: Vec<LastStanding>,
@@ -43,8 +48,10 @@ struct ReplicationState {
 }
 
 /// What a server said last.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct LastStanding {
+    /// When it was asked.
+    asked: Instant,
     standing: Option<Standing>,
     /// It has every write that was acknowledged before this moment.
     covered: Option<Instant>,
@@ -69,8 +76,12 @@ impl Replication {
         let state = ReplicationState {
             primary: 0,
             positions: Positions::default(),
+            confirmed: Instant::now(),
             silent: None,
-            servers: vec![LastStanding::default(); targets.len()],
+            servers: vec![
+                LastStanding { asked: Instant::now(), standing: None, covered: None, lag: None };
+                targets.len()
+            ],
             rounds: 0,
             closed: false,
         };
@@ -98,7 +109,17 @@ impl Replication {
         if server == state.primary {
             return Some(Duration::ZERO);
         }
-        Some(age(state.servers.get(server)?.covered?, Instant::now(), state.silent))
+        Some(age(state.servers.get(server)?.covered?, Instant::now(), state.silence()))
+    }
+
+    /// How old an answer that the server is asked for now may be, for who asked; `None` where it is not old, as the primary's.
+    pub fn lag_of_answer(&self, server: usize) -> Option<Duration> {
+        let now = Instant::now();
+        let state = lock(&self.inner.state);
+        if server == state.primary {
+            return doubt(state.confirmed, now);
+        }
+        Some(age(state.servers.get(server)?.covered?, now, state.silence()))
     }
 
     /// How that server takes part.
@@ -108,6 +129,14 @@ impl Replication {
             true => Role { part: ReplicaRole::Primary, lag: None },
             false => Role { part: ReplicaRole::Replica, lag: state.servers.get(server).and_then(|seen| seen.lag) },
         }
+    }
+}
+
+impl ReplicationState {
+    fn silence(&self) -> Option<PrimarySilence> {
+        let others = self.servers.iter().enumerate().filter(|(place, _)| *place != self.primary);
+        let until = others.map(|(_, server)| server.asked).min()?;
+        Some(PrimarySilence { from: self.silent?, until })
     }
 }
 
@@ -155,7 +184,7 @@ impl ReplicationInner {
     /// Takes over what a server that was asked at `asked` said.
     fn learn(&self, at: usize, asked: Instant, standing: Result<Standing, Failure>) {
         let mut state = lock(&self.state);
-        state.servers[at].standing = standing.ok();
+        (state.servers[at].asked, state.servers[at].standing) = (asked, standing.ok());
         let said: Vec<Option<Standing>> = state.servers.iter().map(|seen| seen.standing).collect();
         let primary = primary_of(state.primary, &said);
         if primary != state.primary {
@@ -173,6 +202,7 @@ impl ReplicationInner {
             match state.servers[at].standing {
                 Some(Standing { part: ReplicaRole::Primary, position }) => {
                     state.positions.add(asked, position);
+                    state.confirmed = asked;
                     state.silent = None;
                 }
                 // Away, or it takes no writes any more: nothing is written.
@@ -185,7 +215,7 @@ impl ReplicationInner {
             self.asked.notify_all();
         } else if let Some(standing) = state.servers[at].standing {
             let covered = state.positions.covered(standing.position);
-            let lag = covered.map(|covered| age(covered, asked, state.silent));
+            let lag = covered.map(|covered| age(covered, asked, state.silence()));
             state.servers[at].covered = covered;
             state.servers[at].lag = lag;
         } else {

@@ -55,6 +55,11 @@ impl StoreServer {
         &self.clients.answers
     }
 
+    /// Number of the last write that it acknowledged, where it numbers them.
+    pub fn last_write(&self) -> Option<u64> {
+        Some(self.clients.last_write.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    }
+
     /// Whether it is known not to answer.
     pub fn is_away(&self) -> bool {
         self.clients.is_away()

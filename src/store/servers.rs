@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::answer::{Reads, TimedAnswer};
-use super::client::ReplicaRole;
 use super::error::{Error, NoAnswer};
 use super::layout::{ConnectionBounds, Layout};
 use super::member::{Member, Operation, Waited};
@@ -106,9 +105,9 @@ impl Servers {
         start: impl FnOnce(&StoreServer) -> Result<PendingQuestion<T>, Error>,
     ) -> Result<TimedAnswer<T>, NoAnswer> {
         let member = self.members.get(server).ok_or(NoAnswer { server, error: Error::Panicked })?;
+        let lag = self.replicas.as_ref().and_then(|replicas| replicas.replication.lag_of_answer(server));
         let done = member.start(operation, start).and_then(Waited::answer);
         let done = done.map_err(|error| NoAnswer { server, error })?;
-        let lag = self.replicas.as_ref().and_then(|replicas| replicas.age_of_answer(server));
         Ok(TimedAnswer { value: done.value, queued: done.queued, worked: done.worked, server, lag })
     }
 }
@@ -124,15 +123,6 @@ impl Replicas {
         };
         let busy: Vec<Option<usize>> = members.iter().enumerate().map(busy).collect();
         least_busy(&busy, self.turn.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// What `server` has just answered may be so old; `None` for the primary.
-    fn age_of_answer(&self, server: usize) -> Option<Duration> {
-        match self.replication.role(server).part {
-            ReplicaRole::Primary => None,
-            // Without a bound it was not asked, or has lost it since.
-            ReplicaRole::Replica => self.replication.age(server),
-        }
     }
 
     fn too_old(&self, server: usize) -> Option<String> {

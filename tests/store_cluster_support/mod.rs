@@ -96,6 +96,15 @@ impl Cluster {
         said
     }
 
+    /// Lets whoever operates a MariaDB server say something to it.
+    pub fn mariadb(&self, store: &str, statement: &str) {
+        use mysql::prelude::Queryable;
+        let password = std::fs::read_to_string(self.folder.path().join("s/t/secrets/operator.password")).unwrap();
+        let address = self.service(store)["address"].as_str().unwrap().to_owned();
+        let url = format!("mysql://operator:{}@{address}", password.trim());
+        mysql::Conn::new(mysql::Opts::from_url(&url).unwrap()).unwrap().query_drop(statement).unwrap();
+    }
+
     pub fn service(&self, name: &str) -> Value {
         let status = self.run(&["status"]);
         status["services"].as_array().unwrap().iter().find(|service| service["name"] == name).cloned().unwrap()

@@ -12,13 +12,16 @@ use crate::cluster::reporter::{Reporter, command_name};
 use crate::cluster::settings::ClusterSettings;
 use crate::cluster::shared::ServerKind;
 use crate::cluster::state::ClusterFolder;
-use crate::cluster::wait;
-use crate::store::{Operator, ReplicaRole};
+use crate::cluster::{node, wait};
+use crate::kernel::clock;
+use crate::store::{Operator, ReplicaRole, TRUST};
 
 /// How long the new primary may take to repeat what it received.
 const REPEAT_LIMIT: Duration = Duration::from_secs(20);
 /// How long the old one must take no writes: until the new one has repeated all, is the primary, and the old one follows it.
 const PAUSE: Duration = REPEAT_LIMIT.saturating_mul(3);
+/// How long a node may take to say which writes were acknowledged: it takes a sample now and then.
+const NODE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Makes the server `name` the primary, and the others its replicas. Changes `settings`, and keeps them as soon as the server is the
 /// primary, so that they say what holds whatever becomes of the others.
@@ -52,12 +55,7 @@ fn record(settings: &mut ClusterSettings, (new, old): (usize, usize), lost: Lost
         // A server of the same number would not repeat what the old one wrote: it would take it for its own.
         servers[old].number = fastrand::u32(1..);
     }
-    let lost_writes = match lost {
-        Lost::Nothing => Some(0),
-        Lost::Writes(count) => Some(count),
-        Lost::Unknown => None,
-    };
-    settings.shared.promotions.push(PromotionAnswer { promoted, instead_of, lost_writes });
+    settings.shared.promotions.push(PromotionAnswer { promoted, instead_of, lost_writes: lost.writes() });
 }
 
 fn followers<'a>(
@@ -76,7 +74,7 @@ fn promotion<'a>(
     (new, old): (usize, usize),
 ) -> Promotion<'a> {
     let server = |place: usize| server_of(settings, &settings.shared.servers[place], folder, reporter);
-    Promotion { new: server(new), old: server(old), reporter }
+    Promotion { new: server(new), old: server(old), folder, reporter }
 }
 
 /// The places of the server to promote, and of the primary.
@@ -99,13 +97,24 @@ fn places(settings: &ClusterSettings, name: &str) -> anyhow::Result<(usize, usiz
 enum Lost {
     Nothing,
     Writes(u64),
-    /// The old primary kept nothing by which it could be counted.
+    /// The old primary kept nothing by which it could be counted, and a node that may know does not say.
     Unknown,
+}
+
+impl Lost {
+    fn writes(self) -> Option<u64> {
+        match self {
+            Self::Nothing => Some(0),
+            Self::Writes(count) => Some(count),
+            Self::Unknown => None,
+        }
+    }
 }
 
 struct Promotion<'a> {
     new: ServerService<'a>,
     old: ServerService<'a>,
+    folder: &'a ClusterFolder,
     reporter: Reporter,
 }
 
@@ -124,12 +133,16 @@ impl Promotion<'_> {
             }
             None => self.take_over(&mut *new, others)?,
         };
+        let last_of_old = new.last_write().map_err(said)?.zip(lost.writes()).map(|(last, lost)| last + lost);
         if let Err(failure) = new.promote() {
             let error = said(failure).context(format!("{} does not become the primary", names.0));
             return Err(match old.map_or(Ok(()), |old| self.give_back(old)) {
                 Ok(()) => error,
                 Err(why) => error.context(why),
             });
+        }
+        if let Some(Err(failure)) = last_of_old.map(|last| new.number_from(last)) {
+            self.reporter.warn(format_args!("{} numbers its writes anew: {:#}", names.0, said(failure)));
         }
         self.reporter.step(format_args!(
             "{} is the primary now, instead of {}: {}",
@@ -200,7 +213,10 @@ impl Promotion<'_> {
     /// The old one lives: it takes no more writes, and the new one repeats the last of them.
     fn hand_over(&self, old: &mut dyn Operator, new: &mut dyn Operator) -> anyhow::Result<()> {
         let name = &self.old.server.name;
+        let connected = wait::until(REPEAT_LIMIT, || new.following().is_ok_and(|position| position.is_some()));
+        ensure!(connected, "{} does not follow {name} now; nothing was changed", self.new.server.name);
         old.stop_writes(PAUSE).map_err(said).with_context(|| format!("{name} does not stop to write"))?;
+        let stopped = Instant::now();
         let last = old.standing(Instant::now() + REPEAT_LIMIT).map_err(said)?.position;
         self.reporter.step(format_args!("{name} takes no more writes; its last one is {last}"));
         let there = || new.following().is_ok_and(|position| position.is_some_and(|position| position >= last));
@@ -209,6 +225,8 @@ impl Promotion<'_> {
             "{} has not repeated the last write of {name} within {REPEAT_LIMIT:?}; nothing was changed",
             self.new.server.name
         );
+        // When others are written, no node takes the old one's rows for the newest any more.
+        std::thread::sleep(TRUST.saturating_sub(stopped.elapsed()));
         Ok(())
     }
 
@@ -234,8 +252,29 @@ impl Promotion<'_> {
                 let count = binlog::transactions_after(&self.old.data(), position);
                 Ok(Lost::Writes(count.with_context(|| format!("cannot count what {old} takes along"))?))
             }
-            ServerKind::Redis | ServerKind::Memcached => Ok(Lost::Unknown),
+            ServerKind::Redis | ServerKind::Memcached => {
+                Ok(match (self.last_acknowledged(), new.last_write().map_err(said)?) {
+                    (Some(acknowledged), Some(last)) => Lost::Writes(acknowledged.saturating_sub(last)),
+                    (_, _) => Lost::Unknown,
+                })
+            }
         }
+    }
+
+    /// The highest number that a server of the store gave to a write which a node knows of; `None` where a node does not say.
+    fn last_acknowledged(&self) -> Option<u64> {
+        let since = clock::unix_seconds();
+        let of_node = |name: &String| {
+            let mut stats = None;
+            wait::until(NODE_LIMIT, || {
+                stats = node::stats(self.folder, name).filter(|stats| stats.raw.unix_seconds >= since);
+                stats.is_some()
+            });
+            Some(stats?.window.store.targets.iter().filter_map(|target| target.last_write).max().unwrap_or_default())
+        };
+        let nodes = self.folder.nodes();
+        let alive = nodes.iter().filter(|name| process::alive(&self.folder.node_process(name)).is_some());
+        alive.map(of_node).collect::<Option<Vec<u64>>>()?.into_iter().max()
     }
 }
 
@@ -245,6 +284,8 @@ fn words(lost: Lost, old: &str) -> String {
         Lost::Writes(0) => format!("{old} had passed on all of its writes, nothing is lost"),
         Lost::Writes(1) => format!("1 write that {old} had not passed on is lost"),
         Lost::Writes(count) => format!("{count} writes that {old} had not passed on are lost"),
-        Lost::Unknown => format!("{old} kept no log, so that nobody can count the writes that it had not passed on"),
+        Lost::Unknown => format!(
+            "{old} kept no log, and not every node says which writes were acknowledged, so that nobody can count those that are lost"
+        ),
     }
 }

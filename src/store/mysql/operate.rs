@@ -35,8 +35,11 @@ fn quoted(text: &str) -> String {
 }
 
 impl Operator for Mysql {
+    /// Of one that takes no writes, too, its own last one: who was the primary a moment ago has repeated nobody's.
     fn standing(&mut self, by: Instant) -> Result<Standing, Failure> {
-        Client::standing(self, by)
+        let part = Client::standing(self, by)?.part;
+        let last: Option<String> = self.connection.query_first("SELECT @@global.gtid_current_pos").map_err(failure)?;
+        Ok(Standing { part, position: sequence(&last.unwrap_or_default()) })
     }
 
     fn follow(&mut self, primary: &Target) -> Result<(), Failure> {

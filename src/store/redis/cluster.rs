@@ -95,7 +95,7 @@ impl RedisCluster {
         let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
         let port = port.parse().map_err(|_| Failure::Refused(format!("the cluster names a server {address}")))?;
         let like = self.seeds.first().ok_or_else(|| Failure::Lost("the URL names no server".to_owned()))?;
-        Redis::connect(&Remote { host: host.to_owned(), port, ..like.clone() }, self.timeout)
+        Redis::connect_to_one_of_cluster(&Remote { host: host.to_owned(), port, ..like.clone() }, self.timeout)
     }
 
     /// HOST:PORT of the server that has the key, as far as is known.

@@ -31,6 +31,8 @@ pub(in crate::store) struct Clients {
     /// Time that the server took for each answer.
     pub answers: Recent,
     pub answers_total: AtomicU64,
+    /// Number of the last write that the server acknowledged; 0 where it numbers none.
+    pub last_write: AtomicU64,
 }
 
 struct Idle {
@@ -85,6 +87,7 @@ impl Clients {
             closed: AtomicBool::new(false),
             answers: Recent::default(),
             answers_total: AtomicU64::new(0),
+            last_write: AtomicU64::new(0),
         }
     }
 
@@ -101,6 +104,9 @@ impl Clients {
     ) -> Result<T, Failure> {
         let mut lent = self.lend()?;
         let answer = question(&mut *lent.client, by);
+        if let Some(number) = lent.client.last_write() {
+            self.last_write.fetch_max(number, Ordering::Relaxed);
+        }
         self.take_back(lent, std::slice::from_ref(&answer));
         answer
     }
