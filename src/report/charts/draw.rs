@@ -11,11 +11,18 @@ use crate::design::Text;
 
 /// Size of the drawing, in its own units: at 1440 px one of them is about a pixel.
 pub const SIZE: (f64, f64) = (720.0, 400.0);
-/// Room around the plot for the words: left, right, above, below.
+/// Room around the plot for the words: left at least, right, above, below.
 const ROOM: [f64; 4] = [66.0, 18.0, 36.0, 56.0];
+/// About how many values are written along the y axis.
+const TICKS: usize = 6;
+/// Widths of a digit and of another sign in the letters of a phone, the largest that the page uses in a chart.
+const SIGN_WIDTHS: [f64; 2] = [13.5, 7.0];
+/// Between a value and the axis.
+const GAP: f64 = 8.0;
 
 /// Where values stand in the drawing.
 pub struct Frame {
+    left: f64,
     x: Axis,
     y: Axis,
 }
@@ -24,15 +31,14 @@ impl Frame {
     /// The frame of a chart.
     pub fn of(chart: &Chart) -> Self {
         let ((x_low, x_high), (y_low, y_high)) = (chart.span_of_x(), chart.span_of_y());
-        Self {
-            x: Axis { low: x_low, high: x_high, log: chart.log_x },
-            y: Axis { low: y_low, high: y_high, log: chart.log },
-        }
+        let y = Axis { low: y_low, high: y_high, log: chart.log };
+        let widths = y.ticks(TICKS, false).into_iter().map(|value| width(&tick(value)));
+        Self { left: widths.fold(ROOM[0], f64::max), x: Axis { low: x_low, high: x_high, log: chart.log_x }, y }
     }
 
     /// From the left edge of the drawing.
     pub fn across(&self, x: f64) -> f64 {
-        ROOM[0] + (SIZE.0 - ROOM[0] - ROOM[1]) * self.x.place(x)
+        self.left + (SIZE.0 - self.left - ROOM[1]) * self.x.place(x)
     }
 
     /// From its upper edge.
@@ -50,6 +56,12 @@ impl Frame {
     }
 }
 
+/// At most so much room needs a value left of the axis.
+fn width(value: &str) -> f64 {
+    let sign = |sign: char| SIGN_WIDTHS[usize::from(!sign.is_ascii_digit())];
+    value.chars().map(sign).sum::<f64>() + GAP
+}
+
 /// The whole drawing, without a name: the page gives it one.
 pub fn svg(chart: &Chart, name: &str) -> String {
     let frame = Frame::of(chart);
@@ -60,7 +72,7 @@ pub fn svg(chart: &Chart, name: &str) -> String {
     axes(chart, &frame, &mut out);
     for rule in &chart.rules {
         let (x, y) = (frame.across(rule.at), frame.down(rule.at));
-        let (left, right, top, bottom) = (ROOM[0], SIZE.0 - ROOM[1], ROOM[2], SIZE.1 - ROOM[3]);
+        let (left, right, top, bottom) = (frame.left, SIZE.0 - ROOM[1], ROOM[2], SIZE.1 - ROOM[3]);
         let (path, at) = if rule.upright {
             (format!("M{x:.1} {top}V{bottom}"), (x + 6.0, top + 14.0))
         } else {
@@ -77,11 +89,11 @@ pub fn svg(chart: &Chart, name: &str) -> String {
 }
 
 fn axes(chart: &Chart, frame: &Frame, out: &mut String) {
-    let (left, right, bottom) = (ROOM[0], SIZE.0 - ROOM[1], SIZE.1 - ROOM[3]);
-    for value in frame.y.ticks(6, false) {
+    let (left, right, bottom) = (frame.left, SIZE.0 - ROOM[1], SIZE.1 - ROOM[3]);
+    for value in frame.y.ticks(TICKS, false) {
         let y = frame.down(value);
         let _ = write!(out, "<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/>");
-        *out += &words(&Text::figure(tick(value)), (left - 8.0, y + 4.5), "end", "tick");
+        *out += &words(&Text::figure(tick(value)), (left - GAP, y + 4.5), "end", "tick");
     }
     for value in frame.x.ticks(8, chart.whole) {
         *out += &words(&Text::figure(chart.x_label(value)), (frame.across(value), bottom + 20.0), "middle", "tick");

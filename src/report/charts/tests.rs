@@ -69,6 +69,17 @@ fn every_arm_has_a_colour_and_a_marker_of_its_own() {
 }
 
 #[test]
+fn the_values_at_the_axis_have_room_left_of_it() {
+    let left = |highest: f64| {
+        let svg = chart(vec![(1.0, 0.0), (2.0, highest)], false).svg("name");
+        let (_, after) = svg.split_once("class=\"axis\" d=\"M").unwrap();
+        after.split_once(' ').unwrap().0.parse::<f64>().unwrap()
+    };
+    assert_eq!(left(90.0), left(900.0));
+    assert!(left(900.0) < left(90_000.0) && left(90_000.0) < left(900_000.0));
+}
+
+#[test]
 fn odd_data_is_drawn_too() {
     for points in [
         vec![],
