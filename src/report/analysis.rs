@@ -79,6 +79,9 @@ pub struct Point {
     /// What the cache nearest to the client did. `None` where no answer told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caching: Option<CachingOutcome>,
+    /// Of all good answers, those to writes among them, the share that this cache had, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_cache_percent: Option<f64>,
     /// True when all runs behind the ceiling are valid.
     pub valid: bool,
     /// Why not.
@@ -220,6 +223,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         death: death(results, key),
         versions: runs.iter().filter_map(|run| run.load.versions).reduce(VersionsOutcome::and),
         caching: runs.iter().filter_map(|run| run.load.caching).reduce(CachingOutcome::and),
+        from_cache_percent: from_cache_percent(&runs),
         valid: runs.iter().all(|run| run.verdict.valid),
         reasons,
     })
@@ -232,6 +236,12 @@ pub fn ceiling_runs<'a>(results: &'a Results, key: &PointKey) -> Vec<&'a Run> {
         .filter(|common| ladder.iter().any(|(connections, _)| connections == common));
     let Some(connections) = common.or_else(|| ladder::ceiling_level(&ladder)) else { return Vec::new() };
     valid_or_all(queries::at(&results.runs, key).filter(|run| run.level == Level::Closed { connections }).collect())
+}
+
+fn from_cache_percent(runs: &[&Run]) -> Option<f64> {
+    let hits: u64 = runs.iter().filter_map(|run| run.load.caching).map(|caching| caching.hits).reduce(|a, b| a + b)?;
+    let answers: u64 = runs.iter().map(|run| run.load.requests_ok).sum();
+    Some(100.0 * hits as f64 / answers.max(1) as f64)
 }
 
 fn valid_or_all(runs: Vec<&Run>) -> Vec<&Run> {

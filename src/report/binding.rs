@@ -90,9 +90,10 @@ pub fn of(runs: &[&Run], used: &ResourceUse, quota: Option<f64>) -> Binding {
         return Binding::new(Limit::Balancer, &words);
     }
     let store = store_cause::used(runs);
-    // A store that is used up stops nodes that have CPU left, whatever these believe.
+    let names_its_own = most_named(runs).is_some_and(|named| named.resource != Resource::None);
+    // A store that is used up stops nodes that have CPU left, whatever these believe, and those that name nothing of their own.
     if store_cause::cause(&store) == Cause::AtLimit
-        && used.cpu_percent.is_none_or(|percent| percent < NODES_BUSY_PERCENT)
+        && (!names_its_own || used.cpu_percent.is_none_or(|percent| percent < NODES_BUSY_PERCENT))
         && let Some(evidence) = store_cause::evidence(&store)
     {
         return Binding::new(Limit::Node(Resource::Store), &evidence);
@@ -244,7 +245,12 @@ mod tests {
         let found = named(40.0);
         assert_eq!(found.resource, Limit::Node(Resource::Store));
         assert_eq!(found.evidence, "store1 (mariadb) used 99 % of its 0.10 cores, throttled in 100 % of periods");
-        // Nodes that are used up themselves come first.
+        // Nodes that are used up themselves come first, where they say so.
         assert_eq!(named(99.0).resource, Limit::Node(Resource::CpuQuota));
+        for node in &mut run.nodes {
+            node.bottleneck = Some(Bottleneck { resource: Resource::None, ..Bottleneck::default() });
+        }
+        let used = ResourceUse { cpu_percent: Some(92.0), ..ResourceUse::default() };
+        assert_eq!(of(&[&run], &used, Some(0.4)).resource, Limit::Node(Resource::Store));
     }
 }

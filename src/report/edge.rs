@@ -14,7 +14,6 @@ use crate::design::{Text, both};
 use crate::results::arm::{Arm, Scale};
 use crate::results::comparison::{Comparison, Verdict, compare};
 use crate::results::folder::Results;
-use crate::results::load::CachingOutcome;
 use crate::results::number::{milliseconds, or_dash, percent, plain};
 use crate::results::plan::Plan;
 use crate::results::run::Run;
@@ -78,7 +77,7 @@ pub struct EdgeCost {
 pub fn costs(results: &Results, points: &[Point]) -> Vec<EdgeCost> {
     let plan = &results.manifest.plan;
     let of = |point: &Point| {
-        let hit_percent = point.caching?.hit_percent();
+        let hit_percent = point.from_cache_percent?;
         let without = counterpart(plan, &point.key.arm)?;
         let key = point.key.of_arm(&without.name);
         let cost = answer_cost(&analysis::ceiling_runs(results, &point.key))?;
@@ -101,7 +100,7 @@ pub fn costs(results: &Results, points: &[Point]) -> Vec<EdgeCost> {
 
 /// The arm that differs from this one in nothing but a cache at the edge.
 fn counterpart<'a>(plan: &'a Plan, name: &str) -> Option<&'a Arm> {
-    let arm = plan.arms.iter().find(|arm| arm.name == name)?;
+    let arm = plan.arm(name)?;
     plan.arms.iter().find(|other| arm.adds_edge_cache_to(other))
 }
 
@@ -183,11 +182,11 @@ impl EdgeCost {
 /// `None` where no arm has a cache at the edge.
 pub fn sentence(report: &Report, scale: &Scale) -> Option<Text> {
     let plan = &report.manifest.plan;
-    let has_edge = |point: &Point| plan.arms.iter().any(|arm| arm.name == point.key.arm && arm.has_edge_cache());
+    let has_edge = |point: &Point| plan.arm(&point.key.arm).is_some_and(Arm::has_edge_cache);
     let there: Vec<&Point> = report.points.iter().filter(|point| point.key.scale == *scale).collect();
     let hits = |point: &&Point| {
-        let caching = point.caching.filter(|_| has_edge(point))?;
-        Some((label(plan, &point.key.arm), caching, reached_per_second(point, caching)))
+        let hit_percent = point.from_cache_percent.filter(|_| has_edge(point))?;
+        Some((label(plan, &point.key.arm), hit_percent, reached_per_second(point, hit_percent)))
     };
     let cached: Vec<_> = there.iter().filter_map(hits).collect();
     if cached.is_empty() {
@@ -201,12 +200,12 @@ pub fn sentence(report: &Report, scale: &Scale) -> Option<Text> {
             arm = label(plan, &point.key.arm)
         )
     });
-    let origin = cached.iter().map(|(arm, caching, reached)| {
+    let origin = cached.iter().map(|(arm, hit_percent, reached)| {
         both!(
             "with {arm} {hits} % of the answers came from the edge, and {reached} requests a second reached the nodes",
             "con {arm} el {hits} % de las respuestas vino del borde, y {reached} peticiones por segundo llegaron a los nodos",
             arm,
-            hits = percent(caching.hit_percent()),
+            hits = percent(*hit_percent),
             reached = plain(*reached)
         )
     });
@@ -225,8 +224,8 @@ pub fn sentence(report: &Report, scale: &Scale) -> Option<Text> {
 }
 
 /// Requests a second that the cache nearest to the client did not answer.
-fn reached_per_second(point: &Point, caching: CachingOutcome) -> f64 {
-    point.ceiling_per_second.median * (1.0 - caching.hit_percent() / 100.0)
+fn reached_per_second(point: &Point, hit_percent: f64) -> f64 {
+    point.ceiling_per_second.median * (1.0 - hit_percent / 100.0)
 }
 
 /// The findings for a terminal and for the page, one a line; empty where no arm has a counterpart.
@@ -246,6 +245,7 @@ pub fn paragraphs(report: &Report) -> Vec<Text> {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::results::load::CachingOutcome;
     use crate::results::manifest::BalancerIdentity;
     use crate::results::run::{BalancerUse, ServiceRole, ServiceUse};
 
@@ -282,7 +282,8 @@ mod tests {
             let edge = run.point.arm == "horizontal";
             let identity = BalancerIdentity { kind: "haproxy".into(), version: None, pid: None };
             run.balancer = Some(BalancerUse { identity, cpu_cores: Some(0.01) });
-            run.load.caching = edge.then_some(CachingOutcome { answers: 100, hits });
+            // One answer in ten is to a write, and tells nothing of a cache.
+            (run.load.requests_ok, run.load.caching) = (100, edge.then_some(CachingOutcome { answers: 90, hits }));
             let service = |role, cpu| ServiceUse {
                 name: "s".into(),
                 kind: "haproxy".into(),
@@ -303,7 +304,7 @@ mod tests {
         for (edge_cores, cheaper, says) in
             [(0.0, Cheaper::Neither, "saves no CPU"), (9.0, Cheaper::Node, "costs more CPU than it saves")]
         {
-            let report = Report::of(&results(95, edge_cores), None).unwrap();
+            let report = Report::of(&results(85, edge_cores), None).unwrap();
             assert_eq!(report.edges[0].without, "vertical");
             assert_eq!(report.edges[0].cheaper, cheaper, "{:?}", report.edges[0]);
             let words = paragraphs(&report);
@@ -316,10 +317,10 @@ mod tests {
 
     #[test]
     fn the_headline_says_what_the_edge_brought() {
-        let report = Report::of(&results(95, 0.1), None).unwrap();
+        let report = Report::of(&results(85, 0.1), None).unwrap();
         let sentence = sentence(&report, &4.into()).unwrap();
         assert!(
-            sentence.en().contains("With many small nodes 95 % of the answers came from the edge"),
+            sentence.en().contains("With many small nodes 85 % of the answers came from the edge"),
             "{}",
             sentence.en()
         );

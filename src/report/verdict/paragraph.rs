@@ -3,11 +3,13 @@
 use super::{AnswerKind, largest};
 use crate::design::{Text, both};
 use crate::report::analysis::Point;
+use crate::report::binding::Limit;
 use crate::report::comparison::ArmComparison;
 use crate::report::spanish::{label, look_at};
 use crate::report::{Report, sessions, words};
 use crate::results::arm::Scale;
 use crate::results::number::{milliseconds, or_dash, percent, plain, price, significant};
+use crate::stats::Resource;
 
 /// The findings: who did how much, what stopped it, how fast it answered, what a death and a request cost.
 pub fn paragraph(report: &Report) -> Text {
@@ -112,6 +114,13 @@ fn stopped(points: &[&Point]) -> Vec<Text> {
     {
         let (limit, evidence) = (words::limit_of(last), last.binding.words());
         return vec![match points.len() {
+            _ if is_unknown(last) => {
+                both!(
+                    "It was not seen what stopped them: {evidence}.",
+                    "No se vio qué las detuvo: {evidence}.",
+                    evidence
+                )
+            }
             2 => both!(
                 "Both were stopped by {limit}: {evidence}.",
                 "A las dos las detuvo el mismo límite, {limit}: {evidence}.",
@@ -127,15 +136,28 @@ fn stopped(points: &[&Point]) -> Vec<Text> {
         }];
     }
     let one = |point: &&Point| {
+        let (arm, evidence) = (Text::name(&point.key.arm), point.binding.words());
+        if is_unknown(point) {
+            return both!(
+                "It was not seen what stopped {arm}: {evidence}.",
+                "No se vio qué detuvo a {arm}: {evidence}.",
+                arm,
+                evidence
+            );
+        }
         both!(
             "{arm} was stopped by {limit}: {evidence}.",
             "El límite de {arm}: {limit} ({evidence}).",
-            arm = Text::name(&point.key.arm),
+            arm,
             limit = words::limit_of(point),
-            evidence = point.binding.words()
+            evidence
         )
     };
     points.iter().map(one).collect()
+}
+
+fn is_unknown(point: &Point) -> bool {
+    point.binding.resource == Limit::Node(Resource::None)
 }
 
 fn growth(report: &Report) -> Option<Text> {
