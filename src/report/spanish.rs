@@ -63,7 +63,7 @@ const EXPERIMENTS: &[Translation] = &[
     (
         "connections",
         "¿Cuántas conexiones al almacén debería tener cada nodo?",
-        &["MariaDB", "Redis", "MariaDB, a 5 ms"],
+        &["MariaDB", "Redis", "MariaDB a 5 ms de distancia"],
     ),
     ("index", "¿Cuánto vale un índice, con mil filas y con muchas?", &["un índice", "un recorrido de toda la tabla"]),
     (
@@ -85,7 +85,7 @@ const EXPERIMENTS: &[Translation] = &[
     ),
     (
         "stale",
-        "¿Cuántas respuestas son viejas, según dónde se guardan y por cuánto tiempo?",
+        "¿Qué aporta cada lugar de una caché, y cuántas de sus respuestas son viejas?",
         &[
             "ninguna caché",
             "una caché en cada nodo durante 1 s",

@@ -35,8 +35,8 @@ async function kept(runs) {
   return { folder, results, file: page, page: pathToFileURL(page).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** The report of these results, as if there had been `many` arms: the further ones are copies of the second. */
-async function withArms(page, many) {
+/** The report of these results, as if there had been `many` arms (the further ones are copies of the second), each `faster` times as fast. */
+async function withArms(page, many, faster = 1) {
   const folder = mkdtempSync(join(tmpdir(), 'webapp-report-'));
   cpSync(dirname(fileURLToPath(page)), folder, { recursive: true });
   const [manifest, runs] = ['manifest.json', 'runs.jsonl'].map((name) => join(folder, name));
@@ -48,6 +48,11 @@ async function withArms(page, many) {
     made.plan.arms.push({ ...second, name, label: `many small nodes, and a long name, number ${number}` });
     lines.push(...lines.filter((line) => line.arm === second.name).map((line) => ({ ...line, arm: name })));
   }
+  for (const { load } of lines) {
+    for (const count of ['requests_total', 'requests_ok', 'throughput_per_second', 'goodput_per_second']) {
+      if (typeof load[count] === 'number') load[count] *= faster;
+    }
+  }
   writeFileSync(manifest, JSON.stringify(made));
   writeFileSync(runs, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
   await run(BINARY, ['report', folder], { maxBuffer: 1 << 24 }).catch((error) => {
@@ -55,6 +60,16 @@ async function withArms(page, many) {
   });
   return { page: pathToFileURL(join(folder, 'report.html')).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
+
+/** The words of its charts that lie outside of their drawing, a part of them at least. */
+const cutWords = (page) =>
+  page.locator('svg.chart').evaluateAll((charts) =>
+    charts.flatMap((chart) => {
+      const outer = chart.getBoundingClientRect();
+      const isCut = ({ left, right, width }) => width > 0 && (left < outer.left - 0.5 || right > outer.right + 0.5);
+      return [...chart.querySelectorAll('text')].filter((text) => isCut(text.getBoundingClientRect())).map((text) => text.textContent);
+    }),
+  );
 
 describe('the report', () => {
   let chromium;
@@ -297,6 +312,24 @@ describe('the report', () => {
       await close();
     }
   });
+
+  for (const width of [390, 500, 768]) {
+    test(`cuts no word of a chart at ${width} px, with figures of six digits`, async () => {
+      const fast = await withArms(measured.page, 2, 3000);
+      const { page, close } = await open(chromium, fast.page, { ready: '#answer', viewport: { width, height: 844 } });
+      try {
+        await page.locator('details').evaluateAll((all) => all.forEach((one) => (one.open = true)));
+        assert.match(await page.locator('figure.answers svg.chart').first().textContent(), /\d\d,000/);
+        for (const language of ['en', 'es']) {
+          await page.locator(`label[for="language-${language}"]`).click();
+          assert.deepEqual(await cutWords(page), []);
+        }
+      } finally {
+        await close();
+        fast.remove();
+      }
+    });
+  }
 
   // WCAG 1.4.10 (reflow) and 1.4.4 (resize text).
   for (const [what, width, size] of [['the narrowest phone', 320, '100%'], ['text of twice the size', 1280, '200%']]) {

@@ -11,6 +11,9 @@ use crate::report::words::{self, at_scale};
 use crate::results::comparison::{self, Comparison as Ratios, Verdict, ends, range, times};
 use crate::results::number::{percent, plain, short};
 
+/// A gain with so many old answers is not told without them, in percent.
+const MUCH_OLD_PERCENT: f64 = 1.0;
+
 /// Name of an answer's class, and what it means.
 pub fn class(answer: AnswerKind, smallest_effect: f64) -> (Text, Text) {
     match answer {
@@ -96,6 +99,25 @@ fn alone(point: &Point) -> Text {
 }
 
 fn one(report: &Report, comparison: &ArmComparison) -> Text {
+    let claim = compared(report, comparison);
+    match old_answers(report, comparison) {
+        Some(old) => both!("{claim}; {old}", "{claim}; {old}", claim, old),
+        None => claim,
+    }
+}
+
+/// Of the arm that answers more, the share of answers that are old, where that is much: the price of the gain.
+fn old_answers(report: &Report, comparison: &ArmComparison) -> Option<Text> {
+    let more = comparison.goodput.verdict == Verdict::Different && comparison.goodput.difference_percent()? > 0.0;
+    let key = |point: &&Point| point.key.arm == comparison.arm && point.key.scale == comparison.scale;
+    let old = report.points.iter().find(key)?.versions?.stale_percent();
+    (more && old >= MUCH_OLD_PERCENT).then(|| {
+        let old = percent(old);
+        both!("{old} % of them are old", "el {old} % de ellas son viejas", old)
+    })
+}
+
+fn compared(report: &Report, comparison: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let (arm, baseline) = (label(plan, &comparison.arm), label(plan, &comparison.baseline));
     match comparison.goodput.verdict {
@@ -162,7 +184,11 @@ fn several(report: &Report, largest: &[&ArmComparison]) -> Text {
                 return brought;
             }
             let known = largest.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different));
-            let most = known.max_by(|a, b| far(a).total_cmp(&far(b))).map(|most| one(report, most));
+            let most = known.max_by(|a, b| far(a).total_cmp(&far(b)));
+            if let Some(most) = most.filter(|most| old_answers(report, most).is_some()) {
+                return one(report, most);
+            }
+            let most = most.map(|most| one(report, most));
             both!(
                 "{most}; {different} of {all} differ from {baseline}",
                 "{most}; {different} de {all} difieren de {baseline}",
@@ -224,7 +250,7 @@ pub fn evidence(report: &Report) -> Text {
     match (report.answer, &*largest) {
         (AnswerKind::Different | AnswerKind::Equivalent | AnswerKind::Undecided, [only]) => figures(report, only),
         (AnswerKind::Different | AnswerKind::Equivalent | AnswerKind::Undecided, [first, ..]) => {
-            Text::join([each_against(report, first), verdict::beside(report)], " ")
+            Text::join([each_against(report, first), verdict::beside_table(report)], " ")
         }
         _ => report.headline.clone(),
     }
@@ -326,7 +352,7 @@ mod tests {
     use crate::report::sample;
     use crate::results::arm::Arm;
     use crate::results::folder::Results;
-    use crate::results::load::CachingOutcome;
+    use crate::results::load::{CachingOutcome, VersionsOutcome};
     use crate::results::manifest::BalancerIdentity;
     use crate::results::run::BalancerUse;
 
@@ -357,6 +383,24 @@ mod tests {
         assert_eq!(loud(&more).es(), "43 veces más respuestas con muchos nodos pequeños que con un nodo grande");
         assert_eq!(difference(&more.comparisons[0]).0.en(), "50-fold");
         assert_eq!(loud(&report(&times_as_much(2.0))).en(), "74 % more answers with many small nodes");
+    }
+
+    #[test]
+    fn a_gain_that_old_answers_pay_for_is_not_told_without_them() {
+        for (factor, stale, loud_answer) in [
+            (2.0, 27, "74 % more answers with many small nodes; 27 % of them are old"),
+            (2.0, 0, "74 % more answers with many small nodes"),
+            // Fewer answers are bad enough.
+            (0.5, 27, "57 % fewer answers with many small nodes"),
+        ] {
+            let mut results = times_as_much(factor);
+            for run in results.runs.iter_mut().filter(|run| run.point.arm == "horizontal") {
+                run.load.versions = Some(VersionsOutcome { answers: 100, stale });
+            }
+            let report = report(&results);
+            assert_eq!(loud(&report).en(), loud_answer);
+            assert_eq!(loud(&report).es().ends_with("; el 27 % de ellas son viejas"), factor > 1.0 && stale > 0);
+        }
     }
 
     /// A near origin, which is the baseline; a far one; and that with a cache at the edge.
