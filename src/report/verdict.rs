@@ -93,23 +93,23 @@ pub fn headline(report: &Report, runs: &[Run]) -> Text {
 
 /// What stands beside the comparisons in an answer: bends, deaths, what a way of building it costs, and what to do next.
 fn beside(report: &Report) -> Text {
-    let old = largest(report).first().and_then(|first| stale::sentence(report, &first.scale));
-    beside_with(report, old)
+    let stale = largest(report).first().and_then(|first| stale::sentence(report, &first.scale));
+    beside_with(report, stale)
 }
 
-/// The same below a table that has the old answers of each arm.
+/// The same below a table that has the stale answers of each arm.
 pub fn beside_table(report: &Report) -> Text {
     beside_with(report, None)
 }
 
-fn beside_with(report: &Report, old: Option<Text>) -> Text {
+fn beside_with(report: &Report, stale: Option<Text>) -> Text {
     let largest = largest(report);
     let at = |sentence: fn(&Report, &Scale) -> Option<Text>| sentence(report, &largest.first()?.scale);
     let further = [
         at(deaths),
         at(sessions::sentence),
         at(edge::sentence),
-        old,
+        stale,
         logins::sentence(report),
         next_step(report, &largest),
     ];

@@ -46,7 +46,7 @@ pub fn differences(report: &Report) -> Option<Chart> {
         return None;
     }
     let effect = plan.smallest_effect_percent;
-    let rule = |name: Text, at: f64| ReferenceLine { name, upright: false, at };
+    let rule = |at: f64| ReferenceLine { name: Text::default(), upright: false, at };
     let decided =
         report.comparisons.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different)).count();
     let name = spanish::scale_name(plan);
@@ -67,14 +67,14 @@ pub fn differences(report: &Report) -> Option<Chart> {
             sentences = Text::join(sentences, "; ")
         ),
         x: name,
-        y: Text::new("difference, %", "diferencia, %"),
+        // Not beside the lines: the intervals stand there.
+        y: Text::new(
+            "difference, %; between the outer lines it does not matter",
+            "diferencia, %; entre las líneas de afuera no importa",
+        ),
         whole: true,
         series,
-        rules: vec![
-            rule(Text::default(), 0.0),
-            rule(Text::default(), effect),
-            rule(Text::new("a smaller difference does not matter", "una diferencia menor no importa"), -effect),
-        ],
+        rules: [0.0, effect, -effect].map(rule).to_vec(),
         signed: true,
         ..Chart::default()
     })

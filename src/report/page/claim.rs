@@ -11,8 +11,8 @@ use crate::report::words::{self, at_scale};
 use crate::results::comparison::{self, Comparison as Ratios, Verdict, ends, range, times};
 use crate::results::number::{percent, plain, short};
 
-/// A gain with so many old answers is not told without them, in percent.
-const MUCH_OLD_PERCENT: f64 = 1.0;
+/// A gain with so many stale answers is not told without them, in percent.
+const MUCH_STALE_PERCENT: f64 = 1.0;
 
 /// Name of an answer's class, and what it means.
 pub fn class(answer: AnswerKind, smallest_effect: f64) -> (Text, Text) {
@@ -100,20 +100,20 @@ fn alone(point: &Point) -> Text {
 
 fn one(report: &Report, comparison: &ArmComparison) -> Text {
     let claim = compared(report, comparison);
-    match old_answers(report, comparison) {
-        Some(old) => both!("{claim}; {old}", "{claim}; {old}", claim, old),
+    match stale_answers(report, comparison) {
+        Some(stale) => both!("{claim}; {stale}", "{claim}; {stale}", claim, stale),
         None => claim,
     }
 }
 
-/// Of the arm that answers more, the share of answers that are old, where that is much: the price of the gain.
-fn old_answers(report: &Report, comparison: &ArmComparison) -> Option<Text> {
+/// Of the arm that answers more, the share of answers that are stale, where that is much: the price of the gain.
+fn stale_answers(report: &Report, comparison: &ArmComparison) -> Option<Text> {
     let more = comparison.goodput.verdict == Verdict::Different && comparison.goodput.difference_percent()? > 0.0;
     let key = |point: &&Point| point.key.arm == comparison.arm && point.key.scale == comparison.scale;
-    let old = report.points.iter().find(key)?.versions?.stale_percent();
-    (more && old >= MUCH_OLD_PERCENT).then(|| {
-        let old = percent(old);
-        both!("{old} % of them are old", "el {old} % de ellas son viejas", old)
+    let stale = report.points.iter().find(key)?.versions?.stale_percent();
+    (more && stale >= MUCH_STALE_PERCENT).then(|| {
+        let stale = percent(stale);
+        both!("{stale} % of them are stale", "el {stale} % de ellas son viejas", stale)
     })
 }
 
@@ -185,7 +185,7 @@ fn several(report: &Report, largest: &[&ArmComparison]) -> Text {
             }
             let known = largest.iter().filter(|comparison| comparison.verdict() == Some(Verdict::Different));
             let most = known.max_by(|a, b| far(a).total_cmp(&far(b)));
-            if let Some(most) = most.filter(|most| old_answers(report, most).is_some()) {
+            if let Some(most) = most.filter(|most| stale_answers(report, most).is_some()) {
                 return one(report, most);
             }
             let most = most.map(|most| one(report, most));
@@ -386,9 +386,9 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_that_old_answers_pay_for_is_not_told_without_them() {
+    fn a_gain_that_stale_answers_pay_for_is_not_told_without_them() {
         for (factor, stale, loud_answer) in [
-            (2.0, 27, "74 % more answers with many small nodes; 27 % of them are old"),
+            (2.0, 27, "74 % more answers with many small nodes; 27 % of them are stale"),
             (2.0, 0, "74 % more answers with many small nodes"),
             // Fewer answers are bad enough.
             (0.5, 27, "57 % fewer answers with many small nodes"),

@@ -17,18 +17,18 @@ use crate::report::words;
 use crate::results::number::percent;
 
 /// The heads of the table.
-pub const HEADS: [&str; 7] = ["arm", "requests/s", "difference", "interval", "old answers %", "answer", "stopped by"];
+pub const HEADS: [&str; 7] = ["arm", "requests/s", "difference", "interval", "stale answers %", "answer", "stopped by"];
 /// Those of them whose cells are words.
 const WORDS: [usize; 3] = [0, 5, 6];
-/// The one that is there where some arm gave old answers.
-const OLD: usize = 4;
+/// The one that is there where some arm gave stale answers.
+const STALE: usize = 4;
 
 /// What each arm answered, how that differs from the first and how sure it is, and what stopped it. `runs_in` is the page that has the
 /// runs, empty where it is this one.
 pub fn each<'a>(report: &Report, points: impl Iterator<Item = &'a Point>, runs_in: &str) -> Markup {
     let points: Vec<&Point> = points.collect();
-    let has_old = points.iter().any(|point| point.versions.is_some_and(|versions| versions.stale > 0));
-    let columns: Vec<usize> = (0..HEADS.len()).filter(|column| has_old || *column != OLD).collect();
+    let has_stale = points.iter().any(|point| point.versions.is_some_and(|versions| versions.stale > 0));
+    let columns: Vec<usize> = (0..HEADS.len()).filter(|column| has_stale || *column != STALE).collect();
     let rows: Vec<Vec<Cell>> = points.iter().map(|point| cells(report, point, runs_in)).collect();
     let decimals: Vec<usize> = (0..HEADS.len())
         .map(|column| rows.iter().map(|row| tables::decimals_of(&row[column].plain)).max().unwrap_or(0))
@@ -36,7 +36,7 @@ pub fn each<'a>(report: &Report, points: impl Iterator<Item = &'a Point>, runs_i
     let called = Text::join(columns.iter().map(|column| heads::head(HEADS[*column]).0), ", ");
     // The roles are what the elements have by themselves; a block an arm, which is no table to the style sheet, keeps them so.
     html! {
-        div.each.old[has_old] {
+        div.each.stale[has_stale] {
             div.scroll tabindex="0" role="group" aria-label=(called.en()) data-es=(called.es()) {
                 table role="table" data-sortable {
                     thead role="rowgroup" { tr role="row" { @for column in &columns { (head(*column)) } } }
@@ -104,13 +104,13 @@ fn cells(report: &Report, point: &Point, runs_in: &str) -> Vec<Cell> {
         None => html! { (ceiling) },
     };
     let name = label(plan, &point.key.arm);
-    let old = point.versions.map(|versions| percent(versions.stale_percent())).unwrap_or_default();
+    let stale = point.versions.map_or_else(Text::default, |versions| Text::figure(percent(versions.stale_percent())));
     vec![
         Cell::of(html! { (name) }, name.en()),
         Cell::of(answered, ceiling.en()),
         Cell::of(html! { (difference) }, difference.en()),
         Cell::of(html! { (interval) }, interval.en()),
-        Cell::of(html! { (old) }, &old),
+        Cell::of(html! { (stale) }, stale.en()),
         Cell::of(html! { (answer) }, answer.en()),
         Cell::of(stopped, resource.name()),
     ]

@@ -69,7 +69,7 @@ const HEADS: &[(&str, &str, &str, &str)] = &[
     ("horizontal a million", "horizontal", "horizontal", "a million"),
     ("difference", "difference", "diferencia", ""),
     ("interval", "interval", "intervalo", ""),
-    ("old answers %", "old answers", "respuestas viejas", "%"),
+    ("stale answers %", "stale answers", "respuestas viejas", "%"),
     ("answer", "answer", "respuesta", ""),
     ("started", "started", "comienzo", "UTC"),
     ("block", "block", "bloque", ""),
