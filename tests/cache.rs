@@ -43,7 +43,7 @@ fn main() {
         ("etags_are_answered_before_anything_is_computed", etags),
         ("what_others_may_keep_is_the_same_each_time", same_bytes),
         ("what_must_not_be_kept_says_so", no_store),
-        ("old_answers_are_counted_by_the_load", stale_is_counted),
+        ("stale_answers_are_counted_by_the_load", stale_is_counted),
         ("no_answer_is_older_than_its_time_with_a_cache_in_each_node", under_load_here),
     ];
     let with_servers: &[ServerTest] = &[

@@ -76,8 +76,8 @@ pub enum Doubt {
     Late { place: PointKey, late_milliseconds: f64, p99_milliseconds: f64 },
     /// Ceilings in which requests in flight, rate and response time do not fit together.
     Unsteady { runs: usize, of: usize },
-    /// A comparison of few blocks.
-    FewBlocks { blocks: usize },
+    /// Arms whose comparison with the first rests on few blocks, so many at least.
+    FewBlocks { places: Vec<PointKey>, blocks: usize },
     /// Blocks that scatter, with the change of the machine's own speed and the shares of the quota that were used.
     Spread { widest_percent: f64, speed_percent: Option<f64>, used: Option<Spread>, more_blocks: bool },
     /// The machine changed its pace, in percent, though the blocks of a point hardly scatter.
@@ -172,9 +172,10 @@ impl Doubt {
                 runs,
                 of
             ),
-            Self::FewBlocks { blocks } => both!(
-                "a comparison rests on {blocks}, and fewer than {enough} hardly tell how far blocks spread: its interval is wide, and may itself be off; --resume with more --blocks adds some",
-                "una comparación se apoya en {blocks}, y menos de {enough} casi no dicen cuánto se dispersan los bloques: su intervalo es ancho, y él mismo puede estar errado; --resume con más --blocks agrega algunos",
+            Self::FewBlocks { places, blocks } => both!(
+                "{places}: the comparison rests on {blocks}, and fewer than {enough} hardly tell how far blocks spread: its interval is wide, and may itself be off; --resume with more --blocks adds some",
+                "{places}: la comparación se apoya en {blocks}, y menos de {enough} casi no dicen cuánto se dispersan los bloques: su intervalo es ancho, y él mismo puede estar errado; --resume con más --blocks agrega algunos",
+                places = Text::list(places.iter().map(key)),
                 blocks = counted_blocks(*blocks),
                 enough = ENOUGH_BLOCKS
             ),
@@ -259,8 +260,9 @@ pub fn doubts(
         doubts.push(Doubt::LowerBound { points: bounded });
     }
     doubts.extend(shifted(results, points));
-    let fewest = comparisons.iter().filter(|comparison| comparison.valid).map(|one| one.goodput.blocks).min();
-    doubts.extend(fewest.filter(|blocks| *blocks < ENOUGH_BLOCKS).map(|blocks| Doubt::FewBlocks { blocks }));
+    let few = comparisons.iter().filter(|comparison| comparison.valid && comparison.goodput.blocks < ENOUGH_BLOCKS);
+    let places = few.clone().map(|few| PointKey::new(&few.arm, few.scale.clone())).collect();
+    doubts.extend(few.map(|few| few.goodput.blocks).min().map(|blocks| Doubt::FewBlocks { places, blocks }));
     doubts.extend(scattered(results, points, machine_speed));
     doubts.sort_by_key(Doubt::weight);
     doubts

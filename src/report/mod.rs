@@ -198,7 +198,8 @@ mod tests {
     fn a_whole_report() {
         let report = Report::of(&sample::results(), None).unwrap();
         assert!(report.valid && report.incomplete.is_none());
-        assert_eq!(report.cautions, [Doubt::FewBlocks { blocks: 4 }]);
+        let places = [1, 2, 4].map(|units| crate::results::arm::PointKey::new("horizontal", units)).to_vec();
+        assert_eq!(report.cautions, [Doubt::FewBlocks { places, blocks: 4 }]);
         assert_eq!((report.points.len(), report.comparisons.len(), report.laws.len()), (6, 3, 2));
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["points"][5]["latency"].as_array().unwrap().len(), 6);

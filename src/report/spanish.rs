@@ -131,7 +131,11 @@ const EXPERIMENTS: &[Translation] = &[
             "una caché cerca de los clientes y claves uniformes",
         ],
     ),
-    ("bigger-store", "Con la misma CPU: ¿un almacén grande, o muchos pequeños?", &["un almacén más grande", "shards"]),
+    (
+        "bigger-store",
+        "Con la misma CPU: ¿un almacén grande, o muchos pequeños?",
+        &["un almacén más grande", "muchos almacenes pequeños"],
+    ),
     (
         "recursion",
         "Cuando una dirección quema la CPU: ¿el doble de máquina, o mejor código?",

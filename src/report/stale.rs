@@ -38,7 +38,7 @@ mod tests {
     use crate::report::sample;
 
     #[test]
-    fn old_answers_are_a_figure_of_the_headline() {
+    fn stale_answers_are_a_figure_of_the_headline() {
         let mut results = sample::results();
         assert_eq!(sentence(&Report::of(&results, None).unwrap(), &4.into()), None);
         for run in results.runs.iter_mut() {

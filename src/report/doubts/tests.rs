@@ -46,7 +46,7 @@ fn each_doubt_is_found_where_its_figures_are() {
                 results.runs.retain(|run| run.block <= 4);
                 results.manifest.plan.blocks = 4;
             },
-            Doubt::FewBlocks { blocks: 4 },
+            Doubt::FewBlocks { places: [1, 2, 4].map(|units| PointKey::new("horizontal", units)).to_vec(), blocks: 4 },
         ),
         (
             "no level above the best",

@@ -3,6 +3,7 @@
 use crate::design::{Text, both};
 use crate::report::Report;
 use crate::report::analysis::Point;
+use crate::report::columns;
 use crate::report::comparison::ArmComparison;
 use crate::report::scaling::{Followed, FollowedArm};
 use crate::report::spanish::label;
@@ -20,12 +21,8 @@ pub fn class(answer: AnswerKind, smallest_effect: f64) -> (Text, Text) {
         AnswerKind::Different => (
             Text::new("different", "diferente"),
             Text::counted(
-                format!(
-                    "Different: the 95 % interval leaves out 0, and the difference is at least {smallest_effect} %."
-                ),
-                format!(
-                    "Diferente: el intervalo del 95 % no incluye el 0, y la diferencia es de al menos {smallest_effect} %."
-                ),
+                format!("Different: the interval leaves out 0, and the difference is at least {smallest_effect} %."),
+                format!("Diferente: el intervalo no incluye el 0, y la diferencia es de al menos {smallest_effect} %."),
             ),
         ),
         AnswerKind::Equivalent => (
@@ -271,33 +268,72 @@ fn each_against(report: &Report, first: &ArmComparison) -> Text {
     });
     let each =
         if at.is_empty() { Text::new("Each", "Cada una") } else { both!("At {at}, each", "Con {at}, cada una", at) };
+    let stale = report.points.iter().any(|point| point.versions.is_some_and(|versions| versions.stale > 0));
+    let stale = match stale {
+        true => Text::new(
+            " A stale answer is older than one seen before.",
+            " Una respuesta vieja es más vieja que una ya vista.",
+        ),
+        false => Text::default(),
+    };
     both!(
-        "{each} against {baseline}, block by block: {blocks}, intervals of {level}.{fraction}",
-        "{each} contra {baseline}, bloque por bloque: {blocks}, intervalos del {level}.{fraction}",
+        "{each} against {baseline}: the difference is that of the blocks, taken one by one, so it is not exactly the ratio of the two figures ({blocks}; {levels}).{fraction}{stale}",
+        "{each} contra {baseline}: la diferencia es la de los bloques, tomados uno por uno, así que no es exactamente el cociente de las dos cifras ({blocks}; {levels}).{fraction}{stale}",
         each,
         baseline = quoted(&label(plan, &first.baseline)),
         blocks = first.goodput.blocks_words(),
-        level = first.goodput.level_words(),
-        fraction
+        levels = levels(&largest(report)),
+        fraction,
+        stale
     )
+}
+
+/// How sure the intervals of several comparisons are: of many, one may leave out 0 by chance, so some are wider.
+fn levels(comparisons: &[&ArmComparison]) -> Text {
+    let levels = comparisons.iter().map(|comparison| comparison.goodput.confidence_percent);
+    let (low, high) =
+        levels.fold((100.0, 0.0), |(low, high), level: f64| (f64::min(low, level), f64::max(high, level)));
+    let level = |level: f64| short((10.0 * level).round() / 10.0);
+    match (level(low), level(high)) {
+        (low, high) if low == high => both!("intervals of {low} %", "intervalos del {low} %", low),
+        (low, high) => both!(
+            "intervals of {low} % to {high} %, wider since there are {arms} arms",
+            "intervalos del {low} % al {high} %, más anchos porque son {arms} variantes",
+            low,
+            high,
+            arms = comparisons.len()
+        ),
+    }
 }
 
 fn figures(report: &Report, comparison: &ArmComparison) -> Text {
     let plan = &report.manifest.plan;
     let at = at_scale(plan, &comparison.scale);
     let quota = report.points.iter().rev().find_map(|point| point.quota_cores);
+    // A store has CPU of its own.
+    let stores = report.points.iter().any(|point| point.store.is_some());
+    let of = if stores { Text::new(" for the nodes", " para los nodos") } else { Text::default() };
     let cores = quota.map_or_else(Text::default, |cores| {
-        both!(" ({cores} cores)", " ({cores} núcleos)", cores = crate::results::number::significant(cores, 2))
+        both!(
+            " ({cores} cores{of})",
+            " ({cores} núcleos{of})",
+            cores = crate::results::number::significant(cores, 2),
+            of
+        )
     });
+    let ceiling = |arm: &str, rate: f64| {
+        let point = report.points.iter().find(|point| point.key.arm == arm && point.key.scale == comparison.scale);
+        point.map_or_else(|| plain(rate), columns::ceiling)
+    };
     let before =
         if at.is_empty() { Text::default() } else { both!("At {at}{cores}: ", "Con {at}{cores}: ", at, cores) };
     both!(
         "{before}{rate} correct answers a second with {arm}, {reference} with {baseline}.{sure}",
         "{before}{rate} respuestas correctas por segundo con {arm}, {reference} con {baseline}.{sure}",
         before,
-        rate = plain(comparison.arm_per_second),
+        rate = ceiling(&comparison.arm, comparison.arm_per_second),
         arm = label(plan, &comparison.arm),
-        reference = plain(comparison.baseline_per_second),
+        reference = ceiling(&comparison.baseline, comparison.baseline_per_second),
         baseline = label(plan, &comparison.baseline),
         sure = sureness(comparison)
     )

@@ -119,7 +119,7 @@ fn ceilings_and_deaths(report: &Report) -> Vec<HeadlineFigure> {
         let name = label(plan, &point.key.arm);
         Some(HeadlineFigure {
             value: Text::figure(format!("{share} %{}", if death.valid { "" } else { " ✗" })),
-            what: Text::new("fail when a node dies", "fallan al morir un nodo"),
+            what: Text::new("failed in the run in which a node died", "fallaron en la corrida en que murió un nodo"),
             below: name,
             point: number_of(report, &point.key),
         })
@@ -160,7 +160,7 @@ fn stopped(report: &Report) -> Markup {
             @for point in last_points(report) {
                 div.stop data-resource=(point.binding.resource.name()) {
                     p {
-                        b { (label(&report.manifest.plan, &point.key.arm)) } ": "
+                        b { (label(&report.manifest.plan, &point.key.arm)) } (short_name(report, point)) ": "
                         (words::limit(point.binding.resource)) ". "
                         span.small { (point.binding.words().upper_first()) "." }
                     }
@@ -168,6 +168,15 @@ fn stopped(report: &Report) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The arm's name, by which tables and sentences below know it, where that is not what it is called here.
+fn short_name(report: &Report, point: &Point) -> Text {
+    let name = Text::name(&point.key.arm);
+    match label(&report.manifest.plan, &point.key.arm) {
+        called if called.en() == name.en() => Text::default(),
+        _ => both!(" ({name})", " ({name})", name),
     }
 }
 
@@ -245,7 +254,7 @@ mod tests {
         let page = hero(&report, "answer", "").into_string().replace('\u{a0}', " ");
         for words in [
             "161 % more answers with diagonal; 2 of 2 differ from one big node",
-            "against one big node, block by block: ",
+            "against one big node: the difference is that of the blocks",
             "stopped by",
             "los detuvo",
         ] {
