@@ -272,5 +272,7 @@ fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
 /// A number at an axis: as short as it can be.
 fn tick(value: f64) -> String {
     let text = if value.abs() >= 1000.0 { number::plain(value) } else { number::significant(value, 3) };
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    let (digits, power) = text.split_at(text.find('e').unwrap_or(text.len()));
+    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+    format!("{digits}{power}")
 }

@@ -15,7 +15,7 @@ pub const SIZE: (f64, f64) = (720.0, 400.0);
 const ROOM: [f64; 4] = [66.0, 18.0, 36.0, 56.0];
 /// About how many values are written along the y axis.
 const TICKS: usize = 6;
-/// Widths of a digit and of another sign in the letters of a phone, the largest that the page uses in a chart.
+/// Widths of a digit and of a point or dash in the letters of a phone, the largest that the page uses in a chart.
 const SIGN_WIDTHS: [f64; 2] = [13.5, 7.0];
 /// Between a value and the axis.
 const GAP: f64 = 8.0;
@@ -58,7 +58,7 @@ impl Frame {
 
 /// At most so much room needs a value left of the axis.
 fn width(value: &str) -> f64 {
-    let sign = |sign: char| SIGN_WIDTHS[usize::from(!sign.is_ascii_digit())];
+    let sign = |sign: char| SIGN_WIDTHS[usize::from(matches!(sign, '.' | ',' | '-'))];
     value.chars().map(sign).sum::<f64>() + GAP
 }
 

@@ -97,6 +97,9 @@ fn odd_data_is_drawn_too() {
 
 #[test]
 fn ticks_are_short_and_percentiles_are_written_as_such() {
-    assert_eq!(["0", "0.5", "12", "1500"], [0.0, 0.5, 12.0, 1500.0].map(tick).each_ref().map(String::as_str));
+    assert_eq!(
+        ["0", "0.5", "12", "1500", "5e-6", "1.5e-5"],
+        [0.0, 0.5, 12.0, 1500.0, 5e-6, 1.5e-5].map(tick).each_ref().map(String::as_str)
+    );
     assert_eq!([1.0, 10.0, 100.0, 1000.0].map(percentile), ["0 %", "90 %", "99 %", "99.9 %"]);
 }
