@@ -38,6 +38,7 @@ pub struct StoreTarget {
     /// Writes answered since the node started, those of sessions included.
     pub writes_total: u64,
     /// Number of the last write that it acknowledged to this node, where it numbers those of all nodes (`redis://`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_write: Option<u64>,
 }
 

@@ -323,7 +323,7 @@ fn figures(report: &Report, comparison: &ArmComparison) -> Text {
     });
     let ceiling = |arm: &str, rate: f64| {
         let point = report.points.iter().find(|point| point.key.arm == arm && point.key.scale == comparison.scale);
-        point.map_or_else(|| plain(rate), columns::ceiling)
+        point.map_or_else(|| plain(rate), columns::ceiling).replace("≥ ", "≥\u{a0}")
     };
     let before =
         if at.is_empty() { Text::default() } else { both!("At {at}{cores}: ", "Con {at}{cores}: ", at, cores) };
