@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes the certificate of https://dev.acme.com.ar for compose.https.yaml: by mkcert where that is, else by openssl.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

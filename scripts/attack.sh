@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Sends attacks, disguised ones and honest texts to a cluster of one's own, and shows who refuses what. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs an experiment end to end: installs what is missing, builds, measures, reports.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

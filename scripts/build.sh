@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the release binary, and says where it is, how large, and that it is static.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 usage() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The way to "webapp cluster": finds or builds the program, installs what `up` lacks where it may, and hands over to it.
 # All words and options are the program's: scripts/cluster.sh --help, scripts/cluster.sh up --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Puts mpstat, iostat, top, free and /stats side by side, over the same window, and judges the difference. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

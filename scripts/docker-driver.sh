@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Containers of this machine's Docker engine as a cluster that `webapp bench` and `webapp autoscale` can drive. See --help.
-# shellcheck disable=SC2153 # lib/driver.sh sets NAME
+# shellcheck disable=SC1091,SC2153 # lib/driver.sh sets NAME
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

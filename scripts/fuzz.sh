@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the connection loop. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

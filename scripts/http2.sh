@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # HTTP/2 against HTTP/1.1 at the balancer, by h2load. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

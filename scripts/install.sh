@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs webapp as a systemd service, or takes it away again.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

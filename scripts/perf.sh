@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The project's own benchmarks: every figure it claims, as paired and interleaved runs. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

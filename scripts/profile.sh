@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Which functions a node spends its time in: a flame graph. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

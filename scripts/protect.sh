@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Layer 4 protection of a balancer by nftables: SYN floods, new connections a second, connections at once. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes a machine part of the laboratory: a node, or the balancer. The Vagrantfile calls it; it serves any Debian machine.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

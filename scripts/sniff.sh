@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows what the wire shows: the same login, over HTTP and over HTTPS, and what its cookie is worth to a thief. See --help.
-# shellcheck disable=SC2317 # lib/common.sh calls usage
+# shellcheck disable=SC1091,SC2317,SC2329 # lib/common.sh calls usage
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

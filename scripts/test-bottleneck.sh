@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives a real node into each resource that can bind, and reads the name in /stats. See --help.
-# shellcheck disable=SC2034 # what it sources uses them
+# shellcheck disable=SC1091,SC2034 # what it sources uses them
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Checks the files of deploy/ that need programs which this project does not bring. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests image, compose files and the driver for containers with a real engine. See --help.
-# shellcheck disable=SC2034 # what it sources uses them
+# shellcheck disable=SC1091,SC2034 # what it sources uses them
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The lab guide as its reader runs it: every command, in order. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 usage() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the plans of docs/jmeter with a real JMeter, and compares it with "webapp load". See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Tests the live page in a real Chromium, on a real node and on a real cluster behind HAProxy. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The units and the installer under a real systemd, booted in namespaces of its own. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 usage() {

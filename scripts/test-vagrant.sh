@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A real `vagrant up` on a machine without KVM, boxes or VirtualBox. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 usage() {

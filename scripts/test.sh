@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs every check of the project: format, lints, scripts, unit and integration tests.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

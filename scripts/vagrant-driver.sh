@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The virtual machines of the Vagrantfile as a cluster that `webapp bench` can drive. See --help.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

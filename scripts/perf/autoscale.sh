@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The autoscaler: a week of a day's load replayed and simulated; with RESULTS, what its simulation of an experiment is off by.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

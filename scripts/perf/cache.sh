@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a hit costs: of the node's cache against /whoami, and of a cache at the edge against the same balancer without one.
-# shellcheck disable=SC2153 # lib.sh sets WORK
+# shellcheck disable=SC1091,SC2153 # lib.sh sets WORK
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck disable=SC2154 # lib.sh says where root is

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a balancer costs at half load, and what the death of a node costs at full load: with the real ones, on one machine.
-# shellcheck disable=SC2153 # lib.sh sets WORK
+# shellcheck disable=SC1091,SC2153 # lib.sh sets WORK
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck disable=SC2154 # lib.sh says where root is

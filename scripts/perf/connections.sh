@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Memory a connection, idle and asleep, against the reference engines; and how quick the front stays beside them.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Throughput of /fib at saturation: a node with a pool thread a core, against a bare loop of the same function.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # CPU a request: the strict engine against minihttp and nginx, one core each side, in turn.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need curl wrk nginx=nginx-light

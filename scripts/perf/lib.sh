@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034 # the benchmarks that source this share root, NODE_PID and NODE_URL
+# shellcheck shell=bash disable=SC1091,SC2034 # the benchmarks that source this share root, NODE_PID and NODE_URL
 # What the benchmarks share: CPU time of processes, medians, and a node that is ended with the script.
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)

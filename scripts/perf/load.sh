@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The generator against wrk on the same node, in turn: how much a core of it drives, and whether both read the same figures.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What ten open browsers cost the node, and how soon the page names what is wrong. Exit code 1 when a mark is missed.
-# shellcheck disable=SC2317 # lib/common.sh calls usage
+# shellcheck disable=SC1091,SC2317,SC2329 # lib/common.sh calls usage
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The simulator: its results against queueing theory, events a second, memory, and time an event over the number of nodes.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What measuring costs: CPU of the sampler at one sample a second, and of an answer of /stats against one of /whoami.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk

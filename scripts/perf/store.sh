@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the pool of store connections costs: /item from Redis against a plain loop of the same client, and /item from memory
 # against /whoami. And what /whoami notices when the store dies and comes back.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need wrk redis-server redis-cli=redis-tools

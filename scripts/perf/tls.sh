@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What HTTPS costs the generator, against plain HTTP through the same balancer: its rate a core, its memory a connection, and what a
 # hundred thousand handshakes leave behind.
+# shellcheck disable=SC1091 # .shellcheckrc says where to find what this sources
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need haproxy openssl
