@@ -197,6 +197,7 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
     let reasons = runs.iter().flat_map(|run| invalid::reasons(run)).collect();
     let used = usage::used(&runs);
     let latency = latency_points(results, key);
+    let caching = runs.iter().filter_map(|run| run.load.caching).reduce(CachingOutcome::and);
     Some(Point {
         key: key.clone(),
         ceiling_per_second: ceiling,
@@ -222,8 +223,11 @@ fn point(results: &Results, key: &PointKey) -> Option<Point> {
         latency,
         death: death(results, key),
         versions: runs.iter().filter_map(|run| run.load.versions).reduce(VersionsOutcome::and),
-        caching: runs.iter().filter_map(|run| run.load.caching).reduce(CachingOutcome::and),
-        from_cache_percent: from_cache_percent(&runs),
+        caching,
+        from_cache_percent: caching.map(|caching| {
+            let answers: u64 = runs.iter().map(|run| run.load.requests_ok).sum();
+            100.0 * caching.hits as f64 / answers.max(1) as f64
+        }),
         valid: runs.iter().all(|run| run.verdict.valid),
         reasons,
     })
@@ -236,12 +240,6 @@ pub fn ceiling_runs<'a>(results: &'a Results, key: &PointKey) -> Vec<&'a Run> {
         .filter(|common| ladder.iter().any(|(connections, _)| connections == common));
     let Some(connections) = common.or_else(|| ladder::ceiling_level(&ladder)) else { return Vec::new() };
     valid_or_all(queries::at(&results.runs, key).filter(|run| run.level == Level::Closed { connections }).collect())
-}
-
-fn from_cache_percent(runs: &[&Run]) -> Option<f64> {
-    let hits: u64 = runs.iter().filter_map(|run| run.load.caching).map(|caching| caching.hits).reduce(|a, b| a + b)?;
-    let answers: u64 = runs.iter().map(|run| run.load.requests_ok).sum();
-    Some(100.0 * hits as f64 / answers.max(1) as f64)
 }
 
 fn valid_or_all(runs: Vec<&Run>) -> Vec<&Run> {

@@ -1,20 +1,26 @@
 //! Which share of the answers was older than one that had been seen before: the price of a cache, in words.
 
 use super::Report;
+use super::analysis::Point;
 use super::spanish::label;
 use crate::design::{Text, both};
 use crate::results::arm::Scale;
 use crate::results::load::VersionsOutcome;
 use crate::results::number::percent;
 
+/// Whether one of these points gave stale answers.
+pub fn any<'a>(points: impl IntoIterator<Item = &'a Point>) -> bool {
+    points.into_iter().any(|point| point.versions.is_some_and(|versions| versions.stale > 0))
+}
+
 /// For the headline. `None` where no answer was old, or none told its version.
 pub fn sentence(report: &Report, scale: &Scale) -> Option<Text> {
     let points = report.points.iter().filter(|point| point.key.scale == *scale);
-    let told: Vec<(Text, VersionsOutcome)> =
-        points.filter_map(|point| Some((label(&report.manifest.plan, &point.key.arm), point.versions?))).collect();
-    if told.iter().all(|(_, versions)| versions.stale == 0) {
+    if !any(points.clone()) {
         return None;
     }
+    let told: Vec<(Text, VersionsOutcome)> =
+        points.filter_map(|point| Some((label(&report.manifest.plan, &point.key.arm), point.versions?))).collect();
     let part = |(arm, versions): &(Text, VersionsOutcome)| {
         both!("{share} with {arm}", "{share} con {arm}", share = share(*versions), arm)
     };

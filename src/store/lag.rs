@@ -63,7 +63,7 @@ pub(super) fn age(covered: Instant, now: Instant, silence: Option<PrimarySilence
 }
 
 /// How old answers of a server may be that was asked at `confirmed`, and said that it is the primary: another one may be it since.
-pub(super) fn doubt(confirmed: Instant, now: Instant) -> Option<Duration> {
+pub(super) fn unconfirmed_age(confirmed: Instant, now: Instant) -> Option<Duration> {
     Some(now.saturating_duration_since(confirmed)).filter(|unknown| *unknown > TRUST)
 }
 
@@ -114,9 +114,9 @@ mod tests {
     fn a_primary_is_believed_for_a_while() {
         let start = Instant::now();
         for (now, doubted) in [(0, None), (500, None), (501, Some(501)), (9_000, Some(9_000))] {
-            assert_eq!(doubt(start, at(start, now)), doubted.map(Duration::from_millis), "{now}");
+            assert_eq!(unconfirmed_age(start, at(start, now)), doubted.map(Duration::from_millis), "{now}");
         }
-        assert_eq!(doubt(at(start, 9), start), None);
+        assert_eq!(unconfirmed_age(at(start, 9), start), None);
     }
 
     #[test]

@@ -3,15 +3,15 @@
 //! Nobody tells a node that another server was made the primary: it asks each of them what it is, a few times a second, over a
 //! connection beside the pool. A replica is asked right after the primary, so that what it lacks is what it lacks then.
 //!
-//! Who hands over on purpose waits [`super::TRUST`] between the last write of the old primary and the first one of the new: a node that has not
-//! noticed yet shows by then how old the old one's rows may be.
+//! Who changes the primary on purpose waits [`super::TRUST`] between the last write of the old one and the first write of the new one.
+//! A node that has not noticed by then shows how old the old one's rows may be.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Failure, ReplicaRole, Standing};
 use super::connect::connect;
-use super::lag::{Positions, PrimarySilence, age, doubt};
+use super::lag::{Positions, PrimarySilence, age, unconfirmed_age};
 use super::target::Target;
 use crate::lock::lock;
 
@@ -109,7 +109,7 @@ impl Replication {
         if server == state.primary {
             return Some(Duration::ZERO);
         }
-        Some(age(state.servers.get(server)?.covered?, Instant::now(), state.silence()))
+        state.age(server, Instant::now())
     }
 
     /// How old an answer that the server is asked for now may be, for who asked; `None` where it is not old, as the primary's.
@@ -117,9 +117,9 @@ impl Replication {
         let now = Instant::now();
         let state = lock(&self.inner.state);
         if server == state.primary {
-            return doubt(state.confirmed, now);
+            return unconfirmed_age(state.confirmed, now);
         }
-        Some(age(state.servers.get(server)?.covered?, now, state.silence()))
+        state.age(server, now)
     }
 
     /// How that server takes part.
@@ -133,6 +133,11 @@ impl Replication {
 }
 
 impl ReplicationState {
+    /// How old the answers of a replica may be; `None` where that has no bound.
+    fn age(&self, server: usize, now: Instant) -> Option<Duration> {
+        Some(age(self.servers.get(server)?.covered?, now, self.silence()))
+    }
+
     fn silence(&self) -> Option<PrimarySilence> {
         let others = self.servers.iter().enumerate().filter(|(place, _)| *place != self.primary);
         let until = others.map(|(_, server)| server.asked).min()?;

@@ -7,6 +7,7 @@ use crate::report::columns;
 use crate::report::comparison::ArmComparison;
 use crate::report::scaling::{Followed, FollowedArm};
 use crate::report::spanish::label;
+use crate::report::stale;
 use crate::report::verdict::{self, AnswerKind};
 use crate::report::words::{self, at_scale};
 use crate::results::comparison::{self, Comparison as Ratios, Verdict, ends, range, times};
@@ -268,8 +269,7 @@ fn each_against(report: &Report, first: &ArmComparison) -> Text {
     });
     let each =
         if at.is_empty() { Text::new("Each", "Cada una") } else { both!("At {at}, each", "Con {at}, cada una", at) };
-    let stale = report.points.iter().any(|point| point.versions.is_some_and(|versions| versions.stale > 0));
-    let stale = match stale {
+    let stale = match stale::any(report.points.iter().filter(|point| point.key.scale == first.scale)) {
         true => Text::new(
             " A stale answer is older than one seen before.",
             " Una respuesta vieja es más vieja que una ya vista.",

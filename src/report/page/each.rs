@@ -12,6 +12,7 @@ use crate::report::columns;
 use crate::report::comparison::ArmComparison;
 use crate::report::figures::number_of;
 use crate::report::spanish::label;
+use crate::report::stale;
 use crate::report::verdict::AnswerKind;
 use crate::report::words;
 use crate::results::number::percent;
@@ -27,7 +28,7 @@ const STALE: usize = 4;
 /// runs, empty where it is this one.
 pub fn each<'a>(report: &Report, points: impl Iterator<Item = &'a Point>, runs_in: &str) -> Markup {
     let points: Vec<&Point> = points.collect();
-    let has_stale = points.iter().any(|point| point.versions.is_some_and(|versions| versions.stale > 0));
+    let has_stale = stale::any(points.iter().copied());
     let columns: Vec<usize> = (0..HEADS.len()).filter(|column| has_stale || *column != STALE).collect();
     let rows: Vec<Vec<Cell>> = points.iter().map(|point| cells(report, point, runs_in)).collect();
     let decimals: Vec<usize> = (0..HEADS.len())
